@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every Swift target of ours is compiled under the same strict settings.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A library room: the target with its folder, and what it may import.
+func room(_ name: String, _ path: String, imports: [Target.Dependency] = [], exclude: [String] = [])
+  -> Target
+{
+  .target(
+    name: name, dependencies: imports, path: path, exclude: exclude,
+    swiftSettings: strict + [.strictMemorySafety()])
+}
+
+/// Tests of one room; `shared fixtures` come from `TestSupport`.
+func tests(of name: String, imports: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + imports,
+    path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "Decant",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Tensors", targets: ["Bytes", "Tensors"]),
+    .library(name: "Safetensors", targets: ["Safetensors"]),
+    .library(name: "GGUF", targets: ["GGUF"]),
+    .library(name: "Packed", targets: ["Packed"]),
+    .library(name: "Quantization", targets: ["Quantization"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers"]),
+    .library(name: "Architectures", targets: ["Architectures"]),
+    .library(name: "Conversion", targets: ["Conversion"]),
+    .library(name: "Inference", targets: ["Inference"]),
+    .library(name: "Evaluation", targets: ["Evaluation"]),
+    .executable(name: "decant", targets: ["decant"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+  ],
+  targets: [
+    // What is true about bytes on disk.
+    room("Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON"],
+      exclude: ["SPEC.md", "Fixtures"]),
+    room("GGUF", "Formats/GGUF", imports: ["Bytes", "Tensors"], exclude: ["SPEC.md", "Fixtures"]),
+    room("Packed", "Formats/Packed", imports: ["Bytes", "Tensors", "JSON", "Safetensors", "CZstd"],
+      exclude: ["SPEC.md", "Fixtures"]),
+
+    // What is done with tensors.
+    room("Bytes", "Sources/Bytes"),
+    room("JSON", "Sources/JSON"),
+    room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
+    .target(name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
+    .systemLibrary(
+      name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd",
+      providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
+    room("Tokenizers", "Sources/Tokenizers",
+      imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON"]),
+    room("Conversion", "Sources/Conversion",
+      imports: [
+        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
+        "Architectures", "Tokenizers", "CKernels",
+      ]),
+    room("Inference", "Sources/Inference",
+      imports: ["Bytes", "Tensors", "Architectures", "CKernels", "COpenBLAS"]),
+    room("Evaluation", "Sources/Evaluation",
+      imports: ["Bytes", "JSON", "Tensors", "Architectures", "Inference", "CKernels"]),
+    .executableTarget(
+      name: "decant",
+      dependencies: [
+        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures",
+        "Tokenizers", "Conversion", "Inference", "Evaluation",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),
+
+    // Tests.
+    .target(name: "TestSupport", dependencies: ["Bytes", "JSON"], path: "Tests/TestSupport", swiftSettings: strict),
+    tests(of: "Bytes"),
+    tests(of: "JSON"),
+    tests(of: "Safetensors", imports: ["Bytes", "Tensors"]),
+    tests(of: "GGUF", imports: ["Bytes", "Tensors"]),
+    tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),
+    tests(of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
+      exclude: ["Golden"]),
+    tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
+    tests(of: "Architectures", imports: ["Tensors", "JSON"]),
+    tests(of: "Conversion", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures"]),
+    tests(of: "Inference", imports: ["Tensors", "Architectures", "JSON"]),
+    tests(of: "Evaluation", imports: ["Tensors", "Architectures", "Inference", "JSON"]),
+    tests(of: "decant", imports: ["Bytes", "JSON"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,27 @@
+/// Collects the bytes of a header in little-endian order.
+public struct ByteWriter: Sendable {
+  public private(set) var bytes: [UInt8] = []
+
+  public init() {}
+
+  public var count: Int { bytes.count }
+
+  public mutating func write(_ value: some FixedWidthInteger) {
+    var rest = value
+    for _ in 0..<(value.bitWidth / 8) {
+      bytes.append(UInt8(truncatingIfNeeded: rest))
+      rest >>= 8
+    }
+  }
+
+  public mutating func write(_ value: Float) { write(value.bitPattern) }
+
+  public mutating func write(_ value: Double) { write(value.bitPattern) }
+
+  public mutating func write(contentsOf other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
+
+  /// Appends zeros until the count is a multiple of `alignment`.
+  public mutating func pad(to alignment: Int, with byte: UInt8 = 0) {
+    while bytes.count % alignment != 0 { bytes.append(byte) }
+  }
+}

@@ -1,0 +1,65 @@
+/// What went wrong with a file, where, and what to do about it. Prints as one sentence that begins with the
+/// path.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The kinds of failure a program may want to tell apart.
+  public struct Code: Hashable, Sendable {
+    private enum Kind: Hashable { case missing, exists, truncated, malformed, unsupported, mismatch, system }
+    private let kind: Kind
+
+    /// The file, shard, tensor or key is not there.
+    public static let missing = Code(kind: .missing)
+    /// The output is there already, or another run is writing it.
+    public static let exists = Code(kind: .exists)
+    /// The file ends before what its header announces.
+    public static let truncated = Code(kind: .truncated)
+    /// The bytes break a rule of the format.
+    public static let malformed = Code(kind: .malformed)
+    /// The bytes are in order, but ask for something that is not read or written here.
+    public static let unsupported = Code(kind: .unsupported)
+    /// Parts that should belong together do not fit: a shape, a rank, a count.
+    public static let mismatch = Code(kind: .mismatch)
+    /// The operating system refused: full disk, permission, input or output error.
+    public static let system = Code(kind: .system)
+  }
+
+  public let code: Code
+  /// The file or folder.
+  public let path: String
+  /// The tensor or key concerned, if it is about one.
+  public let subject: String?
+  /// Bytes from the start of the file, if the failure has a place.
+  public let offset: Int?
+  /// What was found, what was expected, what to do.
+  public let message: String
+
+  public init(
+    _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String
+  ) {
+    self.code = code
+    self.path = path
+    self.subject = subject
+    self.offset = offset
+    self.message = message
+  }
+
+  public var description: String {
+    var place = path
+    if let subject { place += ": \(Self.quoted(subject))" }
+    if let offset { place += " (byte \(offset))" }
+    return "\(place): \(message)"
+  }
+
+  /// Names come from files: control characters are escaped and length is bounded before they reach a terminal.
+  static func quoted(_ name: String) -> String {
+    var shown = ""
+    for scalar in name.unicodeScalars.prefix(160) {
+      shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+    }
+    if name.unicodeScalars.count > 160 { shown += "…" }
+    return "\"\(shown)\""
+  }
+
+  public static func noSuchTensor(_ name: String, in path: String) -> FileError {
+    FileError(.missing, path: path, subject: name, "there is no such tensor")
+  }
+}

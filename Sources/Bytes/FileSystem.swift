@@ -1,0 +1,58 @@
+/// Questions about names in the file system.
+public enum FileSystem {
+  public static func isFolder(_ path: String) -> Bool {
+    SystemCall.status(ofPath: path)?.isFolder ?? false
+  }
+
+  public static func isFile(_ path: String) -> Bool {
+    SystemCall.status(ofPath: path)?.isRegular ?? false
+  }
+
+  public static func exists(_ path: String) -> Bool {
+    SystemCall.status(ofPath: path) != nil
+  }
+
+  /// Length of a file; nil where there is none.
+  public static func byteCount(_ path: String) -> Int? {
+    SystemCall.status(ofPath: path)?.byteCount
+  }
+
+  /// Names in a folder, sorted.
+  public static func names(inFolder path: String) throws(FileError) -> [String] {
+    try SystemCall.names(inFolder: path)
+  }
+
+  /// Whether two paths name the same file or folder, also through links.
+  public static func isSame(_ one: String, _ other: String) -> Bool {
+    guard let first = SystemCall.status(ofPath: one), let second = SystemCall.status(ofPath: other) else {
+      return false
+    }
+    return first.device == second.device && first.inode == second.inode
+  }
+
+  /// Bytes that can still be written under `path`; nil where the system does not say.
+  public static func freeBytes(at path: String) -> Int? {
+    SystemCall.freeBytes(at: path)
+  }
+
+  /// Number of processors, the default number of workers.
+  public static func processorCount() -> Int { SystemCall.processorCount() }
+
+  /// `folder/name`.
+  public static func join(_ folder: String, _ name: String) -> String {
+    folder.isEmpty ? name : folder.hasSuffix("/") ? folder + name : folder + "/" + name
+  }
+
+  /// The last component of a path, without trailing slashes.
+  public static func lastComponent(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The folder a path lies in; `.` for a bare name.
+  public static func parent(_ path: String) -> String {
+    var trimmed = path[...]
+    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+    return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+  }
+}

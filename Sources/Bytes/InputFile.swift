@@ -1,0 +1,81 @@
+/// A file opened for reading. Reads are positioned, so that any number of tasks can share it, and checked
+/// against the length the file had when it was opened.
+public final class InputFile: Sendable {
+  public let path: String
+  public let byteCount: Int
+  private let descriptor: Int32
+
+  /// - Throws: `FileError` when the file is missing, a folder, or cannot be opened.
+  public init(path: String) throws(FileError) {
+    let descriptor = try SystemCall.openForReading(path)
+    let status: SystemCall.Status
+    do throws(FileError) {
+      status = try SystemCall.status(of: descriptor, path: path)
+      guard status.isRegular else {
+        throw FileError(.unsupported, path: path, "is not a regular file")
+      }
+    } catch {
+      SystemCall.close(descriptor)
+      throw error
+    }
+    self.path = path
+    self.byteCount = status.byteCount
+    self.descriptor = descriptor
+  }
+
+  deinit { SystemCall.close(descriptor) }
+
+  /// Fills `bytes` with those at `offset`.
+  /// - Throws: `FileError` when the range is not inside the file, or the file has shrunk since it was opened.
+  public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String? = nil)
+    throws(FileError)
+  {
+    guard offset >= 0, bytes.byteCount <= byteCount, offset <= byteCount - bytes.byteCount else {
+      throw FileError(
+        .truncated, path: path, subject: subject, offset: offset,
+        "\(bytes.byteCount) bytes are wanted here, but the file has \(byteCount) in all")
+    }
+    let wanted = bytes.byteCount
+    guard wanted > 0 else { return }
+    var failure: FileError?
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      do throws(FileError) {
+        return try unsafe SystemCall.read(descriptor, into: buffer, at: offset, path: path)
+      } catch {
+        failure = error
+        return 0
+      }
+    }
+    if let failure { throw failure }
+    guard count == wanted else {
+      throw FileError(
+        .truncated, path: path, subject: subject, offset: offset + count,
+        "the file became shorter while it was read; is something else writing it?")
+    }
+  }
+
+  /// The `count` bytes at `offset`, checked against the file's length before they are allocated.
+  public func bytes(at offset: Int, count: Int, subject: String? = nil) throws(FileError) -> [UInt8] {
+    guard count >= 0, offset >= 0, offset <= byteCount, count <= byteCount - offset else {
+      throw FileError(
+        .truncated, path: path, subject: subject, offset: offset,
+        "\(count) bytes are announced here, but the file has \(byteCount) in all")
+    }
+    var bytes = [UInt8](repeating: 0, count: count)
+    try bytes.withMutableBytes { raw throws(FileError) in
+      try read(at: offset, into: &raw, subject: subject)
+    }
+    return bytes
+  }
+
+  /// A whole small file, such as a configuration.
+  /// - Throws: `FileError` when it is longer than `limit`.
+  public static func contents(of path: String, limit: Int = 256 << 20) throws(FileError) -> [UInt8] {
+    let file = try InputFile(path: path)
+    guard file.byteCount <= limit else {
+      throw FileError(
+        .unsupported, path: path, "has \(file.byteCount) bytes; at most \(limit) are read for a file of this kind")
+    }
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
+}

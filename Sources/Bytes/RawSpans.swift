@@ -1,0 +1,46 @@
+// The element types here have neither padding nor invalid bit patterns, so viewing them as bytes is safe; the
+// standard library's own views do not know that and count as unsafe.
+
+extension Array where Element == UInt8 {
+  /// Lends the elements as raw bytes to write to.
+  public mutating func withMutableBytes<Result, Failure: Error>(
+    _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var span = mutableSpan
+    var bytes = unsafe span.mutableBytes
+    return try body(&bytes)
+  }
+
+  /// Lends a range of the elements as raw bytes to write to.
+  public mutating func withMutableBytes<Result, Failure: Error>(
+    in range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var span = mutableSpan
+    var part = span._mutatingExtracting(range)
+    var bytes = unsafe part.mutableBytes
+    return try body(&bytes)
+  }
+
+  /// Lends the elements as raw bytes.
+  public func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe span.bytes)
+  }
+
+  /// Lends a range of the elements as raw bytes.
+  public func withBytes<Result, Failure: Error>(
+    in range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe span.extracting(range).bytes)
+  }
+}
+
+extension Array where Element == Float {
+  /// Lends the elements as raw bytes in the machine's byte order.
+  public func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe span.bytes)
+  }
+}

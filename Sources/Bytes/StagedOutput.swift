@@ -1,0 +1,166 @@
+internal import Synchronization
+
+/// An output that is being written beside its target and takes the target's name only when it is complete.
+///
+/// The target is one file, several files of one folder (a split set), or a whole folder. Until `commit()` the
+/// target's name holds what it held before; an output that is dropped without it is removed.
+public final class StagedOutput: Sendable {
+  /// What the target is.
+  public enum Kind: Sendable {
+    /// Files that go into a folder which is there already.
+    case files
+    /// A new folder with nothing but the files.
+    case folder
+  }
+
+  /// A file to write: its name, and its length where it is known beforehand.
+  public struct File: Sendable {
+    public let name: String
+    public let byteCount: Int?
+
+    public init(name: String, byteCount: Int?) {
+      self.name = name
+      self.byteCount = byteCount
+    }
+  }
+
+  /// The folder that will hold the files.
+  public let folder: String
+  private let kind: Kind
+  private let files: [File]
+  private let descriptors: [Int32]
+  private let stagedPaths: [String]
+  private let stagingFolder: String?
+  private let isFinished = Mutex(false)
+
+  /// Creates the files, with their lengths, beside the target.
+  /// - Parameters:
+  ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
+  ///   - replacing: whether what has the target's name may be replaced at the end.
+  /// - Throws: `FileError` when the target is there and must not be replaced, the disk has too little space, or
+  ///   a file cannot be created.
+  public init(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
+    let parent = kind == .folder ? FileSystem.parent(folder) : folder
+    guard FileSystem.isFolder(parent) else {
+      throw FileError(.missing, path: parent, "no such folder; create it first")
+    }
+    if !replacing { try Self.refuseExisting(kind, folder, files) }
+    let total = files.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    if let free = FileSystem.freeBytes(at: parent), total > free {
+      throw FileError(
+        .system, path: folder,
+        "\(total) bytes are to be written, but the disk has \(free) left; free some space or choose another target")
+    }
+
+    var stagingFolder: String?
+    var stagedPaths: [String] = []
+    switch kind {
+    case .folder:
+      let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
+      SystemCall.removeFolder(staging)
+      try SystemCall.makeFolder(staging)
+      stagingFolder = staging
+      stagedPaths = files.map { FileSystem.join(staging, $0.name) }
+    case .files:
+      stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
+    }
+
+    var descriptors: [Int32] = []
+    do throws(FileError) {
+      for (path, file) in zip(stagedPaths, files) {
+        let descriptor = try SystemCall.openForWriting(path)
+        descriptors.append(descriptor)
+        if let byteCount = file.byteCount {
+          try SystemCall.setLength(descriptor, to: byteCount, path: path)
+        }
+      }
+    } catch {
+      for descriptor in descriptors { SystemCall.close(descriptor) }
+      for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
+      if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
+      throw error
+    }
+    self.folder = folder
+    self.kind = kind
+    self.files = files
+    self.descriptors = descriptors
+    self.stagedPaths = stagedPaths
+    self.stagingFolder = stagingFolder
+  }
+
+  /// - Throws: `FileError` when the target is there.
+  public static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
+    let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
+    for target in targets where FileSystem.exists(target) {
+      throw FileError(.exists, path: target, "is there already; --force replaces it")
+    }
+  }
+
+  deinit {
+    guard !isFinished.withLock({ $0 }) else { return }
+    for descriptor in descriptors { SystemCall.close(descriptor) }
+    discard()
+  }
+
+  /// Writes `bytes` into file number `file` at `offset`. May be called from several tasks at once.
+  public func write(_ bytes: RawSpan, file: Int, at offset: Int) throws(FileError) {
+    var failure: FileError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      do throws(FileError) {
+        try unsafe SystemCall.write(descriptors[file], buffer, at: offset, path: stagedPaths[file])
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Syncs everything and gives it the target's name. Nothing may be written afterwards.
+  public func commit() throws(FileError) {
+    for (descriptor, path) in zip(descriptors, stagedPaths) {
+      try SystemCall.synchronize(descriptor, path: path)
+    }
+    if let stagingFolder { try SystemCall.synchronizeFolder(stagingFolder) }
+    isFinished.withLock { $0 = true }
+    for descriptor in descriptors { SystemCall.close(descriptor) }
+    do throws(FileError) {
+      switch kind {
+      case .files:
+        for (path, file) in zip(stagedPaths, files) {
+          try SystemCall.rename(path, to: FileSystem.join(folder, file.name))
+        }
+        try SystemCall.synchronizeFolder(folder)
+      case .folder:
+        try replaceFolder()
+        try SystemCall.synchronizeFolder(FileSystem.parent(folder))
+      }
+    } catch {
+      discard()
+      throw error
+    }
+  }
+
+  /// A folder with files in it cannot be renamed over: the old one steps aside first and goes last.
+  private func replaceFolder() throws(FileError) {
+    guard let stagingFolder else { return }
+    guard FileSystem.exists(folder) else {
+      return try SystemCall.rename(stagingFolder, to: folder)
+    }
+    let aside = stagingFolder + ".old"
+    SystemCall.removeFolder(aside)
+    try SystemCall.rename(folder, to: aside)
+    do throws(FileError) {
+      try SystemCall.rename(stagingFolder, to: folder)
+    } catch {
+      try SystemCall.rename(aside, to: folder)
+      throw error
+    }
+    SystemCall.removeFolder(aside)
+    SystemCall.removeFile(aside)
+  }
+
+  private func discard() {
+    for path in stagedPaths { SystemCall.removeFile(path) }
+    if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
+  }
+}

@@ -1,0 +1,223 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Every call into the operating system, each with its errors told in words. Interrupted calls are repeated,
+/// short reads and writes continued.
+enum SystemCall {
+  struct Status {
+    var byteCount: Int
+    var isFolder: Bool
+    var isRegular: Bool
+    /// Device and inode: the same for two names of one file.
+    var device: UInt64
+    var inode: UInt64
+    var modified: Int64
+  }
+
+  /// The corresponding C function is `open`, read only.
+  static func openForReading(_ path: String) throws(FileError) -> Int32 {
+    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+    return descriptor
+  }
+
+  /// The corresponding C function is `open`, creating or emptying the file.
+  static func openForWriting(_ path: String) throws(FileError) -> Int32 {
+    let descriptor = repeatingInterrupted {
+      unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t(0o644))
+    }
+    guard descriptor >= 0 else { throw failure("cannot be created", path) }
+    return descriptor
+  }
+
+  static func close(_ descriptor: Int32) {
+    #if canImport(Glibc)
+      _ = Glibc.close(descriptor)
+    #elseif canImport(Musl)
+      _ = Musl.close(descriptor)
+    #else
+      _ = Darwin.close(descriptor)
+    #endif
+  }
+
+  /// The corresponding C function is `fstat`.
+  static func status(of descriptor: Int32, path: String) throws(FileError) -> Status {
+    var result = stat()
+    guard unsafe fstat(descriptor, &result) == 0 else { throw failure("cannot be examined", path) }
+    return Status(result)
+  }
+
+  /// The corresponding C function is `stat`; nil where nothing has that name.
+  static func status(ofPath path: String) -> Status? {
+    var result = stat()
+    guard unsafe stat(path, &result) == 0 else { return nil }
+    return Status(result)
+  }
+
+  /// Fills `bytes` from `offset`. The corresponding C function is `pread`.
+  /// - Returns: the number of bytes read, less than asked for only at the end of the file.
+  static func read(
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
+  ) throws(FileError) -> Int {
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe pread(
+        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure("cannot be read", path, offset: offset + done)
+      }
+      done += count
+    }
+    return done
+  }
+
+  /// Writes all of `bytes` at `offset`. The corresponding C function is `pwrite`.
+  static func write(
+    _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
+  ) throws(FileError) {
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe pwrite(
+        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure("cannot be written", path, offset: offset + done)
+      }
+      done += count
+    }
+  }
+
+  /// The corresponding C function is `ftruncate`.
+  static func setLength(_ descriptor: Int32, to byteCount: Int, path: String) throws(FileError) {
+    guard repeatingInterrupted({ ftruncate(descriptor, off_t(byteCount)) }) == 0 else {
+      throw failure("cannot be given its length of \(byteCount) bytes", path)
+    }
+  }
+
+  /// The corresponding C function is `fsync`.
+  static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
+    guard repeatingInterrupted({ fsync(descriptor) }) == 0 else {
+      throw failure("cannot be brought safely to disk", path)
+    }
+  }
+
+  /// Syncs the folder's list of names.
+  static func synchronizeFolder(_ path: String) throws(FileError) {
+    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+    defer { close(descriptor) }
+    // Some file systems cannot sync a folder and say EINVAL: nothing is lost by going on.
+    if fsync(descriptor) != 0, errno != EINVAL { throw failure("cannot be brought safely to disk", path) }
+  }
+
+  /// The corresponding C function is `rename`: replaces a file of that name at once.
+  static func rename(_ from: String, to target: String) throws(FileError) {
+    #if canImport(Glibc)
+      let result = unsafe Glibc.rename(from, target)
+    #elseif canImport(Musl)
+      let result = unsafe Musl.rename(from, target)
+    #else
+      let result = unsafe Darwin.rename(from, target)
+    #endif
+    guard result == 0 else { throw failure("cannot be renamed to \(target)", from) }
+  }
+
+  /// The corresponding C function is `mkdir`.
+  static func makeFolder(_ path: String) throws(FileError) {
+    guard unsafe mkdir(path, 0o755) == 0 else { throw failure("cannot be created", path) }
+  }
+
+  /// The corresponding C function is `unlink`. Missing files are no error.
+  static func removeFile(_ path: String) {
+    _ = unsafe unlink(path)
+  }
+
+  /// Removes a folder of files, one level deep: what we stage has no deeper ones. Failures are left to the caller's
+  /// next step to notice.
+  static func removeFolder(_ path: String) {
+    for name in (try? names(inFolder: path)) ?? [] { removeFile(path + "/" + name) }
+    _ = unsafe rmdir(path)
+  }
+
+  /// The corresponding C function is `readdir`; names sorted, without `.` and `..`.
+  static func names(inFolder path: String) throws(FileError) -> [String] {
+    guard let folder = unsafe opendir(path) else { throw failure("cannot be listed", path) }
+    defer { unsafe closedir(folder) }
+    var names: [String] = []
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
+          unsafe String(cString: $0)
+        }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// Bytes an unprivileged writer may still use. The corresponding C function is `statvfs`.
+  static func freeBytes(at path: String) -> Int? {
+    var result = statvfs()
+    guard unsafe statvfs(path, &result) == 0 else { return nil }
+    let (bytes, overflow) = Int(clamping: result.f_bavail).multipliedReportingOverflow(
+      by: Int(clamping: result.f_frsize))
+    return overflow ? Int.max : bytes
+  }
+
+  /// Absolute path without links. The corresponding C function is `realpath`.
+  static func canonicalPath(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Number of processors this process may run on.
+  static func processorCount() -> Int {
+    max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+  }
+
+  private static func repeatingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+      let result = call()
+      if result != -1 || errno != EINTR { return result }
+    }
+  }
+
+  private static func failure(_ what: String, _ path: String, offset: Int? = nil) -> FileError {
+    let number = errno
+    let remedy =
+      switch number {
+      case ENOSPC, EDQUOT: "the disk is full; free some space or choose another target"
+      case EACCES, EPERM: "permission denied"
+      case EROFS: "the file system is read-only"
+      case ENOENT: "no such file or folder"
+      case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
+      case EIO: "input/output error; the disk or network share may be failing"
+      default: unsafe String(cString: strerror(number))
+      }
+    return FileError(
+      number == ENOENT ? .missing : .system, path: path, offset: offset, "\(what): \(remedy)")
+  }
+}
+
+extension SystemCall.Status {
+  fileprivate init(_ result: stat) {
+    let kind = result.st_mode & S_IFMT
+    #if canImport(Darwin)
+      let modified = result.st_mtimespec
+    #else
+      let modified = result.st_mtim
+    #endif
+    self.init(
+      byteCount: Int(result.st_size), isFolder: kind == S_IFDIR, isRegular: kind == S_IFREG,
+      device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino),
+      modified: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec))
+  }
+}

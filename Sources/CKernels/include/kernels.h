@@ -1,0 +1,1 @@
+int decant_placeholder(void);

@@ -1,0 +1,31 @@
+public import Bytes
+
+/// An opened file, sharded folder or adapter: lists its tensors and lends their bytes.
+///
+/// Safe to read from several tasks at once: reading is positioned and keeps no state.
+public protocol TensorSource: Sendable {
+  /// What messages call it: a path.
+  var name: String { get }
+
+  /// Every tensor, in the order of the file or of the shards. Names are unique.
+  var tensors: [TensorDescriptor] { get }
+
+  /// The tensor of that name, nil where there is none. Constant time.
+  func descriptor(of name: String) -> TensorDescriptor?
+
+  /// Fills `bytes` with those of tensor `name` that begin `offset` bytes into it.
+  /// - Throws: `FileError` when there is no such tensor, the range is not inside it, or the file ends early.
+  func read(_ name: String, at offset: Int, into bytes: inout MutableRawSpan) throws(FileError)
+}
+
+extension TensorSource {
+  /// All bytes of a small tensor.
+  public func bytes(of name: String) throws(FileError) -> [UInt8] {
+    guard let descriptor = descriptor(of: name) else {
+      throw FileError.noSuchTensor(name, in: self.name)
+    }
+    var bytes = [UInt8](repeating: 0, count: descriptor.byteCount)
+    try bytes.withMutableBytes { raw throws(FileError) in try read(name, at: 0, into: &raw) }
+    return bytes
+  }
+}

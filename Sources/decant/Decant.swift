@@ -1,0 +1,1 @@
+@main struct Decant { static func main() {} }
