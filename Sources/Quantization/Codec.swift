@@ -1,5 +1,3 @@
-public import Tensors
-
 /// Encodes runs of Float into blocks of bytes and back. A codec knows arithmetic and nothing of files.
 ///
 /// The encoded form of a run of elements is one buffer with the codec's planes one after another, each holding

@@ -1,0 +1,47 @@
+/// Parameters of rotary position embedding (RoPE) in the split-half form of Hugging Face checkpoints: element `j` of
+/// a head is rotated with element `j + dimension / 2`.
+public struct RotaryEmbedding: Hashable, Sendable {
+  /// How frequencies are changed for contexts longer than the original one.
+  public enum Scaling: Hashable, Sendable {
+    case none
+    /// All frequencies divided by `factor`.
+    case linear(factor: Float)
+    /// Llama 3.1: long wavelengths divided by `factor`, short ones kept, a smooth ramp between.
+    case llama3(factor: Float, lowFrequencyFactor: Float, highFrequencyFactor: Float, originalContextLength: Int)
+  }
+
+  /// Base of the geometric series of wavelengths.
+  public var theta: Float
+  public var scaling: Scaling
+
+  public init(theta: Float, scaling: Scaling = .none) {
+    self.theta = theta
+    self.scaling = scaling
+  }
+
+  /// For each pair of elements, what its frequency is divided by: 1 without scaling. `dimension / 2` values.
+  public func frequencyDivisors(dimension: Int) -> [Float] {
+    let half = dimension / 2
+    switch scaling {
+    case .none:
+      return Array(repeating: 1, count: half)
+    case .linear(let factor):
+      return Array(repeating: factor, count: half)
+    case .llama3(let factor, let low, let high, let original):
+      return (0..<half).map { pair in
+        let wavelength = 2 * Float.pi * power(theta, Float(2 * pair) / Float(dimension))
+        if wavelength < Float(original) / high { return 1 }
+        if wavelength > Float(original) / low { return factor }
+        let smooth = (Float(original) / wavelength - low) / (high - low)
+        return 1 / ((1 - smooth) / factor + smooth)
+      }
+    }
+  }
+
+  /// Radians a position for each pair of elements, scaling included. `dimension / 2` values.
+  public func frequencies(dimension: Int) -> [Float] {
+    frequencyDivisors(dimension: dimension).enumerated().map { pair, divisor in
+      1 / power(theta, Float(2 * pair) / Float(dimension)) / divisor
+    }
+  }
+}
