@@ -1,7 +1,7 @@
-/// Reads a file's header from front to back, in pieces, and knows its absolute offset. Every length is
+/// Reads a header from front to back, in pieces, and knows its absolute offset. Every length is
 /// compared with the bytes that remain before anything is allocated for it.
 public struct ByteCursor: ~Copyable {
-  public let file: InputFile
+  public let file: any ByteSource
   /// Whether integers are stored with their least significant byte first.
   public var isLittleEndian = true
   /// Bytes from the start of the file.
@@ -11,7 +11,7 @@ public struct ByteCursor: ~Copyable {
   private var bufferStart = 0
   private static let pieceSize = 1 << 18
 
-  public init(_ file: InputFile, at offset: Int = 0) {
+  public init(_ file: any ByteSource, at offset: Int = 0) {
     self.file = file
     self.offset = offset
   }

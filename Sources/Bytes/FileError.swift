@@ -50,7 +50,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Names come from files: control characters are escaped and length is bounded before they reach a terminal.
-  static func quoted(_ name: String) -> String {
+  public static func quoted(_ name: String) -> String {
     var shown = ""
     for scalar in name.unicodeScalars.prefix(160) {
       shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
