@@ -4,7 +4,7 @@ public import Tensors
 // The hyperparameters in a GGUF's metadata, keys as llama.cpp's converter writes them.
 extension LlamaFamily {
   public func configuration(
-    fromMetadata value: (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?, path: String
+    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?, path: String
   ) throws(FileError) -> LlamaConfiguration {
     let reader = MetadataReader(value: value, path: path)
     let hiddenSize = try reader.count("llama.embedding_length")

@@ -1,6 +1,4 @@
 public import Bytes
-public import JSON
-public import Tensors
 
 /// Llama and Mistral: RMS norms, grouped-query attention with RoPE, gated feed-forward layers.
 ///

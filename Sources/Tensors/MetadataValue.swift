@@ -66,12 +66,12 @@ extension MetadataValue {
   }
 
   /// The type on disk.
-  var type: MetadataType {
+  package var type: MetadataType {
     elementCount == nil ? elementType : .array
   }
 
   /// The type of an array's elements, or of a single value.
-  var elementType: MetadataType {
+  package var elementType: MetadataType {
     switch self {
     case .uint8, .uint8s: .uint8
     case .int8, .int8s: .int8

@@ -1,5 +1,5 @@
 /// The types a metadata value can have, with their number on disk.
-enum MetadataType: UInt32, CaseIterable, Sendable {
+package enum MetadataType: UInt32, CaseIterable, Sendable {
   case uint8 = 0
   case int8
   case uint16
@@ -15,7 +15,7 @@ enum MetadataType: UInt32, CaseIterable, Sendable {
   case float64
 
   /// Bytes of a value; of a string or array, the fewest it can take.
-  var minimumSize: Int {
+  package var minimumSize: Int {
     switch self {
     case .uint8, .int8, .bool: 1
     case .uint16, .int16: 2
@@ -26,7 +26,7 @@ enum MetadataType: UInt32, CaseIterable, Sendable {
   }
 
   /// As in messages: `u32`.
-  var name: String {
+  package var name: String {
     switch self {
     case .uint8: "u8"
     case .int8: "i8"
