@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
   public let config: JSONValue?
   /// The metadata of a GGUF.
   public let metadata: GGUFMetadata?
+  /// `__metadata__` of safetensors files.
+  let fileMetadata: [String: String]
   /// Folder that holds the configuration and tokenizer of a safetensors model.
   public let folder: String?
   /// The family and its hyperparameters; nil for a bare safetensors file that has no config.json beside it.
@@ -44,7 +46,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// A model in safetensors.
-  init(safetensors source: any TensorSource, path: String, folder: String) throws(FileError) {
+  init(safetensors source: any TensorSource, fileMetadata: [String: String], path: String, folder: String) throws(FileError) {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
     var model: Model?
@@ -58,6 +60,7 @@ public struct Checkpoint: Sendable {
     self.source = source
     self.config = config
     self.metadata = nil
+    self.fileMetadata = fileMetadata
     self.folder = folder
     self.model = model
     weights = try SafetensorsLayouts.tensors(of: source)
@@ -88,6 +91,7 @@ public struct Checkpoint: Sendable {
     self.source = source
     self.config = config
     self.metadata = metadata
+    self.fileMetadata = [:]
     self.folder = nil
     self.model = Model(family: family, configuration: configuration)
     self.weights = weights

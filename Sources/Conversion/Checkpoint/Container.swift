@@ -45,8 +45,9 @@ enum Containers {
     if start.starts(with: Array("GGUF".utf8)) {
       return try Checkpoint(gguf: try GGUFSource(path: path), path: path)
     }
+    let file = try SafetensorsFile(bytes)
     return try Checkpoint(
-      safetensors: try SafetensorsFile(bytes), path: path, folder: FileSystem.parent(path))
+      safetensors: file, fileMetadata: file.metadata, path: path, folder: FileSystem.parent(path))
   }
 
   private static func openFolder(_ path: String) throws(FileError) -> Checkpoint {
@@ -54,7 +55,8 @@ enum Containers {
     if names.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
       || $0.hasSuffix(".safetensors.zst") })
     {
-      return try Checkpoint(safetensors: try SafetensorsFolder(path: path), path: path, folder: path)
+      let folder = try SafetensorsFolder(path: path)
+      return try Checkpoint(safetensors: folder, fileMetadata: folder.metadata, path: path, folder: path)
     }
     let ggufs = names.filter { $0.hasSuffix(".gguf") }
     if let first = ggufs.first {
