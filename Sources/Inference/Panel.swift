@@ -1,0 +1,15 @@
+/// Sizes of the pieces in which a multiplication is done. They are fixed, because how sums are split decides their
+/// last bits: results must not depend on the number of workers.
+enum Panel {
+  /// Rows of a weight that are decoded at a time.
+  static let rows = 128
+  /// Tokens of one multiplication.
+  static let tokens = 512
+  /// Queries of one block of attention scores.
+  static let queries = 128
+
+  /// Pieces of `size` that cover `0..<count`; the last may be shorter.
+  static func pieces(_ count: Int, of size: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+  }
+}

@@ -1,0 +1,9 @@
+/// What the arithmetic was chosen for, to print beside measurements.
+public enum Processor {
+  /// The processor family whose matrix multiplication OpenBLAS runs: `SkylakeX`, `Zen`, `Haswell`. Found when the
+  /// library is loaded; the environment variable `OPENBLAS_CORETYPE` overrules it.
+  public static var matrixKernels: String { Kernels.coreName }
+
+  /// The instruction set of the other inner loops: `x86-64-v4`, `baseline`. All give the same bits.
+  public static var rowKernels: String { Kernels.instructionSet }
+}
