@@ -15,7 +15,8 @@ struct DataLayout {
       tensors.append(try Self.place(record, file: file, dataOffset: dataOffset, alignment: alignment))
       if record.descriptor.name.utf8.count == TensorRecord.longestName {
         remarks.add(
-          .tensorName, "\"\(record.descriptor.name)\" has \(TensorRecord.longestName) bytes of name; ggml reads one less")
+          .tensorName,
+          "\"\(record.descriptor.name)\" has \(TensorRecord.longestName) bytes of name; ggml reads one less")
       }
       if record.type.isIntermediate {
         remarks.add(

@@ -10,12 +10,9 @@ extension GGUFFile {
     var remarks = Remarks()
 
     let version = try Self.parsePreamble(&reader)
-    let tensorCount = try reader.count(
-      of: "the number of tensors", minimumSize: TensorRecord.minimumSize, rule: .counts)
-    let entryCount = try reader.count(
-      of: "the number of metadata entries", minimumSize: Self.minimumEntrySize, rule: .counts)
+    let (tensorCount, entryCount) = try Self.parseCounts(&reader)
     let metadata = try Self.parseMetadata(&reader, count: entryCount, remarks: &remarks)
-    let alignment = try Self.alignment(of: metadata)
+    let alignment = try metadata.integer(WellKnownKey.alignment) ?? GGUFMetadata.defaultAlignment
     if !reader.isLittleEndian { remarks.add(.byteOrder, "the file is big-endian") }
 
     var records: [TensorRecord] = []
@@ -72,6 +69,25 @@ extension GGUFFile {
     }
   }
 
+  /// The numbers of tensors and of metadata entries, which the bytes that remain can hold at their smallest.
+  private static func parseCounts(_ reader: inout HeaderReader) throws(FileError) -> (tensors: Int, entries: Int) {
+    let place = reader.offset
+    let tensors = try reader.integer(UInt64.self, for: "the number of tensors")
+    let entries = try reader.integer(UInt64.self, for: "the number of metadata entries")
+    var room = UInt64(reader.remaining)
+    for (index, (what, count, size)) in [
+      ("tensors", tensors, TensorRecord.minimumSize), ("metadata entries", entries, minimumEntrySize),
+    ].enumerated() {
+      guard count <= room / UInt64(size) else {
+        throw reader.broken(
+          .counts, at: place + 8 * index,
+          "the file is said to have \(count) \(what), but the \(reader.remaining) bytes that follow cannot hold them")
+      }
+      room -= count * UInt64(size)
+    }
+    return (Int(tensors), Int(entries))
+  }
+
   /// `ggml`, `ggmf`, `ggjt`, `ggla` as they lie in files, with the least significant byte first.
   private static let olderMagics = ["lmgg", "fmgg", "tjgg", "algg"].map { Array($0.utf8) }
 
@@ -95,22 +111,17 @@ extension GGUFFile {
       let value = try MetadataValue(parsing: &reader, key: key)
       if let known = WellKnownKey.byKey[key], !known.isValid(value) {
         throw reader.broken(
-          .wellKnownKey, subject: key, at: valuePlace, "the value is \(value.typeName); \(known.expected) is expected")
+          .wellKnownKey, subject: key, at: valuePlace, "the value is \(value.summary); \(known.expected) is expected")
+      }
+      if key == WellKnownKey.alignment, !GGUFMetadata.isValidAlignment(value.integer ?? 0) {
+        throw reader.broken(
+          .alignment, subject: key, at: valuePlace,
+          "the alignment is \(value.summary); a power of two from 8 to \(GGUFMetadata.largestAlignment) is expected")
       }
       if case .arrays = value { remarks.add(.array, "\"\(key)\" is an array of arrays") }
       metadata[key] = value
     }
     return metadata
-  }
-
-  private static func alignment(of metadata: GGUFMetadata) throws(FileError) -> Int {
-    guard let stored = try metadata.integer(WellKnownKey.alignment) else { return GGUFMetadata.defaultAlignment }
-    guard GGUFMetadata.isValidAlignment(stored) else {
-      throw Rule.alignment.broken(
-        path: metadata.name, subject: WellKnownKey.alignment,
-        "the alignment is \(stored); a power of two from 8 to \(GGUFMetadata.largestAlignment) is expected")
-    }
-    return stored
   }
 }
 

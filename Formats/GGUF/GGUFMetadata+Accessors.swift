@@ -76,12 +76,6 @@ extension GGUFMetadata {
   }
 
   private func wrongType(of value: MetadataValue, key: String, expected: String) -> FileError {
-    var found = value.typeName
-    if let count = value.elementCount { found += " of \(count)" }
-    switch value {
-    case .rawString, .rawStrings: found += " that is not UTF-8"
-    default: break
-    }
-    return Rule.wellKnownKey.broken(path: name, subject: key, "the value is \(found); \(expected) is expected")
+    Rule.wellKnownKey.broken(path: name, subject: key, "the value is \(value.summary); \(expected) is expected")
   }
 }

@@ -67,7 +67,7 @@ struct HeaderReader: ~Copyable {
   /// A count or length of 64 bits that cannot be more than the bytes that remain, each thing counted taking at
   /// least `minimumSize` of them.
   mutating func count(
-    of what: String, minimumSize: Int, subject: String? = nil, rule: Rule = .insideFile
+    of what: String, minimumSize: Int, subject: String? = nil, rule: Rule
   ) throws(FileError) -> Int {
     let place = offset
     let stored = try integer(UInt64.self, for: what, subject: subject)
@@ -76,7 +76,7 @@ struct HeaderReader: ~Copyable {
         throw exceeds("more than \(remaining) bytes", for: what, subject: subject)
       }
       throw broken(
-        rule, rule == .counts ? .malformed : .truncated, subject: subject, at: place,
+        rule, .truncated, subject: subject, at: place,
         "\(what) is \(stored), but the file has only \(max(remaining, 0)) more bytes")
     }
     return Int(stored)

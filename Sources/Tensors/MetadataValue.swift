@@ -44,6 +44,17 @@ extension MetadataValue {
     return "[\(elementType.name)]"
   }
 
+  /// Type and size, for messages: `i16 -1`, `[f32] of 20`, `string that is not UTF-8`.
+  var summary: String {
+    switch self {
+    case .rawString: "\(typeName) that is not UTF-8"
+    case .rawStrings(let values): "\(typeName) of \(values.count) that are not all UTF-8"
+    case .uint64(let value): "\(typeName) \(value)"
+    default:
+      if let elementCount { "\(typeName) of \(elementCount)" } else { integer.map { "\(typeName) \($0)" } ?? typeName }
+    }
+  }
+
   /// Number of elements of an array, nil for a single value.
   public var elementCount: Int? {
     switch self {

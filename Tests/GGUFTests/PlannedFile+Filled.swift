@@ -1,0 +1,12 @@
+import Tensors
+
+extension PlannedFile {
+  /// The whole file, with the bytes that `contents` gives for each tensor.
+  func filled(_ contents: (TensorDescriptor) -> [UInt8]) -> [UInt8] {
+    var bytes = header + [UInt8](repeating: 0, count: byteCount - header.count)
+    for tensor in tensors {
+      bytes.replaceSubrange(tensor.offset..<tensor.offset + tensor.descriptor.byteCount, with: contents(tensor.descriptor))
+    }
+    return bytes
+  }
+}
