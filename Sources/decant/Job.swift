@@ -24,7 +24,7 @@ struct Job {
     var recipe = recipe
     if options.allowNonfinite {
       recipe = recipe.keeping(
-        try await NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe, workers: options.workers))
+        try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
     }
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     let report = PlanReport(plan, checkpoint)

@@ -32,6 +32,8 @@ public struct Checkpoint: Sendable {
   /// How each tensor of the Hugging Face form comes about, in the order of the source.
   public private(set) var tensors: [NamedDerivation]
   public private(set) var adapters: [Adapter] = []
+  /// The same without adapters.
+  let unmergedTensors: [NamedDerivation]
 
   /// A family of models and the hyperparameters of this one.
   public struct Model: Sendable {
@@ -66,6 +68,7 @@ public struct Checkpoint: Sendable {
     weights = try SafetensorsLayouts.tensors(of: source)
     inputs = TensorInputs(model: path, tensors: weights)
     tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    unmergedTensors = tensors
   }
 
   /// A model in a GGUF or a split set of them.
@@ -97,6 +100,7 @@ public struct Checkpoint: Sendable {
     self.weights = weights
     self.inputs = inputs
     tensors = try family.huggingFaceTensors(fromGGUF: weights.map(\.name), configuration, path: path)
+    unmergedTensors = tensors
   }
 
   /// This model with an adapter in it.

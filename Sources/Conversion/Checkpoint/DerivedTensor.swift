@@ -135,11 +135,25 @@ public final class DerivedTensor: RowSource {
       try inputs.tensor(update.up).read(rows: rows, into: &span, scratch: &scratch)
       along = own
     }
-    LowRank.add(
-      scale: update.scale, along: along.span, across: across.span, rank: update.rank, columns: columns, to: &values)
+    KernelSet.best.addOuterProduct(
+      rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
+      into: &values)
     if let magnitude = update.magnitude {
-      let magnitudes = try factor(magnitude, isTransposed: false)
-      LowRank.normalize(&values, columns: columns, to: magnitudes.span.extracting(rows))
+      try normalize(&values, to: try factor(magnitude, isTransposed: false), rows: rows)
+    }
+  }
+
+  /// DoRA: gives each row the length that the adapter has learned for it.
+  private func normalize(_ values: inout MutableSpan<Float>, to magnitudes: [Float], rows: Range<Int>) throws(FileError) {
+    let norms = KernelSet.best.rowNorms(values.span, columns: columns)
+    for (row, norm) in norms.enumerated() {
+      guard norm > 0 else {
+        throw FileError(
+          .malformed, path: inputs.path(of: derivation), subject: derivation.sources.first?.name,
+          "row \(rows.lowerBound + row) is zero, so that DoRA cannot scale it to a length")
+      }
+      let factor = magnitudes[rows.lowerBound + row] / Float(norm)
+      for index in row * columns..<(row + 1) * columns { values[index] *= factor }
     }
   }
 
@@ -160,11 +174,6 @@ public final class DerivedTensor: RowSource {
 
   /// Gives up the factors that are kept between slabs.
   func releaseFactors() { factors.withLock { $0 = [:] } }
-
-  /// This without what adapters add to it.
-  func withoutUpdates() throws(FileError) -> DerivedTensor {
-    try DerivedTensor(derivation.withoutUpdates, inputs: inputs)
-  }
 
   // MARK: - Encoded rows
 

@@ -19,6 +19,8 @@ public struct EncodedTensor: RowSource {
   /// The stored tensor of each plane of the codec, in the codec's order.
   public let planes: [String]
   public let scales: Scales
+  /// Every stored tensor that belongs to the weight: planes, tables, state.
+  public let storedNames: [String]
   /// What the tensor was before it was quantized, where the checkpoint tells.
   public let originalEncoding: Encoding?
   /// Bytes of all stored tensors this weight takes, tables included.
@@ -27,13 +29,14 @@ public struct EncodedTensor: RowSource {
 
   public init(
     name: String, shape: [Int], codec: any Codec, planes: [String], scales: Scales = .plain,
-    originalEncoding: Encoding? = nil, byteCount: Int, source: any TensorSource
+    storedNames: [String]? = nil, originalEncoding: Encoding? = nil, byteCount: Int, source: any TensorSource
   ) {
     self.name = name
     self.shape = shape
     self.codec = codec
     self.planes = planes
     self.scales = scales
+    self.storedNames = storedNames ?? planes
     self.originalEncoding = originalEncoding
     self.byteCount = byteCount
     self.source = source

@@ -63,14 +63,14 @@ struct LaidOutWeight {
 
 extension EncodedTensor {
   /// A tensor that is stored as one: an element type or blocks along its rows.
-  init(plain descriptor: TensorDescriptor, in source: any TensorSource) throws(FileError) {
-    guard let codec = Codecs.codec(for: descriptor.encoding) else {
+  init(plain descriptor: TensorDescriptor, original: Encoding? = nil, in source: any TensorSource) throws(FileError) {
+    guard let codec = Catalog.codec(for: descriptor.encoding) else {
       throw FileError(
         .unsupported, path: source.name, subject: descriptor.name,
         "is stored as \(descriptor.encoding.name), which cannot be decoded yet")
     }
     self.init(
       name: descriptor.name, shape: descriptor.shape, codec: codec, planes: [descriptor.name],
-      originalEncoding: descriptor.encoding, byteCount: descriptor.byteCount, source: source)
+      originalEncoding: original ?? descriptor.encoding, byteCount: descriptor.byteCount, source: source)
   }
 }

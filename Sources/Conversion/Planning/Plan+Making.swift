@@ -50,27 +50,40 @@ extension Plan {
     }
   }
 
+  /// An output tensor: how it comes about, and how it would without adapters.
+  private struct Output {
+    let name: String
+    let derivation: Derivation
+    let unmerged: Derivation
+  }
+
   /// What the output holds and how it comes about.
-  private static func outputs(of checkpoint: Checkpoint, for container: Container) throws(FileError)
-    -> [NamedDerivation]
-  {
-    guard container == .gguf else { return checkpoint.tensors }
-    guard let model = checkpoint.model else {
-      throw FileError(
-        .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
-        "a GGUF needs the model's configuration, and there is none beside the weights")
+  private static func outputs(of checkpoint: Checkpoint, for container: Container) throws(FileError) -> [Output] {
+    var plain: [NamedDerivation] = checkpoint.tensors.map {
+      NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name)))
     }
-    let outputs = try model.family.ggufTensors(
-      fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
-    var derivations: [String: Derivation] = [:]
-    for tensor in checkpoint.tensors { derivations[tensor.name] = tensor.derivation }
-    return outputs.map { output in
-      NamedDerivation(name: output.name, derivation: output.derivation.substituting(derivations))
+    if container == .gguf {
+      guard let model = checkpoint.model else {
+        throw FileError(
+          .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
+          "a GGUF needs the model's configuration, and there is none beside the weights")
+      }
+      plain = try model.family.ggufTensors(
+        fromHuggingFace: plain.map(\.name), model.configuration, path: checkpoint.path)
+    }
+    func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
+      Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
+    }
+    let (merged, unmerged) = (table(checkpoint.tensors), table(checkpoint.unmergedTensors))
+    return plain.map { output in
+      Output(
+        name: output.name, derivation: output.derivation.substituting(merged),
+        unmerged: output.derivation.substituting(unmerged))
     }
   }
 
   private static func planned(
-    _ output: NamedDerivation, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe
+    _ output: Output, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe
   ) throws(FileError) -> PlannedTensor {
     let rows = try DerivedTensor(output.derivation, inputs: checkpoint.inputs)
     let shape = rows.shape
@@ -90,7 +103,7 @@ extension Plan {
       break
     }
     // Whole numbers, such as position ids, are no weights: no type is forced on them.
-    if let copied, Codecs.isInteger(copied) { target = nil }
+    if let copied, copied.isInteger { target = nil }
 
     let action: PlannedTensor.Action
     if let target {
@@ -116,14 +129,16 @@ extension Plan {
       planes = [try plane(output.name, copied, shape, .plane(0), destination)]
       targetType = copied.name
     case .copyStored(let stored):
-      planes = try BlockwiseLayout.storedPlanes(of: output.name, in: stored)
+      planes = (source?.storedNames ?? []).compactMap { name in
+        stored.descriptor(of: name).map { PlannedPlane(descriptor: $0, content: .stored(name)) }
+      }
       targetType = source?.typeName ?? "?"
     case .encode(let type):
       if type.codec.blocksCrossRows {
         planes = try BlockwiseLayout.planes(name: output.name, shape: shape, type: type, destination, source)
         targetType = type.name + (type.isDoubleQuantized ? "+dq" : "")
       } else {
-        guard let encoding = Codecs.encoding(of: type.codec) else {
+        guard let encoding = (type.codec as? any BlockCodec)?.encoding else {
           throw FileError(.unsupported, path: destination.path, "\(type.name) cannot be stored")
         }
         guard destination.container.canHold(encoding) else {
@@ -138,7 +153,9 @@ extension Plan {
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
       sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
-      isMerged: output.derivation.isMerged)
+      unmerged: output.derivation == output.unmerged
+        ? nil : try DerivedTensor(output.unmerged, inputs: checkpoint.inputs),
+      originalType: source?.originalEncoding?.name)
   }
 
   private static func plane(
@@ -172,24 +189,12 @@ extension Derivation {
     case .constant: self
     }
   }
-
-  /// Whether an adapter is part of it.
-  var isMerged: Bool { sources.contains { $0.input > 0 } }
-
-  /// The same without what adapters add; what an adapter replaces stays.
-  var withoutUpdates: Derivation {
-    switch self {
-    case .source, .constant: self
-    case .reordered(let inner, let order): inner.withoutUpdates.reordered(order)
-    case .adding(let inner, _), .addingScaled(let inner, _, _): inner.withoutUpdates
-    }
-  }
 }
 
 extension Container {
   /// Whether a tensor of this encoding is stored as it is: GGUF keeps vectors in F32, as ggml computes with them.
   func holds(_ encoding: Encoding, asMatrix isMatrix: Bool) -> Bool {
-    canHold(encoding) && (self != .gguf || isMatrix || encoding == .f32 || Codecs.isInteger(encoding))
+    canHold(encoding) && (self != .gguf || isMatrix || encoding == .f32 || encoding.isInteger)
   }
 
   /// Whether the container has a type for this encoding at all.
@@ -202,12 +207,12 @@ extension Container {
 
   /// The element type for a weight that cannot stay what it is.
   func elementCodec(for source: EncodedTensor?, asMatrix isMatrix: Bool) -> any Codec {
-    if self == .gguf, !isMatrix { return Codecs.f32 }
+    if self == .gguf, !isMatrix { return Float32Codec() }
     switch source?.originalEncoding {
-    case .some(.f32), .some(.f64): return Codecs.f32
-    case .some(.bf16): return Codecs.bf16
-    case .some(let encoding) where encoding.name.hasPrefix("f8_"): return Codecs.bf16
-    default: return Codecs.f16
+    case .some(.f32), .some(.f64): return Float32Codec()
+    case .some(.bf16): return BFloat16Codec()
+    case .some(let encoding) where encoding.name.hasPrefix("f8_"): return BFloat16Codec()
+    default: return Float16Codec()
     }
   }
 }

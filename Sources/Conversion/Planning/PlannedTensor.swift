@@ -27,8 +27,14 @@ public struct PlannedTensor: Sendable {
   public let targetType: String
   /// Why it is not what the recipe asked for.
   public let substitution: String?
+  /// The weight without adapters, where one changes it.
+  let unmerged: DerivedTensor?
+
   /// Whether an adapter changes it.
-  public let isMerged: Bool
+  public var isMerged: Bool { unmerged != nil }
+
+  /// What the weight was in a file that held it unquantized, where that is known.
+  let originalType: String?
 
   public var elementCount: Int { shape.reduce(1, *) }
   public var byteCount: Int { planes.reduce(0) { $0 + $1.descriptor.byteCount } }
@@ -47,8 +53,8 @@ public struct PlannedPlane: Sendable {
     case scaleCodes
     /// The absmax of the blocks of scales.
     case nestedScales
-    /// The state of a double-quantized weight: it holds the offset, which is known last.
-    case quantState
+    /// The state of a double-quantized weight, but for the offset, which is known last.
+    case quantState(QuantState)
   }
 
   public let descriptor: TensorDescriptor

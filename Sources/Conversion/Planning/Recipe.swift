@@ -89,6 +89,6 @@ public struct Recipe: Sendable {
         .mismatch, path: path, subject: name,
         reason + "; without --no-fallback it is stored as f16, or choose its type with --tensor-type")
     }
-    return (TargetType(codec: Codecs.f16), reason)
+    return (TargetType(codec: Float16Codec()), reason)
   }
 }

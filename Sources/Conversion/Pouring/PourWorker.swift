@@ -126,7 +126,7 @@ struct PourWorker {
 
   private mutating func measureMovement(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
     if original.count < slab.elementCount { original = [Float](repeating: 0, count: slab.elementCount) }
-    let base = try planned.rows.withoutUpdates()
+    guard let base = planned.unmerged else { return }
     var span = original.mutableSpan
     var part = span._mutatingExtracting(0..<slab.elementCount)
     try base.read(rows: slab.rows, into: &part, scratch: &scratch)
@@ -143,18 +143,23 @@ struct PourWorker {
 
   /// Encodes the absmax scales of a whole weight, and writes what depends on all of them.
   private mutating func writeScales(of planned: PlannedTensor, _ type: TargetType, _ scales: [Float]) throws(FileError) {
-    let encodedScales = DoubleQuantization.encode(scales)
+    let offset = DoubleQuantization.offset(of: scales.span)
+    var codes = [UInt8](repeating: 0, count: scales.count)
+    var nested = [Float](repeating: 0, count: DoubleQuantization.nestedCount(of: scales.count))
+    var codeSpan = codes.mutableSpan
+    var nestedSpan = nested.mutableSpan
+    DoubleQuantization.encode(scales.span, offset: offset, into: &codeSpan, nestedAbsmax: &nestedSpan)
     for plane in planned.planes {
       switch plane.content {
       case .scaleCodes:
-        try write(encodedScales.codes, count: encodedScales.codes.count, to: plane, at: 0)
+        try write(codes, count: codes.count, to: plane, at: 0)
       case .nestedScales:
-        try encodedScales.nestedAbsmax.withBytes { bytes throws(FileError) in
+        try nested.withBytes { bytes throws(FileError) in
           try write(bytes, to: plane, at: 0)
         }
-      case .quantState:
-        let state = BlockwiseLayout.state(of: planned, type, offset: encodedScales.offset)
-        try write(state, count: state.count, to: plane, at: 0)
+      case .quantState(let state):
+        let bytes = try BlockwiseLayout.serialized(state, offset: offset, path: plan.destination.path)
+        try write(bytes, count: bytes.count, to: plane, at: 0)
       case .plane, .stored, .constant:
         continue
       }
