@@ -61,6 +61,15 @@ public struct ByteCursor: ~Copyable {
     return bytes
   }
 
+  /// Reads `count` bytes without copying those that are in the buffer already.
+  public mutating func readSlice(_ count: Int, subject: String? = nil) throws(FileError) -> ArraySlice<UInt8> {
+    if count > Self.pieceSize { return try readBytes(count, subject: subject)[...] }
+    try require(count, subject: subject)
+    let start = offset - bufferStart
+    offset += count
+    return buffer[start..<start + count]
+  }
+
   /// Moves on without reading.
   public mutating func skip(_ count: Int, subject: String? = nil) throws(FileError) {
     guard count >= 0, count <= remaining else { throw ends(wanted: count, subject: subject) }
