@@ -50,6 +50,11 @@ extension GGUFFile {
           .magic, .unsupported, at: 0,
           "this is one of the formats before GGUF (\(String(shown.reversed()))); convert the original model again")
       }
+      if magic == Array("FUGG".utf8) {
+        throw reader.broken(
+          .magic, .unsupported, at: 0,
+          "the magic number is reversed, as in drafts of the format; convert the original model again")
+      }
       throw reader.broken(.magic, at: 0, "a GGUF file begins with the bytes \"GGUF\", not with \(magic)")
     }
     var version = try reader.integer(UInt32.self, for: "the version")

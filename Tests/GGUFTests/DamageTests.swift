@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import Tensors
 import Testing
 
 @testable import GGUF
@@ -34,8 +35,11 @@ import Testing
     0, 1, .max, .max - 31, 1 << 63, (1 << 63) - 1, 1 << 62, 1 << 32, (1 << 32) - 1, 1 << 31, 1 << 61, 255,
   ]
 
-  @Test(arguments: ["every-metadata-type.gguf", "every-tensor-type.gguf", "every-tensor-type-big-endian.gguf",
-    "alignment-64.gguf", "nested-arrays.gguf", "odd-order-and-gap.gguf"])
+  @Test(
+    arguments: [
+      "every-metadata-type.gguf", "every-tensor-type.gguf", "every-tensor-type-big-endian.gguf", "alignment-64.gguf",
+      "nested-arrays.gguf", "odd-order-and-gap.gguf",
+    ])
   func wrongBytesNeverTrap(_ name: String) throws {
     let environment = ProcessInfo.processInfo.environment
     let seed = environment["DECANT_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0 ... .max)

@@ -27,7 +27,7 @@ import Testing
     Expectation("GGUF-1-empty-magic.gguf", .malformed, at: 0),
     Expectation("GGUF-1-ggjt.gguf", .unsupported, at: 0),
     Expectation("GGUF-1-lower-case.gguf", .malformed, at: 0),
-    Expectation("GGUF-1-reversed.gguf", .malformed, at: 0),
+    Expectation("GGUF-1-reversed.gguf", .unsupported, at: 0),
     Expectation("GGUF-1-safetensors.gguf", .malformed, at: 0),
     Expectation("GGUF-10-bool-2.gguf", .malformed, "x", at: 37),
     Expectation("GGUF-10-bool-255-in-array.gguf", .malformed, "x", at: 51),

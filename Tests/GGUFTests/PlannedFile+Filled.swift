@@ -5,7 +5,8 @@ extension PlannedFile {
   func filled(_ contents: (TensorDescriptor) -> [UInt8]) -> [UInt8] {
     var bytes = header + [UInt8](repeating: 0, count: byteCount - header.count)
     for tensor in tensors {
-      bytes.replaceSubrange(tensor.offset..<tensor.offset + tensor.descriptor.byteCount, with: contents(tensor.descriptor))
+      let descriptor = tensor.descriptor
+      bytes.replaceSubrange(tensor.offset..<tensor.offset + descriptor.byteCount, with: contents(descriptor))
     }
     return bytes
   }
