@@ -1,4 +1,5 @@
 public import Bytes
+public import Packed
 public import Tensors
 
 /// One safetensors file, opened for reading. Its header is read and checked when it is opened, its tensors when
@@ -16,9 +17,10 @@ public struct SafetensorsFile: TensorSource {
   public let tensors: [TensorDescriptor]
   private let positions: [String: Int]
 
+  /// Opens a file, packed or not.
   /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
   public init(path: String) throws(FileError) {
-    try self.init(InputFile(path: path))
+    try self.init(PackedFile.openAny(path: path))
   }
 
   /// - Throws: `FileError` when the bytes cannot be read or break a rule of the format.
@@ -33,6 +35,9 @@ public struct SafetensorsFile: TensorSource {
   }
 
   public var name: String { source.path }
+
+  /// What `PackedWriter` should know of the file: where its tensors are, and how wide their elements.
+  public var packedRegions: [PackedRegion] { placedTensors.map { PackedRegion($0) } }
 
   public func descriptor(of name: String) -> TensorDescriptor? { positions[name].map { tensors[$0] } }
 

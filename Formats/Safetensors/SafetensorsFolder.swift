@@ -1,4 +1,5 @@
 public import Bytes
+internal import Packed
 public import Tensors
 
 /// A checkpoint of one safetensors file or of several shards, opened for reading.
@@ -82,18 +83,23 @@ public struct SafetensorsFolder: TensorSource {
     try files[number].read(name, at: offset, into: &bytes)
   }
 
-  /// Opens a file of the folder.
+  /// Opens a file of the folder, or the packed one in its place.
   private static func openShard(
     _ name: String, in folder: String, listedIn indexPath: String?
   ) throws(FileError) -> any ByteSource {
     let path = FileSystem.join(folder, name)
+    let packedPath = path + packedSuffix
     guard FileSystem.isFile(path) else {
+      if FileSystem.isFile(packedPath) { return try PackedFile.openAny(path: packedPath) }
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
       throw FileError(
         .missing, path: path, "this shard is not there\(list) [\(SafetensorsRule.shardThere.citation)]")
     }
-    return try InputFile(path: path)
+    return try PackedFile.openAny(path: path)
   }
+
+  /// What packing a file adds to its name.
+  private static let packedSuffix = ".zst"
 
   /// The index must name the shard that holds a tensor, for every tensor.
   private static func compare(
@@ -142,7 +148,16 @@ extension SafetensorsFolder {
       folder = path
       let names = try FileSystem.names(inFolder: path).filter { !$0.hasPrefix(".") }
       let indexes = names.filter { $0.hasSuffix(Self.indexSuffix) }
-      let files = names.filter { $0.hasSuffix(Self.fileSuffix) }
+      var files: [String] = []
+      for name in names {
+        if name.hasSuffix(Self.fileSuffix) {
+          files.append(name)
+        } else if name.hasSuffix(Self.fileSuffix + packedSuffix) {
+          // The names are sorted: a file comes before its packed form, and is the one that is read.
+          let original = String(name.dropLast(packedSuffix.count))
+          if files.last != original { files.append(original) }
+        }
+      }
       if files.contains(Self.mainName) {
         fileNames = [Self.mainName]
         if let index = indexes.first {
