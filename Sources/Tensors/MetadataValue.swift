@@ -45,7 +45,7 @@ extension MetadataValue {
   }
 
   /// Type and size, for messages: `i16 -1`, `[f32] of 20`, `string that is not UTF-8`.
-  var summary: String {
+  package var summary: String {
     switch self {
     case .rawString: "\(typeName) that is not UTF-8"
     case .rawStrings(let values): "\(typeName) of \(values.count) that are not all UTF-8"

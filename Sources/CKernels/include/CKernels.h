@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inference.h"
+
 #pragma clang assume_nonnull begin
 
 // The loops compiled for one instruction set.

@@ -2,7 +2,7 @@ public import Architectures
 public import Bytes
 internal import JSON
 internal import Safetensors
-public import Tensors
+internal import Tensors
 
 /// A LoRA adapter as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`.
 ///

@@ -86,7 +86,7 @@ public struct Checkpoint: Sendable {
     }
     let divisors = try weights.first { $0.name == "rope_freqs.weight" }?.values()
     var configuration = try family.configuration(
-      fromMetadata: { metadata[$0] }, tensors: weights.map { try $0.descriptor(path: path) }, ropeDivisors: divisors,
+      fromMetadata: { metadata[$0] }, tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) }, ropeDivisors: divisors,
       path: path)
     let config = try GGUFDescription.config(kept: metadata, family: family, configuration: &configuration, path: path)
     self.path = path

@@ -1,6 +1,6 @@
-public import Bytes
+internal import Bytes
 internal import Quantization
-public import Tensors
+internal import Tensors
 
 /// The absmax scales of a blockwise weight, stored as 8-bit codes: `map[code] * nestedAbsmax[i / 256] + offset`.
 public struct DoubleQuantizedScales: Sendable {

@@ -63,11 +63,11 @@ struct GGUFDescription {
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
-    guard let folder = checkpoint.folder, TokenizerFolder.exists(in: folder) else {
+    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
-    let vocabulary = try TokenizerFolder(path: folder, vocabularySize: vocabularySize).vocabulary
+    let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
   }
 

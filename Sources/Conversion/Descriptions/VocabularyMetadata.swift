@@ -9,14 +9,14 @@ enum VocabularyMetadata {
   /// Every id that ends a text or a turn.
   static let endIDsKey = "decant.tokenizer.end_token_ids"
 
-  private static let ids: [(key: String, path: WritableKeyPath<GGUFVocabulary, Int32?> & Sendable)] = [
+  private static let ids: [(key: String, path: any WritableKeyPath<GGUFVocabulary, Int32?> & Sendable)] = [
     ("tokenizer.ggml.bos_token_id", \.bosID), ("tokenizer.ggml.eos_token_id", \.eosID),
     ("tokenizer.ggml.eot_token_id", \.eotID), ("tokenizer.ggml.eom_token_id", \.eomID),
     ("tokenizer.ggml.unknown_token_id", \.unknownID), ("tokenizer.ggml.padding_token_id", \.paddingID),
     ("tokenizer.ggml.seperator_token_id", \.separatorID), ("tokenizer.ggml.mask_token_id", \.maskID),
   ]
 
-  private static let flags: [(key: String, path: WritableKeyPath<GGUFVocabulary, Bool?> & Sendable)] = [
+  private static let flags: [(key: String, path: any WritableKeyPath<GGUFVocabulary, Bool?> & Sendable)] = [
     ("tokenizer.ggml.add_bos_token", \.addBOS), ("tokenizer.ggml.add_eos_token", \.addEOS),
     ("tokenizer.ggml.add_space_prefix", \.addSpacePrefix),
     ("tokenizer.ggml.remove_extra_whitespaces", \.removeExtraWhitespaces),

@@ -42,15 +42,14 @@ struct BlockwiseLayout: WeightLayout {
       return descriptor
     }
     let state: QuantState
+    guard let descriptor = source.descriptor(of: stateName), descriptor.byteCount <= 1 << 16 else {
+      throw FileError(.malformed, path: source.name, subject: stateName, "is longer than 64 KiB")
+    }
+    let document = try source.bytes(of: stateName)
     do throws(QuantStateError) {
-      guard let descriptor = source.descriptor(of: stateName), descriptor.byteCount <= 1 << 16 else {
-        throw FileError(.malformed, path: source.name, subject: stateName, "is longer than 64 KiB")
-      }
-      state = try QuantState(parsing: try source.bytes(of: stateName), code: code)
-    } catch let error as QuantStateError {
+      state = try QuantState(parsing: document, code: code)
+    } catch {
       throw FileError(.malformed, path: source.name, subject: stateName, error.description)
-    } catch let error as FileError {
-      throw error
     }
     let codes = try part("")
     let absmax = try part(Part.absmax)

@@ -7,7 +7,7 @@ struct LLMInt8Layout: WeightLayout {
   func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight] {
     var result: [LaidOutWeight] = []
     for scales in source.tensors where scales.name.hasSuffix(".SCB") {
-      let module = scales.name.dropLast(".SCB".count)
+      let module = String(scales.name.dropLast(".SCB".count))
       let name = module + ".weight"
       guard let codes = source.descriptor(of: name), codes.encoding == .i8, codes.shape.count == 2 else { continue }
       guard scales.encoding == .f32, scales.elementCount == codes.shape[0] else {
@@ -58,8 +58,9 @@ struct RowInt8Codec: Codec {
 
   func decode(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     for index in values.indices {
-      let scale = bytes.float(at: values.count + index / elementsPerBlock * 4)
-      values[index] = Float(bytes.signedByte(at: index)) * scale / 127
+      let scale = unsafe bytes.unsafeLoadUnaligned(
+        fromByteOffset: values.count + index / elementsPerBlock * 4, as: Float.self)
+      values[index] = Float(unsafe bytes.unsafeLoad(fromByteOffset: index, as: Int8.self)) * scale / 127
     }
   }
 }

@@ -1,9 +1,9 @@
-public import Architectures
+internal import Architectures
 public import Bytes
 internal import GGUF
 internal import Quantization
 internal import Safetensors
-public import Tensors
+internal import Tensors
 
 extension Plan {
   /// Plans the whole output of a conversion.

@@ -1,4 +1,4 @@
-public import Bytes
+internal import Bytes
 public import Tensors
 
 /// Everything about an output before a weight is read: every file with its header, every tensor with its source, type

@@ -1,6 +1,6 @@
 public import Bytes
-public import Quantization
-public import Tensors
+internal import Quantization
+internal import Tensors
 
 /// Which type each output tensor gets.
 public struct Recipe: Sendable {

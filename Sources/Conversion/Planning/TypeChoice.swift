@@ -1,5 +1,4 @@
 public import Quantization
-public import Tensors
 
 /// A type a weight can be given: a codec, and whether its scales are quantized in turn.
 public struct TargetType: Sendable {

@@ -192,6 +192,8 @@ struct PourWorker {
         "\(place(index)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized"
       case .scaleOverflow(let index):
         "the values at \(place(index)) are too large for \(type.name); give this tensor another type with --tensor-type"
+      case .notRepresentable(let index):
+        "\(place(index)) cannot be represented as \(type.name); choose a type with a wider range, such as bf16 or f32"
       }
     return FileError(.malformed, path: path, subject: planned.name, message)
   }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Quantization
 internal import Synchronization
 internal import Tensors
 
