@@ -125,22 +125,25 @@ public final class DerivedTensor: RowSource {
   ) throws(FileError) {
     // Transposed factors change places: the rows of the weight are the columns of `down`.
     let across = try factor(update.isTransposed ? update.up : update.down, isTransposed: update.isTransposed)
-    let along: [Float]
-    if update.isTransposed {
-      let all = try factor(update.down, isTransposed: true)
-      along = Array(all[rows.lowerBound * update.rank..<rows.upperBound * update.rank])
-    } else {
-      var own = [Float](repeating: 0, count: rows.count * update.rank)
-      var span = own.mutableSpan
-      try inputs.tensor(update.up).read(rows: rows, into: &span, scratch: &scratch)
-      along = own
-    }
+    let along = try rowFactor(update, rows: rows, scratch: &scratch)
     KernelSet.best.addOuterProduct(
       rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
       into: &values)
     if let magnitude = update.magnitude {
       try normalize(&values, to: try factor(magnitude, isTransposed: false), rows: rows)
     }
+  }
+
+  /// The rows of the factor that has one row for each row of the weight.
+  private func rowFactor(_ update: LowRankUpdate, rows: Range<Int>, scratch: inout [UInt8]) throws(FileError) -> [Float] {
+    if update.isTransposed {
+      let all = try factor(update.down, isTransposed: true)
+      return Array(all[rows.lowerBound * update.rank..<rows.upperBound * update.rank])
+    }
+    var own = [Float](repeating: 0, count: rows.count * update.rank)
+    var span = own.mutableSpan
+    try inputs.tensor(update.up).read(rows: rows, into: &span, scratch: &scratch)
+    return own
   }
 
   /// DoRA: gives each row the length that the adapter has learned for it.

@@ -41,9 +41,7 @@ struct FolderDescription {
       }
     } else if let metadata = checkpoint.metadata {
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
-        for file in try HuggingFaceFiles.files(for: vocabulary, path: checkpoint.path) {
-          sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
-        }
+        _ = vocabulary
         try addGenerationConfig(metadata, vocabulary, destination)
       } else {
         notes.append("the GGUF has no tokenizer, so the folder has none either")

@@ -33,7 +33,7 @@ extension Plan {
   /// - Throws: `FileError`; nothing is left of the output then.
   @discardableResult
   public func pour(
-    workers: Int = FileSystem.processorCount(), onEvent: @Sendable (PourEvent) -> Void = { _ in }
+    workers: Int = FileSystem.processorCount(), onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> PourReport {
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
@@ -52,7 +52,7 @@ extension Plan {
     let failure = await withTaskGroup(of: FileError?.self) { group in
       for _ in 0..<max(1, workers) {
         group.addTask {
-          var worker = PourWorker(plan: self, output: staged)
+          let worker = PourWorker(plan: self, output: staged)
           do throws(FileError) {
             while let slab = queue.next() {
               try worker.pour(slab)

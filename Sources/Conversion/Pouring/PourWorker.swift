@@ -3,11 +3,11 @@ internal import Quantization
 internal import Tensors
 
 /// Pours slabs, one after another, with buffers of its own.
-struct PourWorker {
+final class PourWorker {
   let plan: Plan
   let output: StagedOutput
-  private var values: [Float] = []
-  private var original: [Float] = []
+  private let valueBuffer = ValueBuffer()
+  private let originalBuffer = ValueBuffer()
   private var encoded: [UInt8] = []
   private var scratch: [UInt8] = []
 
@@ -19,7 +19,7 @@ struct PourWorker {
     self.output = output
   }
 
-  mutating func pour(_ slab: Slab) throws(FileError) {
+  func pour(_ slab: Slab) throws(FileError) {
     let planned = plan.tensors[slab.tensor]
     switch planned.action {
     case .copyRows:
@@ -35,7 +35,7 @@ struct PourWorker {
   }
 
   /// Writes what is known only when all slabs of a weight are done.
-  mutating func finish(_ slab: Slab) throws(FileError) {
+  func finish(_ slab: Slab) throws(FileError) {
     let planned = plan.tensors[slab.tensor]
     for plane in planned.planes {
       if case .constant(let bytes) = plane.content { try write(bytes, count: bytes.count, to: plane, at: 0) }
@@ -48,7 +48,7 @@ struct PourWorker {
 
   // MARK: - Copying
 
-  private mutating func copyRows(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
+  private func copyRows(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
     guard let plane = planned.planes.first, planned.rows.rowCount > 0 else { return }
     let rowBytes = plane.descriptor.byteCount / planned.rows.rowCount
     let count = slab.rows.count * rowBytes
@@ -59,7 +59,7 @@ struct PourWorker {
     try write(encoded, count: count, to: plane, at: slab.rows.lowerBound * rowBytes)
   }
 
-  private mutating func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
+  private func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
     var done = 0
     while done < plane.descriptor.byteCount {
       let count = min(Self.copySize, plane.descriptor.byteCount - done)
@@ -74,15 +74,17 @@ struct PourWorker {
 
   // MARK: - Encoding
 
-  private mutating func encode(_ planned: PlannedTensor, _ slab: Slab, _ type: TargetType) throws(FileError) {
+  private func encode(_ planned: PlannedTensor, _ slab: Slab, _ type: TargetType) throws(FileError) {
     let codec = type.codec
     let count = slab.elementCount
     let firstElement = slab.rows.lowerBound * planned.rows.columns
-    if values.count < count { values = [Float](repeating: 0, count: count) }
     let byteCount = codec.byteCount(elements: count)
     if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
-    try read(planned.rows, slab, into: &values)
-    if planned.isMerged { try measureMovement(planned, slab) }
+    let values = try read(planned.rows, slab, into: valueBuffer)
+    if let unmerged = planned.unmerged {
+      let original = try read(unmerged, slab, into: originalBuffer)
+      measureMovement(from: original, to: values, count: count, slab)
+    }
     do throws(CodecError) {
       try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
         try codec.encode(values.span.extracting(0..<count), into: &bytes)
@@ -93,7 +95,7 @@ struct PourWorker {
     try writePlanes(planned, slab, type, firstElement: firstElement, count: count)
   }
 
-  private mutating func writePlanes(
+  private func writePlanes(
     _ planned: PlannedTensor, _ slab: Slab, _ type: TargetType, firstElement: Int, count: Int
   ) throws(FileError) {
     let codec = type.codec
@@ -118,31 +120,25 @@ struct PourWorker {
     }
   }
 
-  private mutating func read(_ rows: DerivedTensor, _ slab: Slab, into values: inout [Float]) throws(FileError) {
+  /// The values of a slab's rows, at the front of the buffer.
+  private func read(_ rows: DerivedTensor, _ slab: Slab, into buffer: ValueBuffer) throws(FileError) -> [Float] {
+    var values = buffer.take(slab.elementCount)
+    defer { buffer.values = values }
     var span = values.mutableSpan
     var part = span._mutatingExtracting(0..<slab.elementCount)
     try rows.read(rows: slab.rows, into: &part, scratch: &scratch)
+    return values
   }
 
-  private mutating func measureMovement(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
-    if original.count < slab.elementCount { original = [Float](repeating: 0, count: slab.elementCount) }
-    guard let base = planned.unmerged else { return }
-    var span = original.mutableSpan
-    var part = span._mutatingExtracting(0..<slab.elementCount)
-    try base.read(rows: slab.rows, into: &part, scratch: &scratch)
-    var change = 0.0
-    var squares = 0.0
-    for index in 0..<slab.elementCount {
-      let before = Double(original[index])
-      let difference = Double(values[index]) - before
-      change += difference * difference
-      squares += before * before
-    }
-    slab.progress.keep(change: change, original: squares, slab: slab.number)
+  private func measureMovement(from original: [Float], to values: [Float], count: Int, _ slab: Slab) {
+    let before = original.span.extracting(0..<count)
+    slab.progress.keep(
+      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<count), before),
+      original: KernelSet.best.sumOfSquares(before), slab: slab.number)
   }
 
   /// Encodes the absmax scales of a whole weight, and writes what depends on all of them.
-  private mutating func writeScales(of planned: PlannedTensor, _ type: TargetType, _ scales: [Float]) throws(FileError) {
+  private func writeScales(of planned: PlannedTensor, _ type: TargetType, _ scales: [Float]) throws(FileError) {
     let offset = DoubleQuantization.offset(of: scales.span)
     var codes = [UInt8](repeating: 0, count: scales.count)
     var nested = [Float](repeating: 0, count: DoubleQuantization.nestedCount(of: scales.count))
@@ -196,6 +192,18 @@ struct PourWorker {
         "\(place(index)) cannot be represented as \(type.name); choose a type with a wider range, such as bf16 or f32"
       }
     return FileError(.malformed, path: path, subject: planned.name, message)
+  }
+}
+
+/// Room for the values of a slab, kept for the next one.
+private final class ValueBuffer {
+  var values: [Float] = []
+
+  /// The room, which is given up until it is put back: so it has one owner and is written in place.
+  func take(_ count: Int) -> [Float] {
+    let taken = values
+    values = []
+    return taken.count < count ? [Float](repeating: 0, count: count) : taken
   }
 }
 
