@@ -287,7 +287,7 @@ def spread_channels(model: LlamaForCausalLM):
 
 
 def save_model(model: LlamaForCausalLM, directory: Path):
-    """Half of the 7.08 MB per shard, rounded up, makes two shards."""
+    """As two shards: 4 MB holds a little more than half of the weights."""
     model.to(torch.bfloat16)
     model.generation_config = GenerationConfig(
         bos_token_id=model.config.bos_token_id,
@@ -299,6 +299,8 @@ def save_model(model: LlamaForCausalLM, directory: Path):
     model.save_pretrained(directory, max_shard_size="4MB")
     shards = list(directory.glob("model-*.safetensors"))
     assert len(shards) == 2, shards
+    for shard in shards:
+        shard.chmod(0o644)
     add_older_spellings(directory / "config.json")
 
 
@@ -334,8 +336,8 @@ def negative_log_likelihoods(log_probabilities: torch.Tensor, windows: torch.Ten
     return -log_probabilities.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
 
 
-def perplexity(losses: torch.Tensor) -> dict[str, float | int]:
-    """With llama-perplexity's standard error, the mean's carried through the exponential."""
+def perplexity(losses: torch.Tensor) -> dict[str, float]:
+    """With llama-perplexity's standard error: the mean's, carried through the exponential."""
     mean, count = losses.mean().item(), losses.numel()
     variance = losses.square().mean().item() - mean**2
     value = math.exp(mean)

@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
   public let config: JSONValue?
   /// The metadata of a GGUF.
   public let metadata: GGUFMetadata?
+  /// Paths of the files that hold the weights.
+  public let weightFiles: [String]
   /// `__metadata__` of safetensors files.
   let fileMetadata: [String: String]
   /// Folder that holds the configuration and tokenizer of a safetensors model.
@@ -48,7 +50,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// A model in safetensors.
-  init(safetensors source: any TensorSource, fileMetadata: [String: String], path: String, folder: String) throws(FileError) {
+  init(safetensors source: any TensorSource, fileMetadata: [String: String], weightFiles: [String], path: String, folder: String) throws(FileError) {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
     var model: Model?
@@ -63,6 +65,7 @@ public struct Checkpoint: Sendable {
     self.config = config
     self.metadata = nil
     self.fileMetadata = fileMetadata
+    self.weightFiles = weightFiles
     self.folder = folder
     self.model = model
     weights = try SafetensorsLayouts.tensors(of: source)
@@ -95,6 +98,7 @@ public struct Checkpoint: Sendable {
     self.config = config
     self.metadata = metadata
     self.fileMetadata = [:]
+    self.weightFiles = source.files.map(\.path)
     self.folder = nil
     self.model = Model(family: family, configuration: configuration)
     self.weights = weights
@@ -124,6 +128,11 @@ public struct Checkpoint: Sendable {
 
   /// Bytes of all weights, tables of quantized ones included.
   public var tensorByteCount: Int { weights.reduce(0) { $0 + $1.byteCount } }
+
+  /// Bytes of the files that hold the weights, headers included, packed where they are packed.
+  public var fileByteCount: Int {
+    weightFiles.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
+  }
 
   /// Weights as the model counts them, however they are packed.
   public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }

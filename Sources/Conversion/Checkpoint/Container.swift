@@ -47,7 +47,7 @@ enum Containers {
     }
     let file = try SafetensorsFile(bytes)
     return try Checkpoint(
-      safetensors: file, fileMetadata: file.metadata, path: path, folder: FileSystem.parent(path))
+      safetensors: file, fileMetadata: file.metadata, weightFiles: [path], path: path, folder: FileSystem.parent(path))
   }
 
   private static func openFolder(_ path: String) throws(FileError) -> Checkpoint {
@@ -56,7 +56,8 @@ enum Containers {
       || $0.hasSuffix(".safetensors.zst") })
     {
       let folder = try SafetensorsFolder(path: path)
-      return try Checkpoint(safetensors: folder, fileMetadata: folder.metadata, path: path, folder: path)
+      return try Checkpoint(
+        safetensors: folder, fileMetadata: folder.metadata, weightFiles: folder.files.map(\.name), path: path, folder: path)
     }
     let ggufs = names.filter { $0.hasSuffix(".gguf") }
     if let first = ggufs.first {

@@ -32,6 +32,12 @@ public struct TensorInputs: Sendable {
 
   public func path(of reference: TensorReference) -> String { tables[reference.input].path }
 
+  /// As what the weight behind a derivation is stored.
+  public func typeName(of derivation: Derivation) throws(FileError) -> String {
+    guard let first = derivation.sources.first else { return "computed" }
+    return try tensor(first).typeName
+  }
+
   func path(of derivation: Derivation) -> String {
     derivation.sources.first.map { path(of: $0) } ?? tables[0].path
   }

@@ -1,4 +1,5 @@
 internal import Conversion
+internal import Evaluation
 internal import Synchronization
 
 /// One line on standard error that tells how far a job is: share, rate and time left; or a line for every tensor.
@@ -28,7 +29,7 @@ final class Progress: Sendable {
       guard isVerbose else { return }
       let shape = tensor.shape.map(String.init).joined(separator: " x ")
       Terminal.note(
-        "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(Quantity.bytes(tensor.byteCount))")
+        "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(NumberText.bytes(tensor.byteCount))")
     case .advanced(let elements):
       guard isBar else { return }
       let line = state.withLock { state -> String? in
@@ -54,7 +55,7 @@ final class Progress: Sendable {
     let left = Double(total - elements) / max(rate, 1)
     let filled = Int(share * 30)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
-    return "\(bar) \(Int(share * 100)) %  \(Quantity.decimal(rate / 1e6, digits: 0)) M weights/s  "
-      + "\(Quantity.duration(left)) left"
+    return "\(bar) \(Int(share * 100)) %  \(NumberText.fixed(rate / 1e6, 0)) M weights/s  "
+      + "\(DurationText.of(left)) left"
   }
 }
