@@ -69,9 +69,10 @@ struct RobustnessTests {
       try TensorDescriptor(name: "model.layers.\($0).mlp.down_proj.weight", encoding: .bf16, shape: [0, 4096])
     }
     let plan = try SafetensorsWriter.plan(tensors: tensors)
-    let source = MemorySource(bytesThere: plan.files[0].header)
+    let folder = try TemporaryFolder()
+    let path = try folder.write(plan.files[0].header, to: "many.safetensors")
     let seconds = try ContinuousClock().measure {
-      let file = try SafetensorsFile(source)
+      let file = try SafetensorsFile(path: path)
       #expect(file.tensors.count == 20_000)
     }
     #expect(seconds < .seconds(5), "two machines' worth of slack; it was \(seconds)")
