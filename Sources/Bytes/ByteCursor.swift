@@ -17,7 +17,7 @@ public struct ByteCursor: ~Copyable {
   }
 
   /// Bytes between here and the end of the file.
-  public var remaining: Int { file.byteCount - offset }
+  public var remaining: Int { max(0, file.byteCount - offset) }
 
   /// An error at this place.
   public func malformed(_ message: String, subject: String? = nil, at offset: Int? = nil) -> FileError {

@@ -43,6 +43,11 @@ struct SharedVerdictTests {
 
   @Test("Files that other projects ship open", arguments: SharedData.names(in: "hostile/safetensors-fixtures"))
   func others(name: String) throws {
+    if name == "weight-inspect-tiny.safetensors" {
+      // Has five bytes too many at its end; the reference library refuses it too.
+      #expect(throws: FileError.self) { _ = try SafetensorsFile(path: SharedData.path("hostile/safetensors-fixtures/" + name)) }
+      return
+    }
     let file = try SafetensorsFile(path: SharedData.path("hostile/safetensors-fixtures/" + name))
     #expect(!file.tensors.isEmpty)
     for tensor in file.tensors { #expect(try file.bytes(of: tensor.name).count == tensor.byteCount) }
