@@ -301,14 +301,15 @@ BODY void difference_body(const float *before, const float *after, size_t count,
       before_squared += as[part] * as[part];
       after_squared += bs[part] * bs[part];
       product += as[part] * bs[part];
-      // A NaN stays: it is not less than or equal to anything.
-      const Longs keeps = squared <= largest;
-      largest = (Doubles)(((Longs)largest & keeps) | ((Longs)squared & ~keeps));
+      // A NaN gets in, and nothing is greater than it afterwards.
+      const Longs replaces = (squared > largest) | (squared != squared);
+      largest = (Doubles)(((Longs)squared & replaces) | ((Longs)largest & ~replaces));
     }
   }
   double lanes[HALF], greatest = 0;
   memcpy(lanes, &largest, sizeof lanes);
-  for (int lane = 0; lane < HALF; lane++) greatest = lanes[lane] <= greatest ? greatest : lanes[lane];
+  for (int lane = 0; lane < HALF; lane++)
+    greatest = lanes[lane] > greatest || lanes[lane] != lanes[lane] ? lanes[lane] : greatest;
   result->squared_error = sum(&error);
   result->before_squared = sum(&before_squared);
   result->after_squared = sum(&after_squared);

@@ -64,8 +64,8 @@ enum RowKernels {
       beforeSquared += other.beforeSquared
       afterSquared += other.afterSquared
       product += other.product
-      // NaN wins.
-      largestError = other.largestError <= largestError ? largestError : other.largestError
+      // A NaN gets in, and nothing is greater than it afterwards.
+      if other.largestError > largestError || other.largestError.isNaN { largestError = other.largestError }
     }
   }
 }

@@ -26,7 +26,10 @@ enum NumberText {
     guard value != 0, value.isFinite else { return value == 0 ? "0" : fixed(value, 0) }
     let exponent = Int(log10(abs(value)).rounded(.down))
     if exponent < -4 || exponent > 8 { return scientific(value, digits - 1) }
-    return fixed(value, max(0, digits - 1 - exponent))
+    let decimals = max(0, digits - 1 - exponent)
+    // 0.9996 with three digits is 1.00, not 1.000.
+    let rounded = (abs(value) * pow(10, Double(decimals))).rounded() / pow(10, Double(decimals))
+    return fixed(value, rounded >= pow(10, Double(exponent + 1)) ? max(0, decimals - 1) : decimals)
   }
 
   /// `+0.0123` or `-0.0123`.
