@@ -33,7 +33,6 @@ import Testing
 
   @Test func terminalTablesAreAligned() {
     let plain = report().plain
-    print(plain)
     #expect(plain.hasPrefix("KL divergence"))
     #expect(plain.hasSuffix("1,000 tokens scored in 8 chunks of 512.\n"))
     for block in plain.split(separator: "\n\n") where block.contains("share of error") || block.contains("before") {
