@@ -1,6 +1,7 @@
 #include "inference.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 // One rounding an operation on every target: results do not depend on whether the processor can fuse.
@@ -301,14 +302,15 @@ BODY void difference_body(const float *before, const float *after, size_t count,
       before_squared += as[part] * as[part];
       after_squared += bs[part] * bs[part];
       product += as[part] * bs[part];
-      // A NaN stays: it is not less than or equal to anything.
-      const Longs keeps = squared <= largest;
-      largest = (Doubles)(((Longs)largest & keeps) | ((Longs)squared & ~keeps));
+      // A NaN gets in, and nothing is greater than it afterwards.
+      const Longs replaces = (squared > largest) | (squared != squared);
+      largest = (Doubles)(((Longs)squared & replaces) | ((Longs)largest & ~replaces));
     }
   }
   double lanes[HALF], greatest = 0;
   memcpy(lanes, &largest, sizeof lanes);
-  for (int lane = 0; lane < HALF; lane++) greatest = lanes[lane] <= greatest ? greatest : lanes[lane];
+  for (int lane = 0; lane < HALF; lane++)
+    greatest = lanes[lane] > greatest || lanes[lane] != lanes[lane] ? lanes[lane] : greatest;
   result->squared_error = sum(&error);
   result->before_squared = sum(&before_squared);
   result->after_squared = sum(&after_squared);
@@ -320,26 +322,41 @@ BODY void difference_body(const float *before, const float *after, size_t count,
 
 #if defined(__x86_64__)
 
-static int level(void) {
-  static int known = -1;
-  int value = __atomic_load_n(&known, __ATOMIC_RELAXED);
-  if (value >= 0) return value;
+static const char *const level_names[] = {"baseline", "v3", "v4"};
+
+/// The best level that the processor has.
+static int best_level(void) {
   __builtin_cpu_init();
-  value = 0;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
-    value = 1;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512cd"))
-      value = 2;
-  }
-  __atomic_store_n(&known, value, __ATOMIC_RELAXED);
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) return 0;
+  const bool has_v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  return has_v4 ? 2 : 1;
+}
+
+static int chosen_level = -1;
+
+/// Racing first calls store the same number.
+static int level(void) {
+  int value = __atomic_load_n(&chosen_level, __ATOMIC_RELAXED);
+  if (value >= 0) return value;
+  const char *wanted = getenv("DECANT_KERNELS");
+  value = best_level();
+  for (int candidate = 0; wanted != NULL && candidate < value; candidate++)
+    if (strcmp(wanted, level_names[candidate]) == 0) value = candidate;
+  __atomic_store_n(&chosen_level, value, __ATOMIC_RELAXED);
   return value;
 }
 
-const char *decant_inference_level(void) {
-  static const char *const names[] = {"baseline", "x86-64-v3", "x86-64-v4"};
-  return names[level()];
+const char *decant_inference_level(void) { return level_names[level()]; }
+
+bool decant_inference_use(const char *name) {
+  for (int candidate = 0; candidate <= best_level(); candidate++) {
+    if (strcmp(name, level_names[candidate]) != 0) continue;
+    __atomic_store_n(&chosen_level, candidate, __ATOMIC_RELAXED);
+    return true;
+  }
+  return false;
 }
 
 // Compiles a body once for each instruction set and calls the best that the processor has.
@@ -358,6 +375,8 @@ const char *decant_inference_level(void) {
 #else
 
 const char *decant_inference_level(void) { return "baseline"; }
+
+bool decant_inference_use(const char *name) { return strcmp(name, "baseline") == 0; }
 
 #define KERNEL(name, parameters, arguments) \
   static void name##_best parameters { name##_body arguments; }

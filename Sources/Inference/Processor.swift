@@ -4,6 +4,7 @@ public enum Processor {
   /// library is loaded; the environment variable `OPENBLAS_CORETYPE` overrules it.
   public static var matrixKernels: String { Kernels.coreName }
 
-  /// The instruction set of the other inner loops: `x86-64-v4`, `baseline`. All give the same bits.
+  /// The instruction set of the other inner loops: `baseline`, `v3`, `v4`. All give the same bits. The environment
+  /// variable `DECANT_KERNELS` overrules it.
   public static var rowKernels: String { Kernels.instructionSet }
 }

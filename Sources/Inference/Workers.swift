@@ -47,11 +47,11 @@ public struct Workers: Hashable, Sendable {
 
   /// The results of `body` for every item below `items`, in the order of the items.
   package func map<Result: Sendable>(
-    _ items: Int, _ body: @escaping @Sendable (_ item: Int) throws -> Result
+    _ items: Int, _ body: @escaping @Sendable (_ item: Int, _ worker: Int) throws -> Result
   ) async throws -> [Result] {
     let collected = Collected<Result>()
-    try await forEach(items) { item, _ in
-      let result = try body(item)
+    try await forEach(items) { item, worker in
+      let result = try body(item, worker)
       collected.results.withLock { $0.append((item, result)) }
     }
     return collected.results.withLock { $0.sorted { $0.item < $1.item }.map(\.result) }

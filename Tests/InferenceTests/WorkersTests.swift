@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func resultsComeInTheOrderOfItems() async throws {
-    let squares = try await Workers(count: 4).map(100) { $0 * $0 }
+    let squares = try await Workers(count: 4).map(100) { item, _ in item * item }
     #expect(squares == (0..<100).map { $0 * $0 })
   }
 

@@ -4,6 +4,7 @@
 #ifndef DECANT_INFERENCE_H
 #define DECANT_INFERENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,7 +60,11 @@ typedef struct {
 
 decant_difference decant_difference_of(const float *before, const float *after, size_t count);
 
-/// Name of the instruction set the kernels of this file were chosen for.
+/// Name of the instruction set that the kernels of this file use: `baseline`, `v3`, `v4`. The best one that the
+/// processor has, or the one that the environment variable DECANT_KERNELS names.
 const char *decant_inference_level(void);
+
+/// Uses the instruction set of that name from now on; false, and no change, when the processor lacks it. For tests.
+bool decant_inference_use(const char *name);
 
 #endif
