@@ -53,15 +53,15 @@ static KERNEL int32_t magnitude_bits(float value) { return (int32_t)(bits_of(val
 static KERNEL int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 static KERNEL int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
-// F16 from F32 to nearest, ties to even. 0x7c00 and above (without the sign) means too large or not a number.
+// F16 from F32 to nearest, ties to even. Infinity stands for all that is too large or not a number.
 static KERNEL uint32_t half_of(float value) {
   uint32_t sign = (bits_of(value) >> 16) & 0x8000u;
-  uint32_t magnitude = bits_of(value) & 0x7fffffffu;
+  int32_t magnitude = magnitude_bits(value);
   // A subnormal F16 counts units of 2^-24, which is also the last place of an F32 in [0.5, 1).
-  uint32_t subnormal = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
-  uint32_t normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - (112u << 23)) >> 13;
-  uint32_t half = magnitude < (113u << 23) ? subnormal : normal;
-  return sign | half;
+  int32_t subnormal = magnitude_bits(float_of((uint32_t)magnitude) + 0.5f) - magnitude_bits(0.5f);
+  int32_t normal = (magnitude - (112 << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  int32_t half = magnitude < (113 << 23) ? subnormal : normal;
+  return sign | (uint32_t)smaller(half, 0x7c00);
 }
 
 static KERNEL float float_of_half(uint32_t half) {

@@ -18,10 +18,10 @@ static KERNEL size_t encode_f16(const float *restrict values, size_t count, uint
     uint32_t bad = 0;
     for (size_t i = start; i < end; i++) {
       uint32_t half = half_of(values[i]);
-      bad |= (half & 0x7fffu) + 0x400u;  // reaches 0x8000 from 0x7c00 on
+      bad |= (half & 0x7fffu) + 0x400u;  // has its uppermost bit set from 0x7c00 on
       store_u16(bytes + 2 * i, half);
     }
-    if (bad & ~0x7fffu) {
+    if (bad & 0x8000u) {
       for (size_t i = start; i < end; i++) {
         if (!is_half_finite(half_of(values[i]))) return i;
       }

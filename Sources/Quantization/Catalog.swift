@@ -3,13 +3,16 @@ public import Tensors
 /// Every codec, one line each: what the command line offers, the tests check and the benchmarks measure.
 public enum Catalog {
   /// A way to make a codec.
-  public struct Entry: Sendable {
+  public struct Entry: Sendable, CustomStringConvertible {
     /// As on the command line, without block size.
     public let name: String
     /// How its bytes lie in a tensor of a container; nil for codecs of several planes.
     public let encoding: Encoding?
     /// Whether the block size is a choice.
     public let takesBlockSize: Bool
+
+    public var description: String { name }
+
     private let make: @Sendable (_ blockSize: Int, KernelSet) -> any ReferencedCodec
 
     init(_ make: @escaping @Sendable (KernelSet) -> any BlockCodec) {

@@ -1,6 +1,6 @@
 /// The code of a blockwise type: what each code means relative to the block's largest magnitude, and which code a
 /// value gets.
-public struct BlockwiseCode: Hashable, Sendable {
+public struct BlockwiseCode: Hashable, Sendable, CustomStringConvertible {
   /// As on the command line: `nf4`.
   public let name: String
   /// Bits a code takes: 4 or 8.
@@ -10,6 +10,8 @@ public struct BlockwiseCode: Hashable, Sendable {
   /// Who defined the way such tensors are spelled in files: `bitsandbytes`, or `decant` for our own.
   public let owner: String
   let rounding: Rounding
+
+  public var description: String { name }
 
   /// How the code of a value is found.
   enum Rounding: Hashable, Sendable {

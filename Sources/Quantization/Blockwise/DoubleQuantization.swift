@@ -15,9 +15,12 @@ public enum DoubleQuantization {
     let powers: [Float] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1]
     for (exponent, power) in powers.enumerated() {
       let parts = 1 << exponent
-      let step = (1 - 0.1 as Float) / Float(parts)
-      // Counted from the nearer end, as torch.linspace does.
-      let bounds = (0...parts).map { $0 <= parts / 2 ? 0.1 + Float($0) * step : 1 - Float(parts - $0) * step }
+      let step = (1 - Float(0.1)) / Float(parts)
+      // Counted from the nearer end and rounded once, as torch.linspace does.
+      let bounds = (0...parts).map { part in
+        part < (parts + 1) / 2
+          ? Float(0.1).addingProduct(Float(part), step) : Float(1).addingProduct(-Float(parts - part), step)
+      }
       for (lower, upper) in zip(bounds, bounds.dropFirst()) {
         let centre = power * ((lower + upper) / 2)
         values += [centre, -centre]

@@ -1,10 +1,10 @@
 /// Numbers as Python's `repr` writes them: the fewest digits that read back as the same Double, with an exponent
 /// below 10^-4 and from 10^16 on.
-enum PythonNumber {
+package enum PythonNumber {
   /// Characters of the longest text of a finite number: sign, 17 digits, a period, and an exponent such as `e-308`.
-  static let longestText = 24
+  package static let longestText = 24
 
-  static func text(of value: Double) -> String {
+  package static func text(of value: Double) -> String {
     guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity" }
     let sign = value.sign == .minus ? "-" : ""
     guard value != 0 else { return sign + "0.0" }

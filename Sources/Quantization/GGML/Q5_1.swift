@@ -20,7 +20,8 @@ public struct Q5_1: BlockCodec {
     let scale = (maximum - minimum) / 31
     let inverse = GGMLBlock.inverse(of: scale)
     let codes = values.map { GGMLBlock.truncated(($0 - minimum) * inverse + 0.5, atMost: 31) }
-    return try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedFifthBits(codes) + GGMLBlock.packedHalves(codes)
+    return try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedFifthBits(codes)
+      + GGMLBlock.packedHalves(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
