@@ -46,7 +46,17 @@ public struct Checkpoint: Sendable {
   /// Opens a file or folder in any container that is known.
   /// - Throws: `FileError` when there is nothing, something unknown, or something malformed.
   public init(path: String) throws(FileError) {
-    self = try Containers.open(path)
+    try self.init(try Containers.openContainer(path), path: path)
+  }
+
+  init(_ opened: OpenedContainer, path: String) throws(FileError) {
+    if let gguf = opened.gguf {
+      try self.init(gguf: gguf, path: path)
+    } else {
+      try self.init(
+        safetensors: opened.source, fileMetadata: opened.fileMetadata, weightFiles: opened.files, path: path,
+        folder: opened.folder ?? FileSystem.parent(path))
+    }
   }
 
   /// A model in safetensors.

@@ -2,6 +2,7 @@ internal import Bytes
 internal import GGUF
 internal import Packed
 internal import Safetensors
+internal import Tensors
 
 /// A container that models are read from and written to.
 public struct Container: Hashable, Sendable, CustomStringConvertible {
@@ -28,14 +29,28 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+/// A container that was opened, before anything is made of its tensors.
+struct OpenedContainer {
+  let container: Container
+  let source: any TensorSource
+  let files: [String]
+  /// Folder where a configuration may lie beside the weights.
+  let folder: String?
+  var gguf: GGUFSource?
+  var fileMetadata: [String: String] = [:]
+  var remarks: [String] = []
+
+  var metadata: GGUFMetadata? { gguf?.metadata }
+}
+
 /// Recognises what a path holds.
 enum Containers {
-  static func open(_ path: String) throws(FileError) -> Checkpoint {
+  static func openContainer(_ path: String) throws(FileError) -> OpenedContainer {
     if FileSystem.isFolder(path) { return try openFolder(path) }
     guard FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such file or folder")
     }
-    if path.hasSuffix(".index.json") { return try openFolder(FileSystem.parent(path)) }
+    if path.hasSuffix(".index.json") { return try openShards(path) }
     let bytes = try Packing.open(path)
     guard bytes.byteCount > 0 else { throw FileError(.truncated, path: path, "the file is empty") }
     let start = try bytes.bytes(at: 0, count: min(16, bytes.byteCount))
@@ -43,28 +58,34 @@ enum Containers {
       throw FileError(.unsupported, path: path, foreign.message)
     }
     if start.starts(with: Array("GGUF".utf8)) {
-      return try Checkpoint(gguf: try GGUFSource(path: path), path: path)
+      let source = try GGUFSource(path: path)
+      return OpenedContainer(
+        container: .gguf, source: source, files: source.files.map(\.path), folder: nil, gguf: source,
+        remarks: source.files.flatMap(\.remarks))
     }
     let file = try SafetensorsFile(bytes)
-    return try Checkpoint(
-      safetensors: file, fileMetadata: file.metadata, weightFiles: [path], path: path, folder: FileSystem.parent(path))
+    return OpenedContainer(
+      container: .safetensors, source: file, files: [path], folder: FileSystem.parent(path),
+      fileMetadata: file.metadata)
   }
 
-  private static func openFolder(_ path: String) throws(FileError) -> Checkpoint {
+  private static func openShards(_ path: String) throws(FileError) -> OpenedContainer {
+    let shards = try SafetensorsFolder(path: path)
+    return OpenedContainer(
+      container: .safetensors, source: shards, files: shards.files.map(\.name), folder: shards.folder,
+      fileMetadata: shards.metadata, remarks: shards.warnings)
+  }
+
+  private static func openFolder(_ path: String) throws(FileError) -> OpenedContainer {
     let names = try FileSystem.names(inFolder: path)
-    if names.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
-      || $0.hasSuffix(".safetensors.zst") })
-    {
-      let folder = try SafetensorsFolder(path: path)
-      return try Checkpoint(
-        safetensors: folder, fileMetadata: folder.metadata, weightFiles: folder.files.map(\.name), path: path, folder: path)
-    }
+    let endings = [".safetensors", ".safetensors.index.json", ".safetensors.zst"]
+    if names.contains(where: { name in endings.contains { name.hasSuffix($0) } }) { return try openShards(path) }
     let ggufs = names.filter { $0.hasSuffix(".gguf") }
     if let first = ggufs.first {
       guard ggufs.count == 1 || first.contains("-00001-of-") else {
         throw FileError(.unsupported, path: path, "holds \(ggufs.count) GGUF files; name the one to read")
       }
-      return try open(FileSystem.join(path, first))
+      return try openContainer(FileSystem.join(path, first))
     }
     if let pickle = names.first(where: { name in [".bin", ".pt", ".pth"].contains { name.hasSuffix($0) } }) {
       throw FileError(.unsupported, path: FileSystem.join(path, pickle), pickleMessage)

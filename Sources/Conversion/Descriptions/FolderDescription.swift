@@ -41,7 +41,9 @@ struct FolderDescription {
       }
     } else if let metadata = checkpoint.metadata {
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
-        _ = vocabulary
+        for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
+          sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
+        }
         try addGenerationConfig(metadata, vocabulary, destination)
       } else {
         notes.append("the GGUF has no tokenizer, so the folder has none either")

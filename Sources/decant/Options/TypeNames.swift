@@ -1,5 +1,6 @@
 internal import Conversion
 internal import Quantization
+internal import Tensors
 
 /// The names of types on the command line.
 enum TypeNames {

@@ -1,6 +1,7 @@
 internal import Conversion
 internal import Evaluation
 internal import JSON
+internal import Tensors
 
 /// A plan as people and programs see it: before it is carried out, and after.
 struct PlanReport {
