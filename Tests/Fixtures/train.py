@@ -8,8 +8,9 @@ Writes beside this script, or under --out:
     reference.json  what transformers says about both, for the tests to agree with
 
 Dependencies are pinned in requirements.txt. Training takes about a quarter of an hour on two CPU
-cores; everything is seeded, and the bits depend on nothing but the versions, the thread count and
-the processor's instruction set. --reference-only recomputes reference.json from an existing model.
+cores. Everything is seeded, but another kind of processor or number of threads sums in another
+order and so ends at slightly other weights. --reference-only recomputes reference.json from an
+existing model.
 """
 
 import argparse

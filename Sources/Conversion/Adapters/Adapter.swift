@@ -24,6 +24,8 @@ public struct Adapter: Sendable {
     var embeddingUp: String?
     var upBias: String?
     var magnitude: String?
+    /// The weight under the factors, which PEFT saves with adapters of embeddings.
+    var baseWeight: String?
     var savedWeight: String?
     var savedBias: String?
   }
@@ -60,7 +62,7 @@ public struct Adapter: Sendable {
       (".lora_A.weight", \.down), (".lora_B.weight", \.up), (".lora_B.bias", \.upBias),
       (".lora_embedding_A", \.embeddingDown), (".lora_embedding_B", \.embeddingUp),
       (".lora_magnitude_vector.weight", \.magnitude), (".lora_magnitude_vector", \.magnitude),
-      (".base_layer.bias", \.savedBias), (".modules_to_save.weight", \.savedWeight),
+      (".base_layer.weight", \.baseWeight), (".base_layer.bias", \.savedBias), (".modules_to_save.weight", \.savedWeight),
       (".modules_to_save.bias", \.savedBias), (".weight", \.savedWeight), (".bias", \.savedBias),
     ]
     let prefix = "base_model.model."
@@ -108,6 +110,10 @@ public struct Adapter: Sendable {
     }
 
     for (name, module) in modules.sorted(by: { $0.key < $1.key }) {
+      if let base = module.baseWeight {
+        let index = try place(name, "weight", stored: base)
+        try replace(&result[index], with: base, inputs: inputs, input: input)
+      }
       if let saved = module.savedWeight {
         try refuseWeight(for: saved)
         let index = try place(name, "weight", stored: saved)
