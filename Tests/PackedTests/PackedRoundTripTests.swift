@@ -11,9 +11,11 @@ struct PackedRoundTripTests {
   /// A file of about `count` bytes with a region of each kind, gaps between them, and broken elements at their ends.
   static func sample(_ count: Int, _ generator: inout SeededGenerator) -> (bytes: [UInt8], regions: [PackedRegion]) {
     // Some places look like weights: one byte in four has few values.
-    let bytes = (0..<count).map { place in
+    let piece = (0..<50_001).map { place in
       place % 4 == 1 ? UInt8.random(in: 60...64, using: &generator) : UInt8.random(in: .min ... .max, using: &generator)
     }
+    var bytes: [UInt8] = []
+    while bytes.count < count { bytes += piece.prefix(count - bytes.count) }
     var regions: [PackedRegion] = []
     let part = count / encodings.count
     for (number, encoding) in encodings.enumerated() where part > 40 {
@@ -23,7 +25,7 @@ struct PackedRoundTripTests {
     return (bytes, regions.reversed())
   }
 
-  @Test("What is packed is unpacked, whole and in parts", arguments: [0, 1, 7, 1000, 5_000_003], [1, 2])
+  @Test("What is packed is unpacked, whole and in parts", arguments: [0, 1, 7, 1000, 3_000_003], [1, 2])
   func roundTrip(count: Int, level: Int) async throws {
     var generator = SeededGenerator()
     let (bytes, regions) = Self.sample(count, &generator)
@@ -36,9 +38,9 @@ struct PackedRoundTripTests {
     #expect(FileSystem.byteCount(folder.file("p.zst")) == packedByteCount)
     try await file.unpack(to: folder.file("back"), threads: 3)
     #expect(try folder.read("back") == bytes, "seed \(generator.seed)")
-    for _ in 0..<20 {
+    for _ in 0..<10 {
       let start = Int.random(in: 0...count, using: &generator)
-      let length = Int.random(in: 0...min(count - start, 3_000_000), using: &generator)
+      let length = Int.random(in: 0...min(count - start, 1_500_000), using: &generator)
       #expect(try file.bytes(at: start, count: length) == Array(bytes[start..<start + length]), "seed \(generator.seed)")
     }
     #expect(throws: FileError.self) { _ = try file.bytes(at: count, count: 1) }
