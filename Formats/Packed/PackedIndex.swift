@@ -106,7 +106,9 @@ extension PackedIndex {
     var cursor = ByteCursor(file, at: indexOffset)
     guard try cursor.read(UInt32.self) == Self.skippableMagic,
       try cursor.read(UInt32.self) == storedFrameByteCount &+ UInt32(Self.footerByteCount)
-    else { throw PackedRule.footer.broken(path, at: indexOffset, "the index is not in a skippable frame of its length") }
+    else {
+      throw PackedRule.footer.broken(path, at: indexOffset, "the index is not in a skippable frame of its length")
+    }
 
     let fields = try Self.unpackedFields(
       try file.bytes(at: frameOffset, count: frameByteCount), at: frameOffset, in: file)

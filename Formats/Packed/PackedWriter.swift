@@ -67,7 +67,8 @@ public enum PackedWriter {
       var shortest: [UInt8]?
       for effort in efforts(for: slab.layout, level: level) {
         guard let frame = Zstandard.frame(of: planes.span.extracting(range), effort) else {
-          throw FileError(.system, path: file.path, offset: slab.offset, "cannot be compressed; is there enough memory?")
+          throw FileError(
+            .system, path: file.path, offset: slab.offset, "cannot be compressed; is there enough memory?")
         }
         if frame.count < shortest?.count ?? .max { shortest = frame }
       }

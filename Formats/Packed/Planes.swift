@@ -50,7 +50,8 @@ enum Planes {
       let word = unsafe Word(littleEndian: source.loadUnaligned(fromByteOffset: index &* width, as: Word.self))
       let rotated = word &<< rotation | word &>> (0 &- rotation)
       for plane in 0..<width {
-        unsafe planes[plane &* count &+ index] = UInt8(truncatingIfNeeded: rotated &>> Word(truncatingIfNeeded: 8 &* plane))
+        let shift = Word(truncatingIfNeeded: 8 &* plane)
+        unsafe planes[plane &* count &+ index] = UInt8(truncatingIfNeeded: rotated &>> shift)
       }
     }
   }
@@ -64,7 +65,8 @@ enum Planes {
     for index in 0..<count {
       var rotated: Word = 0
       for plane in 0..<width {
-        rotated |= unsafe Word(truncatingIfNeeded: planes[plane &* count &+ index]) &<< Word(truncatingIfNeeded: 8 &* plane)
+        let shift = Word(truncatingIfNeeded: 8 &* plane)
+        rotated |= unsafe Word(truncatingIfNeeded: planes[plane &* count &+ index]) &<< shift
       }
       let word = rotated &>> rotation | rotated &<< (0 &- rotation)
       unsafe target.storeBytes(of: word.littleEndian, toByteOffset: index &* width, as: Word.self)

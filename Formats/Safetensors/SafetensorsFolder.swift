@@ -51,7 +51,8 @@ public struct SafetensorsFolder: TensorSource {
       }
       for (key, value) in file.metadata {
         if let first = metadata[key], first != value {
-          warnings.append("\(file.name): its metadata has another value of \(FileError.quoted(key)) than the first file")
+          warnings.append(
+            "\(file.name): its metadata has another value of \(FileError.quoted(key)) than the first file")
         } else {
           metadata[key] = value
         }
@@ -92,8 +93,7 @@ public struct SafetensorsFolder: TensorSource {
     guard FileSystem.isFile(path) else {
       if FileSystem.isFile(packedPath) { return try PackedFile.openAny(path: packedPath) }
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
-      throw FileError(
-        .missing, path: path, "this shard is not there\(list) [\(SafetensorsRule.shardThere.citation)]")
+      throw FileError(.missing, path: path, "there is no such file\(list) [\(SafetensorsRule.shardThere.citation)]")
     }
     return try PackedFile.openAny(path: path)
   }

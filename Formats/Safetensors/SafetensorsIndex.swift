@@ -68,7 +68,9 @@ struct SafetensorsIndex {
 
   /// Whether a name names a file of the same folder, whatever the system's separators.
   static func isPlainName(_ name: String) -> Bool {
-    name.hasSuffix(".safetensors") && !name.hasPrefix(".")
-      && !name.unicodeScalars.contains { "/\\:".unicodeScalars.contains($0) || $0.properties.generalCategory == .control }
+    guard name.hasSuffix(".safetensors"), !name.hasPrefix(".") else { return false }
+    return !name.unicodeScalars.contains { scalar in
+      scalar == "/" || scalar == "\\" || scalar == ":" || scalar.properties.generalCategory == .control
+    }
   }
 }

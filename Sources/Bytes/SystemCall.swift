@@ -102,10 +102,11 @@ enum SystemCall {
   static func read(
     _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
   ) throws(FileError) -> Int {
+    guard let start = bytes.baseAddress else { return 0 }
     var done = 0
     while done < bytes.count {
       let count = unsafe pread(
-        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+        descriptor, start + done, bytes.count - done, off_t(offset + done))
       if count == 0 { break }
       if count < 0 {
         if errno == EINTR { continue }
@@ -120,10 +121,11 @@ enum SystemCall {
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(FileError) {
+    guard let start = bytes.baseAddress else { return }
     var done = 0
     while done < bytes.count {
       let count = unsafe pwrite(
-        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+        descriptor, start + done, bytes.count - done, off_t(offset + done))
       if count < 0 {
         if errno == EINTR { continue }
         throw failure("cannot be written", path, offset: offset + done)

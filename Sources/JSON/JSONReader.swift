@@ -121,7 +121,8 @@ public struct JSONReader: ~Copyable {
     skipWhiteSpace()
     let start = offset
     guard case .integer(let value) = try readNumber() else {
-      throw JSONError("a whole number of at most 63 bits, written without fraction or exponent, is wanted", offset: start)
+      throw JSONError(
+        "a whole number of at most 63 bits, written without fraction or exponent, is wanted", offset: start)
     }
     return value
   }

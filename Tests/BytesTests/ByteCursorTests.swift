@@ -84,7 +84,8 @@ struct ByteCursorTests {
     #expect(error.offset == 10)
   }
 
-  @Test("Ranges outside the file", arguments: [(-1, 1), (0, 101), (100, 1), (101, 0), (Int.max, 1), (1, Int.max), (0, -1)])
+  @Test(
+    "Ranges outside the file", arguments: [(-1, 1), (0, 101), (100, 1), (101, 0), (Int.max, 1), (1, Int.max), (0, -1)])
   func ranges(offset: Int, count: Int) throws {
     let file = try InputFile(path: #require(folder).write([UInt8](repeating: 1, count: 100), to: "hundred"))
     #expect(throws: FileError.self) { _ = try file.bytes(at: offset, count: count) }

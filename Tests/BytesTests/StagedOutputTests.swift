@@ -17,7 +17,8 @@ struct StagedOutputTests {
   @Test func theTargetAppearsWithCommit() throws {
     let folder = try TemporaryFolder()
     let output = try StagedOutput(
-      .files, in: folder.path, files: [.init(name: "a", byteCount: 3), .init(name: "b", byteCount: nil)], replacing: false)
+      .files, in: folder.path, files: [.init(name: "a", byteCount: 3), .init(name: "b", byteCount: nil)],
+      replacing: false)
     try Self.fill(output, ["one", "two"])
     #expect(try folder.names() == [".a.partial", ".b.partial"])
     try output.commit()
@@ -156,7 +157,8 @@ struct StagedOutputTests {
   @Test func writingAfterCommitIsAMistake() async {
     await #expect(processExitsWith: .failure) {
       let folder = try TemporaryFolder()
-      let output = try StagedOutput(.files, in: folder.path, files: [.init(name: "a", byteCount: nil)], replacing: false)
+      let output = try StagedOutput(
+        .files, in: folder.path, files: [.init(name: "a", byteCount: nil)], replacing: false)
       try output.commit()
       try StagedOutputTests.fill(output, ["late"])
     }

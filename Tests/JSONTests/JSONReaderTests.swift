@@ -3,35 +3,44 @@ import TestSupport
 import Testing
 
 struct JSONReaderTests {
-  @Test("What is no JSON is refused, and where", arguments: [
-    ("", 0), (" ", 1), ("{", 1), ("[", 1), ("}", 0), ("[1,]", 3), ("[,1]", 1), ("[1 2]", 3), ("{\"a\"}", 4), ("{\"a\":}", 5),
-    ("{\"a\":1,}", 7), ("{a:1}", 1), ("{1:1}", 1), ("[1]]", 3), ("1 2", 2), ("01", 0), ("-", 0), ("+1", 0), (".5", 0),
-    ("1.", 2), ("1e", 2), ("1e+", 3), ("0x10", 1), ("1e999", 0), ("NaN", 0), ("Infinity", 0), ("-Infinity", 0),
-    ("nul", 0), ("True", 0), ("truex", 4), ("\"", 1), ("\"\\", 2), ("\"\\u12\"", 5), ("\"\\ud800\"", 1), ("\"\\ud800\\u0041\"", 1),
-    ("\"\\udc00\"", 1), ("\"\\x\"", 1), ("\"\t\"", 1), ("\"a\\n\t\"", 4), ("'a'", 0), ("/**/1", 0), ("\u{FEFF}1", 0), ("1\0", 1),
-    ("[1}", 2), ("{\"a\":1]", 6), ("{\"a\" 1}", 5),
-  ])
+  @Test(
+    "What is no JSON is refused, and where",
+    arguments: [
+      ("", 0), (" ", 1), ("{", 1), ("[", 1), ("}", 0), ("[1,]", 3), ("[,1]", 1), ("[1 2]", 3), ("{\"a\"}", 4),
+      ("{\"a\":}", 5),
+      ("{\"a\":1,}", 7), ("{a:1}", 1), ("{1:1}", 1), ("[1]]", 3), ("1 2", 2), ("01", 0), ("-", 0), ("+1", 0), (".5", 0),
+      ("1.", 2), ("1e", 2), ("1e+", 3), ("0x10", 1), ("1e999", 0), ("NaN", 0), ("Infinity", 0), ("-Infinity", 0),
+      ("nul", 0), ("True", 0), ("truex", 4), ("\"", 1), ("\"\\", 2), ("\"\\u12\"", 5), ("\"\\ud800\"", 1),
+      ("\"\\ud800\\u0041\"", 1),
+      ("\"\\udc00\"", 1), ("\"\\x\"", 1), ("\"\t\"", 1), ("\"a\\n\t\"", 4), ("'a'", 0), ("/**/1", 0), ("\u{FEFF}1", 0),
+      ("1\0", 1),
+      ("[1}", 2), ("{\"a\":1]", 6), ("{\"a\" 1}", 5),
+    ])
   func refused(text: String, offset: Int) throws {
     let error = try #require(throws: JSONError.self) { _ = try JSONValue(parsing: text.utf8) }
     #expect(error.offset == offset, "\(error)")
   }
 
-  @Test("Bytes that are not UTF-8 are refused", arguments: [
-    [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xE2, 0x82, 0x22],
-    [0x22, 0x5C, 0x6E, 0xFF, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
-  ] as [[UInt8]])
+  @Test(
+    "Bytes that are not UTF-8 are refused",
+    arguments: [
+      [0x22, 0xFF, 0x22], [0x22, 0xC0, 0xAF, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xE2, 0x82, 0x22],
+      [0x22, 0x5C, 0x6E, 0xFF, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
+    ] as [[UInt8]])
   func notUTF8(bytes: [UInt8]) {
     #expect(throws: JSONError.self) { _ = try JSONValue(parsing: bytes) }
   }
 
-  @Test("Values", arguments: [
-    ("null", JSONValue.null), ("true", true), (" false\n", false), ("0", 0), ("-0", .number(-0.0)), ("-12", -12),
-    ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
-    ("9223372036854775808", .number(9_223_372_036_854_775_808)), ("1000000000000000019884624838656", .number(1e30)),
-    ("1.5e-3", 0.0015), ("1E2", .number(100)), ("2.0", .number(2)), ("\"\"", ""), ("[]", []), ("{}", [:]),
-    ("\"\\u00e9\\ud83d\\uDC0D\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "é🐍\"\\/\u{8}\u{C}\n\r\t"), ("\"\\u0000\"", "\0"),
-    ("[1,[2,{\"a\":[]}]]", [1, [2, ["a": []]]]), ("{\"a\":1,\"a\":2}", ["a": 2]),
-  ] as [(String, JSONValue)])
+  @Test(
+    "Values",
+    arguments: [
+      ("null", JSONValue.null), ("true", true), (" false\n", false), ("0", 0), ("-0", .number(-0.0)), ("-12", -12),
+      ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
+      ("9223372036854775808", .number(9_223_372_036_854_775_808)), ("1000000000000000019884624838656", .number(1e30)),
+      ("1.5e-3", 0.0015), ("1E2", .number(100)), ("2.0", .number(2)), ("\"\"", ""), ("[]", []), ("{}", [:]),
+      ("\"\\u00e9\\ud83d\\uDC0D\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "é🐍\"\\/\u{8}\u{C}\n\r\t"), ("\"\\u0000\"", "\0"),
+      ("[1,[2,{\"a\":[]}]]", [1, [2, ["a": []]]]), ("{\"a\":1,\"a\":2}", ["a": 2]),
+    ] as [(String, JSONValue)])
   func values(text: String, value: JSONValue) throws {
     #expect(try JSONValue(parsing: text.utf8) == value)
   }
@@ -111,7 +120,8 @@ struct JSONReaderTests {
 
   @Test("Random changes are refused or read, and nothing traps")
   func mutation() throws {
-    let whole = Array(#"{"a":[1,-2.5e3,"\u00e9\ud83d\udc0d"],"b":{"c":null,"d":true,"e":"é"},"f":9223372036854775807}"#.utf8)
+    let whole = Array(
+      #"{"a":[1,-2.5e3,"\u00e9\ud83d\udc0d"],"b":{"c":null,"d":true,"e":"é"},"f":9223372036854775807}"#.utf8)
     var generator = SeededGenerator()
     for _ in 0..<5000 {
       var bytes = whole

@@ -25,11 +25,13 @@ struct FolderTests {
     #expect(try folder.bytes(of: "b") == [0, 0, 0x40, 0x40])
   }
 
-  @Test("What is odd but harmless is a warning", arguments: [
-    ("sharded-total-size-wrong", "total_size is 13, but the tensors have 12 bytes"),
-    ("single-beside-index", "is not followed, because model.safetensors is there too"),
-    ("sharded-without-index", "has no index; its 2 numbered files are taken as shards"),
-  ])
+  @Test(
+    "What is odd but harmless is a warning",
+    arguments: [
+      ("sharded-total-size-wrong", "total_size is 13, but the tensors have 12 bytes"),
+      ("single-beside-index", "is not followed, because model.safetensors is there too"),
+      ("sharded-without-index", "has no index; its 2 numbered files are taken as shards"),
+    ])
   func warnings(name: String, sentence: String) throws {
     let folder = try SafetensorsFolder(path: fixtures.path("valid/" + name))
     #expect(folder.warnings.count == 1)

@@ -16,7 +16,9 @@ struct MemorySource: ByteSource {
 
   func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError) {
     try requireInside(offset, count: bytes.byteCount, subject: subject)
-    for index in 0..<bytes.byteCount { bytes.storeBytes(of: bytesThere[offset + index], toByteOffset: index, as: UInt8.self) }
+    for index in 0..<bytes.byteCount {
+      bytes.storeBytes(of: bytesThere[offset + index], toByteOffset: index, as: UInt8.self)
+    }
   }
 }
 
@@ -35,7 +37,9 @@ struct RobustnessTests {
   func mutation(name: String) throws {
     let whole = try fixtures.bytes("valid/\(name).safetensors")
     var generator = SeededGenerator()
-    let tokens = ["\"", "{", "}", "[", "]", ",", ":", "-", "0", "9", "e", "\\u", "\\", "\0", "null", "F4", "99999999999999999999"]
+    let tokens = [
+      "\"", "{", "}", "[", "]", ",", ":", "-", "0", "9", "e", "\\u", "\\", "\0", "null", "F4", "99999999999999999999",
+    ]
     for round in 0..<2000 {
       var bytes = whole
       for _ in 0...Int.random(in: 0..<3, using: &generator) {
@@ -46,7 +50,8 @@ struct RobustnessTests {
         case 2: bytes.insert(contentsOf: tokens[Int.random(in: 0..<tokens.count, using: &generator)].utf8, at: place)
         default:
           let other = Int.random(in: 0..<bytes.count, using: &generator)
-          bytes.replaceSubrange(min(place, other)..<min(min(place, other) + 9, bytes.count), with: bytes[other...].prefix(9))
+          bytes.replaceSubrange(
+            min(place, other)..<min(min(place, other) + 9, bytes.count), with: bytes[other...].prefix(9))
         }
       }
       // Half the time the header's length is put right, so that the JSON is reached.

@@ -45,7 +45,9 @@ struct SharedVerdictTests {
   func others(name: String) throws {
     if name == "weight-inspect-tiny.safetensors" {
       // Has five bytes too many at its end; the reference library refuses it too.
-      #expect(throws: FileError.self) { _ = try SafetensorsFile(path: SharedData.path("hostile/safetensors-fixtures/" + name)) }
+      #expect(throws: FileError.self) {
+        _ = try SafetensorsFile(path: SharedData.path("hostile/safetensors-fixtures/" + name))
+      }
       return
     }
     let file = try SafetensorsFile(path: SharedData.path("hostile/safetensors-fixtures/" + name))

@@ -122,18 +122,22 @@ struct WriterTests {
     #expect(throws: FileError.self) { _ = try SafetensorsWriter.plan(tensors: huge) }
   }
 
-  @Test("Headers of files written by other programs come out the same", .enabled(if: SharedData.isThere, "\(SharedData.absence)"), arguments: [
-    "models/stories3M/hf-bf16/model.safetensors", "models/stories3M/hf-f32/model.safetensors",
-    "models/stories3M/hf-f16-sharded/model-00002-of-00004.safetensors",
-    "quantized/stories3M-k256-bnb-nf4-double/model.safetensors",
-  ])
+  @Test(
+    "Headers of files written by other programs come out the same",
+    .enabled(if: SharedData.isThere, "\(SharedData.absence)"),
+    arguments: [
+      "models/stories3M/hf-bf16/model.safetensors", "models/stories3M/hf-f32/model.safetensors",
+      "models/stories3M/hf-f16-sharded/model-00002-of-00004.safetensors",
+      "quantized/stories3M-k256-bnb-nf4-double/model.safetensors",
+    ])
   func sameHeader(path: String) throws {
     let file = try SafetensorsFile(path: SharedData.path(path))
     let plan = try SafetensorsWriter.plan(tensors: file.tensors, metadata: file.metadata)
     #expect(try plan.files[0].header == file.source.bytes(at: 0, count: file.dataOffset))
   }
 
-  @Test("An index written by transformers comes out the same", .enabled(if: SharedData.isThere, "\(SharedData.absence)"))
+  @Test(
+    "An index written by transformers comes out the same", .enabled(if: SharedData.isThere, "\(SharedData.absence)"))
   func sameIndex() throws {
     let folder = try SafetensorsFolder(path: SharedData.path("models/stories3M/hf-f16-sharded"))
     // The first three shards are full but for the tensor that did not fit.
