@@ -89,6 +89,11 @@ extension GGUFFile {
           "the file is said to have \(count) \(what), but the \(reader.remaining) bytes that follow cannot hold them")
       }
       room -= count * UInt64(size)
+      guard count <= HeaderReader.countLimit else {
+        throw reader.broken(
+          .headerLimit, .unsupported, at: place + 8 * index,
+          "the file has \(count) \(what); at most \(HeaderReader.countLimit) are read")
+      }
     }
     return (Int(tensors), Int(entries))
   }

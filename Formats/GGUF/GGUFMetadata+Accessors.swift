@@ -1,4 +1,5 @@
 public import Bytes
+internal import Tensors
 
 // Each returns nil where there is no such key, and throws where the value has another type.
 extension GGUFMetadata {

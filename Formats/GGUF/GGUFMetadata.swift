@@ -1,3 +1,5 @@
+public import Tensors
+
 /// The metadata of a file: values under unique keys, in the order of the file.
 public struct GGUFMetadata: Sendable {
   /// A key and its value.

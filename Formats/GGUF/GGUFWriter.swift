@@ -100,6 +100,11 @@ public enum GGUFWriter {
   }
 
   private static func withinLimit(_ file: PlannedFile) throws(FileError) -> PlannedFile {
+    guard file.tensors.count <= HeaderReader.countLimit else {
+      throw Rule.headerLimit.broken(
+        .unsupported, path: file.name,
+        "the file would have \(file.tensors.count) tensors; at most \(HeaderReader.countLimit) are read")
+    }
     guard file.header.count <= HeaderReader.byteLimit else {
       throw Rule.headerLimit.broken(
         .unsupported, path: file.name,

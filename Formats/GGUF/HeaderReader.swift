@@ -5,6 +5,9 @@ struct HeaderReader: ~Copyable {
   /// Longest header that is read: metadata and tensor list together. A bound on memory that no real file comes
   /// near; vocabularies and their tokenizers take some 60 MB at most.
   static let byteLimit = 256 << 20
+  /// Most tensors, and most metadata entries, that are read. Each takes far more memory than the 25 bytes it can have
+  /// in the file.
+  static let countLimit = 1 << 20
 
   private var cursor: ByteCursor
   /// End of what may be the header.

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Tensors
 
 extension MetadataValue {
   /// Levels of arrays in arrays that are read.

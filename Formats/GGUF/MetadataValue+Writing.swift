@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Tensors
 
 extension MetadataValue {
   /// Writes the type and the value.

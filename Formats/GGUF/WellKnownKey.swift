@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Tensors
 
 /// Keys whose type is checked when a file is opened, because everything that reads a model relies on them.
 struct WellKnownKey: Sendable {

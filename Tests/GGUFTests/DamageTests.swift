@@ -103,6 +103,25 @@ import Testing
   }
 }
 
+/// A count that the file's length allows, but that would take memory out of proportion.
+extension DamageTests {
+  @Test(arguments: [0, 1])
+  func countsAreLimited(_ which: Int) throws {
+    let folder = try TemporaryFolder()
+    var writer = ByteWriter()
+    writer.write(contentsOf: "GGUF".utf8)
+    writer.write(UInt32(3))
+    for index in 0..<2 { writer.write(UInt64(index == which ? HeaderReader.countLimit + 1 : 0)) }
+    let path = try folder.write(writer.bytes)
+    let handle = try #require(FileHandle(forUpdatingAtPath: path))
+    try handle.truncate(atOffset: 64 << 20)
+    let error = #expect(throws: FileError.self) { try GGUFFile(path: path) }
+    #expect(error?.code == .unsupported)
+    #expect(error?.offset == 8 + 8 * which)
+    #expect(error?.message.hasSuffix("(GGUF-6)") == true, "\(error.debugDescription)")
+  }
+}
+
 /// A small generator whose sequence depends on its seed alone.
 struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64

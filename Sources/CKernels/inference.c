@@ -1,0 +1,463 @@
+#include "inference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One rounding an operation on every target: results do not depend on whether the processor can fuse.
+#pragma STDC FP_CONTRACT OFF
+
+// Sixteen floats or eight doubles side by side, whatever the width of the registers. Vectors are passed by address, so
+// that no calling convention depends on the instruction set.
+typedef float Floats __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t Integers __attribute__((vector_size(64), aligned(4), may_alias));
+typedef double Doubles __attribute__((vector_size(64), aligned(8), may_alias));
+typedef int64_t Longs __attribute__((vector_size(64), aligned(8), may_alias));
+typedef float HalfFloats __attribute__((vector_size(32), aligned(4), may_alias));
+
+enum { LANES = 16, HALF = 8 };
+
+#define BODY static inline __attribute__((always_inline))
+
+BODY void load(Floats *vector, const float *values) { memcpy(vector, values, sizeof(Floats)); }
+
+/// Loads `count < LANES` values and fills the other lanes.
+BODY void load_some(Floats *vector, const float *values, size_t count, float fill) {
+  float lanes[LANES];
+  for (size_t lane = 0; lane < LANES; lane++) lanes[lane] = lane < count ? values[lane] : fill;
+  memcpy(vector, lanes, sizeof lanes);
+}
+
+BODY void store(float *values, const Floats *vector) { memcpy(values, vector, sizeof(Floats)); }
+
+BODY void store_some(float *values, const Floats *vector, size_t count) {
+  float lanes[LANES];
+  memcpy(lanes, vector, sizeof lanes);
+  for (size_t lane = 0; lane < count; lane++) values[lane] = lanes[lane];
+}
+
+BODY void widen(Doubles *low, Doubles *high, const Floats *values) {
+  HalfFloats halves[2];
+  memcpy(halves, values, sizeof halves);
+  *low = __builtin_convertvector(halves[0], Doubles);
+  *high = __builtin_convertvector(halves[1], Doubles);
+}
+
+BODY double sum(const Doubles *values) {
+  double lanes[HALF];
+  memcpy(lanes, values, sizeof lanes);
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+/// exp in Float, within about one unit in the last place. Below -87.3 the result is 0, above 88 it is exp(88); NaN
+/// stays NaN.
+BODY void exponential(Floats *values) {
+  const Floats low = (Floats){} - 87.3f, high = (Floats){} + 88.0f;
+  Floats x = *values;
+  const Integers vanishes = x < low;
+  const Integers is_low = vanishes, is_high = x > high;
+  x = (Floats)(((Integers)low & is_low) | ((Integers)x & ~is_low));
+  x = (Floats)(((Integers)high & is_high) | ((Integers)x & ~is_high));
+  // Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits.
+  const Floats rounder = (Floats){} + 12582912.0f;
+  const Floats shifted = x * 1.44269504088896341f + rounder;
+  const Floats power = shifted - rounder;
+  // ln 2 in two parts: the product with the first is exact.
+  Floats rest = x - power * 0.693359375f;
+  rest = rest + power * 2.12194440054690583e-4f;
+  // exp(r) = 1 + r + r^2 * p(r) on |r| <= ln 2 / 2.
+  Floats p = rest * 1.9841270e-4f + 1.3888889e-3f;
+  p = p * rest + 8.3333333e-3f;
+  p = p * rest + 4.1666668e-2f;
+  p = p * rest + 1.6666667e-1f;
+  p = p * rest + 0.5f;
+  p = p * (rest * rest) + rest + 1.0f;
+  const Integers exponent = ((Integers)shifted << 23) + (127 << 23);
+  const Floats result = p * (Floats)exponent;
+  *values = (Floats)((Integers)result & ~vanishes);
+}
+
+/// exp in Double for x <= 0, below -700 the result is 0. NaN stays NaN.
+BODY void exponential_double(Doubles *values) {
+  const Doubles low = (Doubles){} - 700.0;
+  Doubles x = *values;
+  const Longs vanishes = x < low;
+  x = (Doubles)(((Longs)low & vanishes) | ((Longs)x & ~vanishes));
+  const Doubles rounder = (Doubles){} + 6755399441055744.0;
+  const Doubles shifted = x * 1.4426950408889634074 + rounder;
+  const Doubles power = shifted - rounder;
+  Doubles rest = x - power * 6.93147180369123816490e-01;
+  rest = rest - power * 1.90821492927058770002e-10;
+  // Taylor's series: the first term left out is below 1e-17.
+  Doubles p = rest * (1.0 / 6227020800.0) + (1.0 / 479001600.0);
+  p = p * rest + (1.0 / 39916800.0);
+  p = p * rest + (1.0 / 3628800.0);
+  p = p * rest + (1.0 / 362880.0);
+  p = p * rest + (1.0 / 40320.0);
+  p = p * rest + (1.0 / 5040.0);
+  p = p * rest + (1.0 / 720.0);
+  p = p * rest + (1.0 / 120.0);
+  p = p * rest + (1.0 / 24.0);
+  p = p * rest + (1.0 / 6.0);
+  p = p * rest + 0.5;
+  p = p * (rest * rest) + rest + 1.0;
+  const Longs exponent = ((Longs)shifted << 52) + ((int64_t)1023 << 52);
+  const Doubles result = p * (Doubles)exponent;
+  *values = (Doubles)((Longs)result & ~vanishes);
+}
+
+/// The greatest of `count` values; NaN is passed over.
+BODY float maximum_of(const float *values, size_t count) {
+  Floats greatest = (Floats){} - INFINITY;
+  for (size_t index = 0; index < count; index += LANES) {
+    Floats x;
+    if (count - index >= LANES) load(&x, values + index);
+    else load_some(&x, values + index, count - index, -INFINITY);
+    const Integers greater = x > greatest;
+    greatest = (Floats)(((Integers)x & greater) | ((Integers)greatest & ~greater));
+  }
+  float lanes[LANES];
+  memcpy(lanes, &greatest, sizeof lanes);
+  float result = lanes[0];
+  for (size_t lane = 1; lane < LANES; lane++) result = lanes[lane] > result ? lanes[lane] : result;
+  return result;
+}
+
+BODY void rms_norm_body(
+    const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
+    float *output, size_t output_stride) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *source = input + row * input_stride;
+    float *target = output + row * output_stride;
+    Doubles low = {}, high = {};
+    for (size_t column = 0; column < columns; column += LANES) {
+      Floats x;
+      if (columns - column >= LANES) load(&x, source + column);
+      else load_some(&x, source + column, columns - column, 0);
+      Doubles first, second;
+      widen(&first, &second, &x);
+      low += first * first;
+      high += second * second;
+    }
+    low += high;
+    const float scale = (float)(1.0 / sqrt(sum(&low) / (double)columns + (double)epsilon));
+    for (size_t column = 0; column < columns; column++) target[column] = source[column] * scale * weight[column];
+  }
+}
+
+BODY void rotate_body(
+    const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
+    size_t half, float *output) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *restrict first = input + row * input_stride;
+    const float *restrict second = first + half;
+    const float *restrict cosine = cosines + row * half;
+    const float *restrict sine = sines + row * half;
+    float *restrict target = output + row * 2 * half;
+    for (size_t index = 0; index < half; index++) {
+      target[index] = (first[index] * cosine[index] - second[index] * sine[index]) * scale;
+      target[index + half] = (second[index] * cosine[index] + first[index] * sine[index]) * scale;
+    }
+  }
+}
+
+BODY void causal_softmax_body(
+    float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window) {
+  for (size_t row = 0; row < rows; row++) {
+    float *values = scores + row * stride;
+    const size_t query = first_query + row;
+    const size_t oldest = query >= window ? query - window + 1 : 0;
+    const size_t begin = oldest > first_key ? oldest - first_key : 0;
+    const size_t end = query + 1 - first_key < columns ? query + 1 - first_key : columns;
+    memset(values, 0, begin * sizeof(float));
+    memset(values + end, 0, (columns - end) * sizeof(float));
+    float *part = values + begin;
+    const size_t count = end - begin;
+    const float maximum = maximum_of(part, count);
+    Doubles low = {}, high = {};
+    for (size_t index = 0; index < count; index += LANES) {
+      const size_t here = count - index;
+      Floats x;
+      if (here >= LANES) load(&x, part + index);
+      else load_some(&x, part + index, here, -INFINITY);
+      x -= maximum;
+      exponential(&x);
+      Doubles first, second;
+      widen(&first, &second, &x);
+      low += first;
+      high += second;
+      if (here >= LANES) store(part + index, &x);
+      else store_some(part + index, &x, here);
+    }
+    low += high;
+    const float scale = (float)(1.0 / sum(&low));
+    for (size_t index = 0; index < count; index++) part[index] *= scale;
+  }
+}
+
+BODY void silu_multiply_body(
+    const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
+    size_t output_stride) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *gates = gate + row * input_stride;
+    const float *ups = up + row * input_stride;
+    float *target = output + row * output_stride;
+    for (size_t column = 0; column < columns; column += LANES) {
+      const size_t here = columns - column;
+      Floats x, y;
+      if (here >= LANES) {
+        load(&x, gates + column);
+        load(&y, ups + column);
+      } else {
+        load_some(&x, gates + column, here, 0);
+        load_some(&y, ups + column, here, 0);
+      }
+      Floats e = -x;
+      exponential(&e);
+      x = x / (1.0f + e) * y;
+      if (here >= LANES) store(target + column, &x);
+      else store_some(target + column, &x, here);
+    }
+  }
+}
+
+BODY void add_row_body(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
+  for (size_t index = 0; index < rows; index++) {
+    float *restrict target = values + index * stride;
+    for (size_t column = 0; column < columns; column++) target[column] += row[column];
+  }
+}
+
+BODY void log_softmax_row_body(const float *logits, size_t count, decant_log_softmax *result) {
+  const float maximum = maximum_of(logits, count);
+  size_t top = 0;
+  while (top + 1 < count && logits[top] != maximum) top++;
+  Doubles low = {}, high = {};
+  for (size_t index = 0; index < count; index += LANES) {
+    Floats x;
+    if (count - index >= LANES) load(&x, logits + index);
+    else load_some(&x, logits + index, count - index, -INFINITY);
+    x -= maximum;
+    exponential(&x);
+    Doubles first, second;
+    widen(&first, &second, &x);
+    low += first;
+    high += second;
+  }
+  low += high;
+  result->top = top;
+  result->maximum = maximum;
+  result->log_sum = log(sum(&low));
+}
+
+BODY void divergence_row_body(
+    const float *before, float before_maximum, const float *after, float after_maximum, size_t count,
+    double *result) {
+  Doubles before_sum = {}, after_sum = {}, weighted = {};
+  for (size_t index = 0; index < count; index += LANES) {
+    Floats a, b;
+    if (count - index >= LANES) {
+      load(&a, before + index);
+      load(&b, after + index);
+    } else {
+      // Far below the maximum, but finite: the difference must not become NaN.
+      load_some(&a, before + index, count - index, before_maximum - 1e4f);
+      load_some(&b, after + index, count - index, after_maximum - 1e4f);
+    }
+    Doubles as[2], bs[2];
+    widen(&as[0], &as[1], &a);
+    widen(&bs[0], &bs[1], &b);
+    for (int part = 0; part < 2; part++) {
+      Doubles x = as[part] - (double)before_maximum, y = bs[part] - (double)after_maximum;
+      const Doubles difference = x - y;
+      exponential_double(&x);
+      exponential_double(&y);
+      before_sum += x;
+      after_sum += y;
+      weighted += x * difference;
+    }
+  }
+  const double total = sum(&before_sum);
+  *result = sum(&weighted) / total - (log(total) - log(sum(&after_sum)));
+}
+
+BODY void difference_body(const float *before, const float *after, size_t count, decant_difference *result) {
+  Doubles error = {}, before_squared = {}, after_squared = {}, product = {}, largest = {};
+  for (size_t index = 0; index < count; index += LANES) {
+    Floats a, b;
+    if (count - index >= LANES) {
+      load(&a, before + index);
+      load(&b, after + index);
+    } else {
+      load_some(&a, before + index, count - index, 0);
+      load_some(&b, after + index, count - index, 0);
+    }
+    Doubles as[2], bs[2];
+    widen(&as[0], &as[1], &a);
+    widen(&bs[0], &bs[1], &b);
+    for (int part = 0; part < 2; part++) {
+      const Doubles difference = bs[part] - as[part];
+      const Doubles squared = difference * difference;
+      error += squared;
+      before_squared += as[part] * as[part];
+      after_squared += bs[part] * bs[part];
+      product += as[part] * bs[part];
+      // A NaN gets in, and nothing is greater than it afterwards.
+      const Longs replaces = (squared > largest) | (squared != squared);
+      largest = (Doubles)(((Longs)squared & replaces) | ((Longs)largest & ~replaces));
+    }
+  }
+  double lanes[HALF], greatest = 0;
+  memcpy(lanes, &largest, sizeof lanes);
+  for (int lane = 0; lane < HALF; lane++)
+    greatest = lanes[lane] > greatest || lanes[lane] != lanes[lane] ? lanes[lane] : greatest;
+  result->squared_error = sum(&error);
+  result->before_squared = sum(&before_squared);
+  result->after_squared = sum(&after_squared);
+  result->product = sum(&product);
+  result->largest_error = sqrt(greatest);
+}
+
+// MARK: Choice of the instruction set
+
+#if defined(__x86_64__)
+
+static const char *const level_names[] = {"baseline", "v3", "v4"};
+
+/// The best level that the processor has.
+static int best_level(void) {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) return 0;
+  const bool has_v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  return has_v4 ? 2 : 1;
+}
+
+static int chosen_level = -1;
+
+/// Racing first calls store the same number.
+static int level(void) {
+  int value = __atomic_load_n(&chosen_level, __ATOMIC_RELAXED);
+  if (value >= 0) return value;
+  const char *wanted = getenv("DECANT_KERNELS");
+  value = best_level();
+  for (int candidate = 0; wanted != NULL && candidate < value; candidate++)
+    if (strcmp(wanted, level_names[candidate]) == 0) value = candidate;
+  __atomic_store_n(&chosen_level, value, __ATOMIC_RELAXED);
+  return value;
+}
+
+const char *decant_inference_level(void) { return level_names[level()]; }
+
+bool decant_inference_use(const char *name) {
+  for (int candidate = 0; candidate <= best_level(); candidate++) {
+    if (strcmp(name, level_names[candidate]) != 0) continue;
+    __atomic_store_n(&chosen_level, candidate, __ATOMIC_RELAXED);
+    return true;
+  }
+  return false;
+}
+
+// Compiles a body once for each instruction set and calls the best that the processor has.
+#define KERNEL(name, parameters, arguments)                                                         \
+  static void name##_baseline parameters { name##_body arguments; }                                 \
+  __attribute__((target("arch=x86-64-v3"))) static void name##_v3 parameters { name##_body arguments; } \
+  __attribute__((target("arch=x86-64-v4"))) static void name##_v4 parameters { name##_body arguments; } \
+  static void name##_best parameters {                                                              \
+    switch (level()) {                                                                              \
+    case 2: name##_v4 arguments; break;                                                             \
+    case 1: name##_v3 arguments; break;                                                             \
+    default: name##_baseline arguments; break;                                                      \
+    }                                                                                               \
+  }
+
+#else
+
+const char *decant_inference_level(void) { return "baseline"; }
+
+bool decant_inference_use(const char *name) { return strcmp(name, "baseline") == 0; }
+
+#define KERNEL(name, parameters, arguments) \
+  static void name##_best parameters { name##_body arguments; }
+
+#endif
+
+KERNEL(rms_norm,
+  (const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
+   float *output, size_t output_stride),
+  (input, input_stride, weight, epsilon, rows, columns, output, output_stride))
+
+void decant_rms_norm(
+    const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
+    float *output, size_t output_stride) {
+  rms_norm_best(input, input_stride, weight, epsilon, rows, columns, output, output_stride);
+}
+
+KERNEL(rotate,
+  (const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
+   size_t half, float *output),
+  (input, input_stride, cosines, sines, scale, rows, half, output))
+
+void decant_rotate(
+    const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
+    size_t half, float *output) {
+  rotate_best(input, input_stride, cosines, sines, scale, rows, half, output);
+}
+
+KERNEL(causal_softmax,
+  (float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window),
+  (scores, stride, rows, columns, first_query, first_key, window))
+
+void decant_causal_softmax(
+    float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window) {
+  causal_softmax_best(scores, stride, rows, columns, first_query, first_key, window);
+}
+
+KERNEL(silu_multiply,
+  (const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
+   size_t output_stride),
+  (gate, up, input_stride, rows, columns, output, output_stride))
+
+void decant_silu_multiply(
+    const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
+    size_t output_stride) {
+  silu_multiply_best(gate, up, input_stride, rows, columns, output, output_stride);
+}
+
+KERNEL(add_row,
+  (float *values, size_t stride, const float *row, size_t rows, size_t columns),
+  (values, stride, row, rows, columns))
+
+void decant_add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
+  add_row_best(values, stride, row, rows, columns);
+}
+
+KERNEL(log_softmax_row, (const float *logits, size_t count, decant_log_softmax *result), (logits, count, result))
+
+decant_log_softmax decant_log_softmax_row(const float *logits, size_t count) {
+  decant_log_softmax result;
+  log_softmax_row_best(logits, count, &result);
+  return result;
+}
+
+KERNEL(divergence_row,
+  (const float *before, float before_maximum, const float *after, float after_maximum, size_t count, double *result),
+  (before, before_maximum, after, after_maximum, count, result))
+
+double decant_divergence_row(
+    const float *before, float before_maximum, const float *after, float after_maximum, size_t count) {
+  double result;
+  divergence_row_best(before, before_maximum, after, after_maximum, count, &result);
+  // The divergence is not negative; rounding may be.
+  return result < 0 ? 0 : result;
+}
+
+KERNEL(difference, (const float *before, const float *after, size_t count, decant_difference *result),
+  (before, after, count, result))
+
+decant_difference decant_difference_of(const float *before, const float *after, size_t count) {
+  decant_difference result;
+  difference_best(before, after, count, &result);
+  return result;
+}

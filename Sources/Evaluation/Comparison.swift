@@ -1,0 +1,77 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Two models over the same text, token by token: what a change of the weights did to the predictions.
+public struct Comparison: Hashable, Sendable {
+  public let before: Perplexity
+  public let after: Perplexity
+  /// Kullback-Leibler divergence of the predictions after from those before, in nats.
+  public let divergence: Divergence
+  /// Share of the scored places where both models find the same token most likely, 0 to 1.
+  public let topAgreement: Double
+  /// Perplexity after less that before.
+  public let delta: Estimate
+  /// Perplexity after divided by that before.
+  public let ratio: Estimate
+  /// Root mean square of the change of the right token's probability, 0 to 1.
+  public let probabilityChange: Double
+
+  /// A number with its uncertainty.
+  public struct Estimate: Hashable, Sendable {
+    public let value: Double
+    /// One standard deviation, with what both models have in common taken out.
+    public let standardError: Double
+  }
+
+  /// How a divergence is distributed over the scored places, in nats. Percentiles are interpolated linearly between
+  /// the two nearest values.
+  public struct Divergence: Hashable, Sendable {
+    public let mean: Double
+    public let standardError: Double
+    public let median: Double
+    public let p90: Double
+    public let p95: Double
+    public let p99: Double
+    /// 99.9 %.
+    public let p999: Double
+    public let maximum: Double
+
+    init(_ sample: [Double]) {
+      let estimate = Mean(sample)
+      let percentiles = Percentiles(sample)
+      mean = estimate.value
+      standardError = estimate.standardError
+      median = percentiles[50]
+      p90 = percentiles[90]
+      p95 = percentiles[95]
+      p99 = percentiles[99]
+      p999 = percentiles[99.9]
+      maximum = percentiles[100]
+    }
+  }
+
+  init(places: [PairedPrediction], chunks: Int, contextLength: Int) {
+    before = Perplexity(nlls: places.map(\.before), chunks: chunks, contextLength: contextLength)
+    after = Perplexity(nlls: places.map(\.after), chunks: chunks, contextLength: contextLength)
+    divergence = Divergence(places.map(\.divergence))
+    let count = Double(places.count)
+    topAgreement = Double(places.count { $0.agrees }) / count
+    let changes = places.map { exp(-$0.after) - exp(-$0.before) }
+    probabilityChange = (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
+    // The variance of a difference is the sum of the variances less twice the covariance: taken from the differences
+    // themselves, it is exactly 0 for equal models.
+    let logRatio = Mean(places.map { $0.after - $0.before })
+    let change = exp(logRatio.value)
+    ratio = Estimate(value: change, standardError: change * logRatio.standardError)
+    // exp(mean) moves by its own value times what the mean moves by.
+    let (scaleBefore, scaleAfter) = (before.perplexity, after.perplexity)
+    delta = Estimate(
+      value: scaleAfter - scaleBefore,
+      standardError: Mean(places.map { scaleAfter * $0.after - scaleBefore * $0.before }).standardError)
+  }
+}

@@ -1,0 +1,47 @@
+/// A text cut into the windows that perplexity is measured on, by the rules of llama-perplexity: windows of
+/// `contextLength` tokens one after the other without overlap, the first token of each replaced by the token that
+/// begins a sequence, every window read from an empty context, and the predictions of its second half scored.
+public struct EvaluationWindows: Hashable, Sendable {
+  /// Tokens of a window.
+  public let contextLength: Int
+  /// Windows of `contextLength` tokens.
+  public let windows: [[Int32]]
+
+  /// Places whose predictions are scored: from the middle of the window to the last place that has a next token.
+  public var positions: Range<Int> { contextLength / 2..<contextLength - 1 }
+
+  /// Scored predictions in all windows.
+  public var scoredCount: Int { windows.count * positions.count }
+
+  /// - Parameters:
+  ///   - tokens: the whole text, with the token that begins a sequence in front if the tokenizer adds one.
+  ///   - contextLength: tokens of a window.
+  ///   - beginningOfSequence: replaces the first token of each window; nil if the tokenizer adds none.
+  ///   - limit: at most this many windows, all where nothing is said.
+  /// - Throws: `EvaluationError` when there are fewer tokens than two windows have.
+  public init(
+    tokens: [Int32], contextLength: Int = 512, beginningOfSequence: Int32?, limit: Int? = nil
+  ) throws(EvaluationError) {
+    guard contextLength >= 4 else { throw .contextTooShort(contextLength) }
+    if let limit, limit < 1 { throw .noChunks }
+    guard tokens.count / 2 >= contextLength else {
+      throw .tooFewTokens(count: tokens.count, contextLength: contextLength)
+    }
+    let count = min(tokens.count / contextLength, limit ?? Int.max)
+    self.contextLength = contextLength
+    self.windows = (0..<count).map { index in
+      var window = Array(tokens[index * contextLength..<(index + 1) * contextLength])
+      if let beginningOfSequence { window[0] = beginningOfSequence }
+      return window
+    }
+  }
+
+  /// The token that is to be predicted at a place of a window.
+  func target(window: Int, position: Int) -> Int { Int(windows[window][position + 1]) }
+
+  /// Ranges of windows that are run together: about `tokens` tokens, at least one window.
+  func batches(ofTokens tokens: Int) -> [Range<Int>] {
+    let size = max(1, tokens / contextLength)
+    return stride(from: 0, to: windows.count, by: size).map { $0..<min($0 + size, windows.count) }
+  }
+}

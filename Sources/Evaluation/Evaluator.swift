@@ -1,0 +1,148 @@
+public import Inference
+
+/// Measures models on windows of text. Memory stays bounded: logits are made a piece at a time, and a few numbers are
+/// kept of each scored place.
+public struct Evaluator: Sendable {
+  public var workers: Workers
+  /// Tokens that are run through a model together. More spread the decoding of weights further and take more memory.
+  public var batchTokens: Int
+  /// Bytes of the logits that are held at a time, for each model.
+  public var pieceByteCount: Int
+
+  public init(
+    workers: Workers = Workers(), batchTokens: Int = 2048, pieceByteCount: Int = Logits.pieceByteCount
+  ) {
+    self.workers = workers
+    self.batchTokens = batchTokens
+    self.pieceByteCount = pieceByteCount
+  }
+
+  /// Where a measurement has got to.
+  public struct Progress: Hashable, Sendable {
+    /// Windows done.
+    public let chunk: Int
+    /// Windows in all.
+    public let chunks: Int
+    /// Perplexity over what is done; of the model after in a comparison.
+    public let perplexity: Double
+    /// Mean KL divergence over what is done, in nats; nil where one model is measured.
+    public let divergence: Double?
+  }
+
+  // MARK: One model
+
+  /// Perplexity of a model.
+  /// - Parameter progress: is called after each batch of windows, in order.
+  /// - Throws: `EvaluationError`; what the model throws; `CancellationError`.
+  public func perplexity(
+    of model: some LanguageModel, over text: EvaluationWindows, progress: (Progress) -> Void = { _ in }
+  ) async throws -> Perplexity {
+    try check(text, model.vocabularySize)
+    var nlls: [Double] = []
+    nlls.reserveCapacity(text.scoredCount)
+    for batch in text.batches(ofTokens: batchTokens) {
+      let states = try await model.hiddenStates(
+        of: Array(text.windows[batch]), at: text.positions, workers: workers)
+      for piece in pieces(states, model.vocabularySize) {
+        let logits = Matrix(rows: piece.count, columns: model.vocabularySize)
+        try await model.writeLogits(from: states, rows: piece, to: logits, workers: workers)
+        nlls += try await workers.map(piece.count) { row, _ in
+          let place = Place(row: piece.lowerBound + row, batch: batch, text: text)
+          return try logits.withRow(row) { span in
+            let softmax = RowKernels.LogSoftmax(span)
+            return try place.checked(softmax, model: "model").nll(of: span[place.target])
+          }
+        }
+      }
+      let done = Perplexity(nlls: nlls, chunks: batch.upperBound, contextLength: text.contextLength)
+      progress(
+        Progress(
+          chunk: batch.upperBound, chunks: text.windows.count, perplexity: done.perplexity, divergence: nil))
+    }
+    return Perplexity(nlls: nlls, chunks: text.windows.count, contextLength: text.contextLength)
+  }
+
+  // MARK: Two models
+
+  /// Runs two models side by side over the same windows and compares their predictions place by place.
+  /// - Parameter progress: is called after each batch of windows, in order.
+  /// - Throws: `EvaluationError`; what a model throws; `CancellationError`.
+  public func compare(
+    before: some LanguageModel, after: some LanguageModel, over text: EvaluationWindows,
+    progress: (Progress) -> Void = { _ in }
+  ) async throws -> Comparison {
+    guard before.vocabularySize == after.vocabularySize else {
+      throw EvaluationError.vocabulariesDiffer(before: before.vocabularySize, after: after.vocabularySize)
+    }
+    let vocabularySize = before.vocabularySize
+    try check(text, vocabularySize)
+    var places: [PairedPrediction] = []
+    places.reserveCapacity(text.scoredCount)
+    for batch in text.batches(ofTokens: batchTokens) {
+      let windows = Array(text.windows[batch])
+      let statesBefore = try await before.hiddenStates(of: windows, at: text.positions, workers: workers)
+      let statesAfter = try await after.hiddenStates(of: windows, at: text.positions, workers: workers)
+      for piece in pieces(statesBefore, vocabularySize) {
+        let logitsBefore = Matrix(rows: piece.count, columns: vocabularySize)
+        let logitsAfter = Matrix(rows: piece.count, columns: vocabularySize)
+        try await before.writeLogits(from: statesBefore, rows: piece, to: logitsBefore, workers: workers)
+        try await after.writeLogits(from: statesAfter, rows: piece, to: logitsAfter, workers: workers)
+        places += try await workers.map(piece.count) { row, _ in
+          let place = Place(row: piece.lowerBound + row, batch: batch, text: text)
+          return try logitsBefore.withRow(row) { one in
+            try logitsAfter.withRow(row) { other in try Self.pair(one, other, at: place) }
+          }
+        }
+      }
+      let chunks = batch.upperBound
+      let done = Perplexity(nlls: places.map(\.after), chunks: chunks, contextLength: text.contextLength)
+      progress(
+        Progress(
+          chunk: chunks, chunks: text.windows.count, perplexity: done.perplexity,
+          divergence: Mean(places.map(\.divergence)).value))
+    }
+    return Comparison(places: places, chunks: text.windows.count, contextLength: text.contextLength)
+  }
+
+  private static func pair(
+    _ before: Span<Float>, _ after: Span<Float>, at place: Place
+  ) throws(EvaluationError) -> PairedPrediction {
+    let softmaxBefore = try place.checked(RowKernels.LogSoftmax(before), model: "model before")
+    let softmaxAfter = try place.checked(RowKernels.LogSoftmax(after), model: "model after")
+    return PairedPrediction(
+      before: softmaxBefore.nll(of: before[place.target]), after: softmaxAfter.nll(of: after[place.target]),
+      divergence: RowKernels.divergence(before: before, softmaxBefore, after: after, softmaxAfter),
+      agrees: softmaxBefore.top == softmaxAfter.top)
+  }
+
+  // MARK: Parts
+
+  /// A scored prediction: which window, which position, which token was right.
+  private struct Place: Sendable {
+    let window: Int
+    let position: Int
+    let target: Int
+
+    /// - Parameter row: the number of the prediction among those of the batch.
+    init(row: Int, batch: Range<Int>, text: EvaluationWindows) {
+      window = batch.lowerBound + row / text.positions.count
+      position = text.positions.lowerBound + row % text.positions.count
+      target = text.target(window: window, position: position)
+    }
+
+    func checked(_ softmax: RowKernels.LogSoftmax, model: String) throws(EvaluationError) -> RowKernels.LogSoftmax {
+      guard softmax.logSum.isFinite else { throw .notFinite(model: model, chunk: window, position: position) }
+      return softmax
+    }
+  }
+
+  private func pieces(_ states: Matrix, _ vocabularySize: Int) -> [Range<Int>] {
+    Logits.pieces(rows: states.rows, vocabularySize: vocabularySize, byteCount: pieceByteCount)
+  }
+
+  private func check(_ text: EvaluationWindows, _ vocabularySize: Int) throws(EvaluationError) {
+    for token in text.windows.joined() where token < 0 || Int(token) >= vocabularySize {
+      throw .tokenOutsideVocabulary(token: token, vocabularySize: vocabularySize)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// How well a model predicts a text.
+public struct Perplexity: Hashable, Sendable {
+  /// exp of `nll`: among how many equally likely tokens the model in effect hesitates.
+  public let perplexity: Double
+  /// Uncertainty of `perplexity` from the finite text: that of the mean, times the perplexity.
+  public let standardError: Double
+  /// Mean negative log-likelihood of a scored token, in nats.
+  public let nll: Double
+  /// Scored tokens.
+  public let tokens: Int
+  /// Windows of the text.
+  public let chunks: Int
+  /// Tokens of a window.
+  public let contextLength: Int
+
+  /// - Parameter nlls: negative log-likelihood of every scored token, in nats.
+  init(nlls: [Double], chunks: Int, contextLength: Int) {
+    let mean = Mean(nlls)
+    self.nll = mean.value
+    self.perplexity = exp(mean.value)
+    self.standardError = mean.standardError * perplexity
+    self.tokens = nlls.count
+    self.chunks = chunks
+    self.contextLength = contextLength
+  }
+}

@@ -1,0 +1,31 @@
+internal import Bytes
+internal import Tensors
+
+/// A weight `[out, in]` that stays as it is stored, and its bias. Its rows are decoded a panel at a time, into memory
+/// that fits a cache, and multiplied with all tokens at once.
+struct LinearLayer: Sendable {
+  let weight: any RowSource
+  /// `out` values; nil where there is none.
+  let bias: [Float]?
+
+  var outputs: Int { weight.rowCount }
+  var inputs: Int { weight.columns }
+
+  /// The rows of each panel.
+  var panels: [Range<Int>] { Panel.pieces(outputs, of: Panel.rows) }
+
+  /// Decodes rows of the weight. The result is valid until the memory is used again.
+  func decode(_ rows: Range<Int>, memory: inout WorkerMemory.Contents) throws(FileError) -> MatrixPart {
+    let matrix = memory.matrix(.panel, rows: Panel.rows, columns: inputs)
+    try matrix.withMutableRows(0..<rows.count) { values throws(FileError) in
+      try weight.read(rows: rows, into: &values, scratch: &memory.encoded)
+    }
+    return matrix.part(rows: 0..<rows.count)
+  }
+
+  /// Columns `panel` of the layer's output for some tokens. `output` has `panel.count` columns.
+  func apply(panel: Range<Int>, decoded: MatrixPart, to input: MatrixPart, into output: MatrixPart, adding: Bool) {
+    Kernels.multiply(input, transposed: decoded, into: output, adding: adding)
+    if let bias { Kernels.add(bias, columns: panel, to: output) }
+  }
+}

@@ -1,0 +1,35 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Cosines and sines of the angles of rotary embedding: `pairs` of each for every position, position after position.
+struct RotationTable: Sendable {
+  let positions: Int
+  let pairs: Int
+  let cosines: [Float]
+  let sines: [Float]
+
+  /// - Parameter frequencies: radians a position for each pair.
+  init(frequencies: [Float], positions: Int) {
+    self.positions = positions
+    self.pairs = frequencies.count
+    var cosines: [Float] = []
+    var sines: [Float] = []
+    cosines.reserveCapacity(positions * pairs)
+    sines.reserveCapacity(positions * pairs)
+    for position in 0..<positions {
+      for frequency in frequencies {
+        // The angle is rounded to Float, as checkpoints were trained with it.
+        let angle = Double(Float(position) * frequency)
+        cosines.append(Float(cos(angle)))
+        sines.append(Float(sin(angle)))
+      }
+    }
+    self.cosines = cosines
+    self.sines = sines
+  }
+}
