@@ -86,6 +86,7 @@ struct ByteLevelModel: TextModel {
       return
     }
     var words: [[UInt8]: Int32] = [:]
+    words.reserveCapacity(vocabulary.tokens.count)
     var longest = 0
     for (index, token) in vocabulary.tokens.enumerated() where vocabulary.types[index] == .normal {
       guard let bytes = ByteAlphabet.bytes(of: token), !bytes.isEmpty else { continue }

@@ -117,7 +117,7 @@ struct JSONReader {
     switch try peek() {
     case UInt8(ascii: "{"): try object { reader, _ throws(FileError) in try reader.skip() }
     case UInt8(ascii: "["): try array { reader throws(FileError) in try reader.skip() }
-    case UInt8(ascii: "\""): _ = try string()
+    case UInt8(ascii: "\""): try skipString()
     case UInt8(ascii: "t"): try literal("true")
     case UInt8(ascii: "f"): try literal("false")
     case UInt8(ascii: "n"): try literal("null")
@@ -171,6 +171,20 @@ struct JSONReader {
         return text
       case UInt8(ascii: "\\"): return try escapedString(from: start)
       case 0..<0x20: throw malformed("not valid JSON: a control character in a string")
+      default: position += 1
+      }
+    }
+    throw FileError(.truncated, path: path, offset: bytes.count, "the JSON document ends inside a string")
+  }
+
+  private mutating func skipString() throws(FileError) {
+    try expect("\"")
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "\""):
+        position += 1
+        return
+      case UInt8(ascii: "\\"): position = min(position + 2, bytes.count)
       default: position += 1
       }
     }
