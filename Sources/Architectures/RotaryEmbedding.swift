@@ -8,6 +8,8 @@ public struct RotaryEmbedding: Hashable, Sendable {
     case linear(factor: Float)
     /// Llama 3.1: long wavelengths divided by `factor`, short ones kept, a smooth ramp between.
     case llama3(factor: Float, lowFrequencyFactor: Float, highFrequencyFactor: Float, originalContextLength: Int)
+    /// What each frequency is divided by, as a GGUF's `rope_freqs.weight` lists it.
+    case divisors([Float])
   }
 
   /// Base of the geometric series of wavelengths.
@@ -19,6 +21,14 @@ public struct RotaryEmbedding: Hashable, Sendable {
     self.scaling = scaling
   }
 
+  /// Whether a GGUF needs the divisors spelled out; linear scaling has a key of its own.
+  var needsFactorsTensor: Bool {
+    switch scaling {
+    case .none, .linear: false
+    case .llama3, .divisors: true
+    }
+  }
+
   /// For each pair of elements, what its frequency is divided by: 1 without scaling. `dimension / 2` values.
   public func frequencyDivisors(dimension: Int) -> [Float] {
     let half = dimension / 2
@@ -27,6 +37,8 @@ public struct RotaryEmbedding: Hashable, Sendable {
       return Array(repeating: 1, count: half)
     case .linear(let factor):
       return Array(repeating: factor, count: half)
+    case .divisors(let divisors):
+      return divisors
     case .llama3(let factor, let low, let high, let original):
       return (0..<half).map { pair in
         let wavelength = 2 * Float.pi * power(theta, Float(2 * pair) / Float(dimension))

@@ -1,7 +1,7 @@
-/// Reads a file's header from front to back, in pieces, and knows its absolute offset. Every length is
+/// Reads a header from front to back, in pieces, and knows its absolute offset. Every length is
 /// compared with the bytes that remain before anything is allocated for it.
 public struct ByteCursor: ~Copyable {
-  public let file: InputFile
+  public let file: any ByteSource
   /// Whether integers are stored with their least significant byte first.
   public var isLittleEndian = true
   /// Bytes from the start of the file.
@@ -11,13 +11,13 @@ public struct ByteCursor: ~Copyable {
   private var bufferStart = 0
   private static let pieceSize = 1 << 18
 
-  public init(_ file: InputFile, at offset: Int = 0) {
+  public init(_ file: any ByteSource, at offset: Int = 0) {
     self.file = file
     self.offset = offset
   }
 
   /// Bytes between here and the end of the file.
-  public var remaining: Int { file.byteCount - offset }
+  public var remaining: Int { max(0, file.byteCount - offset) }
 
   /// An error at this place.
   public func malformed(_ message: String, subject: String? = nil, at offset: Int? = nil) -> FileError {
@@ -59,6 +59,15 @@ public struct ByteCursor: ~Copyable {
     let bytes = try file.bytes(at: offset, count: count, subject: subject)
     offset += count
     return bytes
+  }
+
+  /// Reads `count` bytes without copying those that are in the buffer already.
+  public mutating func readSlice(_ count: Int, subject: String? = nil) throws(FileError) -> ArraySlice<UInt8> {
+    if count > Self.pieceSize { return try readBytes(count, subject: subject)[...] }
+    try require(count, subject: subject)
+    let start = offset - bufferStart
+    offset += count
+    return buffer[start..<start + count]
   }
 
   /// Moves on without reading.

@@ -49,11 +49,15 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     return "\(place): \(message)"
   }
 
-  /// Names come from files: control characters are escaped and length is bounded before they reach a terminal.
-  static func quoted(_ name: String) -> String {
+  /// A name in quotes. Names come from files: characters that control a terminal or the direction of text are
+  /// escaped, and the length is bounded.
+  public static func quoted(_ name: String) -> String {
     var shown = ""
     for scalar in name.unicodeScalars.prefix(160) {
-      shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator: shown += scalar.escaped(asASCII: true)
+      default: shown.unicodeScalars.append(scalar)
+      }
     }
     if name.unicodeScalars.count > 160 { shown += "…" }
     return "\"\(shown)\""

@@ -1,6 +1,6 @@
 /// A file opened for reading. Reads are positioned, so that any number of tasks can share it, and checked
 /// against the length the file had when it was opened.
-public final class InputFile: Sendable {
+public final class InputFile: ByteSource {
   public let path: String
   public let byteCount: Int
   private let descriptor: Int32
@@ -27,14 +27,8 @@ public final class InputFile: Sendable {
 
   /// Fills `bytes` with those at `offset`.
   /// - Throws: `FileError` when the range is not inside the file, or the file has shrunk since it was opened.
-  public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String? = nil)
-    throws(FileError)
-  {
-    guard offset >= 0, bytes.byteCount <= byteCount, offset <= byteCount - bytes.byteCount else {
-      throw FileError(
-        .truncated, path: path, subject: subject, offset: offset,
-        "\(bytes.byteCount) bytes are wanted here, but the file has \(byteCount) in all")
-    }
+  public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError) {
+    try requireInside(offset, count: bytes.byteCount, subject: subject)
     let wanted = bytes.byteCount
     guard wanted > 0 else { return }
     var failure: FileError?
@@ -52,20 +46,6 @@ public final class InputFile: Sendable {
         .truncated, path: path, subject: subject, offset: offset + count,
         "the file became shorter while it was read; is something else writing it?")
     }
-  }
-
-  /// The `count` bytes at `offset`, checked against the file's length before they are allocated.
-  public func bytes(at offset: Int, count: Int, subject: String? = nil) throws(FileError) -> [UInt8] {
-    guard count >= 0, offset >= 0, offset <= byteCount, count <= byteCount - offset else {
-      throw FileError(
-        .truncated, path: path, subject: subject, offset: offset,
-        "\(count) bytes are announced here, but the file has \(byteCount) in all")
-    }
-    var bytes = [UInt8](repeating: 0, count: count)
-    try bytes.withMutableBytes { raw throws(FileError) in
-      try read(at: offset, into: &raw, subject: subject)
-    }
-    return bytes
   }
 
   /// A whole small file, such as a configuration.

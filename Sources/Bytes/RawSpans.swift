@@ -44,3 +44,16 @@ extension Array where Element == Float {
     try body(unsafe span.bytes)
   }
 }
+
+extension MutableRawSpan {
+  /// Writes `bytes` from byte `offset` on.
+  public mutating func copy(_ bytes: RawSpan, at offset: Int) {
+    precondition(offset >= 0 && bytes.byteCount <= byteCount - offset, "the bytes do not fit")
+    unsafe withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { source in
+        guard let start = target.baseAddress, unsafe !source.isEmpty else { return }
+        unsafe UnsafeMutableRawBufferPointer(start: start + offset, count: source.count).copyMemory(from: source)
+      }
+    }
+  }
+}

@@ -31,21 +31,27 @@ public final class StagedOutput: Sendable {
   private let descriptors: [Int32]
   private let stagedPaths: [String]
   private let stagingFolder: String?
+  /// Keeps the staging folder locked.
+  private let stagingDescriptor: Int32?
+  private let replacing: Bool
   private let isFinished = Mutex(false)
 
   /// Creates the files, with their lengths, beside the target.
   /// - Parameters:
   ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
   ///   - replacing: whether what has the target's name may be replaced at the end.
-  /// - Throws: `FileError` when the target is there and must not be replaced, the disk has too little space, or
-  ///   a file cannot be created.
+  /// - Throws: `FileError` when the target is there and must not be replaced, another run is writing it, the disk
+  ///   has too little space, or a file cannot be created.
   public init(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
     let parent = kind == .folder ? FileSystem.parent(folder) : folder
     guard FileSystem.isFolder(parent) else {
       throw FileError(.missing, path: parent, "no such folder; create it first")
     }
     if !replacing { try Self.refuseExisting(kind, folder, files) }
-    let total = files.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    let total = files.reduce(0) { sum, file in
+      let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
+      return overflow ? .max : total
+    }
     if let free = FileSystem.freeBytes(at: parent), total > free {
       throw FileError(
         .system, path: folder,
@@ -53,12 +59,15 @@ public final class StagedOutput: Sendable {
     }
 
     var stagingFolder: String?
+    var stagingDescriptor: Int32?
     var stagedPaths: [String] = []
     switch kind {
     case .folder:
       let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
-      SystemCall.removeFolder(staging)
-      try SystemCall.makeFolder(staging)
+      if !FileSystem.isFolder(staging) { try SystemCall.makeFolder(staging) }
+      stagingDescriptor = try SystemCall.openLockedFolder(staging)
+      // What a run that was killed has left.
+      SystemCall.removeFiles(inFolder: staging)
       stagingFolder = staging
       stagedPaths = files.map { FileSystem.join(staging, $0.name) }
     case .files:
@@ -78,9 +87,12 @@ public final class StagedOutput: Sendable {
       for descriptor in descriptors { SystemCall.close(descriptor) }
       for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
       if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
+      if let stagingDescriptor { SystemCall.close(stagingDescriptor) }
       throw error
     }
     self.folder = folder
+    self.replacing = replacing
+    self.stagingDescriptor = stagingDescriptor
     self.kind = kind
     self.files = files
     self.descriptors = descriptors
@@ -98,12 +110,13 @@ public final class StagedOutput: Sendable {
 
   deinit {
     guard !isFinished.withLock({ $0 }) else { return }
-    for descriptor in descriptors { SystemCall.close(descriptor) }
     discard()
+    closeAll()
   }
 
   /// Writes `bytes` into file number `file` at `offset`. May be called from several tasks at once.
   public func write(_ bytes: RawSpan, file: Int, at offset: Int) throws(FileError) {
+    precondition(!isFinished.withLock { $0 }, "nothing may be written after commit()")
     var failure: FileError?
     unsafe bytes.withUnsafeBytes { buffer in
       do throws(FileError) {
@@ -116,13 +129,15 @@ public final class StagedOutput: Sendable {
   }
 
   /// Syncs everything and gives it the target's name. Nothing may be written afterwards.
+  /// - Throws: `FileError` when something cannot be brought to disk or renamed, or has taken the target's name since.
   public func commit() throws(FileError) {
+    if !replacing { try Self.refuseExisting(kind, folder, files) }
     for (descriptor, path) in zip(descriptors, stagedPaths) {
       try SystemCall.synchronize(descriptor, path: path)
     }
     if let stagingFolder { try SystemCall.synchronizeFolder(stagingFolder) }
     isFinished.withLock { $0 = true }
-    for descriptor in descriptors { SystemCall.close(descriptor) }
+    defer { closeAll() }
     do throws(FileError) {
       switch kind {
       case .files:
@@ -157,6 +172,11 @@ public final class StagedOutput: Sendable {
     }
     SystemCall.removeFolder(aside)
     SystemCall.removeFile(aside)
+  }
+
+  private func closeAll() {
+    for descriptor in descriptors { SystemCall.close(descriptor) }
+    if let stagingDescriptor { SystemCall.close(stagingDescriptor) }
   }
 
   private func discard() {

@@ -19,20 +19,58 @@ enum SystemCall {
     var modified: Int64
   }
 
-  /// The corresponding C function is `open`, read only.
+  /// The corresponding C function is `open`, read only. It does not wait for the other end of a pipe.
   static func openForReading(_ path: String) throws(FileError) -> Int32 {
-    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_CLOEXEC) }
+    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw failure("cannot be opened", path) }
     return descriptor
   }
 
-  /// The corresponding C function is `open`, creating or emptying the file.
+  /// Creates or empties a file and locks it against other runs. The corresponding C functions are `open` and `flock`.
+  /// - Throws: `FileError` with the code `exists` while another run has it locked.
   static func openForWriting(_ path: String) throws(FileError) -> Int32 {
-    let descriptor = repeatingInterrupted {
-      unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t(0o644))
+    while true {
+      let descriptor = repeatingInterrupted {
+        unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o644))
+      }
+      guard descriptor >= 0 else { throw failure("cannot be created", path) }
+      do throws(FileError) {
+        try lock(descriptor, path: path)
+        // Another run may have finished, and renamed this file, between our opening and our locking it.
+        let opened = try status(of: descriptor, path: path)
+        if let named = status(ofPath: path), named.inode == opened.inode, named.device == opened.device {
+          try setLength(descriptor, to: 0, path: path)
+          return descriptor
+        }
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      close(descriptor)
     }
-    guard descriptor >= 0 else { throw failure("cannot be created", path) }
+  }
+
+  /// Opens a folder and locks it against other runs.
+  /// - Throws: `FileError` with the code `exists` while another run has it locked.
+  static func openLockedFolder(_ path: String) throws(FileError) -> Int32 {
+    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) }
+    guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+    do throws(FileError) {
+      try lock(descriptor, path: path)
+    } catch {
+      close(descriptor)
+      throw error
+    }
     return descriptor
+  }
+
+  private static func lock(_ descriptor: Int32, path: String) throws(FileError) {
+    guard repeatingInterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 else { return }
+    if errno == EWOULDBLOCK {
+      throw FileError(.exists, path: path, "another run is writing this; wait for it or choose another target")
+    }
+    // Some network file systems have no locks: two runs must then be kept apart by their user.
+    if errno != ENOLCK, errno != ENOTSUP, errno != EINVAL { throw failure("cannot be locked", path) }
   }
 
   static func close(_ descriptor: Int32) {
@@ -142,8 +180,12 @@ enum SystemCall {
   /// Removes a folder of files, one level deep: what we stage has no deeper ones. Failures are left to the caller's
   /// next step to notice.
   static func removeFolder(_ path: String) {
-    for name in (try? names(inFolder: path)) ?? [] { removeFile(path + "/" + name) }
+    removeFiles(inFolder: path)
     _ = unsafe rmdir(path)
+  }
+
+  static func removeFiles(inFolder path: String) {
+    for name in (try? names(inFolder: path)) ?? [] { removeFile(path + "/" + name) }
   }
 
   /// The corresponding C function is `readdir`; names sorted, without `.` and `..`.
@@ -178,7 +220,7 @@ enum SystemCall {
     return unsafe String(cString: resolved)
   }
 
-  /// Number of processors this process may run on.
+  /// Number of processors that are on line. The corresponding C function is `sysconf`.
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }

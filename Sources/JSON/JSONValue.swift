@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// One JSON document or part of one. Objects forget the order of their keys and are written sorted, as
 /// the `transformers` library writes its configuration files.
 public enum JSONValue: Hashable, Sendable {
@@ -11,57 +9,81 @@ public enum JSONValue: Hashable, Sendable {
   case array([JSONValue])
   case object([String: JSONValue])
 
-  /// Parses a whole document.
-  /// - Throws: `JSONError` with the parser's sentence when the bytes are not one valid JSON document.
+  /// Parses a whole document. Of two members with one key the last counts; an integer that does not fit `Int`
+  /// becomes a number.
+  /// - Throws: `JSONError` when the bytes are not one valid JSON document.
   public init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
-    do {
-      self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
-    } catch {
-      throw JSONError(error)
+    var reader = JSONReader(Array(bytes))
+    self = try JSONValue(&reader)
+    try reader.finish()
+  }
+
+  /// Reads the value that comes next.
+  public init(_ reader: inout JSONReader) throws(JSONError) {
+    switch try reader.peek() {
+    case .null:
+      try reader.readNull()
+      self = .null
+    case .bool:
+      self = .bool(try reader.readBool())
+    case .number:
+      switch try reader.readNumber() {
+      case .integer(let value): self = .integer(value)
+      case .floating(let value): self = .number(value)
+      }
+    case .string:
+      self = .string(try reader.readString())
+    case .array:
+      var values: [JSONValue] = []
+      try reader.beginArray()
+      while try reader.nextElement() { values.append(try JSONValue(&reader)) }
+      self = .array(values)
+    case .object:
+      var members: [String: JSONValue] = [:]
+      try reader.beginObject()
+      while let key = try reader.nextKey() { members[key] = try JSONValue(&reader) }
+      self = .object(members)
     }
   }
 
-  /// The document as UTF-8 with sorted keys, two-space indentation and a final newline.
+  /// The document as UTF-8. Pretty is as Python's `json.dumps(value, indent=2, sort_keys=True)` prints it, with a
+  /// final newline; otherwise one line without spaces, also with sorted keys.
+  /// - Throws: `JSONError` when a number is NaN or infinite.
   public func serialized(pretty: Bool = true) throws(JSONError) -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting =
-      pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-    do {
-      var bytes = [UInt8](try encoder.encode(self))
-      if pretty { bytes.append(UInt8(ascii: "\n")) }
-      return bytes
-    } catch {
-      throw JSONError(error)
+    var writer = JSONWriter()
+    try write(to: &writer, pretty: pretty, depth: 0)
+    if pretty { writer.write(raw: "\n") }
+    return writer.bytes
+  }
+
+  private func write(to writer: inout JSONWriter, pretty: Bool, depth: Int) throws(JSONError) {
+    func newLine(_ depth: Int) -> String { pretty ? "\n" + String(repeating: "  ", count: depth) : "" }
+    switch self {
+    case .null: writer.write(raw: "null")
+    case .bool(let value): writer.write(raw: value ? "true" : "false")
+    case .integer(let value): writer.write(value)
+    case .number(let value):
+      guard value.isFinite else { throw JSONError("\(value) cannot be written as JSON") }
+      writer.write(raw: "\(value)")
+    case .string(let value): writer.write(value, escapingNonASCII: pretty)
+    case .array(let values):
+      writer.write(raw: "[")
+      for (index, value) in values.enumerated() {
+        writer.write(raw: (index == 0 ? "" : ",") + newLine(depth + 1))
+        try value.write(to: &writer, pretty: pretty, depth: depth + 1)
+      }
+      writer.write(raw: values.isEmpty ? "]" : newLine(depth) + "]")
+    case .object(let members):
+      writer.write(raw: "{")
+      let sorted = members.sorted { $0.key.unicodeScalars.lexicographicallyPrecedes($1.key.unicodeScalars) }
+      for (index, (key, value)) in sorted.enumerated() {
+        writer.write(raw: (index == 0 ? "" : ",") + newLine(depth + 1))
+        writer.write(key, escapingNonASCII: pretty)
+        writer.write(raw: pretty ? ": " : ":")
+        try value.write(to: &writer, pretty: pretty, depth: depth + 1)
+      }
+      writer.write(raw: members.isEmpty ? "}" : newLine(depth) + "}")
     }
-  }
-}
-
-/// Why a document could not be read or written, as one sentence.
-public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
-  public let description: String
-
-  public init(_ error: any Error) {
-    switch error {
-    case DecodingError.dataCorrupted(let context):
-      description = Self.sentence(context)
-    case DecodingError.keyNotFound(let key, let context):
-      description = "no key \"\(key.stringValue)\"" + Self.place(context)
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-      description = Self.sentence(context)
-    default:
-      description = "not valid JSON (\(error))"
-    }
-  }
-
-  private static func sentence(_ context: DecodingError.Context) -> String {
-    var sentence = context.debugDescription
-    if let cause = context.underlyingError { sentence += " \(cause)" }
-    return sentence + place(context)
-  }
-
-  private static func place(_ context: DecodingError.Context) -> String {
-    context.codingPath.isEmpty
-      ? "" : " at " + context.codingPath.map(\.stringValue).joined(separator: ".")
   }
 }
 
@@ -116,40 +138,4 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     self = .object(Dictionary(elements, uniquingKeysWith: { _, last in last }))
   }
   public init(nilLiteral: ()) { self = .null }
-}
-
-// MARK: - Coding
-
-extension JSONValue: Codable {
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let value = try? container.decode(Bool.self) {
-      self = .bool(value)
-    } else if let value = try? container.decode(Int.self) {
-      self = .integer(value)
-    } else if let value = try? container.decode(Double.self) {
-      self = .number(value)
-    } else if let value = try? container.decode(String.self) {
-      self = .string(value)
-    } else if let value = try? container.decode([JSONValue].self) {
-      self = .array(value)
-    } else {
-      self = .object(try container.decode([String: JSONValue].self))
-    }
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .bool(let value): try container.encode(value)
-    case .integer(let value): try container.encode(value)
-    case .number(let value): try container.encode(value)
-    case .string(let value): try container.encode(value)
-    case .array(let values): try container.encode(values)
-    case .object(let members): try container.encode(members)
-    }
-  }
 }

@@ -46,12 +46,25 @@ public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
   case notFinite(index: Int)
   /// The values from `index` on are so large that the block's scale does not fit its type.
   case scaleOverflow(index: Int)
+  /// The value at `index` is too large for the element type, or no whole number where it holds only those.
+  case notRepresentable(index: Int)
 
   public var description: String {
     switch self {
     case .notFinite(let index): "element \(index) is not a finite number"
     case .scaleOverflow(let index):
       "the values of the block at element \(index) are too large for the scale of this type"
+    case .notRepresentable(let index): "element \(index) cannot be represented in this element type"
     }
   }
+}
+
+/// A codec that also says in plain Swift what its bytes are. Slow, and the definition: `encode` and `decode` must
+/// give the same bits.
+public protocol ReferencedCodec: Codec {
+  /// The bytes of `values`, plane after plane.
+  func referenceEncode(_ values: [Float]) throws(CodecError) -> [UInt8]
+
+  /// The `elements` values of `bytes`.
+  func referenceDecode(_ bytes: [UInt8], elements: Int) -> [Float]
 }

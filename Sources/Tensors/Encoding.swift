@@ -56,3 +56,10 @@ extension Encoding {
   public static let f6E2M3 = Encoding(name: "f6_e2m3", elementsPerBlock: 4, bytesPerBlock: 3)
   public static let f6E3M2 = Encoding(name: "f6_e3m2", elementsPerBlock: 4, bytesPerBlock: 3)
 }
+
+extension Encoding {
+  /// Whether the elements are whole numbers or truth values: no weights, so that no type is forced on them.
+  public var isInteger: Bool {
+    [.bool, .u8, .i8, .u16, .i16, .u32, .i32, .u64, .i64].contains(self)
+  }
+}

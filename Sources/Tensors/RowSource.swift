@@ -19,8 +19,8 @@ extension RowSource {
   /// Length of a row: the innermost dimension, 1 for a scalar.
   public var columns: Int { shape.last ?? 1 }
 
-  /// Number of rows: the product of all dimensions but the innermost.
-  public var rowCount: Int { shape.dropLast().reduce(1, *) }
+  /// Number of rows: the product of all dimensions but the innermost, 0 where rows are empty.
+  public var rowCount: Int { columns == 0 ? 0 : shape.dropLast().reduce(1, *) }
 
   /// All values of a small tensor.
   public func values() throws(FileError) -> [Float] {

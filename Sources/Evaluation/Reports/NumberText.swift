@@ -7,9 +7,9 @@
 #endif
 
 /// Numbers as people read them.
-enum NumberText {
+package enum NumberText {
   /// A number with that many digits after the point: `9.2091`.
-  static func fixed(_ value: Double, _ decimals: Int) -> String {
+  package static func fixed(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite else { return value.isNaN ? "not a number" : value < 0 ? "-inf" : "inf" }
     let scale = pow(10, Double(decimals))
     let scaled = (abs(value) * scale).rounded()
@@ -22,7 +22,7 @@ enum NumberText {
   }
 
   /// A number with that many digits that count: `0.01234`, `12.3`, `1.23e-07`. Zero is `0`.
-  static func significant(_ value: Double, _ digits: Int) -> String {
+  package static func significant(_ value: Double, _ digits: Int) -> String {
     guard value != 0, value.isFinite else { return value == 0 ? "0" : fixed(value, 0) }
     let exponent = Int(log10(abs(value)).rounded(.down))
     if exponent < -4 || exponent > 8 { return scientific(value, digits - 1) }
@@ -33,22 +33,22 @@ enum NumberText {
   }
 
   /// `+0.0123` or `-0.0123`.
-  static func signed(_ value: Double, _ decimals: Int) -> String {
+  package static func signed(_ value: Double, _ decimals: Int) -> String {
     let text = fixed(value, decimals)
     return text.hasPrefix("-") || value.isNaN ? text : "+" + text
   }
 
   /// A share as per cent: `97.88 %`.
-  static func percent(_ share: Double, _ decimals: Int = 2) -> String { fixed(share * 100, decimals) + " %" }
+  package static func percent(_ share: Double, _ decimals: Int = 2) -> String { fixed(share * 100, decimals) + " %" }
 
   /// Decimals that show two digits of an uncertainty, between 2 and 6.
-  static func decimals(forUncertainty uncertainty: Double) -> Int {
+  package static func decimals(forUncertainty uncertainty: Double) -> Int {
     guard uncertainty > 0, uncertainty.isFinite else { return 4 }
     return min(6, max(2, 1 - Int(log10(uncertainty).rounded(.down))))
   }
 
   /// A count of bytes in decimal units: `2.20 GB`.
-  static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     var value = Double(count)
     guard value >= 1000 else { return "\(count) B" }
     var unit = ""
@@ -60,7 +60,7 @@ enum NumberText {
   }
 
   /// Digits in groups of three: `1,234,567`.
-  static func grouped(_ count: Int) -> String {
+  package static func grouped(_ count: Int) -> String {
     var text = ""
     let digits = String(count.magnitude)
     for (index, digit) in digits.enumerated() {

@@ -1,13 +1,13 @@
 /// A table of text, for a terminal or as Markdown. The first column is words, the others are numbers and stand to the
 /// right, unless `leading` says otherwise.
-struct ReportTable: Hashable, Sendable {
+package struct ReportTable: Hashable, Sendable {
   let heading: String
   let columns: [String]
   let rows: [[String]]
   /// How many columns from the first are words.
   let leading: Int
 
-  init(_ heading: String, columns: [String], leading: Int = 1, rows: [[String]]) {
+  package init(_ heading: String, columns: [String], leading: Int = 1, rows: [[String]]) {
     self.heading = Self.printable(heading)
     self.columns = columns.map(Self.printable)
     self.leading = leading
@@ -15,7 +15,7 @@ struct ReportTable: Hashable, Sendable {
   }
 
   /// Columns as wide as their widest cell, two spaces between.
-  var plain: String {
+  package var plain: String {
     let widths = columns.indices.map { column in
       ([columns] + rows).map { $0[column].count }.max() ?? 0
     }
@@ -31,7 +31,7 @@ struct ReportTable: Hashable, Sendable {
     return ([heading, line(columns)] + rows.map(line)).joined(separator: "\n") + "\n"
   }
 
-  var markdown: String {
+  package var markdown: String {
     func line(_ cells: [String]) -> String {
       "| " + cells.map { Self.escaped($0) }.joined(separator: " | ") + " |"
     }

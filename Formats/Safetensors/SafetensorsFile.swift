@@ -1,0 +1,56 @@
+public import Bytes
+public import Packed
+public import Tensors
+
+/// One safetensors file, opened for reading. Its header is read and checked when it is opened, its tensors when
+/// they are asked for.
+public struct SafetensorsFile: TensorSource {
+  /// The bytes it is read from.
+  public let source: any ByteSource
+  /// The header's `__metadata__`, empty where there is none.
+  public let metadata: [String: String]
+  /// Every tensor with its offset in the file, in that order.
+  public let placedTensors: [PlacedTensor]
+  /// Where the data begins: the length field and the header are before it.
+  public let dataOffset: Int
+
+  public let tensors: [TensorDescriptor]
+  private let positions: [String: Int]
+
+  /// Opens a file, packed or not.
+  /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
+  public init(path: String) throws(FileError) {
+    try self.init(PackedFile.openAny(path: path))
+  }
+
+  /// - Throws: `FileError` when the bytes cannot be read or break a rule of the format.
+  public init(_ source: any ByteSource) throws(FileError) {
+    let header = try SafetensorsHeader(reading: source)
+    self.source = source
+    metadata = header.metadata
+    dataOffset = header.dataOffset
+    placedTensors = header.tensors
+    tensors = header.tensors.map(\.descriptor)
+    positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($0.element.name, $0.offset) })
+  }
+
+  public var name: String { source.path }
+
+  /// What `PackedWriter` should know of the file: where its tensors are, and how wide their elements.
+  public var packedRegions: [PackedRegion] { placedTensors.map { PackedRegion($0) } }
+
+  public func descriptor(of name: String) -> TensorDescriptor? { positions[name].map { tensors[$0] } }
+
+  public func read(_ name: String, at offset: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+    guard let position = positions[name] else { throw FileError.noSuchTensor(name, in: self.name) }
+    let placed = placedTensors[position]
+    guard offset >= 0, bytes.byteCount <= placed.descriptor.byteCount,
+      offset <= placed.descriptor.byteCount - bytes.byteCount
+    else {
+      throw FileError(
+        .mismatch, path: self.name, subject: name, offset: placed.offset,
+        "\(bytes.byteCount) bytes at \(offset) are not inside this tensor of \(placed.descriptor.byteCount)")
+    }
+    try source.read(at: placed.offset + offset, into: &bytes, subject: name)
+  }
+}

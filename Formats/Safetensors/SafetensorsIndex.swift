@@ -1,0 +1,74 @@
+internal import Bytes
+internal import JSON
+
+/// The index of a sharded folder, `model.safetensors.index.json`: which file holds which tensor.
+struct SafetensorsIndex {
+  /// Shard of every tensor.
+  var shards: [String: String] = [:]
+  /// `metadata.total_size`, where it is a whole number.
+  var totalByteCount: Int?
+
+  /// The header limit of one file bounds an index too.
+  static let maximumByteCount = 100_000_000
+  /// The index says nothing deeper; members that are not known may nest a little.
+  private static let maximumDepth = 16
+
+  init(readingFrom path: String) throws(FileError) {
+    let bytes = try InputFile.contents(of: path, limit: Self.maximumByteCount)
+    var reader = FileJSONReader(bytes, path: path, at: 0, rule: .indexFile, maximumDepth: Self.maximumDepth)
+    var keys: Set<String> = []
+    try reader.beginObject()
+    while let key = try reader.nextKey() {
+      reader.subject = key
+      guard keys.insert(key).inserted else { throw reader.broken(.indexFile, "is there twice") }
+      switch key {
+      case "weight_map": try parseShards(&reader)
+      case "metadata": try parseMetadata(&reader)
+      default: try reader.skipValue()
+      }
+      reader.subject = nil
+    }
+    guard keys.contains("weight_map") else { throw reader.broken(.indexFile, "has no weight_map") }
+    try reader.finish()
+  }
+
+  private mutating func parseShards(_ reader: inout FileJSONReader) throws(FileError) {
+    guard try reader.peek() == .object else {
+      throw reader.broken(.indexFile, "must be an object of file names")
+    }
+    try reader.beginObject()
+    while let tensor = try reader.nextKey() {
+      reader.subject = tensor
+      guard shards[tensor] == nil else { throw reader.broken(.indexFile, "is listed twice") }
+      guard try reader.peek() == .string else { throw reader.broken(.indexFile, "its file must be a string") }
+      let start = reader.offset
+      let shard = try reader.readString()
+      guard Self.isPlainName(shard) else {
+        throw reader.broken(
+          .shardName, "its file \(FileError.quoted(shard)) is no plain name of a .safetensors file", at: start)
+      }
+      shards[tensor] = shard
+    }
+  }
+
+  private mutating func parseMetadata(_ reader: inout FileJSONReader) throws(FileError) {
+    guard try reader.peek() == .object else { return try reader.skipValue() }
+    try reader.beginObject()
+    while let key = try reader.nextKey() {
+      if key == "total_size", try reader.peek() == .number {
+        switch try reader.readNumber() {
+        case .integer(let value): totalByteCount = value
+        case .floating(let value): totalByteCount = Int(exactly: value)
+        }
+      } else {
+        try reader.skipValue()
+      }
+    }
+  }
+
+  /// Whether a name names a file of the same folder, whatever the system's separators.
+  static func isPlainName(_ name: String) -> Bool {
+    name.hasSuffix(".safetensors") && !name.hasPrefix(".")
+      && !name.unicodeScalars.contains { "/\\:".unicodeScalars.contains($0) || $0.properties.generalCategory == .control }
+  }
+}

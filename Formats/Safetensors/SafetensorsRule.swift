@@ -1,0 +1,28 @@
+/// A rule of `SPEC.md`. Errors end with its number.
+enum SafetensorsRule: Int {
+  case lengthField = 1
+  case headerLimit
+  case headerInside
+  case openingBrace
+  case strictJSON
+  case uniqueNames
+  case fields
+  case metadata
+  case elementType
+  case shape
+  case offsets
+  case size
+  case wholeBytes
+  case coverage
+  case dataInside
+  case indexFile = 20
+  case shardName
+  case shardThere
+  case rightShard
+  case oneShard
+  case folder
+  case shardSet
+
+  /// How it is cited.
+  var citation: String { "ST-\(rawValue)" }
+}

@@ -1,0 +1,57 @@
+internal import Bytes
+internal import JSON
+
+/// Takes checked values out of a configuration file; errors name the file and the key.
+struct ConfigReader {
+  let config: JSONValue
+  let path: String
+  var prefix = ""
+
+  func malformed(_ key: String, _ message: String) -> FileError {
+    FileError(.malformed, path: path, subject: prefix + key, message)
+  }
+
+  func unsupported(_ key: String, _ message: String) -> FileError {
+    FileError(.unsupported, path: path, subject: prefix + key, message)
+  }
+
+  /// The class in `architectures` that is one of `known`.
+  func className(among known: [String]) throws(FileError) -> String {
+    for name in config["architectures"]?.array ?? [] {
+      if let name = name.string, known.contains(name) { return name }
+    }
+    throw malformed("architectures", "names none of \(known.joined(separator: ", "))")
+  }
+
+  /// A whole number from 1 to `limit`.
+  func count(_ key: String, default fallback: Int? = nil, limit: Int = 1 << 31) throws(FileError) -> Int {
+    guard let value = config[key], !value.isNull else {
+      guard let fallback else { throw malformed(key, "is missing") }
+      return fallback
+    }
+    guard let count = value.int, count > 0, count <= limit else {
+      throw malformed(key, "is no whole number between 1 and \(limit)")
+    }
+    return count
+  }
+
+  func optionalCount(_ key: String) throws(FileError) -> Int? {
+    guard let value = config[key], !value.isNull else { return nil }
+    return try count(key)
+  }
+
+  func number(_ key: String, default fallback: Double? = nil) throws(FileError) -> Double {
+    guard let value = config[key], !value.isNull else {
+      guard let fallback else { throw malformed(key, "is missing") }
+      return fallback
+    }
+    guard let number = value.double, number.isFinite else { throw malformed(key, "is no finite number") }
+    return number
+  }
+
+  func positive(_ key: String, default fallback: Double? = nil) throws(FileError) -> Double {
+    let number = try number(key, default: fallback)
+    guard number > 0 else { throw malformed(key, "must be larger than 0") }
+    return number
+  }
+}

@@ -1,0 +1,65 @@
+// The table of instruction sets, and the choice among them.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+// Every kernel, in the order of `struct decant_kernels`.
+#define EVERY_KERNEL(SET, K)                                                                        \
+  K(SET, decode_f16) K(SET, encode_f16) K(SET, decode_bf16) K(SET, encode_bf16) K(SET, decode_bytes) \
+  K(SET, decode_q4_0) K(SET, encode_q4_0) K(SET, decode_q4_1) K(SET, encode_q4_1)                    \
+  K(SET, decode_q5_0) K(SET, encode_q5_0) K(SET, decode_q5_1) K(SET, encode_q5_1)                    \
+  K(SET, decode_q8_0) K(SET, encode_q8_0)                                                            \
+  K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
+  K(SET, decode_code256) K(SET, encode_int8)                                                         \
+  K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \
+  K(SET, add_outer_product)
+
+// Declares a kernel with the type of its field.
+#define DECLARE(SET, KERNEL) extern __typeof__(*((struct decant_kernels *)0)->KERNEL) decant_##KERNEL##_##SET;
+#define FIELD(SET, KERNEL) .KERNEL = decant_##KERNEL##_##SET,
+#define TABLE(SET, SUPPORTED) {.name = #SET, .is_supported = SUPPORTED, EVERY_KERNEL(SET, FIELD)}
+
+EVERY_KERNEL(baseline, DECLARE)
+
+static bool always(void) { return true; }
+
+#if defined(__x86_64__)
+EVERY_KERNEL(v3, DECLARE)
+EVERY_KERNEL(v4, DECLARE)
+
+static bool supports_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
+static bool supports_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
+#endif
+
+static const struct decant_kernels sets[] = {
+    TABLE(baseline, always),
+#if defined(__x86_64__)
+    TABLE(v3, supports_v3),
+    TABLE(v4, supports_v4),
+#endif
+};
+
+size_t decant_kernels_count(void) { return sizeof sets / sizeof sets[0]; }
+
+const struct decant_kernels *decant_kernels_at(size_t index) { return &sets[index]; }
+
+static const struct decant_kernels *choose(void) {
+  const char *wanted = getenv("DECANT_KERNELS");
+  const struct decant_kernels *best = &sets[0];
+  for (size_t i = 0; i < decant_kernels_count(); i++) {
+    if (!sets[i].is_supported()) continue;
+    if (wanted != NULL && strcmp(wanted, sets[i].name) == 0) return &sets[i];
+    best = &sets[i];
+  }
+  return best;
+}
+
+const struct decant_kernels *decant_kernels_best(void) {
+  // Racing first calls store the same pointer.
+  static const struct decant_kernels *_Atomic chosen;
+  const struct decant_kernels *best = chosen;
+  if (best == NULL) chosen = best = choose();
+  return best;
+}

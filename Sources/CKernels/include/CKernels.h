@@ -1,0 +1,80 @@
+// The inner loops of encoding, decoding and measuring, in plain C.
+//
+// Each loop is written once and compiled for several instruction sets. All of them give the same bits: there is no
+// fused multiply-add, and every sum has a fixed order. What a format is, is said in Swift (Sources/Quantization);
+// the loops must agree with that.
+//
+// Pointers need not be aligned. Integers and floats in bytes are little-endian, as are the machines this runs on.
+
+#ifndef DECANT_CKERNELS_H
+#define DECANT_CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inference.h"
+
+#pragma clang assume_nonnull begin
+
+// The loops compiled for one instruction set.
+//
+// Encoders return how many values (of blocks: blocks) they could encode: less than the count given when the next one
+// holds a value that is not finite, or does not fit the type.
+struct decant_kernels {
+  const char *name;
+  bool (*is_supported)(void);
+
+  // Element types: `count` values.
+  void (*decode_f16)(const uint8_t *bytes, size_t count, float *values);
+  size_t (*encode_f16)(const float *values, size_t count, uint8_t *bytes);
+  void (*decode_bf16)(const uint8_t *bytes, size_t count, float *values);
+  size_t (*encode_bf16)(const float *values, size_t count, uint8_t *bytes);
+  // One byte a value, the index of `table` with 256 entries.
+  void (*decode_bytes)(const uint8_t *bytes, size_t count, const float *table, float *values);
+
+  // GGML types: `blocks` blocks of 32 values.
+  void (*decode_q4_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q4_0)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q4_1)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q4_1)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q5_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q5_0)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q5_1)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q5_1)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q8_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q8_0)(const float *values, size_t blocks, uint8_t *bytes);
+
+  // Blockwise codes: `count` values in blocks of `block_size` (a multiple of 32), the last of which may be partial.
+  // `codes` holds two values a byte, the first in the high half, or one. `scales` holds a float for every block.
+  void (*decode_code16)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
+                        const float *table, float *values);
+  // The code of a value is `first_code`, plus `steps[i]` for each of the 15 `thresholds` that the value lies above.
+  size_t (*encode_code16)(const float *values, size_t count, size_t block_size, const float *thresholds,
+                          const int32_t *steps, int32_t first_code, uint8_t *codes, uint8_t *scales);
+  size_t (*encode_int4)(const float *values, size_t count, size_t block_size, uint8_t *codes, uint8_t *scales);
+  void (*decode_code256)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
+                         const float *table, float *values);
+  size_t (*encode_int8)(const float *values, size_t count, size_t block_size, uint8_t *codes, uint8_t *scales);
+
+  // Measures and sums.
+  size_t (*first_non_finite)(const float *values, size_t count);
+  // The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order.
+  double (*sum_of_squares)(const float *values, size_t count);
+  double (*sum_of_squared_differences)(const float *values, const float *others, size_t count);
+  // weights[r][c] += scale * sum over k, ascending, of up[r][k] * down[k][c].
+  void (*add_outer_product)(size_t rows, size_t columns, size_t rank, float scale, const float *down, const float *up,
+                            float *weights);
+};
+
+// The sets in this build, the plainest first.
+size_t decant_kernels_count(void);
+const struct decant_kernels *decant_kernels_at(size_t index);
+
+// The set that the environment variable DECANT_KERNELS names, where this machine supports it; else the last one that
+// this machine supports. Chosen at the first call.
+const struct decant_kernels *decant_kernels_best(void);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,1 +1,0 @@
-int decant_placeholder(void);

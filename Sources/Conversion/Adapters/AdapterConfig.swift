@@ -1,0 +1,87 @@
+internal import Bytes
+internal import JSON
+
+/// The parts of PEFT's `adapter_config.json` that decide how a LoRA adapter is merged.
+struct AdapterConfig {
+  private let path: String
+  private let defaultRank: Int
+  private let defaultAlpha: Double
+  private let rankPattern: [(module: String, value: Double)]
+  private let alphaPattern: [(module: String, value: Double)]
+  private let usesRankStabilizedScale: Bool
+  let usesDoRA: Bool
+  let fanInFanOut: Bool
+
+  init(path: String) throws(FileError) {
+    let bytes = try InputFile.contents(of: path, limit: 16 << 20)
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: bytes)
+    } catch {
+      throw FileError(.malformed, path: path, error.description)
+    }
+    self.path = path
+    func malformed(_ key: String, _ message: String) -> FileError {
+      FileError(.malformed, path: path, subject: key, message)
+    }
+    let kind = json["peft_type"]?.string ?? "LORA"
+    guard kind == "LORA" else {
+      throw FileError(.unsupported, path: path, subject: "peft_type", "\(kind) is not supported; only LORA is")
+    }
+    // What changes the arithmetic or the shape of the model in ways that are not done here.
+    for key in ["layer_replication", "trainable_token_indices", "target_parameters", "use_qalora", "use_bdlora"] {
+      guard let value = json[key], !value.isNull, value.bool != false, value.array?.isEmpty != true,
+        value.object?.isEmpty != true
+      else { continue }
+      throw FileError(.unsupported, path: path, subject: key, "adapters with this setting are not supported")
+    }
+    guard let rank = json["r"]?.int, rank > 0 else { throw malformed("r", "is no positive whole number") }
+    guard let alpha = json["lora_alpha"]?.double, alpha.isFinite else {
+      throw malformed("lora_alpha", "is no finite number")
+    }
+    defaultRank = rank
+    defaultAlpha = alpha
+    rankPattern = try Self.pattern(json["rank_pattern"]) { malformed("rank_pattern", $0) }
+    alphaPattern = try Self.pattern(json["alpha_pattern"]) { malformed("alpha_pattern", $0) }
+    usesRankStabilizedScale = json["use_rslora"]?.bool ?? false
+    usesDoRA = json["use_dora"]?.bool ?? false
+    fanInFanOut = json["fan_in_fan_out"]?.bool ?? false
+  }
+
+  private static func pattern(_ value: JSONValue?, _ malformed: (String) -> FileError) throws(FileError)
+    -> [(module: String, value: Double)]
+  {
+    guard let value, !value.isNull else { return [] }
+    guard let members = value.object else { throw malformed("is no object") }
+    var pattern: [(module: String, value: Double)] = []
+    for (module, value) in members.sorted(by: { $0.key < $1.key }) {
+      guard let number = value.double, number.isFinite else { throw malformed("\(module) is no finite number") }
+      guard (try? Regex(module)) != nil else { throw malformed("\(module) is no regular expression") }
+      pattern.append((module, number))
+    }
+    return pattern
+  }
+
+  /// The rank of a module's factors.
+  func rank(of module: String) throws(FileError) -> Int {
+    let rank = Self.value(for: module, in: rankPattern) ?? Double(defaultRank)
+    guard let whole = Int(exactly: rank), whole > 0 else {
+      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(rank) is no rank")
+    }
+    return whole
+  }
+
+  /// What the product of a module's factors is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA.
+  func scale(of module: String, rank: Int) throws(FileError) -> Float {
+    let alpha = Self.value(for: module, in: alphaPattern) ?? defaultAlpha
+    return Float(usesRankStabilizedScale ? alpha / Double(rank).squareRoot() : alpha / Double(rank))
+  }
+
+  /// PEFT's rule: the pattern is a regular expression that a module's path must end with, whole names only.
+  private static func value(for module: String, in pattern: [(module: String, value: Double)]) -> Double? {
+    pattern.first { entry in
+      guard let expression = try? Regex("(.*\\.)?(\(entry.module))") else { return false }
+      return (try? expression.wholeMatch(in: module)) ?? nil != nil
+    }?.value
+  }
+}

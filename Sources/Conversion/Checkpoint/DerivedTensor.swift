@@ -1,0 +1,227 @@
+public import Architectures
+public import Bytes
+internal import Quantization
+internal import Synchronization
+public import Tensors
+
+/// A tensor that follows from stored ones by a `Derivation`, computed row by row when it is read.
+public final class DerivedTensor: RowSource {
+  public let derivation: Derivation
+  public let shape: [Int]
+  private let inputs: TensorInputs
+  /// The factors of an adapter that every row needs, read once.
+  private let factors = Mutex<[TensorReference: [Float]]>([:])
+
+  /// - Throws: `FileError` when an input is missing or the parts do not fit each other.
+  public init(_ derivation: Derivation, inputs: TensorInputs) throws(FileError) {
+    self.derivation = derivation
+    self.inputs = inputs
+    self.shape = try Self.shape(of: derivation, inputs)
+  }
+
+  /// The shape that `derivation` has, from the shapes of its inputs alone.
+  static func shape(of derivation: Derivation, _ inputs: TensorInputs) throws(FileError) -> [Int] {
+    switch derivation {
+    case .source(let reference):
+      return try inputs.tensor(reference).shape
+    case .reordered(let inner, let order):
+      let shape = try shape(of: inner, inputs)
+      guard let rows = shape.first, shape.count <= 2, rows % order.headDimension == 0 else {
+        throw FileError(
+          .mismatch, path: inputs.path(of: inner), subject: inner.sources.first?.name,
+          "shape \(shape) is no whole number of heads of \(order.headDimension) rows")
+      }
+      return shape
+    case .constant(let values):
+      return [values.count]
+    case .addingScaled(let inner, let addend, _):
+      let shape = try shape(of: inner, inputs)
+      let other = try inputs.tensor(addend).shape
+      guard shape == other else {
+        throw FileError(
+          .mismatch, path: inputs.path(of: addend), subject: addend.name,
+          "has shape \(other), but is to be added to a tensor of shape \(shape)")
+      }
+      return shape
+    case .adding(let inner, let update):
+      let shape = try shape(of: inner, inputs)
+      try check(update, against: shape, inputs)
+      return shape
+    }
+  }
+
+  private static func check(_ update: LowRankUpdate, against shape: [Int], _ inputs: TensorInputs) throws(FileError) {
+    func refuse(_ reference: TensorReference, _ found: [Int], _ expected: [Int]) -> FileError {
+      FileError(
+        .mismatch, path: inputs.path(of: reference), subject: reference.name,
+        "has shape \(found), but \(expected) is expected for rank \(update.rank) on a base weight of shape \(shape)")
+    }
+    let down = try inputs.tensor(update.down).shape
+    let up = try inputs.tensor(update.up).shape
+    guard shape.count == 2 else {
+      throw FileError(
+        .mismatch, path: inputs.path(of: update.down), subject: update.down.name,
+        "an adapter cannot be added to a base weight of shape \(shape)")
+    }
+    let (rows, columns) = (shape[0], shape[1])
+    let expectedDown = [update.rank, update.isTransposed ? rows : columns]
+    let expectedUp = [update.isTransposed ? columns : rows, update.rank]
+    guard down == expectedDown else { throw refuse(update.down, down, expectedDown) }
+    guard up == expectedUp else { throw refuse(update.up, up, expectedUp) }
+    if let magnitude = update.magnitude {
+      let found = try inputs.tensor(magnitude).shape
+      guard found == [rows] else { throw refuse(magnitude, found, [rows]) }
+    }
+  }
+
+  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+    try read(derivation, rows: rows, into: &values, scratch: &scratch)
+  }
+
+  private func read(
+    _ derivation: Derivation, rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    switch derivation {
+    case .source(let reference):
+      try inputs.tensor(reference).read(rows: rows, into: &values, scratch: &scratch)
+    case .constant(let constants):
+      for index in constants.indices { values[index] = constants[index] }
+    case .reordered(let inner, let order):
+      try readReordered(inner, order, rows: rows, into: &values, scratch: &scratch)
+    case .addingScaled(let inner, let addend, let scale):
+      try read(inner, rows: rows, into: &values, scratch: &scratch)
+      var added = [Float](repeating: 0, count: rows.count * columns)
+      var span = added.mutableSpan
+      try inputs.tensor(addend).read(rows: rows, into: &span, scratch: &scratch)
+      for index in 0..<span.count { values[index] += scale * span[index] }
+    case .adding(let inner, let update):
+      try read(inner, rows: rows, into: &values, scratch: &scratch)
+      try add(update, rows: rows, to: &values, scratch: &scratch)
+    }
+  }
+
+  /// Reads the whole heads that hold `rows` and takes the rows out in their new order. The elements of a vector, such
+  /// as a bias, count as rows.
+  private func readReordered(
+    _ inner: Derivation, _ order: RowOrder, rows: Range<Int>, into values: inout MutableSpan<Float>,
+    scratch: inout [UInt8]
+  ) throws(FileError) {
+    let isVector = shape.count == 1
+    let width = isVector ? 1 : columns
+    let wanted = isVector ? 0..<columns : rows
+    let heads = order.heads(covering: wanted)
+    var ordered = [Float](repeating: 0, count: heads.count * width)
+    var span = ordered.mutableSpan
+    try read(inner, rows: isVector ? rows : heads, into: &span, scratch: &scratch)
+    for row in wanted {
+      let from = (order.source(of: row) - heads.lowerBound) * width
+      let to = (row - wanted.lowerBound) * width
+      for column in 0..<width { values[to + column] = span[from + column] }
+    }
+  }
+
+  private func add(
+    _ update: LowRankUpdate, rows: Range<Int>, to values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    // Transposed factors change places: the rows of the weight are the columns of `down`.
+    let across = try factor(update.isTransposed ? update.up : update.down, isTransposed: update.isTransposed)
+    let along = try rowFactor(update, rows: rows, scratch: &scratch)
+    KernelSet.best.addOuterProduct(
+      rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
+      into: &values)
+    if let magnitude = update.magnitude {
+      try normalize(&values, to: try factor(magnitude, isTransposed: false), rows: rows)
+    }
+  }
+
+  /// The rows of the factor that has one row for each row of the weight.
+  private func rowFactor(_ update: LowRankUpdate, rows: Range<Int>, scratch: inout [UInt8]) throws(FileError) -> [Float] {
+    if update.isTransposed {
+      let all = try factor(update.down, isTransposed: true)
+      return Array(all[rows.lowerBound * update.rank..<rows.upperBound * update.rank])
+    }
+    var own = [Float](repeating: 0, count: rows.count * update.rank)
+    var span = own.mutableSpan
+    try inputs.tensor(update.up).read(rows: rows, into: &span, scratch: &scratch)
+    return own
+  }
+
+  /// DoRA: gives each row the length that the adapter has learned for it.
+  private func normalize(_ values: inout MutableSpan<Float>, to magnitudes: [Float], rows: Range<Int>) throws(FileError) {
+    let norms = KernelSet.best.rowNorms(values.span, columns: columns)
+    for (row, norm) in norms.enumerated() {
+      guard norm > 0 else {
+        throw FileError(
+          .malformed, path: inputs.path(of: derivation), subject: derivation.sources.first?.name,
+          "row \(rows.lowerBound + row) is zero, so that DoRA cannot scale it to a length")
+      }
+      let factor = magnitudes[rows.lowerBound + row] / Float(norm)
+      for index in row * columns..<(row + 1) * columns { values[index] *= factor }
+    }
+  }
+
+  /// A whole factor as Float, kept for the next slab.
+  private func factor(_ reference: TensorReference, isTransposed: Bool) throws(FileError) -> [Float] {
+    if let known = factors.withLock({ $0[reference] }) { return known }
+    let tensor = try inputs.tensor(reference)
+    var values = try tensor.values()
+    if isTransposed {
+      let (rows, columns) = (tensor.rowCount, tensor.columns)
+      let original = values
+      for row in 0..<rows { for column in 0..<columns { values[column * rows + row] = original[row * columns + column] } }
+    }
+    let result = values
+    factors.withLock { $0[reference] = result }
+    return result
+  }
+
+  /// Gives up the factors that are kept between slabs.
+  func releaseFactors() { factors.withLock { $0 = [:] } }
+
+  // MARK: - Encoded rows
+
+  /// The stored encoding, where rows can be copied without decoding them; nil where they must be computed.
+  public var copiedEncoding: Encoding? {
+    guard derivation.keepsRows, let reference = derivation.sources.first else { return nil }
+    return (try? inputs.tensor(reference))?.singleEncoding
+  }
+
+  /// Fills `bytes` with the encoded rows `rows`, in their new order. Only for tensors that have a `copiedEncoding`.
+  public func readEncoded(rows: Range<Int>, into bytes: inout MutableRawSpan) throws(FileError) {
+    try readEncoded(derivation, rows: rows, into: &bytes)
+  }
+
+  private func readEncoded(
+    _ derivation: Derivation, rows: Range<Int>, into bytes: inout MutableRawSpan
+  ) throws(FileError) {
+    switch derivation {
+    case .source(let reference):
+      try inputs.tensor(reference).readEncoded(fromRow: rows.lowerBound, into: &bytes)
+    case .reordered(let inner, let order):
+      let isVector = shape.count == 1
+      let wanted = isVector ? 0..<columns : rows
+      let width = bytes.byteCount / max(wanted.count, 1)
+      let heads = order.heads(covering: wanted)
+      var ordered = [UInt8](repeating: 0, count: heads.count * width)
+      try ordered.withMutableBytes { part throws(FileError) in
+        try readEncoded(inner, rows: isVector ? rows : heads, into: &part)
+      }
+      ordered.withBytes { all in
+        for row in wanted {
+          let from = (order.source(of: row) - heads.lowerBound) * width
+          bytes.copy(all.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
+        }
+      }
+    case .adding, .addingScaled, .constant:
+      throw FileError(.unsupported, path: inputs.path(of: derivation), "computed rows have no stored form")
+    }
+  }
+}
+
+extension RowOrder {
+  /// The rows of the whole heads that `rows` lie in.
+  fileprivate func heads(covering rows: Range<Int>) -> Range<Int> {
+    rows.lowerBound / headDimension * headDimension..<rows.upperBound.dividedRoundingUp(by: headDimension)
+      * headDimension
+  }
+}

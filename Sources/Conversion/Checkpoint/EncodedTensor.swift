@@ -1,0 +1,95 @@
+public import Bytes
+public import Quantization
+public import Tensors
+
+/// One weight as a checkpoint stores it: its codec, and the stored tensors that hold the codec's planes. However many
+/// those are, this is what a person calls a tensor.
+public struct EncodedTensor: RowSource {
+  /// How the scales of a blockwise codec are stored.
+  public enum Scales: Sendable {
+    /// As the codec's own last plane.
+    case plain
+    /// Quantized themselves: 8-bit codes and one F32 for every block of codes.
+    case doubleQuantized(DoubleQuantizedScales)
+  }
+
+  public let name: String
+  public let shape: [Int]
+  public let codec: any Codec
+  /// The stored tensor of each plane of the codec, in the codec's order.
+  public let planes: [String]
+  public let scales: Scales
+  /// Every stored tensor that belongs to the weight: planes, tables, state.
+  public let storedNames: [String]
+  /// What the tensor was before it was quantized, where the checkpoint tells.
+  public let originalEncoding: Encoding?
+  /// Bytes of all stored tensors this weight takes, tables included.
+  public let byteCount: Int
+  let source: any TensorSource
+
+  public init(
+    name: String, shape: [Int], codec: any Codec, planes: [String], scales: Scales = .plain,
+    storedNames: [String]? = nil, originalEncoding: Encoding? = nil, byteCount: Int, source: any TensorSource
+  ) {
+    self.name = name
+    self.shape = shape
+    self.codec = codec
+    self.planes = planes
+    self.scales = scales
+    self.storedNames = storedNames ?? planes
+    self.originalEncoding = originalEncoding
+    self.byteCount = byteCount
+    self.source = source
+  }
+
+  public var elementCount: Int { shape.reduce(1, *) }
+
+  /// The stored tensor's own encoding where the weight is one tensor of plain blocks; nil where it has several planes.
+  public var singleEncoding: Encoding? {
+    codec.planeCount == 1 && !codec.blocksCrossRows ? source.descriptor(of: planes[0])?.encoding : nil
+  }
+
+  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+    let wanted = rows.lowerBound * columns..<rows.upperBound * columns
+    let block = codec.elementsPerBlock
+    let first = wanted.lowerBound / block * block
+    let last = min(wanted.upperBound.dividedRoundingUp(by: block) * block, elementCount)
+    guard first != wanted.lowerBound || last != wanted.upperBound else {
+      return try decode(wanted, into: &values, scratch: &scratch)
+    }
+    // Blocks that run over row ends: decode whole blocks, keep the part that was asked for.
+    var whole = [Float](repeating: 0, count: last - first)
+    var span = whole.mutableSpan
+    try decode(first..<last, into: &span, scratch: &scratch)
+    for index in 0..<wanted.count { values[index] = span[wanted.lowerBound - first + index] }
+  }
+
+  /// Decodes whole blocks: `elements` begins at a block and ends at one or at the tensor's end.
+  private func decode(
+    _ elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    let byteCount = codec.byteCount(elements: elements.count)
+    if scratch.count < byteCount { scratch = [UInt8](repeating: 0, count: byteCount) }
+    var start = 0
+    for plane in 0..<codec.planeCount {
+      let count = codec.byteCount(plane: plane, elements: elements.count)
+      let offset = codec.byteCount(plane: plane, elements: elements.lowerBound)
+      if case .doubleQuantized(let scales) = scales, plane == codec.planeCount - 1 {
+        try scales.read(
+          blocks: elements.lowerBound / codec.elementsPerBlock, into: &scratch, at: start, count: count, from: source)
+      } else {
+        let name = planes[plane]
+        try scratch.withMutableBytes(in: start..<start + count) { bytes throws(FileError) in
+          try source.read(name, at: offset, into: &bytes)
+        }
+      }
+      start += count
+    }
+    scratch.withBytes(in: 0..<byteCount) { codec.decode($0, into: &values) }
+  }
+
+  /// Fills `bytes` with the encoded rows from `row` on, for tensors that have a `singleEncoding`.
+  public func readEncoded(fromRow row: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+    try source.read(planes[0], at: codec.byteCount(plane: 0, elements: row * columns), into: &bytes)
+  }
+}

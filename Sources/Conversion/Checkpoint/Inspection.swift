@@ -1,0 +1,49 @@
+public import Bytes
+public import GGUF
+
+internal import Safetensors
+public import Tensors
+
+/// What a model file or folder holds, whether or not it can be converted.
+public struct Inspection: Sendable {
+  public let path: String
+  public let container: Container
+  /// Files with weights.
+  public let files: [String]
+  public let byteCount: Int
+  /// Whether a file is packed.
+  public let isPacked: Bool
+  /// The stored tensors.
+  public let source: any TensorSource
+  /// Metadata of a GGUF.
+  public let metadata: GGUFMetadata?
+  /// `__metadata__` of safetensors.
+  public let fileMetadata: [String: String]
+  /// The model, when it can be used here.
+  public let checkpoint: Checkpoint?
+  /// Why it cannot.
+  public let obstacle: FileError?
+  /// What is odd about the files, as sentences.
+  public let remarks: [String]
+
+  /// - Throws: `FileError` when the container itself is malformed or unknown.
+  public init(path: String) throws(FileError) {
+    let opened = try Containers.openContainer(path)
+    self.path = path
+    self.container = opened.container
+    self.files = opened.files
+    self.byteCount = opened.files.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
+    self.isPacked = opened.files.contains { $0.hasSuffix(".zst") }
+    self.source = opened.source
+    self.metadata = opened.metadata
+    self.fileMetadata = opened.fileMetadata
+    self.remarks = opened.remarks
+    do throws(FileError) {
+      checkpoint = try Checkpoint(opened, path: path)
+      obstacle = nil
+    } catch {
+      checkpoint = nil
+      obstacle = error
+    }
+  }
+}

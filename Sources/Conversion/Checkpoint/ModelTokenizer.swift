@@ -1,0 +1,37 @@
+public import Bytes
+internal import GGUF
+public import Tokenizers
+
+/// Finds the tokenizer of a model.
+public enum ModelTokenizer {
+  /// The one that comes with a checkpoint.
+  /// - Throws: `FileError` when it has none, or one that cannot be run.
+  public static func load(of checkpoint: Checkpoint) throws(FileError) -> Tokenizer {
+    if let metadata = checkpoint.metadata {
+      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+        throw FileError(
+          .missing, path: checkpoint.path, "the GGUF has no tokenizer; name one with --tokenizer")
+      }
+      return try Tokenizer(vocabulary, path: checkpoint.path)
+    }
+    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
+      throw FileError(
+        .missing, path: checkpoint.path, "there is no tokenizer beside the weights; name one with --tokenizer")
+    }
+    return try TokenizerFolder.load(folder).tokenizer
+  }
+
+  /// The one in a folder, in the folder of a tokenizer file, or in a GGUF.
+  public static func load(_ path: String) throws(FileError) -> Tokenizer {
+    if FileSystem.isFolder(path) { return try TokenizerFolder.load(path).tokenizer }
+    if path.hasSuffix(".gguf") {
+      let metadata = try GGUFFile(path: path).metadata
+      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+        throw FileError(.missing, path: path, "the GGUF has no tokenizer")
+      }
+      return try Tokenizer(vocabulary, path: path)
+    }
+    guard FileSystem.isFile(path) else { throw FileError(.missing, path: path, "no such file or folder") }
+    return try TokenizerFolder.load(FileSystem.parent(path)).tokenizer
+  }
+}

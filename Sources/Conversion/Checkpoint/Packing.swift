@@ -1,0 +1,55 @@
+public import Bytes
+internal import GGUF
+internal import Packed
+internal import Safetensors
+
+/// Files that are packed, and files that are not.
+public enum Packing {
+  /// Bytes of the input and of the output.
+  public struct Sizes: Sendable {
+    public let before: Int
+    public let after: Int
+  }
+
+  /// The bytes of a file, unpacked as they are read where it is packed.
+  static func open(_ path: String) throws(FileError) -> any ByteSource {
+    try PackedFile.openAny(path: path)
+  }
+
+  /// Packs a weight file. Where its tensors lie decides how bytes are split into planes.
+  /// - Throws: `FileError` when the input is no weight file, or the output cannot be written.
+  public static func pack(
+    _ path: String, to output: String, level: Int, workers: Int, replacing: Bool
+  ) async throws(FileError) -> Sizes {
+    guard !FileSystem.isFolder(path) else {
+      throw FileError(.unsupported, path: path, "is a folder; pack its weight files one by one")
+    }
+    try refuse(sameFile: path, output)
+    let bytes = try open(path)
+    guard !(bytes is PackedFile) else { throw FileError(.unsupported, path: path, "is packed already") }
+    let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
+    let tensors =
+      start.starts(with: Array("GGUF".utf8))
+      ? try GGUFFile(path: path).tensors : try SafetensorsFile(bytes).placedTensors
+    let written = try await PackedWriter.pack(
+      bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing)
+    return Sizes(before: bytes.byteCount, after: written)
+  }
+
+  /// Writes the file that was packed.
+  /// - Throws: `FileError` when the input is no packed file or is damaged, or the output cannot be written.
+  public static func unpack(
+    _ path: String, to output: String, workers: Int, replacing: Bool
+  ) async throws(FileError) -> Sizes {
+    try refuse(sameFile: path, output)
+    let packed = try PackedFile(path: path)
+    try await packed.unpack(to: output, threads: workers, replacing: replacing)
+    return Sizes(before: packed.packedByteCount, after: packed.byteCount)
+  }
+
+  private static func refuse(sameFile input: String, _ output: String) throws(FileError) {
+    guard !FileSystem.isSame(input, output) else {
+      throw FileError(.exists, path: output, "is the input; choose another name for the output")
+    }
+  }
+}

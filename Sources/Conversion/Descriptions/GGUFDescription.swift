@@ -1,0 +1,150 @@
+internal import Architectures
+internal import Bytes
+internal import GGUF
+internal import JSON
+internal import Tensors
+internal import Tokenizers
+
+/// What a GGUF says of its model beside the weights: hyperparameters, tokenizer, and under `decant.*` what GGUF has no
+/// key for, so that the Hugging Face form can be had back.
+struct GGUFDescription {
+  var metadata: GGUFMetadata
+  var notes: [String] = []
+
+  /// Keys of ours. The format of each is in `Formats/GGUF/SPEC.md`.
+  enum Key {
+    /// config.json as it was.
+    static let config = "decant.huggingface.config"
+    /// generation_config.json as it was: it may list several EOS ids.
+    static let generationConfig = "decant.huggingface.generation_config"
+    /// The element type that most tensors had in safetensors.
+    static let elementType = "decant.source.element_type"
+    /// Output names of the tensors that had another one, and those types.
+    static let otherNames = "decant.source.other_element_types.names"
+    static let otherTypes = "decant.source.other_element_types.types"
+  }
+
+  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], recipe: Recipe) throws(FileError) {
+    guard let model = checkpoint.model else {
+      throw FileError(.missing, path: checkpoint.path, "a GGUF needs the model's configuration")
+    }
+    if let source = checkpoint.metadata {
+      // From GGUF to GGUF everything that is said stays said.
+      metadata = source
+      metadata.removeAll { $0.key.hasPrefix("split.") || $0.key == "general.alignment" }
+    } else {
+      metadata = GGUFMetadata()
+      metadata["general.architecture"] = .string(model.family.ggufArchitecture)
+      metadata["general.type"] = .string("model")
+      metadata["general.name"] = .string(FileSystem.lastComponent(checkpoint.folder ?? checkpoint.path))
+      for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
+      try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
+      try addFiles(of: checkpoint)
+      addElementTypes(tensors)
+    }
+    metadata["general.file_type"] = .uint32(Self.fileType(of: tensors))
+    if tensors.contains(where: { $0.planes.contains { $0.descriptor.encoding.elementsPerBlock > 1 } }) {
+      metadata["general.quantization_version"] = .uint32(2)
+    }
+  }
+
+  /// `general.file_type`, llama.cpp's numbers: the type that most elements of matrices have.
+  private static func fileType(of tensors: [PlannedTensor]) -> UInt32 {
+    let numbers: [String: UInt32] = [
+      "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k": 12, "q4_k": 15,
+      "q5_k": 17, "q6_k": 18, "iq2_xxs": 19, "iq2_xs": 20, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26,
+      "iq2_s": 28, "iq4_xs": 30, "iq1_m": 31, "bf16": 32, "tq1_0": 36, "tq2_0": 37, "mxfp4": 38, "nvfp4": 39,
+      "q1_0": 40, "q2_0": 41,
+    ]
+    var elements: [String: Int] = [:]
+    for tensor in tensors where tensor.shape.count > 1 { elements[tensor.targetType, default: 0] += tensor.elementCount }
+    let most = elements.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "f32"
+    return numbers[most] ?? 1
+  }
+
+  private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
+    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
+      notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
+      return
+    }
+    let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
+    for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
+  }
+
+  private mutating func addFiles(of checkpoint: Checkpoint) throws(FileError) {
+    guard let folder = checkpoint.folder else { return }
+    for (name, key) in [("config.json", Key.config), ("generation_config.json", Key.generationConfig)] {
+      let path = FileSystem.join(folder, name)
+      guard FileSystem.isFile(path) else { continue }
+      let bytes = try InputFile.contents(of: path, limit: 16 << 20)
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw FileError(.malformed, path: path, "is no UTF-8 text")
+      }
+      metadata[key] = .string(text)
+    }
+  }
+
+  /// Norms are widened to F32 here; what they were is kept for the way back.
+  private mutating func addElementTypes(_ tensors: [PlannedTensor]) {
+    var originals: [(name: String, type: String)] = []
+    for tensor in tensors {
+      guard let type = tensor.originalType else { continue }
+      originals.append((tensor.name, type))
+    }
+    var counts: [String: Int] = [:]
+    for original in originals { counts[original.type, default: 0] += 1 }
+    guard let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return }
+    metadata[Key.elementType] = .string(most)
+    let others = originals.filter { $0.type != most }
+    if !others.isEmpty {
+      metadata[Key.otherNames] = .strings(others.map(\.name))
+      metadata[Key.otherTypes] = .strings(others.map(\.type))
+    }
+  }
+
+  // MARK: - The way back
+
+  /// config.json as it was where the file still agrees with it, otherwise one made from the hyperparameters.
+  /// `configuration` gets what only config.json tells: the class, and llama3's scaling behind the plain factors.
+  static func config(
+    kept metadata: GGUFMetadata, family: any ModelFamily, configuration: inout LlamaConfiguration, path: String
+  ) throws(FileError) -> JSONValue? {
+    guard let text = metadata[Key.config]?.string else { return nil }
+    guard let config = try? JSONValue(parsing: Array(text.utf8)),
+      let kept = try? family.configuration(fromConfig: config, path: path)
+    else { return nil }
+    var comparable = kept
+    comparable.className = configuration.className
+    comparable.slidingWindow = configuration.slidingWindow
+    comparable.hasAttentionBias = configuration.hasAttentionBias
+    comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
+    comparable.tiesEmbeddings = configuration.tiesEmbeddings
+    if case .divisors(let divisors) = configuration.rope.scaling {
+      let own = kept.rope.frequencyDivisors(dimension: kept.headDimension)
+      guard own.count == divisors.count, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) else {
+        return nil
+      }
+      comparable.rope.scaling = configuration.rope.scaling
+    }
+    guard comparable == configuration else { return nil }
+    let (tied, window) = (configuration.tiesEmbeddings, configuration.slidingWindow)
+    configuration = kept
+    configuration.tiesEmbeddings = tied
+    configuration.slidingWindow = window ?? kept.slidingWindow
+    return config
+  }
+
+  /// The element type each tensor of the GGUF had in safetensors, where the file tells.
+  static func originalEncodings(in metadata: GGUFMetadata) -> (String) -> Encoding? {
+    let named = Dictionary(
+      uniqueKeysWithValues: [Encoding.f32, .f16, .bf16, .f64, .f8E4M3, .f8E5M2].map { ($0.name, $0) })
+    let most = metadata[Key.elementType]?.string.flatMap { named[$0] }
+    var others: [String: Encoding] = [:]
+    if let names = metadata[Key.otherNames]?.strings, let types = metadata[Key.otherTypes]?.strings,
+      names.count == types.count
+    {
+      for (name, type) in zip(names, types) { others[name] = named[type] }
+    }
+    return { others[$0] ?? most }
+  }
+}

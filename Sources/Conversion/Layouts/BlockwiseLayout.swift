@@ -1,0 +1,225 @@
+internal import Bytes
+internal import JSON
+internal import Quantization
+internal import Tensors
+
+/// A blockwise weight as bitsandbytes spells it: the packed codes under the weight's own name, and beside them
+/// `.absmax`, `.quant_map`, the nested tables of double quantization, and the state, whose name tells the code. int4 and
+/// int8 follow the same scheme under a suffix of ours.
+///
+/// In a GGUF the same names hold I8 for U8, as ggml has no unsigned bytes.
+struct BlockwiseLayout: WeightLayout {
+  private enum Part {
+    static let absmax = ".absmax"
+    static let quantMap = ".quant_map"
+    static let nestedAbsmax = ".nested_absmax"
+    static let nestedMap = ".nested_quant_map"
+  }
+
+  // MARK: - Reading
+
+  func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight] {
+    var result: [LaidOutWeight] = []
+    var seen: Set<String> = []
+    for descriptor in source.tensors {
+      guard let (name, code) = QuantState.recognize(descriptor.name) else { continue }
+      guard seen.insert(name).inserted else {
+        throw FileError(.malformed, path: source.name, subject: name, "has more than one quantization state")
+      }
+      result.append(try Self.weight(name, code, stateName: descriptor.name, in: source))
+    }
+    return result
+  }
+
+  private static func weight(
+    _ name: String, _ code: BlockwiseCode, stateName: String, in source: any TensorSource
+  ) throws(FileError) -> LaidOutWeight {
+    func part(_ ending: String) throws(FileError) -> TensorDescriptor {
+      guard let descriptor = source.descriptor(of: name + ending) else {
+        throw FileError(
+          .missing, path: source.name, subject: name + ending, "is not there, though \(stateName) announces it")
+      }
+      return descriptor
+    }
+    let state: QuantState
+    guard let descriptor = source.descriptor(of: stateName), descriptor.byteCount <= 1 << 16 else {
+      throw FileError(.malformed, path: source.name, subject: stateName, "is longer than 64 KiB")
+    }
+    let document = try source.bytes(of: stateName)
+    do throws(QuantStateError) {
+      state = try QuantState(parsing: document, code: code)
+    } catch {
+      throw FileError(.malformed, path: source.name, subject: stateName, error.description)
+    }
+    let codes = try part("")
+    let absmax = try part(Part.absmax)
+    let map = try part(Part.quantMap)
+    var stored = [name, absmax.name, map.name, stateName]
+    var scales = EncodedTensor.Scales.plain
+    var nestedCount: Int?
+    if let offset = state.nestedOffset {
+      let nested = try part(Part.nestedAbsmax)
+      let nestedMap = try part(Part.nestedMap)
+      stored += [nested.name, nestedMap.name]
+      nestedCount = nested.elementCount
+      scales = .doubleQuantized(
+        DoubleQuantizedScales(
+          codes: absmax.name, nestedAbsmax: try floats(nested, in: source),
+          map: try floats(nestedMap, count: 256, in: source), offset: offset))
+    }
+    do throws(QuantStateError) {
+      try state.check(codeBytes: codes.byteCount, absmaxCount: absmax.elementCount, nestedAbsmaxCount: nestedCount)
+    } catch {
+      throw FileError(.mismatch, path: source.name, subject: name, error.description)
+    }
+    // A stored width other than the expected one would be read past its end.
+    guard absmax.byteCount == state.blockCount * (state.nestedOffset == nil ? 4 : 1) else {
+      throw FileError(
+        .mismatch, path: source.name, subject: absmax.name,
+        "has element type \(absmax.encoding.name), but \(state.nestedOffset == nil ? "f32" : "u8") is expected")
+    }
+    guard try floats(map, count: code.values.count, in: source) == code.values else {
+      throw FileError(
+        .unsupported, path: source.name, subject: map.name, "holds other values than those of \(code.name)")
+    }
+    let byteCount = stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }
+    return LaidOutWeight(
+      name: name,
+      weight: EncodedTensor(
+        name: name, shape: state.shape, codec: BlockwiseCodec(code, blockSize: state.blockSize),
+        planes: [name, absmax.name], scales: scales, storedNames: stored,
+        originalEncoding: ["float32": Encoding.f32, "float16": .f16, "bfloat16": .bf16][state.elementType],
+        byteCount: byteCount, source: source),
+      stored: stored)
+  }
+
+  /// A small table of F32, all finite.
+  private static func floats(_ descriptor: TensorDescriptor, count: Int? = nil, in source: any TensorSource)
+    throws(FileError) -> [Float]
+  {
+    guard descriptor.encoding == .f32, count == nil || descriptor.elementCount == count else {
+      throw FileError(
+        .mismatch, path: source.name, subject: descriptor.name,
+        "has \(descriptor.elementCount) values of \(descriptor.encoding.name), "
+          + "but \(count.map(String.init) ?? "some") of f32 are expected")
+    }
+    let values = try EncodedTensor(plain: descriptor, in: source).values()
+    guard values.allSatisfy(\.isFinite) else {
+      throw FileError(.malformed, path: source.name, subject: descriptor.name, "holds values that are not finite")
+    }
+    return values
+  }
+
+  // MARK: - Planning
+
+  /// The stored tensors of a weight.
+  static func planes(
+    name: String, shape: [Int], type: TargetType, _ destination: Destination, _ source: EncodedTensor?
+  ) throws(FileError) -> [PlannedPlane] {
+    guard let codec = type.codec as? BlockwiseCodec else {
+      throw FileError(.unsupported, path: destination.path, subject: name, "\(type.name) has no layout")
+    }
+    let state: QuantState
+    do throws(QuantStateError) {
+      state = try QuantState(
+        code: codec.code, blockSize: codec.blockSize, elementType: elementType(of: source), shape: shape,
+        nestedOffset: type.isDoubleQuantized ? 0 : nil)
+    } catch {
+      throw FileError(.unsupported, path: destination.path, subject: name, error.description)
+    }
+    let byte = destination.container == .gguf ? Encoding.i8 : .u8
+    func plane(_ ending: String, _ encoding: Encoding, _ shape: [Int], _ content: PlannedPlane.Content)
+      throws(FileError) -> PlannedPlane
+    {
+      PlannedPlane(
+        descriptor: try TensorDescriptor(planned: name + ending, encoding: encoding, shape: shape, for: destination),
+        content: content)
+    }
+    // A column, as torch has it; GGUF has no use for a dimension of one.
+    let codeShape = destination.container == .gguf ? [state.codeByteCount] : [state.codeByteCount, 1]
+    var planes = [
+      try plane("", byte, codeShape, .plane(0)),
+      try plane(
+        Part.quantMap, .f32, [codec.code.values.count], .constant(codec.code.values.littleEndianBytes)),
+    ]
+    let stateContent: PlannedPlane.Content
+    if type.isDoubleQuantized {
+      planes.append(try plane(Part.absmax, byte, [state.blockCount], .scaleCodes))
+      planes.append(
+        try plane(
+          Part.nestedAbsmax, .f32, [DoubleQuantization.nestedCount(of: state.blockCount)], .nestedScales))
+      planes.append(
+        try plane(Part.nestedMap, .f32, [256], .constant(DoubleQuantization.map.littleEndianBytes)))
+      stateContent = .quantState(state)
+    } else {
+      planes.append(try plane(Part.absmax, .f32, [state.blockCount], .plane(1)))
+      stateContent = .constant(state.serialized())
+    }
+    planes.append(try plane("." + state.key, byte, [state.byteCount], stateContent))
+    return planes
+  }
+
+  /// The state with the offset that the scales turned out to have.
+  static func serialized(_ state: QuantState, offset: Float, path: String) throws(FileError) -> [UInt8] {
+    do throws(QuantStateError) {
+      return try QuantState(
+        code: state.code, blockSize: state.blockSize, elementType: state.elementType, shape: state.shape,
+        nestedOffset: offset
+      ).serialized()
+    } catch {
+      throw FileError(.malformed, path: path, error.description)
+    }
+  }
+
+  /// The type that a loader decodes to: what the weight was, else bfloat16.
+  private static func elementType(of source: EncodedTensor?) -> String {
+    switch source?.originalEncoding {
+    case .some(.f32), .some(.f64): "float32"
+    case .some(.f16): "float16"
+    default: "bfloat16"
+    }
+  }
+
+  /// `quantization_config` of config.json: what transformers needs to load the folder, or our own note.
+  static func quantizationConfig(_ type: TargetType, tensors: [PlannedTensor]) -> JSONValue {
+    guard let codec = type.codec as? BlockwiseCodec else { return .null }
+    guard codec.code.owner == "bitsandbytes" else {
+      return [
+        "quant_method": .string(codec.code.owner), "quant_type": .string(codec.code.name),
+        "block_size": .integer(codec.blockSize), "double_quant": .bool(type.isDoubleQuantized),
+      ]
+    }
+    let elementType =
+      tensors.compactMap { tensor -> String? in
+        for plane in tensor.planes { if case .quantState(let state) = plane.content { return state.elementType } }
+        return nil
+      }.first ?? "bfloat16"
+    return [
+      "quant_method": "bitsandbytes", "_load_in_4bit": true, "_load_in_8bit": false, "load_in_4bit": true,
+      "load_in_8bit": false, "bnb_4bit_compute_dtype": .string(elementType), "bnb_4bit_quant_storage": "uint8",
+      "bnb_4bit_quant_type": .string(codec.code.name), "bnb_4bit_use_double_quant": .bool(type.isDoubleQuantized),
+      "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
+      "llm_int8_skip_modules": skippedModules(tensors), "llm_int8_threshold": 6.0,
+    ]
+  }
+
+  /// The linear modules that stay as they are, where it is not just the head, which is the loader's default.
+  private static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
+    func isQuantized(_ tensor: PlannedTensor) -> Bool {
+      if case .encode(let type) = tensor.action { type.codec.blocksCrossRows } else { false }
+    }
+    let linear = tensors.filter { $0.name != "model.embed_tokens.weight" }
+    let skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
+    if skipped == ["lm_head"] || (skipped.isEmpty && !linear.contains { $0.name == "lm_head.weight" }) { return .null }
+    return .array(skipped.map(JSONValue.string))
+  }
+}
+
+extension [Float] {
+  /// The values as files hold them.
+  fileprivate var littleEndianBytes: [UInt8] {
+    var writer = ByteWriter()
+    for value in self { writer.write(value) }
+    return writer.bytes
+  }
+}

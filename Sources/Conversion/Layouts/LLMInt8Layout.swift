@@ -1,0 +1,66 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`. Read only.
+struct LLMInt8Layout: WeightLayout {
+  func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight] {
+    var result: [LaidOutWeight] = []
+    for scales in source.tensors where scales.name.hasSuffix(".SCB") {
+      let module = String(scales.name.dropLast(".SCB".count))
+      let name = module + ".weight"
+      guard let codes = source.descriptor(of: name), codes.encoding == .i8, codes.shape.count == 2 else { continue }
+      guard scales.encoding == .f32, scales.elementCount == codes.shape[0] else {
+        throw FileError(
+          .mismatch, path: source.name, subject: scales.name,
+          "should hold one f32 for each of the \(codes.shape[0]) rows of \(name)")
+      }
+      var stored = [name, scales.name]
+      let formatName = module + ".weight_format"
+      if let format = source.descriptor(of: formatName) {
+        guard format.byteCount == 1, try source.bytes(of: formatName) == [0] else {
+          throw FileError(
+            .unsupported, path: source.name, subject: formatName,
+            "the rows are stored in an order for one kind of GPU; only format 0, plain rows, is read")
+        }
+        stored.append(formatName)
+      }
+      result.append(
+        LaidOutWeight(
+          name: name,
+          weight: EncodedTensor(
+            name: name, shape: codes.shape, codec: RowInt8Codec(columns: codes.shape[1]), planes: [name, scales.name],
+            storedNames: stored, originalEncoding: .f16,
+            byteCount: stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }, source: source),
+          stored: stored))
+    }
+    return result
+  }
+}
+
+/// Rows of signed bytes with one scale each: `value = code * absmax / 127`. Source: bitsandbytes' `Linear8bitLt`.
+struct RowInt8Codec: Codec {
+  let columns: Int
+
+  var name: String { "llm_int8" }
+  var elementsPerBlock: Int { max(columns, 1) }
+  var blocksCrossRows: Bool { true }
+  var planeCount: Int { 2 }
+
+  func byteCount(plane: Int, elements: Int) -> Int {
+    plane == 0 ? elements : elements.dividedRoundingUp(by: elementsPerBlock) * 4
+  }
+
+  /// Never planned: the layout is read only.
+  func encode(_ values: Span<Float>, into bytes: inout MutableRawSpan) throws(CodecError) {
+    preconditionFailure("LLM.int8 is not written")
+  }
+
+  func decode(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
+    for index in values.indices {
+      let scale = unsafe bytes.unsafeLoadUnaligned(
+        fromByteOffset: values.count + index / elementsPerBlock * 4, as: Float.self)
+      values[index] = Float(unsafe bytes.unsafeLoad(fromByteOffset: index, as: Int8.self)) * scale / 127
+    }
+  }
+}

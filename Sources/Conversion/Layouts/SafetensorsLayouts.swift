@@ -1,0 +1,76 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// How weights are spelled in safetensors files, one line each. A layout takes the stored tensors it knows; what no
+/// layout takes is a tensor of its own.
+enum SafetensorsLayouts {
+  static let all: [any WeightLayout] = [BlockwiseLayout(), LLMInt8Layout()]
+
+  /// The weights of a safetensors file or folder.
+  /// - Throws: `FileError` when the parts of a quantized weight do not fit each other, or belong to a format that is not
+  ///   read.
+  static func tensors(of source: any TensorSource) throws(FileError) -> [EncodedTensor] {
+    var taken: Set<String> = []
+    var result: [String: EncodedTensor] = [:]
+    for layout in all {
+      for tensor in try layout.weights(in: source) {
+        result[tensor.name] = tensor.weight
+        taken.formUnion(tensor.stored)
+      }
+    }
+    try refuseForeign(source, taken: taken)
+    var ordered: [EncodedTensor] = []
+    for descriptor in source.tensors {
+      if let weight = result[descriptor.name] {
+        ordered.append(weight)
+      } else if !taken.contains(descriptor.name) {
+        ordered.append(try EncodedTensor(plain: descriptor, in: source))
+      }
+    }
+    return ordered
+  }
+
+  /// Names that show a format that is not read here, and what it is.
+  private static let foreign: [(ending: String, format: String)] = [
+    (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"), (".weight_packed", "compressed-tensors"),
+    (".weight_scale", "compressed-tensors or FP8 with scales"), (".weight_scale_inv", "FP8 with block scales"),
+    (".scales", "MLX"), ("_blocks", "MXFP4"), (".trellis", "EXL3"),
+  ]
+
+  private static func refuseForeign(_ source: any TensorSource, taken: Set<String>) throws(FileError) {
+    for descriptor in source.tensors where !taken.contains(descriptor.name) {
+      guard let known = foreign.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
+      throw FileError(
+        .unsupported, path: source.name, subject: descriptor.name,
+        "belongs to \(known.format) quantization, which is not read yet; convert from the unquantized model")
+    }
+  }
+}
+
+/// One way to spell a quantized weight as several stored tensors.
+protocol WeightLayout: Sendable {
+  /// The weights of this layout, each with the stored tensors it takes.
+  func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight]
+}
+
+struct LaidOutWeight {
+  /// The stored tensor at whose place the weight is listed; also its name.
+  let name: String
+  let weight: EncodedTensor
+  let stored: [String]
+}
+
+extension EncodedTensor {
+  /// A tensor that is stored as one: an element type or blocks along its rows.
+  init(plain descriptor: TensorDescriptor, original: Encoding? = nil, in source: any TensorSource) throws(FileError) {
+    guard let codec = Catalog.codec(for: descriptor.encoding) else {
+      throw FileError(
+        .unsupported, path: source.name, subject: descriptor.name,
+        "is stored as \(descriptor.encoding.name), which cannot be decoded yet")
+    }
+    self.init(
+      name: descriptor.name, shape: descriptor.shape, codec: codec, planes: [descriptor.name],
+      originalEncoding: original ?? descriptor.encoding, byteCount: descriptor.byteCount, source: source)
+  }
+}

@@ -1,0 +1,226 @@
+internal import Architectures
+public import Bytes
+internal import GGUF
+internal import Quantization
+internal import Safetensors
+internal import Tensors
+
+extension Plan {
+  /// Plans the whole output of a conversion.
+  /// - Throws: `FileError` for whatever would make the output wrong or impossible.
+  public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
+    try destination.check(against: [checkpoint.path] + checkpoint.adapters.map(\.path))
+    try checkpoint.checkTensors()
+    var notes: [String] = []
+    let outputs = try Self.outputs(of: checkpoint, for: destination.container)
+    var tensors: [PlannedTensor] = []
+    for output in outputs {
+      tensors.append(try Self.planned(output, checkpoint, destination, recipe))
+    }
+    for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
+      notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
+    }
+    switch destination.container {
+    case .gguf:
+      let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe: recipe)
+      notes += description.notes
+      // llama.cpp's order: what lies outside the blocks first is not asked for; the source's order is kept.
+      let files = try GGUFWriter.plan(
+        metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
+        name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
+      self.init(destination: destination, tensors: tensors, files: files, sidecars: [], notes: notes)
+    default:
+      let description = try FolderDescription(of: checkpoint, tensors: tensors, recipe: recipe, destination)
+      notes += description.notes
+      let isFile = destination.isFile
+      if isFile, destination.maximumFileBytes != nil {
+        throw FileError(
+          .unsupported, path: destination.path,
+          "one .safetensors file cannot be sharded; name a folder, or leave --max-shard-size out")
+      }
+      let plan = try SafetensorsWriter.plan(
+        tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
+        maximumShardBytes: destination.maximumFileBytes,
+        baseName: isFile
+          ? String(FileSystem.lastComponent(destination.path).dropLast(".safetensors".count)) : "model")
+      var sidecars = isFile ? [] : description.sidecars
+      if let index = plan.index { sidecars.append(Sidecar(name: index.name, bytes: index.bytes)) }
+      self.init(
+        destination: destination, tensors: tensors, files: plan.files, sidecars: sidecars, notes: notes)
+    }
+  }
+
+  /// An output tensor: how it comes about, and how it would without adapters.
+  private struct Output {
+    let name: String
+    let derivation: Derivation
+    let unmerged: Derivation
+  }
+
+  /// What the output holds and how it comes about.
+  private static func outputs(of checkpoint: Checkpoint, for container: Container) throws(FileError) -> [Output] {
+    var plain: [NamedDerivation] = checkpoint.tensors.map {
+      NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name)))
+    }
+    if container == .gguf {
+      guard let model = checkpoint.model else {
+        throw FileError(
+          .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
+          "a GGUF needs the model's configuration, and there is none beside the weights")
+      }
+      plain = try model.family.ggufTensors(
+        fromHuggingFace: plain.map(\.name), model.configuration, path: checkpoint.path)
+    }
+    func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
+      Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
+    }
+    let (merged, unmerged) = (table(checkpoint.tensors), table(checkpoint.unmergedTensors))
+    return plain.map { output in
+      Output(
+        name: output.name, derivation: output.derivation.substituting(merged),
+        unmerged: output.derivation.substituting(unmerged))
+    }
+  }
+
+  private static func planned(
+    _ output: Output, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe
+  ) throws(FileError) -> PlannedTensor {
+    let rows = try DerivedTensor(output.derivation, inputs: checkpoint.inputs)
+    let shape = rows.shape
+    let source = try output.derivation.sources.first.map { reference throws(FileError) in
+      try checkpoint.inputs.tensor(reference)
+    }
+    let copied = rows.copiedEncoding
+    var substitution: String?
+    var target: TargetType?
+
+    switch recipe.choice(name: output.name, shape: shape) {
+    case .type(let wanted):
+      if shape.count < 2, destination.container == .gguf { break }
+      let fitting = try recipe.fitting(wanted, name: output.name, columns: rows.columns, path: destination.path)
+      (target, substitution) = (fitting.type, fitting.substitution)
+    case .kept:
+      break
+    }
+    // Whole numbers, such as position ids, are no weights: no type is forced on them.
+    if let copied, copied.isInteger { target = nil }
+
+    let action: PlannedTensor.Action
+    if let target {
+      action =
+        copied.map { $0.name == target.codec.name } == true && !target.codec.blocksCrossRows
+        ? .copyRows : .encode(target)
+    } else if let copied, destination.container.holds(copied, asMatrix: shape.count > 1) {
+      action = .copyRows
+    } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
+      destination.container == .safetensors, checkpoint.container == .safetensors
+    {
+      action = .copyStored(source.source)
+    } else {
+      action = .encode(
+        TargetType(codec: destination.container.elementCodec(for: source, asMatrix: shape.count > 1)))
+    }
+
+    let planes: [PlannedPlane]
+    let targetType: String
+    switch action {
+    case .copyRows:
+      guard let copied else { throw FileError.noSuchTensor(output.name, in: checkpoint.path) }
+      planes = [try plane(output.name, copied, shape, .plane(0), destination)]
+      targetType = copied.name
+    case .copyStored(let stored):
+      planes = (source?.storedNames ?? []).compactMap { name in
+        stored.descriptor(of: name).map { PlannedPlane(descriptor: $0, content: .stored(name)) }
+      }
+      targetType = source?.typeName ?? "?"
+    case .encode(let type):
+      if type.codec.blocksCrossRows {
+        planes = try BlockwiseLayout.planes(name: output.name, shape: shape, type: type, destination, source)
+        targetType = type.name + (type.isDoubleQuantized ? "+dq" : "")
+      } else {
+        guard let encoding = (type.codec as? any BlockCodec)?.encoding else {
+          throw FileError(.unsupported, path: destination.path, "\(type.name) cannot be stored")
+        }
+        guard destination.container.canHold(encoding) else {
+          throw FileError(
+            .unsupported, path: destination.path, subject: output.name,
+            "\(type.name) is a GGUF type; name the output something.gguf, or choose nf4, fp4, int4, int8 or a dtype")
+        }
+        planes = [try plane(output.name, encoding, shape, .plane(0), destination)]
+        targetType = type.name
+      }
+    }
+    return PlannedTensor(
+      name: output.name, shape: shape, rows: rows, action: action, planes: planes,
+      sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
+      unmerged: output.derivation == output.unmerged
+        ? nil : try DerivedTensor(output.unmerged, inputs: checkpoint.inputs),
+      originalType: source?.originalEncoding?.name)
+  }
+
+  private static func plane(
+    _ name: String, _ encoding: Encoding, _ shape: [Int], _ content: PlannedPlane.Content, _ destination: Destination
+  ) throws(FileError) -> PlannedPlane {
+    PlannedPlane(
+      descriptor: try TensorDescriptor(planned: name, encoding: encoding, shape: shape, for: destination),
+      content: content)
+  }
+}
+
+extension TensorDescriptor {
+  init(planned name: String, encoding: Encoding, shape: [Int], for destination: Destination) throws(FileError) {
+    do throws(ShapeError) {
+      try self.init(name: name, encoding: encoding, shape: shape)
+    } catch {
+      throw FileError(.mismatch, path: destination.path, subject: name, error.description)
+    }
+  }
+}
+
+extension Derivation {
+  /// This with the tensors of the model replaced by the way they come about.
+  func substituting(_ derivations: [String: Derivation]) -> Derivation {
+    switch self {
+    case .source(let reference): derivations[reference.name] ?? self
+    case .reordered(let inner, let order): inner.substituting(derivations).reordered(order)
+    case .adding(let inner, let update): .adding(inner.substituting(derivations), update)
+    case .addingScaled(let inner, let addend, let scale):
+      .addingScaled(inner.substituting(derivations), addend, scale: scale)
+    case .constant: self
+    }
+  }
+}
+
+extension Container {
+  /// Whether a tensor of this encoding is stored as it is: GGUF keeps vectors in F32, as ggml computes with them.
+  func holds(_ encoding: Encoding, asMatrix isMatrix: Bool) -> Bool {
+    canHold(encoding) && (self != .gguf || isMatrix || encoding == .f32 || encoding.isInteger)
+  }
+
+  /// Whether the container has a type for this encoding at all.
+  func canHold(_ encoding: Encoding) -> Bool {
+    switch self {
+    case .gguf: GGMLType(encoding) != nil
+    default: SafetensorsElementType.name(of: encoding) != nil
+    }
+  }
+
+  /// The element type for a weight that cannot stay what it is.
+  func elementCodec(for source: EncodedTensor?, asMatrix isMatrix: Bool) -> any Codec {
+    if self == .gguf, !isMatrix { return Float32Codec() }
+    switch source?.originalEncoding {
+    case .some(.f32), .some(.f64): return Float32Codec()
+    case .some(.bf16): return BFloat16Codec()
+    case .some(let encoding) where encoding.name.hasPrefix("f8_"): return BFloat16Codec()
+    default: return Float16Codec()
+    }
+  }
+}
+
+extension EncodedTensor {
+  /// As reports show it: `q4_0`, `nf4`, `nf4+dq`.
+  public var typeName: String {
+    if case .doubleQuantized = scales { return codec.name + "+dq" }
+    return codec.name
+  }
+}

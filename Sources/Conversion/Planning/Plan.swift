@@ -1,0 +1,105 @@
+internal import Bytes
+public import Tensors
+
+/// Everything about an output before a weight is read: every file with its header, every tensor with its source, type
+/// and place. Made from headers and options alone; printed by a dry run, carried out by `pour`.
+public struct Plan: Sendable {
+  /// What is written, as the person named it.
+  public let destination: Destination
+  /// Weights in the order of the output.
+  public let tensors: [PlannedTensor]
+  /// Files with tensors.
+  public let files: [PlannedFile]
+  /// Small files that go beside them: configuration, tokenizer, index.
+  public let sidecars: [Sidecar]
+  /// What the person should know: what was left out or cannot be kept.
+  public let notes: [String]
+  /// File number and offset of every stored tensor.
+  let places: [String: Place]
+
+  struct Place: Sendable {
+    let file: Int
+    let offset: Int
+  }
+
+  public struct Sidecar: Sendable {
+    public let name: String
+    public let bytes: [UInt8]
+
+    public init(name: String, bytes: [UInt8]) {
+      self.name = name
+      self.bytes = bytes
+    }
+  }
+
+  init(
+    destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String]
+  ) {
+    self.destination = destination
+    self.tensors = tensors
+    self.files = files
+    self.sidecars = sidecars
+    self.notes = notes
+    var places: [String: Place] = [:]
+    for (number, file) in files.enumerated() {
+      for tensor in file.tensors { places[tensor.descriptor.name] = Place(file: number, offset: tensor.offset) }
+    }
+    self.places = places
+  }
+
+  /// Bytes of the files that hold weights, headers included.
+  public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+
+  /// Bytes of the weights, tables of quantized ones included.
+  public var tensorByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  public var parameterCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }
+
+  public var bitsPerWeight: Double {
+    parameterCount == 0 ? 0 : Double(tensorByteCount) * 8 / Double(parameterCount)
+  }
+
+  /// Weights that did not get the type the recipe asked for.
+  public var substitutions: [PlannedTensor] { tensors.filter { $0.substitution != nil } }
+
+  /// File and offset of a stored tensor.
+  public func place(of descriptor: TensorDescriptor) -> (file: String, offset: Int)? {
+    places[descriptor.name].map { (files[$0.file].name, $0.offset) }
+  }
+}
+
+/// Where an output goes and what becomes of it.
+public struct Destination: Sendable {
+  public let path: String
+  public let container: Container
+  /// Longest file, where the person sets one.
+  public let maximumFileBytes: Int?
+  /// Whether an output that is there already is replaced.
+  public let replacesExisting: Bool
+
+  /// - Parameter container: nil to let the name of the output decide.
+  public init(
+    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, replacesExisting: Bool = false
+  ) {
+    self.path = path
+    self.container = container ?? Container.forOutput(path)
+    self.maximumFileBytes = maximumFileBytes
+    self.replacesExisting = replacesExisting
+  }
+
+  /// A file or split set of files; a folder otherwise. GGUF files have no folder of their own.
+  public var isFile: Bool { container == .gguf || container.isFile(path) }
+
+  /// The folder that the files are put into, or the new folder itself.
+  var folder: String { isFile ? FileSystem.parent(path) : path }
+
+  /// - Throws: `FileError` when the output is one of the inputs, or is there and must not be replaced.
+  func check(against inputs: [String]) throws(FileError) {
+    for input in inputs where FileSystem.isSame(input, path) || FileSystem.isSame(FileSystem.parent(input), path) {
+      throw FileError(.exists, path: path, "is an input; choose another name for the output")
+    }
+    if !replacesExisting, FileSystem.exists(path) {
+      throw FileError(.exists, path: path, "is there already; --force replaces it")
+    }
+  }
+}

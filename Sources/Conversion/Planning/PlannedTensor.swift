@@ -1,0 +1,61 @@
+public import Quantization
+public import Tensors
+
+/// One output tensor of a plan: where its rows come from, what they become, and the stored tensors that takes.
+public struct PlannedTensor: Sendable {
+  /// What happens to the bytes.
+  public enum Action: Sendable {
+    /// Encoded rows are copied, at most in another order.
+    case copyRows
+    /// Stored tensors are copied whole under their own names: a weight of several planes that stays what it is.
+    case copyStored(any TensorSource)
+    /// Rows are decoded, transformed and encoded.
+    case encode(TargetType)
+  }
+
+  /// The output's name of the weight.
+  public let name: String
+  public let shape: [Int]
+  public let rows: DerivedTensor
+  public let action: Action
+  /// The stored tensors the weight becomes.
+  public let planes: [PlannedPlane]
+  /// What the weight was stored as.
+  public let sourceType: String
+  /// What it is stored as now.
+  public let targetType: String
+  /// Why it is not what the recipe asked for.
+  public let substitution: String?
+  /// The weight without adapters, where one changes it.
+  let unmerged: DerivedTensor?
+
+  /// Whether an adapter changes it.
+  public var isMerged: Bool { unmerged != nil }
+
+  /// What the weight was in a file that held it unquantized, where that is known.
+  let originalType: String?
+
+  public var elementCount: Int { shape.reduce(1, *) }
+  public var byteCount: Int { planes.reduce(0) { $0 + $1.descriptor.byteCount } }
+}
+
+/// A stored tensor that holds a part of a planned one.
+public struct PlannedPlane: Sendable {
+  public enum Content: Sendable {
+    /// Plane number `n` of the codec, or the copied rows.
+    case plane(Int)
+    /// A stored tensor of the source.
+    case stored(String)
+    /// Bytes that are known when the plan is made: the table of code values, the state.
+    case constant([UInt8])
+    /// The 8-bit codes of the absmax scales.
+    case scaleCodes
+    /// The absmax of the blocks of scales.
+    case nestedScales
+    /// The state of a double-quantized weight, but for the offset, which is known last.
+    case quantState(QuantState)
+  }
+
+  public let descriptor: TensorDescriptor
+  public let content: Content
+}

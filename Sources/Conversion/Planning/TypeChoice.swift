@@ -1,0 +1,23 @@
+public import Quantization
+
+/// A type a weight can be given: a codec, and whether its scales are quantized in turn.
+public struct TargetType: Sendable {
+  public let codec: any Codec
+  /// Whether the absmax scales of a blockwise codec are stored as 8-bit codes.
+  public let isDoubleQuantized: Bool
+
+  public init(codec: any Codec, isDoubleQuantized: Bool = false) {
+    self.codec = codec
+    self.isDoubleQuantized = isDoubleQuantized
+  }
+
+  public var name: String { codec.name }
+}
+
+/// What a recipe says of one output tensor.
+public enum TypeChoice: Sendable {
+  /// Encoded with this type.
+  case type(TargetType)
+  /// Whatever it is stored as, as far as the container can hold that.
+  case kept
+}

@@ -1,0 +1,227 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// Pours slabs, one after another, with buffers of its own.
+final class PourWorker {
+  let plan: Plan
+  let output: StagedOutput
+  private let valueBuffer = ValueBuffer()
+  private let originalBuffer = ValueBuffer()
+  private var encoded: [UInt8] = []
+  private var scratch: [UInt8] = []
+
+  /// Bytes that are copied at once where nothing is computed.
+  private static let copySize = 4 << 20
+
+  init(plan: Plan, output: StagedOutput) {
+    self.plan = plan
+    self.output = output
+  }
+
+  func pour(_ slab: Slab) throws(FileError) {
+    let planned = plan.tensors[slab.tensor]
+    switch planned.action {
+    case .copyRows:
+      try copyRows(planned, slab)
+    case .copyStored(let source):
+      for plane in planned.planes {
+        guard case .stored(let name) = plane.content else { continue }
+        try copy(name, of: source, to: plane)
+      }
+    case .encode(let type):
+      try encode(planned, slab, type)
+    }
+  }
+
+  /// Writes what is known only when all slabs of a weight are done.
+  func finish(_ slab: Slab) throws(FileError) {
+    let planned = plan.tensors[slab.tensor]
+    for plane in planned.planes {
+      if case .constant(let bytes) = plane.content { try write(bytes, count: bytes.count, to: plane, at: 0) }
+    }
+    if case .encode(let type) = planned.action, type.isDoubleQuantized {
+      try writeScales(of: planned, type, slab.progress.takeScales())
+    }
+    planned.rows.releaseFactors()
+  }
+
+  // MARK: - Copying
+
+  private func copyRows(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
+    guard let plane = planned.planes.first, planned.rows.rowCount > 0 else { return }
+    let rowBytes = plane.descriptor.byteCount / planned.rows.rowCount
+    let count = slab.rows.count * rowBytes
+    if encoded.count < count { encoded = [UInt8](repeating: 0, count: count) }
+    try encoded.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+      try planned.rows.readEncoded(rows: slab.rows, into: &bytes)
+    }
+    try write(encoded, count: count, to: plane, at: slab.rows.lowerBound * rowBytes)
+  }
+
+  private func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
+    var done = 0
+    while done < plane.descriptor.byteCount {
+      let count = min(Self.copySize, plane.descriptor.byteCount - done)
+      if encoded.count < count { encoded = [UInt8](repeating: 0, count: count) }
+      try encoded.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+        try source.read(name, at: done, into: &bytes)
+      }
+      try write(encoded, count: count, to: plane, at: done)
+      done += count
+    }
+  }
+
+  // MARK: - Encoding
+
+  private func encode(_ planned: PlannedTensor, _ slab: Slab, _ type: TargetType) throws(FileError) {
+    let codec = type.codec
+    let count = slab.elementCount
+    let firstElement = slab.rows.lowerBound * planned.rows.columns
+    let byteCount = codec.byteCount(elements: count)
+    if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
+    let values = try read(planned.rows, slab, into: valueBuffer)
+    if let unmerged = planned.unmerged {
+      let original = try read(unmerged, slab, into: originalBuffer)
+      measureMovement(from: original, to: values, count: count, slab)
+    }
+    do throws(CodecError) {
+      try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
+        try codec.encode(values.span.extracting(0..<count), into: &bytes)
+      }
+    } catch {
+      throw Self.failure(error, planned, firstElement: firstElement, type, path: plan.destination.path)
+    }
+    try writePlanes(planned, slab, type, firstElement: firstElement, count: count)
+  }
+
+  private func writePlanes(
+    _ planned: PlannedTensor, _ slab: Slab, _ type: TargetType, firstElement: Int, count: Int
+  ) throws(FileError) {
+    let codec = type.codec
+    var start = 0
+    for number in 0..<codec.planeCount {
+      let planeBytes = codec.byteCount(plane: number, elements: count)
+      defer { start += planeBytes }
+      if type.isDoubleQuantized, number == codec.planeCount - 1 {
+        let scales = encoded.floats(at: start, count: planeBytes / 4)
+        slab.progress.keep(
+          scales: scales, at: firstElement / codec.elementsPerBlock,
+          of: planned.elementCount.dividedRoundingUp(by: codec.elementsPerBlock))
+        continue
+      }
+      guard let plane = planned.planes.first(where: { $0.content.isPlane(number) }),
+        let place = plan.places[plane.descriptor.name]
+      else { continue }
+      let offset = place.offset + codec.byteCount(plane: number, elements: firstElement)
+      try encoded.withBytes(in: start..<start + planeBytes) { bytes throws(FileError) in
+        try output.write(bytes, file: place.file, at: offset)
+      }
+    }
+  }
+
+  /// The values of a slab's rows, at the front of the buffer.
+  private func read(_ rows: DerivedTensor, _ slab: Slab, into buffer: ValueBuffer) throws(FileError) -> [Float] {
+    var values = buffer.take(slab.elementCount)
+    defer { buffer.values = values }
+    var span = values.mutableSpan
+    var part = span._mutatingExtracting(0..<slab.elementCount)
+    try rows.read(rows: slab.rows, into: &part, scratch: &scratch)
+    return values
+  }
+
+  private func measureMovement(from original: [Float], to values: [Float], count: Int, _ slab: Slab) {
+    let before = original.span.extracting(0..<count)
+    slab.progress.keep(
+      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<count), before),
+      original: KernelSet.best.sumOfSquares(before), slab: slab.number)
+  }
+
+  /// Encodes the absmax scales of a whole weight, and writes what depends on all of them.
+  private func writeScales(of planned: PlannedTensor, _ type: TargetType, _ scales: [Float]) throws(FileError) {
+    let offset = DoubleQuantization.offset(of: scales.span)
+    var codes = [UInt8](repeating: 0, count: scales.count)
+    var nested = [Float](repeating: 0, count: DoubleQuantization.nestedCount(of: scales.count))
+    var codeSpan = codes.mutableSpan
+    var nestedSpan = nested.mutableSpan
+    DoubleQuantization.encode(scales.span, offset: offset, into: &codeSpan, nestedAbsmax: &nestedSpan)
+    for plane in planned.planes {
+      switch plane.content {
+      case .scaleCodes:
+        try write(codes, count: codes.count, to: plane, at: 0)
+      case .nestedScales:
+        try nested.withBytes { bytes throws(FileError) in
+          try write(bytes, to: plane, at: 0)
+        }
+      case .quantState(let state):
+        let bytes = try BlockwiseLayout.serialized(state, offset: offset, path: plan.destination.path)
+        try write(bytes, count: bytes.count, to: plane, at: 0)
+      case .plane, .stored, .constant:
+        continue
+      }
+    }
+  }
+
+  // MARK: - Writing
+
+  private func write(_ bytes: [UInt8], count: Int, to plane: PlannedPlane, at offset: Int) throws(FileError) {
+    try bytes.withBytes(in: 0..<count) { part throws(FileError) in try write(part, to: plane, at: offset) }
+  }
+
+  private func write(_ bytes: RawSpan, to plane: PlannedPlane, at offset: Int) throws(FileError) {
+    guard let place = plan.places[plane.descriptor.name] else { return }
+    try output.write(bytes, file: place.file, at: place.offset + offset)
+  }
+
+  /// An encoder's refusal, with the tensor's name and the element's place.
+  private static func failure(
+    _ error: CodecError, _ planned: PlannedTensor, firstElement: Int, _ type: TargetType, path: String
+  ) -> FileError {
+    let columns = max(1, planned.rows.columns)
+    func place(_ index: Int) -> String {
+      let element = firstElement + index
+      return "element \(element) (row \(element / columns), column \(element % columns))"
+    }
+    let message =
+      switch error {
+      case .notFinite(let index):
+        "\(place(index)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized"
+      case .scaleOverflow(let index):
+        "the values at \(place(index)) are too large for \(type.name); give this tensor another type with --tensor-type"
+      case .notRepresentable(let index):
+        "\(place(index)) cannot be represented as \(type.name); choose a type with a wider range, such as bf16 or f32"
+      }
+    return FileError(.malformed, path: path, subject: planned.name, message)
+  }
+}
+
+/// Room for the values of a slab, kept for the next one.
+private final class ValueBuffer {
+  var values: [Float] = []
+
+  /// The room, which is given up until it is put back: so it has one owner and is written in place.
+  func take(_ count: Int) -> [Float] {
+    let taken = values
+    values = []
+    return taken.count < count ? [Float](repeating: 0, count: count) : taken
+  }
+}
+
+extension PlannedPlane.Content {
+  fileprivate func isPlane(_ number: Int) -> Bool {
+    if case .plane(number) = self { true } else { false }
+  }
+}
+
+extension [UInt8] {
+  /// `count` little-endian Floats from byte `offset` on.
+  fileprivate func floats(at offset: Int, count: Int) -> [Float] {
+    (0..<count).map { index in
+      let start = offset + index * 4
+      let bits =
+        UInt32(self[start]) | UInt32(self[start + 1]) << 8 | UInt32(self[start + 2]) << 16
+        | UInt32(self[start + 3]) << 24
+      return Float(bitPattern: bits)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+public import Tensors
+
+/// Every codec, one line each: what the command line offers, the tests check and the benchmarks measure.
+public enum Catalog {
+  /// A way to make a codec.
+  public struct Entry: Sendable, CustomStringConvertible {
+    /// As on the command line, without block size.
+    public let name: String
+    /// How its bytes lie in a tensor of a container; nil for codecs of several planes.
+    public let encoding: Encoding?
+    /// Whether the block size is a choice.
+    public let takesBlockSize: Bool
+
+    public var description: String { name }
+
+    private let make: @Sendable (_ blockSize: Int, KernelSet) -> any ReferencedCodec
+
+    init(_ make: @escaping @Sendable (KernelSet) -> any BlockCodec) {
+      encoding = make(.best).encoding
+      name = make(.best).name
+      takesBlockSize = false
+      self.make = { _, kernels in make(kernels) }
+    }
+
+    init(_ code: BlockwiseCode) {
+      name = code.name
+      encoding = nil
+      takesBlockSize = true
+      make = { BlockwiseCodec(code, blockSize: $0, kernels: $1) }
+    }
+
+    /// The codec. `blockSize`, one of `BlockwiseCodec.blockSizes`, matters only where `takesBlockSize`.
+    public func codec(
+      blockSize: Int = BlockwiseCodec.defaultBlockSize, kernels: KernelSet = .best
+    ) -> any ReferencedCodec { make(blockSize, kernels) }
+  }
+
+  public static let entries: [Entry] =
+    [
+      Entry { Float32Codec(kernels: $0) },
+      Entry { Float16Codec(kernels: $0) },
+      Entry { BFloat16Codec(kernels: $0) },
+      Entry { _ in Float64Codec() },
+      Entry { Float8Codec.e4m3(kernels: $0) },
+      Entry { Float8Codec.e5m2(kernels: $0) },
+      Entry { _ in IntegerCodec<Int8>(.i8) },
+      Entry { _ in IntegerCodec<UInt8>(.u8) },
+      Entry { _ in IntegerCodec<Int16>(.i16) },
+      Entry { _ in IntegerCodec<UInt16>(.u16) },
+      Entry { _ in IntegerCodec<Int32>(.i32) },
+      Entry { _ in IntegerCodec<UInt32>(.u32) },
+      Entry { _ in IntegerCodec<Int64>(.i64) },
+      Entry { _ in IntegerCodec<UInt64>(.u64) },
+      Entry { Q4_0(kernels: $0) },
+      Entry { Q4_1(kernels: $0) },
+      Entry { Q5_0(kernels: $0) },
+      Entry { Q5_1(kernels: $0) },
+      Entry { Q8_0(kernels: $0) },
+    ] + BlockwiseCode.all.map { Entry($0) }
+
+  /// The codec of that name: `q4_0`, `nf4`, or `nf4/128` with a block size; nil where there is none.
+  public static func codec(named name: String, kernels: KernelSet = .best) -> (any ReferencedCodec)? {
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard let entry = entries.first(where: { $0.name == parts[0] }) else { return nil }
+    switch parts.count {
+    case 1:
+      return entry.codec(kernels: kernels)
+    case 2:
+      guard entry.takesBlockSize, let size = Int(parts[1]), BlockwiseCodec.blockSizes.contains(size) else {
+        return nil
+      }
+      return entry.codec(blockSize: size, kernels: kernels)
+    default:
+      return nil
+    }
+  }
+
+  /// The codec of tensors with that encoding; nil where such tensors can only be copied.
+  public static func codec(for encoding: Encoding, kernels: KernelSet = .best) -> (any ReferencedCodec)? {
+    entries.first { $0.encoding == encoding }?.codec(kernels: kernels)
+  }
+}

@@ -1,0 +1,24 @@
+// Integers in bytes, least significant byte first.
+
+extension FixedWidthInteger {
+  var littleEndianBytes: [UInt8] {
+    stride(from: 0, to: bitWidth, by: 8).map { UInt8(truncatingIfNeeded: self >> Self($0)) }
+  }
+
+  init(littleEndian bytes: some Collection<UInt8>) {
+    self = bytes.reversed().reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }
+  }
+}
+
+extension RawSpan {
+  func load<Integer: FixedWidthInteger & BitwiseCopyable>(at offset: Int) -> Integer {
+    // Every bit pattern is an integer.
+    Integer(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Integer.self))
+  }
+}
+
+extension MutableRawSpan {
+  mutating func store<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer, at offset: Int) {
+    storeBytes(of: value.littleEndian, toByteOffset: offset, as: Integer.self)
+  }
+}

@@ -1,0 +1,40 @@
+public import Tensors
+
+extension Encoding {
+  /// 32 elements: scale F16, minimum F16, codes[16].
+  public static let q4_1 = Encoding(name: "q4_1", elementsPerBlock: 32, bytesPerBlock: 20)
+}
+
+/// `q4_1`: four bits with a minimum. `value = scale * code + minimum`.
+///
+/// Source: ggml `quantize_row_q4_1_ref`.
+public struct Q4_1: BlockCodec {
+  private let kernels: KernelSet
+
+  public init(kernels: KernelSet = .best) { self.kernels = kernels }
+
+  public var encoding: Encoding { .q4_1 }
+
+  public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
+    let (minimum, maximum) = GGMLBlock.range(of: values)
+    let scale = (maximum - minimum) / 15
+    let inverse = GGMLBlock.inverse(of: scale)
+    let codes = values.map { GGMLBlock.truncated(($0 - minimum) * inverse + 0.5, atMost: 15) }
+    return try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedHalves(codes)
+  }
+
+  public func referenceDecode(block bytes: [UInt8]) -> [Float] {
+    let scale = GGMLBlock.half(bytes[0...])
+    let minimum = GGMLBlock.half(bytes[2...])
+    let codes = GGMLBlock.unpackedHalves(bytes[4...])
+    return codes.map { Float($0) * scale + minimum }
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ4_1(values, into: &bytes)
+  }
+
+  public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
+    kernels.decodeQ4_1(bytes, into: &values)
+  }
+}

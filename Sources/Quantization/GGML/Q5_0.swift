@@ -1,0 +1,39 @@
+public import Tensors
+
+extension Encoding {
+  /// 32 elements: scale F16, fifth bits U32, codes[16].
+  public static let q5_0 = Encoding(name: "q5_0", elementsPerBlock: 32, bytesPerBlock: 22)
+}
+
+/// `q5_0`: five bits, symmetric. `value = scale * (code - 16)`.
+///
+/// The value of largest magnitude gets code 0, so the scale has the opposite sign; the opposite value gets the largest
+/// code. A block of zeros has the scale -0. Source: ggml `quantize_row_q5_0_ref`.
+public struct Q5_0: BlockCodec {
+  private let kernels: KernelSet
+
+  public init(kernels: KernelSet = .best) { self.kernels = kernels }
+
+  public var encoding: Encoding { .q5_0 }
+
+  public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
+    let scale = GGMLBlock.peak(of: values) / -16
+    let inverse = GGMLBlock.inverse(of: scale)
+    let codes = values.map { GGMLBlock.truncated($0 * inverse + 16.5, atMost: 31) }
+    return try GGMLBlock.half(scale) + GGMLBlock.packedFifthBits(codes) + GGMLBlock.packedHalves(codes)
+  }
+
+  public func referenceDecode(block bytes: [UInt8]) -> [Float] {
+    let scale = GGMLBlock.half(bytes[0...])
+    let codes = zip(GGMLBlock.unpackedHalves(bytes[6...]), GGMLBlock.unpackedFifthBits(bytes[2..<6])).map(+)
+    return codes.map { Float($0 - 16) * scale }
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ5_0(values, into: &bytes)
+  }
+
+  public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
+    kernels.decodeQ5_0(bytes, into: &values)
+  }
+}

@@ -1,0 +1,61 @@
+internal import CKernels
+
+/// The inner loops as compiled for one instruction set. All sets give the same bits; they differ in speed.
+///
+/// A codec takes the best set unless it is given another one, as tests do.
+public struct KernelSet: Hashable, Sendable, CustomStringConvertible {
+  /// `baseline`, and on x86-64 also `v3` (AVX2) and `v4` (AVX-512).
+  public let name: String
+  private let index: Int
+
+  private init(index: Int) {
+    self.index = index
+    name = unsafe String(cString: decant_kernels_at(index).pointee.name)
+  }
+
+  public var description: String { name }
+
+  /// The sets that this machine can run, the plainest first.
+  public static let all: [KernelSet] = (0..<decant_kernels_count()).filter {
+    unsafe decant_kernels_at($0).pointee.is_supported()
+  }.map(KernelSet.init(index:))
+
+  /// The set that the environment variable `DECANT_KERNELS` names, where this machine supports it; else the last one
+  /// that it supports.
+  public static let best: KernelSet = {
+    let name = unsafe String(cString: decant_kernels_best().pointee.name)
+    return all.first { $0.name == name } ?? KernelSet(index: 0)
+  }()
+
+  /// The set of that name, nil where there is none or this machine cannot run it.
+  public static func named(_ name: String) -> KernelSet? { all.first { $0.name == name } }
+
+  var table: decant_kernels { unsafe decant_kernels_at(index).pointee }
+}
+
+// MARK: - Spans as the pointers that C takes
+
+// Callers have compared the sizes. An empty span may have no address, so the loops are not called for one.
+
+typealias DecodeLoop = @convention(c) (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<Float>) -> Void
+typealias EncodeLoop = @convention(c) (UnsafePointer<Float>, Int, UnsafeMutablePointer<UInt8>) -> Int
+
+/// Runs a decoder of `count` values or blocks.
+func run(_ loop: DecodeLoop, _ bytes: RawSpan, count: Int, into values: inout MutableSpan<Float>) {
+  unsafe bytes.withUnsafeBytes { bytes in
+    unsafe values.withUnsafeMutableBufferPointer { values in
+      guard let bytes = bytes.baseAddress, let values = values.baseAddress else { return }
+      unsafe loop(bytes.assumingMemoryBound(to: UInt8.self), count, values)
+    }
+  }
+}
+
+/// Runs an encoder of `count` values or blocks, and returns how many it could encode.
+func run(_ loop: EncodeLoop, _ values: Span<Float>, count: Int, into bytes: inout MutableRawSpan) -> Int {
+  unsafe values.withUnsafeBufferPointer { values in
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+      guard let values = values.baseAddress, let bytes = bytes.baseAddress else { return count }
+      return unsafe loop(values, count, bytes.assumingMemoryBound(to: UInt8.self))
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/// A token that is looked for in text before anything else is done to it.
+struct AddedToken: Hashable, Sendable {
+  var id: Int32
+  var content: String
+  /// Whether it steers the model, and is only looked for when asked.
+  var isSpecial: Bool
+  /// Whether whitespace before it belongs to it.
+  var stripsLeft = false
+  /// Whether whitespace after it belongs to it.
+  var stripsRight = false
+  /// Whether it counts only where no letter, number or underscore touches it.
+  var isSingleWord = false
+}

@@ -1,0 +1,155 @@
+internal import Bytes
+internal import JSON
+
+/// What the small files of a Hugging Face folder say about a tokenizer: `tokenizer_config.json`,
+/// `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`, `config.json` and the chat templates. Every
+/// one of them may be missing.
+struct FolderSettings {
+  let folder: String
+  private let tokenizerConfiguration: JSONValue
+  private let specialTokensMap: JSONValue
+  private let configuration: JSONValue
+  private let generationConfiguration: JSONValue
+
+  /// Tokens of `added_tokens_decoder` and `added_tokens.json`; they have an id.
+  private(set) var addedTokens: [AddedToken] = []
+  private(set) var chatTemplate: String?
+  private(set) var namedTemplates: [GGUFVocabulary.NamedTemplate] = []
+
+  static let tokenizerConfigurationName = "tokenizer_config.json"
+
+  init(folder: String) throws(FileError) {
+    self.folder = folder
+    tokenizerConfiguration = try Self.document(folder, Self.tokenizerConfigurationName)
+    specialTokensMap = try Self.document(folder, "special_tokens_map.json")
+    configuration = try Self.document(folder, "config.json")
+    generationConfiguration = try Self.document(folder, "generation_config.json")
+    try readAddedTokens()
+    try readTemplates()
+  }
+
+  /// The document of that name; null where there is no such file.
+  private static func document(_ folder: String, _ name: String) throws(FileError) -> JSONValue {
+    let path = FileSystem.join(folder, name)
+    guard FileSystem.isFile(path) else { return .null }
+    var reader = JSONReader(try InputFile.contents(of: path, limit: 64 << 20), path: path)
+    let value = try reader.value()
+    try reader.end()
+    return value
+  }
+
+  // MARK: - Tokens with a role
+
+  /// The text of a token with a role, such as `bos_token`.
+  func token(_ role: String) -> String? {
+    for file in [tokenizerConfiguration, specialTokensMap] {
+      if let text = file[role]?.string ?? file[role]?["content"]?.string { return text }
+    }
+    return nil
+  }
+
+  /// Ids of a role, such as `eos_token_id`, in the model's configuration files, where it may be a list.
+  func ids(_ role: String) -> [Int] {
+    var ids: [Int] = []
+    for file in [generationConfiguration, configuration, configuration["text_config"] ?? .null] {
+      let value = file[role] ?? .null
+      for id in (value.array ?? [value]).compactMap(\.int) where id >= 0 && !ids.contains(id) { ids.append(id) }
+    }
+    return ids
+  }
+
+  /// A yes or no of `tokenizer_config.json`, such as `add_bos_token`.
+  func flag(_ key: String) -> Bool? { tokenizerConfiguration[key]?.bool }
+
+  private mutating func readAddedTokens() throws(FileError) {
+    let path = FileSystem.join(folder, Self.tokenizerConfigurationName)
+    for (key, entry) in tokenizerConfiguration["added_tokens_decoder"]?.object ?? [:] {
+      guard let id = Int(key) else {
+        throw FileError(
+          .malformed, path: path, subject: "added_tokens_decoder", "\(shown(key)) is no token id")
+      }
+      addedTokens.append(try Self.added(entry, id: id, path: path, subject: "added_tokens_decoder"))
+    }
+    let listed = try Self.document(folder, "added_tokens.json").object ?? [:]
+    for (content, id) in listed where !addedTokens.contains(where: { $0.content == content }) {
+      guard let id = id.int, let id = Int32(exactly: id), id >= 0 else {
+        throw FileError(
+          .malformed, path: FileSystem.join(folder, "added_tokens.json"), subject: content, "the value is no token id")
+      }
+      addedTokens.append(AddedToken(id: id, content: content, isSpecial: isSpecial(content)))
+    }
+    addedTokens.sort { $0.id < $1.id }
+  }
+
+  /// Whether a token of a list without flags has a role.
+  private func isSpecial(_ content: String) -> Bool {
+    let more = tokenizerConfiguration["additional_special_tokens"]?.array ?? []
+    return more.contains { $0.string == content || $0["content"]?.string == content }
+      || Self.roles.contains { token($0) == content }
+  }
+
+  static let roles = ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "mask_token", "cls_token"]
+
+  /// One entry of `added_tokens` or `added_tokens_decoder`.
+  static func added(_ entry: JSONValue, id: Int, path: String, subject: String) throws(FileError) -> AddedToken {
+    guard let id = Int32(exactly: id), id >= 0 else {
+      throw FileError(.malformed, path: path, subject: subject, "\(id) is no token id")
+    }
+    guard let content = entry["content"]?.string else {
+      throw FileError(.malformed, path: path, subject: subject, "the token with id \(id) has no content")
+    }
+    guard content.utf8.count <= AddedTokenMatcher.longest else {
+      throw FileError(
+        .unsupported, path: path, subject: subject,
+        "the token with id \(id) has \(content.utf8.count) bytes; at most \(AddedTokenMatcher.longest) are supported")
+    }
+    return AddedToken(
+      id: id, content: content, isSpecial: entry["special"]?.bool ?? false,
+      stripsLeft: entry["lstrip"]?.bool ?? false, stripsRight: entry["rstrip"]?.bool ?? false,
+      isSingleWord: entry["single_word"]?.bool ?? false)
+  }
+
+  // MARK: - Chat templates
+
+  /// A file `chat_template.jinja` goes before what the configuration says, as in the transformers library.
+  private mutating func readTemplates() throws(FileError) {
+    var templates: [GGUFVocabulary.NamedTemplate] = []
+    let value = tokenizerConfiguration["chat_template"] ?? .null
+    if let template = value.string { templates.append(.init(name: "default", template: template)) }
+    for entry in value.array ?? [] {
+      guard let name = entry["name"]?.string, let template = entry["template"]?.string else {
+        throw FileError(
+          .malformed, path: FileSystem.join(folder, Self.tokenizerConfigurationName), subject: "chat_template",
+          "an entry of the list has no name or no template")
+      }
+      templates.append(.init(name: name, template: template))
+    }
+    if let template = try Self.document(folder, "chat_template.json")["chat_template"]?.string {
+      set(template, named: "default", in: &templates)
+    }
+    let file = FileSystem.join(folder, "chat_template.jinja")
+    if FileSystem.isFile(file) { set(try Self.text(file), named: "default", in: &templates) }
+    let more = FileSystem.join(folder, "additional_chat_templates")
+    if FileSystem.isFolder(more) {
+      for name in try FileSystem.names(inFolder: more) where name.hasSuffix(".jinja") {
+        set(
+          try Self.text(FileSystem.join(more, name)), named: String(name.dropLast(".jinja".count)), in: &templates)
+      }
+    }
+    chatTemplate = templates.first { $0.name == "default" }?.template
+    namedTemplates = templates.filter { $0.name != "default" }
+  }
+
+  private func set(_ template: String, named name: String, in templates: inout [GGUFVocabulary.NamedTemplate]) {
+    templates.removeAll { $0.name == name }
+    templates.append(.init(name: name, template: template))
+  }
+
+  private static func text(_ path: String) throws(FileError) -> String {
+    let bytes = try InputFile.contents(of: path, limit: 16 << 20)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw FileError(.malformed, path: path, "the template is not valid UTF-8")
+    }
+    return text
+  }
+}

@@ -1,0 +1,43 @@
+public import Bytes
+
+/// The tokenizer files of a Hugging Face folder.
+public enum TokenizerFolder {
+  /// A file that holds a whole vocabulary. The first one in a folder counts.
+  private struct VocabularyFile: Sendable {
+    let name: String
+    let load: @Sendable (_ path: String, FolderSettings, _ vocabularySize: Int?) throws(FileError) -> LoadedTokenizer
+  }
+
+  private static let vocabularyFiles = [
+    VocabularyFile(
+      name: "tokenizer.json",
+      load: { path, settings, size throws(FileError) in
+        try TokenizerJSONLoader(path: path, settings: settings, vocabularySize: size).load()
+      }),
+    VocabularyFile(
+      name: "tokenizer.model",
+      load: { path, settings, size throws(FileError) in
+        try SentencePieceLoader(path: path, settings: settings, vocabularySize: size).load()
+      }),
+  ]
+
+  /// Whether the folder has a vocabulary at all.
+  public static func hasVocabulary(_ folder: String) -> Bool {
+    vocabularyFiles.contains { FileSystem.isFile(FileSystem.join(folder, $0.name)) }
+  }
+
+  /// Loads `tokenizer.json`, or else `tokenizer.model`, with what the configuration files beside it say.
+  /// - Parameters:
+  ///   - folder: the checkpoint's folder.
+  ///   - vocabularySize: rows of the embedding. Ids without a token up to there become `[PADn]`, unused.
+  /// - Throws: `FileError` with the file, the key, what was found there and what is supported.
+  public static func load(_ folder: String, vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer {
+    for file in vocabularyFiles {
+      let path = FileSystem.join(folder, file.name)
+      guard FileSystem.isFile(path) else { continue }
+      return try file.load(path, try FolderSettings(folder: folder), vocabularySize)
+    }
+    let names = vocabularyFiles.map(\.name).joined(separator: " nor ")
+    throw FileError(.missing, path: folder, "there is no tokenizer: neither \(names) is in the folder")
+  }
+}

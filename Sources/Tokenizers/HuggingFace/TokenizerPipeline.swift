@@ -1,0 +1,167 @@
+internal import Bytes
+internal import JSON
+
+/// What the normalizer, pre-tokenizer and post-processor of a `tokenizer.json` mean together. Components are known by
+/// their type, one line each; what is not known is refused by name.
+struct TokenizerPipeline {
+  /// Components that change text before the model sees it, in whatever stage they stand.
+  private struct Component {
+    let type: String
+    let apply: @Sendable (inout TokenizerPipeline, JSONValue) throws(FileError) -> Void
+  }
+
+  private static let normalizers = [
+    Component(type: "NFC", apply: { pipeline, _ in pipeline.composes = true }),
+    Component(type: "Prepend", apply: { pipeline, value throws(FileError) in try pipeline.prepend(value) }),
+    Component(type: "Replace", apply: { pipeline, value throws(FileError) in try pipeline.replace(value) }),
+  ]
+
+  private static let preTokenizers = [
+    Component(type: "ByteLevel", apply: { pipeline, value throws(FileError) in pipeline.byteLevel(value) }),
+    Component(type: "Split", apply: { pipeline, value throws(FileError) in try pipeline.split(value) }),
+    Component(type: "Digits", apply: { pipeline, value throws(FileError) in pipeline.digits(value) }),
+    Component(
+      type: "Punctuation", apply: { pipeline, value throws(FileError) in try pipeline.punctuation(value) }),
+    Component(type: "Metaspace", apply: { pipeline, value throws(FileError) in try pipeline.metaspace(value) }),
+  ]
+
+  private let path: String
+  /// Whether text is brought to Unicode's form C.
+  private(set) var composes = false
+  /// Whether bytes are the model's first symbols.
+  private(set) var isByteLevel = false
+  private(set) var addsPrefixSpace = false
+  private(set) var steps: [Splitter] = []
+  /// Whether spaces become `▁`.
+  private(set) var escapesSpaces = false
+  private(set) var prefix = SpacePrefix(places: .nowhere)
+  private(set) var splitsAtSpaces = false
+  /// Tokens before and after a text, as the vocabulary spells them.
+  private(set) var before: [String] = []
+  private(set) var after: [String] = []
+
+  init(_ json: TokenizerJSON) throws(FileError) {
+    path = json.path
+    try apply(json.normalizer, in: Self.normalizers, list: "normalizers", subject: "normalizer")
+    try apply(json.preTokenizer, in: Self.preTokenizers, list: "pretokenizers", subject: "pre_tokenizer")
+    try postProcess(json.postProcessor)
+  }
+
+  private func unsupported(_ subject: String, _ message: String) -> FileError {
+    FileError(.unsupported, path: path, subject: subject, message)
+  }
+
+  private mutating func apply(_ value: JSONValue, in components: [Component], list: String, subject: String)
+    throws(FileError)
+  {
+    if value.isNull { return }
+    guard let type = value["type"]?.string else {
+      throw FileError(.malformed, path: path, subject: subject, "a component has no type")
+    }
+    if type == "Sequence" {
+      for part in value[list]?.array ?? [] { try apply(part, in: components, list: list, subject: subject) }
+    } else if let component = components.first(where: { $0.type == type }) {
+      try component.apply(&self, value)
+    } else {
+      let known = components.map(\.type).joined(separator: ", ")
+      throw unsupported(subject, "\(shown(type)) is not known here; these are: \(known)")
+    }
+  }
+
+  // MARK: - Normalizers
+
+  private mutating func prepend(_ value: JSONValue) throws(FileError) {
+    guard let text = value["prepend"]?.string, text == "\u{2581}" else {
+      throw unsupported("normalizer", "Prepend is supported with \"▁\" only")
+    }
+    prefix = SpacePrefix(places: .everySegment)
+  }
+
+  private mutating func replace(_ value: JSONValue) throws(FileError) {
+    guard value["pattern"]?["String"]?.string == " ", value["content"]?.string == "\u{2581}" else {
+      throw unsupported("normalizer", "Replace is supported from \" \" to \"▁\" only")
+    }
+    escapesSpaces = true
+  }
+
+  // MARK: - Pre-tokenizers
+
+  private mutating func byteLevel(_ value: JSONValue) {
+    isByteLevel = true
+    addsPrefixSpace = value["add_prefix_space"]?.bool ?? true
+    if value["use_regex"]?.bool ?? true { steps.append(.gpt2) }
+  }
+
+  private mutating func split(_ value: JSONValue) throws(FileError) {
+    // Spaces are gone when Replace has made them "▁".
+    if escapesSpaces, value["pattern"]?["String"]?.string == " " { return }
+    guard let expression = value["pattern"]?["Regex"]?.string else {
+      throw unsupported("pre_tokenizer", "Split is supported by regular expressions only")
+    }
+    guard let splitter = Splitter.all.first(where: { $0.expressions.contains(expression) }) else {
+      let known = Splitter.all.map(\.name).joined(separator: ", ")
+      throw unsupported(
+        "pre_tokenizer", "the expression \(shown(expression)) is not known here; those are of: \(known)")
+    }
+    // These expressions cover a whole text, so removing what is between matches removes nothing.
+    let behavior = value["behavior"]?.string ?? ""
+    let isInverted = value["invert"]?.bool ?? false
+    guard behavior == "Isolated" || (behavior == "Removed" && isInverted) else {
+      throw unsupported("pre_tokenizer", "Split is supported with the behavior Isolated, not \(shown(behavior))")
+    }
+    steps.append(splitter)
+  }
+
+  private mutating func digits(_ value: JSONValue) {
+    steps.append(value["individual_digits"]?.bool ?? false ? .singleNumbers : .numberRuns)
+  }
+
+  private mutating func punctuation(_ value: JSONValue) throws(FileError) {
+    guard value["behavior"]?.string == "Contiguous" else {
+      throw unsupported("pre_tokenizer", "Punctuation is supported with the behavior Contiguous only")
+    }
+    steps.append(.falconPunctuation)
+  }
+
+  private mutating func metaspace(_ value: JSONValue) throws(FileError) {
+    guard value["replacement"]?.string ?? "\u{2581}" == "\u{2581}" else {
+      throw unsupported("pre_tokenizer", "Metaspace is supported with \"▁\" only")
+    }
+    escapesSpaces = true
+    splitsAtSpaces = value["split"]?.bool ?? true
+    let scheme = value["prepend_scheme"]?.string ?? (value["add_prefix_space"]?.bool ?? true ? "always" : "never")
+    switch scheme {
+    case "always": prefix = SpacePrefix(places: .everySegment, unlessPresent: true)
+    case "first": prefix = SpacePrefix(places: .beginning, unlessPresent: true)
+    case "never": break
+    default: throw unsupported("pre_tokenizer", "Metaspace has the prepend_scheme \(shown(scheme))")
+    }
+  }
+
+  // MARK: - Post-processors
+
+  private mutating func postProcess(_ value: JSONValue) throws(FileError) {
+    guard !value.isNull else { return }
+    switch value["type"]?.string ?? "" {
+    case "ByteLevel": break
+    case "Sequence": for part in value["processors"]?.array ?? [] { try postProcess(part) }
+    case "TemplateProcessing":
+      var isAfter = false
+      for part in value["single"]?.array ?? [] {
+        if part["Sequence"] != nil {
+          isAfter = true
+          continue
+        }
+        guard let name = part["SpecialToken"]?["id"]?.string else {
+          throw FileError(
+            .malformed, path: path, subject: "post_processor", "a part of the template is neither text nor a token")
+        }
+        let tokens = value["special_tokens"]?[name]?["tokens"]?.array?.compactMap(\.string) ?? [name]
+        if isAfter { after += tokens } else { before += tokens }
+      }
+    case let type:
+      throw unsupported(
+        "post_processor", "\(shown(type)) is not known here; ByteLevel, TemplateProcessing and Sequence are")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+
+struct InspectCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what a model file or folder holds.",
+    discussion: """
+      Reads headers only, so that any size takes an instant. Works for every safetensors and GGUF file, also those of \
+      models and types that cannot be converted yet.
+
+      EXAMPLES
+        decant inspect Llama-3.2-1B/
+        decant inspect llama-q4_0.gguf --tensors
+        decant inspect llama-q4_0.gguf --metadata --json
+      """)
+
+  @Argument(help: "Model to show: a file or a folder.")
+  var model: String
+
+  @Flag(help: "List every stored tensor.")
+  var tensors = false
+
+  @Flag(help: "List the metadata.")
+  var metadata = false
+
+  @Flag(help: "Print JSON on standard output.")
+  var json = false
+
+  func run() async throws {
+    let report = InspectionReport(try Inspection(path: model))
+    print(
+      json
+        ? JSONText.of(report.json(tensors: tensors, metadata: metadata))
+        : report.text(tensors: tensors, metadata: metadata))
+  }
+}

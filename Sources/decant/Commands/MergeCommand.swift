@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Conversion
+
+struct MergeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge",
+    abstract: "Write a model with a LoRA adapter merged into its weights.",
+    discussion: """
+      The sum is computed in float32 while the weights pass through, straight into the type that is asked for; no \
+      merged intermediate is written. rsLoRA, DoRA, rank and alpha patterns, saved modules, biases and embeddings are \
+      merged as PEFT does.
+
+      EXAMPLES
+        decant merge Llama-3.2-1B/ my-lora/ Llama-merged/
+        decant merge Llama-3.2-1B/ my-lora/ merged-q8_0.gguf --type q8_0
+      """)
+
+  @Argument(help: "Model to read: a file or a folder.")
+  var base: String
+
+  @Argument(help: ArgumentHelp("PEFT adapter folder, with what its change is multiplied by.", valueName: "adapter[:weight]"))
+  var adapter: AdapterArgument
+
+  @Argument(help: "File or folder to write.")
+  var output: String
+
+  @Option(name: .shortAndLong, help: "Type of the merged weights: an element type or a quantized one. As in the model by default.")
+  var type: String?
+
+  @Option(help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"))
+  var verify: String?
+
+  @OptionGroup(title: "Types") var types: TypeOptions
+  @OptionGroup var adapters: AdapterOptions
+  @OptionGroup(title: "Output") var outputOptions: OutputOptions
+  @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Talk") var talk: TalkOptions
+
+  func validate() throws {
+    if let type { _ = try types.type(named: type) }
+    _ = try types.overrides()
+  }
+
+  func run() async throws {
+    let model = try Checkpoint(path: base)
+    let first = try model.adding(try Adapter(path: adapter.path, weight: adapter.weight))
+    let checkpoint = try adapters.merged(into: first)
+    let recipe = try type.map { try types.recipe(named: $0, outputOptions) }
+      ?? Recipe(.keep, overrides: try types.overrides())
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
+    if let verify, !outputOptions.dryRun {
+      try await measuring.compare(before: model, after: try Checkpoint(path: output), text: verify, talk)
+    }
+  }
+}

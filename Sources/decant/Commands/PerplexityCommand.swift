@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Conversion
+
+struct PerplexityCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "perplexity",
+    abstract: "Measure how well a model predicts a text.",
+    discussion: """
+      The protocol is llama-perplexity's: windows of --context tokens without overlap, each begun with the BOS token, \
+      the second half of each scored. The model runs on its encoded bytes, so that it needs little memory.
+
+      With --json: perplexity, standard_error, nll (nats a token), tokens, chunks, context, name, bytes, \
+      bits_per_weight.
+
+      EXAMPLES
+        decant perplexity tiny-q8_0.gguf --text heldout.txt
+        decant perplexity TinyLlama/ --text heldout.txt --chunks 8 --json
+      """)
+
+  @Argument(help: "Model to measure: a file or a folder.")
+  var model: String
+
+  @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
+  var text: String
+
+  @OptionGroup var adapters: AdapterOptions
+  @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
+  var threads: Int?
+  @OptionGroup(title: "Talk") var talk: TalkOptions
+
+  func run() async throws {
+    let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+    try await measuring.perplexity(of: checkpoint, text: text, threads: threads, talk)
+  }
+}

@@ -1,0 +1,33 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+
+struct UnpackCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unpack",
+    abstract: "Give back the file that was packed, byte for byte.",
+    discussion: """
+      EXAMPLE
+        decant unpack model.safetensors.zst model.safetensors
+      """)
+
+  @Argument(help: "A packed file.")
+  var input: String
+
+  @Argument(help: "File to write.")
+  var output: String
+
+  @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
+  var force = false
+
+  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
+  var threads: Int?
+
+  @OptionGroup(title: "Talk") var talk: TalkOptions
+
+  func run() async throws {
+    let sizes = try await Packing.unpack(
+      input, to: output, workers: threads ?? FileSystem.processorCount(), replacing: force)
+    PackReport.show(input, output, sizes, talk)
+  }
+}

@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+
+/// LoRA adapters that are merged on the way.
+struct AdapterOptions: ParsableArguments {
+  @Option(
+    name: .customLong("adapter"),
+    help: ArgumentHelp(
+      "A PEFT adapter folder to merge, with what its change is multiplied by. May be given several times.",
+      valueName: "folder[:weight]"))
+  var adapters: [AdapterArgument] = []
+
+  /// The model with all adapters in it.
+  func merged(into checkpoint: Checkpoint) throws(FileError) -> Checkpoint {
+    var result = checkpoint
+    for argument in adapters {
+      result = try result.adding(try Adapter(path: argument.path, weight: argument.weight))
+    }
+    return result
+  }
+}
+
+struct AdapterArgument: ExpressibleByArgument {
+  let path: String
+  let weight: Float
+
+  init?(argument: String) {
+    // A colon may also be part of a path: only a number behind the last one is a weight.
+    if let colon = argument.lastIndex(of: ":"), let weight = Float(argument[argument.index(after: colon)...]),
+      weight.isFinite, !FileSystem.exists(argument)
+    {
+      self.path = String(argument[..<colon])
+      self.weight = weight
+    } else {
+      self.path = argument
+      self.weight = 1
+    }
+    if path.isEmpty { return nil }
+  }
+}

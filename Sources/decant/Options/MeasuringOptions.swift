@@ -1,0 +1,138 @@
+internal import Architectures
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+internal import Evaluation
+internal import Inference
+internal import JSON
+internal import Tokenizers
+
+/// How models are measured.
+struct MeasuringOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  var context = 512
+
+  @Option(help: ArgumentHelp("Measure only the first windows of the text.", valueName: "n"))
+  var chunks: Int?
+
+  @Option(help: ArgumentHelp("Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
+  var tokenizer: String?
+
+  @Flag(help: "Print the result as Markdown, for a model card.")
+  var markdown = false
+
+  func validate() throws {
+    if context < 4 { throw ValidationError("--context must be at least 4.") }
+    if let chunks, chunks < 1 { throw ValidationError("--chunks must be at least 1.") }
+  }
+
+  // MARK: - Measuring
+
+  func perplexity(of checkpoint: Checkpoint, text: String, threads: Int?, _ talk: TalkOptions) async throws {
+    let windows = try windows(of: text, for: checkpoint)
+    let model = try Self.model(checkpoint)
+    let progress = MeasuringProgress(talk)
+    let evaluator = Evaluator(workers: Workers(count: threads ?? FileSystem.processorCount()))
+    let result = try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
+    progress.end()
+    show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
+  }
+
+  func compare(
+    before: Checkpoint, after: Checkpoint, text: String, threads: Int? = nil, shownTensors: Int = 10,
+    _ talk: TalkOptions
+  ) async throws {
+    let windows = try windows(of: text, for: before)
+    let (one, other) = (try Self.model(before), try Self.model(after))
+    let progress = MeasuringProgress(talk)
+    let workers = Workers(count: threads ?? FileSystem.processorCount())
+    let comparison = try await Evaluator(workers: workers).compare(before: one, after: other, over: windows) {
+      progress.show($0)
+    }
+    let errors = try await TensorMeasurement(workers: workers).errors(of: try Self.pairs(before, after))
+    progress.end()
+    show(
+      ComparisonReport(
+        before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
+        shownTensors: shownTensors), talk)
+  }
+
+  private func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
+    let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
+    print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
+  }
+
+  // MARK: - Parts
+
+  private func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
+    let tokenizer = try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
+      ?? ModelTokenizer.load(of: checkpoint)
+    let text = try InputFile.contents(of: path, limit: 1 << 31)
+    let tokens = tokenizer.encode(utf8: text)
+    do {
+      return try EvaluationWindows(
+        tokens: tokens, contextLength: context, beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil,
+        limit: chunks)
+    } catch {
+      throw FileError(.mismatch, path: path, "\(error)")
+    }
+  }
+
+  private static func model(_ checkpoint: Checkpoint) throws -> LlamaModel {
+    guard let model = checkpoint.model else {
+      throw FileError(
+        .missing, path: checkpoint.path, "there is no config.json beside the weights, so the model cannot be run")
+    }
+    var tensors: [String: DerivedTensor] = [:]
+    for tensor in checkpoint.tensors {
+      tensors[tensor.name] = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs)
+    }
+    let known = tensors
+    return try LlamaModel(configuration: model.configuration, name: checkpoint.path) { known[$0] }
+  }
+
+  private static func file(_ checkpoint: Checkpoint) -> MeasuredFile {
+    MeasuredFile(
+      name: FileSystem.lastComponent(checkpoint.path), bytes: checkpoint.fileByteCount,
+      bitsPerWeight: checkpoint.bitsPerWeight)
+  }
+
+  /// The weights that both models have, under their Hugging Face names.
+  private static func pairs(_ before: Checkpoint, _ after: Checkpoint) throws -> [TensorPair] {
+    let others = Dictionary(after.tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
+    return try before.tensors.compactMap { tensor in
+      guard let other = others[tensor.name] else { return nil }
+      return TensorPair(
+        name: tensor.name, before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
+        encodingBefore: try before.inputs.typeName(of: tensor.derivation),
+        after: try DerivedTensor(other, inputs: after.inputs),
+        encodingAfter: try after.inputs.typeName(of: other))
+    }
+  }
+}
+
+/// The running figures of a measurement, on one line of standard error.
+final class MeasuringProgress {
+  private let isShown: Bool
+  private let start = ContinuousClock.now
+
+  init(_ talk: TalkOptions) {
+    isShown = !talk.quiet && Terminal.errorIsTerminal
+    if talk.verbose {
+      Terminal.note("matrix kernels: \(Processor.matrixKernels), row kernels: \(Processor.rowKernels)")
+    }
+  }
+
+  func show(_ progress: Evaluator.Progress) {
+    guard isShown else { return }
+    let seconds = (ContinuousClock.now - start).seconds
+    let left = seconds / Double(progress.chunk) * Double(progress.chunks - progress.chunk)
+    var line = "window \(progress.chunk) of \(progress.chunks)  perplexity \(NumberText.fixed(progress.perplexity, 4))"
+    if let divergence = progress.divergence { line += "  KL \(NumberText.significant(divergence, 3))" }
+    Terminal.writeToError("\r\u{1B}[K\(line)  \(DurationText.of(left)) left")
+  }
+
+  func end() {
+    if isShown { Terminal.writeToError("\r\u{1B}[K") }
+  }
+}

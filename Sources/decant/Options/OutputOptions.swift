@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+
+/// Where an output goes and how it is divided.
+struct OutputOptions: ParsableArguments {
+  @Option(help: "Container of the output: \(Container.all.map(\.name).joined(separator: " or ")).")
+  var to: String?
+
+  @Option(help: ArgumentHelp("Longest safetensors shard, as 5GB or 500MB.", valueName: "size"))
+  var maxShardSize: ByteSize?
+
+  @Option(help: ArgumentHelp("Longest GGUF file of a split set, as 2GB.", valueName: "size"))
+  var splitMaxSize: ByteSize?
+
+  @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
+  var force = false
+
+  @Flag(help: "Print every output tensor with its type, size and offset, and write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors as f16.")
+  var noFallback = false
+
+  @Flag(
+    help: "Leave tensors with NaN or infinite values unquantized, instead of refusing them. Reads everything twice.")
+  var allowNonfinite = false
+
+  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
+  var threads: Int?
+
+  func validate() throws {
+    if let to, !Container.all.contains(where: { $0.name == to }) {
+      throw ValidationError("--to \(to): the containers are \(Container.all.map(\.name).joined(separator: ", ")).")
+    }
+    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+  }
+
+  var workers: Int { threads ?? FileSystem.processorCount() }
+
+  func destination(_ path: String) throws -> Destination {
+    let container = to.flatMap { name in Container.all.first { $0.name == name } } ?? Container.forOutput(path)
+    if container == .gguf, maxShardSize != nil {
+      throw ValidationError("--max-shard-size is for safetensors; a GGUF is divided with --split-max-size.")
+    }
+    if container == .safetensors, splitMaxSize != nil {
+      throw ValidationError("--split-max-size is for GGUF; safetensors are divided with --max-shard-size.")
+    }
+    return Destination(
+      path: path, container: container, maximumFileBytes: (maxShardSize ?? splitMaxSize)?.bytes,
+      replacesExisting: force)
+  }
+}
+
+/// A number of bytes as people write it: 5GB, 512MiB, 1000000.
+struct ByteSize: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let digits = argument.prefix { $0.isNumber || $0 == "." }
+    let units: [String: Double] = [
+      "": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9, "t": 1e12, "tb": 1e12,
+      "kib": 1024, "mib": 1_048_576, "gib": 1_073_741_824, "tib": 1_099_511_627_776,
+    ]
+    guard let number = Double(digits),
+      let unit = units[argument.dropFirst(digits.count).trimmingPrefix(" ").lowercased()],
+      let bytes = Int(exactly: (number * unit).rounded(.down)), bytes > 0
+    else { return nil }
+    self.bytes = bytes
+  }
+}

@@ -1,0 +1,51 @@
+internal import Conversion
+internal import Quantization
+internal import Tensors
+
+/// The names of types on the command line.
+enum TypeNames {
+  /// Element types that weights may be converted to.
+  static let elements = ["f32", "f16", "bf16"]
+
+  /// Every type that can be written, element types first.
+  static var all: [String] {
+    Catalog.entries.filter { isOffered($0) }.map(\.name)
+  }
+
+  private static func isOffered(_ entry: Catalog.Entry) -> Bool {
+    entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
+  }
+
+  static func element(named name: String) -> TargetType? {
+    elements.contains(name) ? Catalog.codec(named: name).map { TargetType(codec: $0) } : nil
+  }
+
+  /// nil where there is no such type, or no such block size of it.
+  static func type(named name: String, blockSize: Int, isDoubleQuantized: Bool) -> TargetType? {
+    guard let entry = Catalog.entries.first(where: { $0.name == name.lowercased() }), isOffered(entry) else { return nil }
+    guard entry.takesBlockSize else { return TargetType(codec: entry.codec()) }
+    guard BlockwiseCodec.blockSizes.contains(blockSize) else { return nil }
+    return TargetType(codec: entry.codec(blockSize: blockSize), isDoubleQuantized: isDoubleQuantized)
+  }
+
+  /// Why there is no such type.
+  static func refusal(of name: String, blockSize: Int) -> String {
+    if all.contains(name.lowercased()) {
+      let sizes = BlockwiseCodec.blockSizes.map(String.init).joined(separator: ", ")
+      return "--block-size \(blockSize): the block sizes are \(sizes)."
+    }
+    return "There is no type \(name); the types are \(all.joined(separator: ", "))."
+  }
+}
+
+extension TypeOptions {
+  /// The recipe of a type: bitsandbytes' choice of tensors for blockwise types, every matrix for the others.
+  func recipe(named name: String, _ output: OutputOptions) throws -> Recipe {
+    let type = try type(named: name)
+    let rule: Recipe.Rule =
+      if type.codec.blocksCrossRows { .linearLayers(type) } else if TypeNames.elements.contains(type.name) {
+        .elements(type)
+      } else { .everyMatrix(type) }
+    return Recipe(rule, overrides: try overrides(), refusesFallback: output.noFallback)
+  }
+}

@@ -1,0 +1,166 @@
+internal import Architectures
+internal import Bytes
+internal import Conversion
+internal import Evaluation
+internal import GGUF
+internal import JSON
+internal import Tensors
+
+/// What a model holds, for people and for programs.
+struct InspectionReport {
+  let inspection: Inspection
+
+  init(_ inspection: Inspection) { self.inspection = inspection }
+
+  // MARK: - For people
+
+  func text(tensors: Bool, metadata: Bool) -> String {
+    var parts = [overview, types]
+    if metadata { parts.append(metadataTable) }
+    if tensors { parts.append(tensorTable) }
+    parts += inspection.remarks.map { "note: \($0)\n" }
+    if let obstacle = inspection.obstacle { parts.append("note: cannot be converted here: \(obstacle)\n") }
+    return parts.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
+  }
+
+  private var overview: String {
+    var rows = [
+      ["Container", inspection.container.name + (inspection.isPacked ? ", packed" : "")],
+      [
+        "Size",
+        "\(NumberText.bytes(inspection.byteCount)) in \(inspection.files.count) "
+          + (inspection.files.count == 1 ? "file" : "files"),
+      ],
+    ]
+    if let checkpoint = inspection.checkpoint {
+      if let model = checkpoint.model { rows += Self.rows(of: model.configuration) }
+      rows.append(["Weights", NumberText.grouped(checkpoint.parameterCount)])
+      rows.append(["Bits per weight", NumberText.fixed(checkpoint.bitsPerWeight, 3)])
+    } else if let metadata = inspection.metadata {
+      rows.append(["Architecture", metadata["general.architecture"]?.string ?? "not said"])
+    }
+    return ReportTable(
+      FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows
+    ).plain
+  }
+
+  private static func rows(of configuration: LlamaConfiguration) -> [[String]] {
+    var rope = "theta \(NumberText.significant(Double(configuration.rope.theta), 6))"
+    switch configuration.rope.scaling {
+    case .none: break
+    case .linear(let factor): rope += ", linear scaling by \(factor)"
+    case .llama3(let factor, _, _, _): rope += ", llama3 scaling by \(factor)"
+    case .divisors: rope += ", with factors of its own"
+    }
+    return [
+      ["Model", configuration.className],
+      ["Layers", "\(configuration.layerCount)"],
+      ["Hidden size", "\(configuration.hiddenSize), feed-forward \(configuration.intermediateSize)"],
+      [
+        "Attention",
+        "\(configuration.headCount) heads of \(configuration.headDimension), "
+          + "\(configuration.keyValueHeadCount) for keys and values"
+          + (configuration.slidingWindow.map { ", sliding window of \($0)" } ?? ""),
+      ],
+      ["RoPE", rope],
+      ["Context", "\(configuration.contextLength)"],
+      ["Vocabulary", "\(configuration.vocabularySize)" + (configuration.tiesEmbeddings ? ", tied head" : "")],
+    ]
+  }
+
+  /// Stored tensors by type, or weights by type where they are known.
+  private var types: String {
+    struct Sum {
+      var count = 0
+      var elements = 0
+      var bytes = 0
+    }
+    var sums: [String: Sum] = [:]
+    for (type, elements, bytes) in typed {
+      sums[type, default: Sum()].count += 1
+      sums[type, default: Sum()].elements += elements
+      sums[type, default: Sum()].bytes += bytes
+    }
+    let rows = sums.sorted { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }.map { name, sum in
+      [
+        name, NumberText.grouped(sum.count), NumberText.grouped(sum.elements), NumberText.bytes(sum.bytes),
+        NumberText.fixed(Double(sum.bytes) * 8 / Double(max(sum.elements, 1)), 3),
+      ]
+    }
+    return ReportTable("Types", columns: ["Type", "Tensors", "Weights", "Size", "Bits"], rows: rows).plain
+  }
+
+  private var typed: [(type: String, elements: Int, bytes: Int)] {
+    if let checkpoint = inspection.checkpoint {
+      return checkpoint.weights.map { ($0.typeName, $0.elementCount, $0.byteCount) }
+    }
+    return inspection.source.tensors.map { ($0.encoding.name, $0.elementCount, $0.byteCount) }
+  }
+
+  private var tensorTable: String {
+    ReportTable(
+      "Tensors", columns: ["Name", "Type", "Shape", "Bytes"], leading: 3,
+      rows: inspection.source.tensors.map { tensor in
+        [
+          tensor.name, tensor.encoding.name, tensor.shape.map(String.init).joined(separator: " x "),
+          NumberText.grouped(tensor.byteCount),
+        ]
+      }
+    ).plain
+  }
+
+  private var metadataTable: String {
+    let rows: [[String]]
+    if let metadata = inspection.metadata {
+      rows = metadata.entries.map { [$0.key, $0.value.typeName, MetadataText.short($0.value)] }
+    } else {
+      rows = inspection.fileMetadata.sorted { $0.key < $1.key }.map { [$0.key, "string", $0.value] }
+    }
+    return ReportTable("Metadata", columns: ["Key", "Type", "Value"], leading: 3, rows: rows).plain
+  }
+
+  // MARK: - For programs
+
+  /// Keys: `path`, `container`, `packed`, `bytes`, `files`, `types`, and where the model is known `model`, `weights`,
+  /// `bits_per_weight`; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
+  func json(tensors: Bool, metadata: Bool) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "path": .string(inspection.path), "container": .string(inspection.container.name),
+      "packed": .bool(inspection.isPacked), "bytes": .integer(inspection.byteCount),
+      "files": .array(inspection.files.map(JSONValue.string)),
+      "remarks": .array(inspection.remarks.map(JSONValue.string)),
+    ]
+    var types: [String: JSONValue] = [:]
+    for (type, sums) in Dictionary(grouping: typed, by: \.type) {
+      types[type] = [
+        "tensors": .integer(sums.count), "weights": .integer(sums.reduce(0) { $0 + $1.elements }),
+        "bytes": .integer(sums.reduce(0) { $0 + $1.bytes }),
+      ]
+    }
+    members["types"] = .object(types)
+    if let checkpoint = inspection.checkpoint {
+      members["weights"] = .integer(checkpoint.parameterCount)
+      members["bits_per_weight"] = .number(checkpoint.bitsPerWeight)
+      if let model = checkpoint.model { members["model"] = .object(model.family.config(for: model.configuration)) }
+    }
+    if let obstacle = inspection.obstacle { members["obstacle"] = .string(obstacle.description) }
+    if tensors {
+      members["tensors"] = .array(
+        inspection.source.tensors.map { tensor in
+          [
+            "name": .string(tensor.name), "type": .string(tensor.encoding.name),
+            "shape": .array(tensor.shape.map(JSONValue.integer)), "bytes": .integer(tensor.byteCount),
+          ]
+        })
+    }
+    if metadata {
+      if let entries = inspection.metadata?.entries {
+        members["metadata"] = .object(
+          Dictionary(entries.map { ($0.key, MetadataText.json($0.value)) }, uniquingKeysWith: { first, _ in first }))
+      } else {
+        members["metadata"] = .object(inspection.fileMetadata.mapValues(JSONValue.string))
+      }
+    }
+    return .object(members)
+  }
+}

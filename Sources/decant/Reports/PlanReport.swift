@@ -1,0 +1,118 @@
+internal import Conversion
+internal import Evaluation
+internal import JSON
+internal import Tensors
+
+/// A plan as people and programs see it: before it is carried out, and after.
+struct PlanReport {
+  let plan: Plan
+  let checkpoint: Checkpoint
+
+  init(_ plan: Plan, _ checkpoint: Checkpoint) {
+    self.plan = plan
+    self.checkpoint = checkpoint
+  }
+
+  // MARK: - For people
+
+  /// Every output tensor with its place, then the totals.
+  func table() -> String {
+    let rows = plan.tensors.flatMap { tensor in
+      tensor.planes.enumerated().map { number, plane in
+        let place = plan.place(of: plane.descriptor)
+        return [
+          plane.descriptor.name,
+          number == 0 ? "\(tensor.sourceType) -> \(tensor.targetType)" : "",
+          number == 0 ? tensor.shape.map(String.init).joined(separator: " x ") : "",
+          NumberText.grouped(plane.descriptor.byteCount),
+          place.map { NumberText.grouped($0.offset) } ?? "",
+        ] + (plan.files.count > 1 ? [place?.file ?? ""] : [])
+      }
+    }
+    let columns = ["Tensor", "Type", "Shape", "Bytes", "Offset"] + (plan.files.count > 1 ? ["File"] : [])
+    let table = ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).plain
+    let lines = plan.notes.map { "note: " + $0 } + substitutionLines() + [totals]
+    return table + "\n" + lines.joined(separator: "\n")
+  }
+
+  /// What was given another type than the recipe asked for, and why.
+  func substitutionLines() -> [String] {
+    let substituted = plan.substitutions
+    guard !substituted.isEmpty else { return [] }
+    let share = Double(substituted.reduce(0) { $0 + $1.elementCount }) / Double(max(plan.parameterCount, 1))
+    let heading =
+      "note: \(substituted.count) of \(plan.tensors.count) tensors (\(NumberText.percent(share, 1)) of the weights) "
+      + "are stored in another type; --no-fallback refuses that"
+    return [heading]
+      + substituted.map { "  \($0.name): \($0.targetType), since \($0.substitution ?? "")" }
+  }
+
+  private var totals: String {
+    let before = checkpoint.tensorByteCount
+    let after = plan.tensorByteCount
+    return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(before)) -> "
+      + "\(NumberText.bytes(plan.byteCount)) (\(NumberText.percent(Double(after) / Double(max(before, 1)), 1))), "
+      + "\(NumberText.fixed(checkpoint.bitsPerWeight, 3)) -> \(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
+  }
+
+  /// What a finished job says.
+  func summaryLines(movements: [PourReport.Movement], seconds: Double) -> [String] {
+    var lines: [String] = []
+    if !movements.isEmpty {
+      let moved = movements.sorted { $0.relativeChange > $1.relativeChange }
+      lines.append(
+        ReportTable(
+          "Merged tensors, the most changed first", columns: ["Tensor", "Relative change"],
+          rows: moved.map { [$0.name, NumberText.significant($0.relativeChange, 3)] }
+        ).plain)
+    }
+    let files = plan.files.count
+    lines.append("wrote \(plan.destination.path): \(totals)")
+    lines.append(
+      "\(plan.tensors.count) tensors in \(files) \(files == 1 ? "file" : "files"), "
+        + "\(NumberText.fixed(seconds, seconds < 10 ? 2 : 0)) s")
+    return lines
+  }
+
+  // MARK: - For programs
+
+  /// Keys: `output`, `container`, `weights`, `bytes`, `bits_per_weight`, `before` (`bytes`, `bits_per_weight`), `files`,
+  /// `tensors`, `notes`; after a job also `seconds` and `merged`.
+  func json(movements: [PourReport.Movement]? = nil, seconds: Double? = nil) -> String {
+    var members: [String: JSONValue] = [
+      "output": .string(plan.destination.path), "container": .string(plan.destination.container.name),
+      "weights": .integer(plan.parameterCount), "bytes": .integer(plan.byteCount),
+      "bits_per_weight": .number(plan.bitsPerWeight),
+      "before": [
+        "bytes": .integer(checkpoint.tensorByteCount), "bits_per_weight": .number(checkpoint.bitsPerWeight),
+      ],
+      "files": .array(plan.files.map { ["name": .string($0.name), "bytes": .integer($0.byteCount)] }),
+      "tensors": .array(plan.tensors.map(describe)),
+      "notes": .array(plan.notes.map(JSONValue.string)),
+    ]
+    if let movements {
+      members["merged"] = .array(
+        movements.map { ["name": .string($0.name), "relative_change": .number($0.relativeChange)] })
+    }
+    if let seconds { members["seconds"] = .number(seconds) }
+    return JSONText.of(.object(members))
+  }
+
+  private func describe(_ tensor: PlannedTensor) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "name": .string(tensor.name), "shape": .array(tensor.shape.map(JSONValue.integer)),
+      "source_type": .string(tensor.sourceType), "type": .string(tensor.targetType),
+      "bytes": .integer(tensor.byteCount),
+      "stored": .array(
+        tensor.planes.map { plane in
+          let place = plan.place(of: plane.descriptor)
+          return [
+            "name": .string(plane.descriptor.name), "bytes": .integer(plane.descriptor.byteCount),
+            "file": .string(place?.file ?? ""), "offset": .integer(place?.offset ?? 0),
+          ]
+        }),
+    ]
+    if let reason = tensor.substitution { members["substituted_because"] = .string(reason) }
+    return .object(members)
+  }
+}

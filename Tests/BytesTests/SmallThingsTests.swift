@@ -1,0 +1,56 @@
+import Bytes
+import TestSupport
+import Testing
+
+struct SmallThingsTests {
+  @Test func rounding() {
+    #expect(5.roundedUp(toMultipleOf: 4) == 8)
+    #expect(8.roundedUp(toMultipleOf: 4) == 8)
+    #expect(0.roundedUp(toMultipleOf: 32) == 0)
+    #expect(Int.max.roundedUp(toMultipleOf: 32) == nil)
+    #expect(9.dividedRoundingUp(by: 4) == 3)
+    #expect(8.dividedRoundingUp(by: 4) == 2)
+    #expect(Int.max.dividedRoundingUp(by: 2) == Int.max / 2 + 1)
+  }
+
+  @Test func writer() {
+    var writer = ByteWriter()
+    writer.write(UInt16(0x0201))
+    writer.write(Int32(-2))
+    writer.write(Float(1))
+    writer.write(contentsOf: [9])
+    writer.pad(to: 8, with: 0x20)
+    #expect(writer.bytes == [1, 2, 0xFE, 0xFF, 0xFF, 0xFF, 0, 0, 0x80, 0x3F, 9, 0x20, 0x20, 0x20, 0x20, 0x20])
+  }
+
+  @Test func paths() {
+    #expect(FileSystem.join("a", "b") == "a/b")
+    #expect(FileSystem.join("a/", "b") == "a/b")
+    #expect(FileSystem.join("", "b") == "b")
+    #expect(FileSystem.parent("a/b/") == "a")
+    #expect(FileSystem.parent("/a") == "/")
+    #expect(FileSystem.parent("a") == ".")
+    #expect(FileSystem.lastComponent("a/b//") == "b")
+  }
+
+  @Test("Names cannot steer a terminal")
+  func quoting() {
+    let name = "a\u{1B}[31m\u{202E}b\u{2028}\u{0}"
+    let shown = FileError(.malformed, path: "p", subject: name, offset: 3, "is odd").description
+    #expect(shown == #"p: "a\u{1B}[31m\u{202E}b\u{2028}\0" (byte 3): is odd"#)
+    #expect(FileError.quoted(String(repeating: "x", count: 1000)).count == 163)
+  }
+
+  @Test func names() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([], to: "b")
+    try folder.write([1], to: "a")
+    #expect(try FileSystem.names(inFolder: folder.path) == ["a", "b"])
+    #expect(FileSystem.byteCount(folder.file("a")) == 1)
+    #expect(FileSystem.byteCount(folder.file("c")) == nil)
+    #expect(FileSystem.isSame(folder.file("a"), folder.path + "/./a"))
+    #expect(!FileSystem.isSame(folder.file("a"), folder.file("b")))
+    #expect(FileSystem.freeBytes(at: folder.path) ?? 0 > 0)
+    #expect(FileSystem.processorCount() > 0)
+  }
+}

@@ -1,0 +1,227 @@
+import Bytes
+import Quantization
+import Tensors
+import TestSupport
+import Testing
+
+/// What holds for every codec of the catalog, under every set of kernels.
+@Suite struct CatalogTests {
+  /// Values that reach every branch, of a length that is a whole number of every GGML block.
+  static let inputs: [(name: String, values: [Float])] = {
+    var random = RandomNumbers(seed: 20_261_121)
+    let length = 4096 + 64
+    var outliers = random.normals(length, deviation: 0.02)
+    for index in stride(from: 9, to: length, by: 97) { outliers[index] *= 80 }
+    return [
+      ("empty", []),
+      ("one", random.normals(1)),
+      ("zeros", .init(repeating: 0, count: length)),
+      ("negative zeros", .init(repeating: -0.0, count: length)),
+      ("mixed zeros", (0..<length).map { $0 % 3 == 0 ? -0.0 : 0 }),
+      ("constant", .init(repeating: 0.3, count: length)),
+      ("normal", random.normals(length, deviation: 0.05)),
+      ("outliers", outliers),
+      ("positive", random.normals(length).map(\.magnitude)),
+      ("positive and zeros", random.normals(length).enumerated().map { $0 % 7 < 2 ? -0.0 : $1.magnitude }),
+      ("whole numbers", (0..<length).map { Float($0 % 255 - 127) }),
+      ("small whole numbers", (0..<length).map { Float($0 % 100) }),
+      ("halves", (0..<length).map { Float($0 % 31 - 15) / 2 }),
+      ("equal magnitudes", (0..<length).map { $0 % 5 < 2 ? 1 : -1 }),
+      ("large", random.normals(length, deviation: 9000)),
+      ("too large for f16", random.normals(length, deviation: 1e7)),
+      ("huge", random.normals(length, deviation: 5e37)),
+      ("subnormal in f16", random.normals(length, deviation: 1e-7)),
+      ("tiny", random.normals(length, deviation: 1e-38)),
+      ("subnormal", random.normals(length).map { $0 * .leastNormalMagnitude / 4096 }),
+      ("every magnitude", (0..<length).map { Float(sign: .minus, exponent: $0 % 200 - 149, significand: 1.3) }),
+      ("odd length", random.normals(length - 37)),
+      ("even length", random.normals(length - 38)),
+      ("less than a block", random.normals(31)),
+    ]
+  }()
+
+  /// The inputs that a codec takes.
+  static func inputs(of codec: any Codec) -> [(name: String, values: [Float])] {
+    inputs.filter { codec.blocksCrossRows || $0.values.count % codec.elementsPerBlock == 0 }
+  }
+
+  @Test(arguments: Catalog.entries) func kernelsGiveTheReferencesBits(entry: Catalog.Entry) throws {
+    for size in entry.takesBlockSize ? [32, 64, 4096] : [64] {
+      let reference = entry.codec(blockSize: size)
+      for (name, values) in Self.inputs(of: reference) {
+        let expected = reference.referenceEncoding(of: values)
+        let decoded = try? expected.map { reference.referenceDecode($0, elements: values.count).bitPatterns }.get()
+        for kernels in KernelSet.all {
+          let codec = entry.codec(blockSize: size, kernels: kernels)
+          #expect(codec.encoding(of: values) == expected, "\(codec.name), \(kernels): \(name)")
+          guard case .success(let bytes) = expected else { continue }
+          #expect(
+            codec.decoded(bytes, elements: values.count).bitPatterns == decoded, "\(codec.name), \(kernels): \(name)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Catalog.entries) func anyBytesDecode(entry: Catalog.Entry) throws {
+    var random = RandomNumbers(seed: 5)
+    let elements = 64 * 256
+    let bytes = (0..<entry.codec().byteCount(elements: elements)).map { _ in
+      UInt8.random(in: 0...255, using: &random)
+    }
+    let reference = entry.codec().referenceDecode(bytes, elements: elements)
+    for kernels in KernelSet.all {
+      let decoded = entry.codec(kernels: kernels).decoded(bytes, elements: elements)
+      // Which of two NaNs a product keeps is left to the processor.
+      let differing = zip(decoded, reference).filter { $0.bitPattern != $1.bitPattern && !($0.isNaN && $1.isNaN) }
+      #expect(differing.isEmpty, "\(kernels)")
+    }
+  }
+
+  @Test(
+    arguments: Catalog.entries.filter { $0.encoding?.elementsPerBlock == 1 && $0.encoding?.bytesPerBlock ?? 9 <= 2 })
+  func everyCodeComesBack(entry: Catalog.Entry) throws {
+    let codec = entry.codec()
+    let width = codec.byteCount(elements: 1)
+    let differing = (0..<1 << (8 * width)).filter { code in
+      let bytes = (0..<width).map { UInt8(truncatingIfNeeded: code >> (8 * $0)) }
+      let value = codec.decoded(bytes, elements: 1)[0]
+      return codec.encoding(of: [value]) != (value.isFinite ? .success(bytes) : .failure(.notFinite(index: 0)))
+    }
+    #expect(differing.isEmpty)
+  }
+
+  /// How far a decoded value may lie from the value, as a part of its block's largest magnitude.
+  static let bounds: [String: Float] = [
+    "f32": 0, "f64": 0, "f16": 0x1p-11, "bf16": 0x1p-8, "f8_e4m3": 0x1p-4, "f8_e5m2": 0x1p-3,
+    // A step; for symmetric types the far end is a step short. F16 scales add a little.
+    "q4_0": 1.01 / 8, "q4_1": 1.01 / 15, "q5_0": 1.02 / 16, "q5_1": 1.02 / 31, "q8_0": 0.57 / 127,
+    // Half the widest gap.
+    "nf4": 0.1520, "fp4": 0.1667, "int8": 0.5001 / 127, "int4": 0.5001 / 7,
+  ]
+
+  @Test(arguments: Catalog.entries.filter { !["i", "u"].contains($0.name.first) || $0.takesBlockSize })
+  func errorsAreBounded(entry: Catalog.Entry) throws {
+    let bound = try #require(Self.bounds[entry.name], "a new codec needs a bound here")
+    for size in entry.takesBlockSize ? BlockwiseCodec.blockSizes : [64] {
+      let codec = entry.codec(blockSize: size)
+      for (name, values) in Self.inputs(of: codec)
+      where ["normal", "outliers", "positive", "constant", "odd length", "zeros"].contains(name) {
+        let decoded = codec.decoded(try codec.encoded(values), elements: values.count)
+        // Below F16's normal range, and FP8's, the last place has a fixed size.
+        let floor: Float = codec.elementsPerBlock == 1 ? (entry.name == "f8_e4m3" ? 0x1p-10 : 0x1p-17) : 0
+        let beyond = stride(from: 0, to: values.count, by: codec.elementsPerBlock).filter { start in
+          let block = start..<min(start + codec.elementsPerBlock, values.count)
+          let absmax = values[block].map(\.magnitude).max() ?? 0
+          return block.contains { (decoded[$0] - values[$0]).magnitude > max(bound * absmax, floor) }
+        }
+        #expect(beyond.isEmpty, "\(codec.name): \(name)")
+      }
+    }
+  }
+
+  @Test(arguments: ["f32", "f64", "f16", "bf16", "f8_e5m2", "q4_0", "q5_0", "q8_0", "nf4", "fp4", "int8", "int4"])
+  func decodedValuesEncodeToThemselves(name: String) throws {
+    let codec = try #require(Catalog.codec(named: name))
+    let values = try #require(Self.inputs.first { $0.name == "outliers" }).values
+    let once = codec.decoded(try codec.encoded(values), elements: values.count)
+    let twice = codec.decoded(try codec.encoded(once), elements: values.count)
+    #expect(once == twice)
+  }
+
+  @Test(arguments: Catalog.entries) func zerosAreExact(entry: Catalog.Entry) throws {
+    let codec = entry.codec()
+    let zeros = [Float](repeating: 0, count: 256)
+    #expect(codec.decoded(try codec.encoded(zeros), elements: 256) == zeros)
+  }
+
+  @Test(arguments: Catalog.entries, KernelSet.all)
+  func valuesThatAreNotFiniteAreNamed(entry: Catalog.Entry, kernels: KernelSet) {
+    let codec = entry.codec(kernels: kernels)
+    for index in [0, 1, 63, 64, 2047, 5000, 5119] {
+      for value in [Float.nan, -.nan, .infinity, -.infinity, .signalingNaN, Float(bitPattern: 0xffff_ffff)] {
+        var values = [Float](repeating: 1, count: 5120)
+        values[index] = value
+        #expect(codec.encoding(of: values) == .failure(.notFinite(index: index)))
+        #expect(codec.referenceEncoding(of: values) == .failure(.notFinite(index: index)))
+      }
+    }
+  }
+
+  /// Runs that end at block boundaries, put together plane by plane, are the encoding of the whole.
+  @Test(arguments: Catalog.entries) func runsJoin(entry: Catalog.Entry) throws {
+    let codec = entry.codec()
+    var random = RandomNumbers(seed: 17)
+    let values = (0..<640).map { _ in Float(Int.random(in: 0...100, using: &random)) }
+    let cut = 5 * 64
+    let tail = codec.blocksCrossRows ? 640 - 13 : 640
+    let runs = [Array(values[..<cut]), Array(values[cut..<tail])]
+    let whole = try codec.encoded(Array(values[..<tail]))
+    let parts = try runs.map { try codec.encoded($0) }
+    var joined: [UInt8] = []
+    for plane in 0..<codec.planeCount {
+      for (run, part) in zip(runs, parts) {
+        let start = (0..<plane).reduce(0) { $0 + codec.byteCount(plane: $1, elements: run.count) }
+        joined += part[start...].prefix(codec.byteCount(plane: plane, elements: run.count))
+      }
+    }
+    #expect(joined == whole)
+  }
+
+  @Test func scalesThatDoNotFitAreRefused() {
+    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0"] {
+      for kernels in KernelSet.all {
+        guard let codec = Catalog.codec(named: name, kernels: kernels) else {
+          Issue.record("no \(name)")
+          continue
+        }
+        var values = [Float](repeating: 0.5, count: 128)
+        values[70] = 1e30
+        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: 64)))
+      }
+    }
+    var values = [Float](repeating: 0.5, count: 3000)
+    values[2000] = 65_519.996
+    #expect(throws: Never.self) { try Float16Codec().encoded(values) }
+    values[2000] = 65_520
+    #expect(Float16Codec().encoding(of: values) == .failure(.notRepresentable(index: 2000)))
+    values[2000] = -.greatestFiniteMagnitude
+    #expect(BFloat16Codec().encoding(of: values) == .failure(.notRepresentable(index: 2000)))
+    #expect(Float8Codec.e4m3().encoding(of: [448, 464, 465]) == .failure(.notRepresentable(index: 2)))
+    #expect(IntegerCodec<Int8>(.i8).encoding(of: [-128, 127, 0.5]) == .failure(.notRepresentable(index: 2)))
+  }
+
+  @Test func lookup() throws {
+    #expect(Set(Catalog.entries.map(\.name)).count == Catalog.entries.count)
+    for entry in Catalog.entries {
+      #expect(Catalog.codec(named: entry.name)?.name == entry.name)
+      if let encoding = entry.encoding {
+        #expect(Catalog.codec(for: encoding)?.name == encoding.name)
+        #expect(entry.codec().byteCount(elements: 256) == encoding.byteCount(elements: 256))
+      }
+    }
+    #expect(Catalog.codec(named: "nf4/128")?.elementsPerBlock == 128)
+    #expect(Catalog.codec(named: "nf4/128")?.name == "nf4/128")
+    for name in ["", "q4", "nf4/", "nf4/48", "nf4/64/64", "q4_0/32"] { #expect(Catalog.codec(named: name) == nil) }
+    #expect(Catalog.codec(for: Encoding(name: "q4_0", elementsPerBlock: 32, bytesPerBlock: 20)) == nil)
+  }
+
+  @Test func sizes() throws {
+    let bits = [
+      "q4_0": 4.5, "q4_1": 5, "q5_0": 5.5, "q5_1": 6, "q8_0": 8.5, "nf4": 4.5, "int8": 8.5, "nf4/4096": 4.0078125,
+    ]
+    for (name, expected) in bits {
+      let codec = try #require(Catalog.codec(named: name))
+      #expect(Double(codec.byteCount(elements: 1 << 20) * 8) / Double(1 << 20) == expected)
+    }
+    let codec = BlockwiseCodec(.nf4)
+    #expect(codec.byteCount(plane: 0, elements: 65) == 33)
+    #expect(codec.byteCount(plane: 1, elements: 65) == 8)
+  }
+
+  @Test func wrongSizesTrap() async {
+    await #expect(processExitsWith: .failure) {
+      var bytes: [UInt8] = [0, 0, 0]
+      try bytes.withMutableBytes { raw throws(CodecError) in try Float16Codec().encode([1, 2].span, into: &raw) }
+    }
+  }
+}
