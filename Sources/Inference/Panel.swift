@@ -5,7 +5,7 @@ enum Panel {
   /// multiplication: at 128 it took 16 % of the time, at 256 9 %, at 384 7 %.
   static let rows = 256
   /// Tokens of one multiplication.
-  static let tokens = 512
+  static let tokens = 1024
   /// Queries of one block of attention scores.
   static let queries = 128
 

@@ -1,5 +1,6 @@
 import Foundation
 import Inference
+import TestSupport
 import Testing
 
 @testable import Evaluation
@@ -9,7 +10,7 @@ import Testing
 
   /// A text of random tokens in windows of 16.
   func text(tokens: Int = 333, limit: Int? = nil) throws -> EvaluationWindows {
-    var generator = Generator(state: 11)
+    var generator = SeededGenerator(seed: 11)
     return try EvaluationWindows(
       tokens: (0..<tokens).map { _ in Int32.random(in: 0..<37, using: &generator) }, contextLength: 16,
       beginningOfSequence: 1, limit: limit)

@@ -1,4 +1,5 @@
 import Inference
+import TestSupport
 
 /// A model that looks only at the last token and knows the logits that follow each by heart.
 struct TableModel: LanguageModel {
@@ -28,14 +29,14 @@ struct TableModel: LanguageModel {
 
   /// Logits from a generator with a seed.
   static func random(_ size: Int, seed: UInt64, spread: Float = 4) -> TableModel {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     return TableModel(
       table: (0..<size).map { _ in (0..<size).map { _ in Float.random(in: -spread...spread, using: &generator) } })
   }
 
   /// This model with its logits shaken a little.
   func shaken(_ amount: Float, seed: UInt64) -> TableModel {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     return TableModel(
       table: table.map { row in row.map { $0 + Float.random(in: -amount...amount, using: &generator) } })
   }

@@ -2,6 +2,7 @@ import Bytes
 import Evaluation
 import Inference
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct TensorMeasurementTests {
@@ -28,7 +29,7 @@ import Testing
   }
 
   @Test func largeTensorsGoInSlabs() async throws {
-    var generator = Generator(state: 2)
+    var generator = SeededGenerator(seed: 2)
     let before = (0..<1000 * 700).map { _ in Float.random(in: -1...1, using: &generator) }
     let after = before.map { $0 + Float.random(in: -0.01...0.01, using: &generator) }
     let expected = zip(before, after).reduce(0.0) { $0 + (Double($1.1) - Double($1.0)) * (Double($1.1) - Double($1.0)) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -20,7 +21,7 @@ import Testing
 
   /// What every kernel makes of random values; sizes that are no multiples of a vector.
   private static func bits() -> [UInt32] {
-    var generator = Generator(state: 9)
+    var generator = SeededGenerator(seed: 9)
     func random(_ rows: Int, _ columns: Int) -> Matrix {
       let matrix = Matrix(rows: rows, columns: columns)
       matrix.withMutableRows(0..<rows) { values in

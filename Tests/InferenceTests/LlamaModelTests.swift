@@ -17,6 +17,7 @@ import Testing
     TinyModel("window of one") { $0.slidingWindow = 1 },
     TinyModel("heads wider than the stream") { $0.headDimension = 10 },
     TinyModel("linear scaling") { $0.rope.scaling = .linear(factor: 4) },
+    TinyModel("a divisor a pair") { $0.rope.scaling = .divisors([1, 2.5, 8]) },
     TinyModel("Llama 3 scaling") {
       $0.headDimension = 16
       $0.rope = RotaryEmbedding(
@@ -142,7 +143,8 @@ import Testing
 
   @Test(arguments: [
     { $0.keyValueHeadCount = 3 }, { $0.keyValueHeadCount = 0 }, { $0.headDimension = 7 }, { $0.hiddenSize = -1 },
-    { $0.vocabularySize = Int.max }, { $0.slidingWindow = 0 }, { $0.headCount = 1 << 20; $0.headDimension = 1 << 20 },
+    { $0.vocabularySize = Int.max }, { $0.slidingWindow = 0 },
+    { $0.rope.scaling = .divisors([1, 2]) }, { $0.rope.scaling = .divisors([1, 2, 0]) }, { $0.headCount = 1 << 20; $0.headDimension = 1 << 20 },
   ] as [@Sendable (inout LlamaConfiguration) -> Void])
   func senselessSizesAreRefused(_ change: @Sendable (inout LlamaConfiguration) -> Void) {
     let tiny = TinyModel("sizes")

@@ -76,6 +76,7 @@ struct ReferenceLlama {
         let turns = Double(original) * frequency / (2 * Double.pi)
         let keep = min(1, max(0, (turns - Double(low)) / Double(high - low)))
         frequency *= keep + (1 - keep) / Double(factor)
+      case .divisors(let divisors): frequency /= Double(divisors[pair])
       }
       let angle = Double(position) * frequency
       result[pair] = vector[pair] * cos(angle) - vector[pair + half] * sin(angle)

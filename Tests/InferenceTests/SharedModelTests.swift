@@ -4,16 +4,14 @@ import Foundation
 import Inference
 import JSON
 import Tensors
+import TestSupport
 import Testing
 
 /// A trained model against logits and a perplexity that ggml computed.
 @Suite(
   .enabled(
-    if: ProcessInfo.processInfo.environment["DECANT_SHARED"] != nil,
-    "DECANT_SHARED names no folder of reference models"))
+    if: SharedData.isThere, Comment(rawValue: SharedData.absence)))
 struct SharedModelTests {
-  let folder = ProcessInfo.processInfo.environment["DECANT_SHARED"] ?? ""
-
   /// The folder's name and the hyperparameters.
   static let models: [(String, LlamaConfiguration)] = [
     (
@@ -32,7 +30,7 @@ struct SharedModelTests {
   ]
 
   private func model(_ name: String, _ configuration: LlamaConfiguration) throws -> LlamaModel {
-    let tensors = try Self.tensors(in: folder + "/models/\(name)/hf-f32/model.safetensors")
+    let tensors = try Self.tensors(in: SharedData.path("models/\(name)/hf-f32/model.safetensors"))
     return try LlamaModel(configuration: configuration) { name throws(FileError) in tensors[name] }
   }
 
@@ -60,13 +58,13 @@ struct SharedModelTests {
 
   private func windows(_ name: String) throws -> [[Int32]] {
     let file = try JSONValue(
-      parsing: InputFile.contents(of: folder + "/reference-quants/\(name)/eval_windows.json"))
+      parsing: InputFile.contents(of: SharedData.path("reference-quants/\(name)/eval_windows.json")))
     return try #require(file["windows"]?.array).map { ($0.array ?? []).compactMap(\.int).map(Int32.init) }
   }
 
   @Test(arguments: models) func logitsAgreeWithGGML(_ name: String, _ configuration: LlamaConfiguration) async throws {
     let expected = Self.floats(
-      try InputFile.contents(of: folder + "/reference-quants/\(name)/logits_window0_first64.f32")[...])
+      try InputFile.contents(of: SharedData.path("reference-quants/\(name)/logits_window0_first64.f32"))[...])
     #expect(expected.count == 64 * 512)
     let window = try #require(windows(name).first)
     var worst: Float = 0
@@ -82,7 +80,7 @@ struct SharedModelTests {
     _ name: String, _ configuration: LlamaConfiguration
   ) async throws {
     let reference = try JSONValue(
-      parsing: InputFile.contents(of: folder + "/reference-quants/\(name)/reference.json"))
+      parsing: InputFile.contents(of: SharedData.path("reference-quants/\(name)/reference.json")))
     let expected = try #require(reference["base_nll"]?.double)
     let windows = try windows(name)
     let length = try #require(windows.first).count

@@ -2,6 +2,7 @@ import Architectures
 import Bytes
 import Inference
 import Tensors
+import TestSupport
 import Testing
 
 /// A small Llama with random weights, the same for the same seed.
@@ -17,7 +18,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
       hiddenSize: 24, intermediateSize: 40, layerCount: 2, headCount: 4, keyValueHeadCount: 4, headDimension: 6,
       vocabularySize: 50, contextLength: 64, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 10000))
     change(&configuration)
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var tensors: [String: ArraySource] = [:]
     func add(_ name: String, _ shape: [Int], around center: Float = 0, spread: Float) {
       let count = shape.reduce(1, *)
@@ -59,7 +60,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
 
   /// Windows of random tokens.
   func windows(_ count: Int, of length: Int, seed: UInt64 = 7) -> [[Int32]] {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     return (0..<count).map { _ in
       (0..<length).map { _ in Int32.random(in: 0..<Int32(configuration.vocabularySize), using: &generator) }
     }
