@@ -187,7 +187,7 @@ import Testing
     values[2000] = -.greatestFiniteMagnitude
     #expect(BFloat16Codec().encoding(of: values) == .failure(.notRepresentable(index: 2000)))
     #expect(Float8Codec.e4m3().encoding(of: [448, 464, 465]) == .failure(.notRepresentable(index: 2)))
-    #expect(IntegerCodec<Int8>(.i8).encoding(of: [-128, 127, 0.5]) == .failure(.notRepresentable(index: 2)))
+    #expect(IntegerCodec.i8.encoding(of: [-128, 127, 0.5]) == .failure(.notRepresentable(index: 2)))
   }
 
   @Test func lookup() throws {
