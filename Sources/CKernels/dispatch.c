@@ -6,8 +6,9 @@
 #include "CKernels.h"
 
 // Every kernel, in the order of `struct decant_kernels`.
-#define EVERY_KERNEL(SET, K)                                                                        \
-  K(SET, decode_f16) K(SET, encode_f16) K(SET, decode_bf16) K(SET, encode_bf16) K(SET, decode_bytes) \
+#define EVERY_KERNEL(SET, K)                                                                         \
+  K(SET, decode_f16) K(SET, encode_f16) K(SET, decode_bf16) K(SET, encode_bf16)                      \
+  K(SET, encode_f8_e4m3) K(SET, encode_f8_e5m2) K(SET, decode_bytes)                                 \
   K(SET, decode_q4_0) K(SET, encode_q4_0) K(SET, decode_q4_1) K(SET, encode_q4_1)                    \
   K(SET, decode_q5_0) K(SET, encode_q5_0) K(SET, decode_q5_1) K(SET, encode_q5_1)                    \
   K(SET, decode_q8_0) K(SET, encode_q8_0)                                                            \

@@ -17,8 +17,8 @@
 
 #define KERNEL inline __attribute__((always_inline))
 
-// Before a loop of a few dozen turns: keeps it a loop until it is vectorized.
-#define LANES _Pragma("clang loop vectorize(enable) unroll(disable)")
+// Before a loop of a few dozen turns: it is vectorized, where it would be taken apart.
+#define LANES _Pragma("clang loop vectorize(enable)")
 
 #if defined(__x86_64__)
 #define DECANT_V3 __attribute__((target("arch=x86-64-v3")))
@@ -53,15 +53,22 @@ static KERNEL int32_t magnitude_bits(float value) { return (int32_t)(bits_of(val
 static KERNEL int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 static KERNEL int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
-// F16 from F32 to nearest, ties to even. Infinity stands for all that is too large or not a number.
-static KERNEL uint32_t half_of(float value) {
-  uint32_t sign = (bits_of(value) >> 16) & 0x8000u;
+// A float of `significand` bits after the leading one, whose smallest normal exponent is `smallest`, from F32 to
+// nearest, ties to even, without its sign. `limit`, the code after the largest finite one, stands for all that is too
+// large or not a number. Not for formats with the exponents of F32.
+static KERNEL int32_t small_float_of(float value, int significand, int smallest, int32_t limit) {
   int32_t magnitude = magnitude_bits(value);
-  // A subnormal F16 counts units of 2^-24, which is also the last place of an F32 in [0.5, 1).
-  int32_t subnormal = magnitude_bits(float_of((uint32_t)magnitude) + 0.5f) - magnitude_bits(0.5f);
-  int32_t normal = (magnitude - (112 << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
-  int32_t half = magnitude < (113 << 23) ? subnormal : normal;
-  return sign | (uint32_t)smaller(half, 0x7c00);
+  int dropped = 23 - significand;
+  // Subnormal codes count units of 2^(smallest - significand): the last place of an F32 that is 2^23 as large.
+  float large = float_of((uint32_t)(smallest + dropped + 127) << 23);
+  int32_t subnormal = magnitude_bits(float_of((uint32_t)magnitude) + large) - magnitude_bits(large);
+  int32_t rounding = (1 << (dropped - 1)) - 1 + ((magnitude >> dropped) & 1);
+  int32_t normal = (magnitude - ((smallest + 126) << 23) + rounding) >> dropped;
+  return smaller(magnitude < (smallest + 127) << 23 ? subnormal : normal, limit);
+}
+
+static KERNEL uint32_t half_of(float value) {
+  return ((bits_of(value) >> 16) & 0x8000u) | (uint32_t)small_float_of(value, 10, -14, 0x7c00);
 }
 
 static KERNEL float float_of_half(uint32_t half) {

@@ -71,3 +71,32 @@ static KERNEL void decode_bytes(const uint8_t *restrict bytes, size_t count, con
 }
 DECANT_COMPILE(void, decode_bytes, (const uint8_t *bytes, size_t count, const float *table, float *values),
                (bytes, count, table, values))
+
+static KERNEL size_t encode_f8(const float *restrict values, size_t count, uint8_t *restrict bytes, int significand,
+                               int smallest, int32_t limit) {
+  for (size_t start = 0; start < count; start += RUN) {
+    size_t end = count - start < RUN ? count : start + RUN;
+    int32_t largest = 0;
+    for (size_t i = start; i < end; i++) {
+      int32_t code = small_float_of(values[i], significand, smallest, limit);
+      largest = larger(largest, code);
+      bytes[i] = (uint8_t)(((bits_of(values[i]) >> 24) & 0x80u) | (uint32_t)code);
+    }
+    if (largest == limit) {
+      for (size_t i = start; i < end; i++) {
+        if (small_float_of(values[i], significand, smallest, limit) == limit) return i;
+      }
+    }
+  }
+  return count;
+}
+
+static KERNEL size_t encode_f8_e4m3(const float *values, size_t count, uint8_t *bytes) {
+  return encode_f8(values, count, bytes, 3, -6, 0x7f);
+}
+DECANT_COMPILE(size_t, encode_f8_e4m3, (const float *values, size_t count, uint8_t *bytes), (values, count, bytes))
+
+static KERNEL size_t encode_f8_e5m2(const float *values, size_t count, uint8_t *bytes) {
+  return encode_f8(values, count, bytes, 2, -14, 0x7c);
+}
+DECANT_COMPILE(size_t, encode_f8_e5m2, (const float *values, size_t count, uint8_t *bytes), (values, count, bytes))

@@ -84,7 +84,7 @@ import Testing
     let bytes = try codec.encoded(values)
     #expect(Array(bytes[..<packed.count]) == packed, "block size \(size)")
     #expect(Array(bytes[packed.count...]) == (try Float32Codec().encoded(absmax)), "block size \(size)")
-    #expect(try codec.referenceEncode(values) == bytes, "block size \(size)")
+    if kernels.name == "baseline" { #expect(try codec.referenceEncode(values) == bytes, "block size \(size)") }
   }
 
   private func checkNested(_ file: GoldenFile, plain: String, nested: String) throws {

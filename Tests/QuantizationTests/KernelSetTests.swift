@@ -10,6 +10,17 @@ import Testing
     #expect(KernelSet.named("v9") == nil)
   }
 
+  @Test func theEnvironmentForcesASet() async {
+    await #expect(processExitsWith: .success) {
+      Environment.set("baseline", for: "DECANT_KERNELS")
+      precondition(KernelSet.best.name == "baseline")
+    }
+    await #expect(processExitsWith: .success) {
+      Environment.set("none of them", for: "DECANT_KERNELS")
+      precondition(KernelSet.best == KernelSet.all.last)
+    }
+  }
+
   @Test(arguments: KernelSet.all) func firstNonFinite(kernels: KernelSet) {
     var values = [Float](repeating: -.greatestFiniteMagnitude, count: 10_000)
     #expect(kernels.firstNonFinite(in: values.span) == nil)

@@ -30,6 +30,8 @@ struct decant_kernels {
   size_t (*encode_f16)(const float *values, size_t count, uint8_t *bytes);
   void (*decode_bf16)(const uint8_t *bytes, size_t count, float *values);
   size_t (*encode_bf16)(const float *values, size_t count, uint8_t *bytes);
+  size_t (*encode_f8_e4m3)(const float *values, size_t count, uint8_t *bytes);
+  size_t (*encode_f8_e5m2)(const float *values, size_t count, uint8_t *bytes);
   // One byte a value, the index of `table` with 256 entries.
   void (*decode_bytes)(const uint8_t *bytes, size_t count, const float *table, float *values);
 

@@ -15,8 +15,9 @@ public struct BlockwiseCode: Hashable, Sendable, CustomStringConvertible {
 
   /// How the code of a value is found.
   enum Rounding: Hashable, Sendable {
-    /// The nearest of `values`, in ascending order `order[0]`, `order[1]` ...; a value in the middle gets the lower.
-    case nearest(order: [Int])
+    /// The nearest value. `order` are the codes by ascending value, `midpoints` lie between the values of neighbours;
+    /// a midpoint itself gets the lower code.
+    case nearest(order: [Int], midpoints: [Float])
     /// A whole number from `-levels` to `levels`, half to even, stored with `levels + 1` added.
     case integer(levels: Int)
   }
@@ -54,7 +55,8 @@ public struct BlockwiseCode: Hashable, Sendable, CustomStringConvertible {
     owner = "bitsandbytes"
     // Stable, so that of the two zeros of FP4 code 0 is the lower.
     let order = values.indices.sorted { (values[$0], $0) < (values[$1], $1) }
-    rounding = .nearest(order: order)
+    rounding = .nearest(
+      order: order, midpoints: zip(order, order.dropFirst()).map { (values[$0] + values[$1]) / 2 })
   }
 
   private init(integer name: String, bits: Int) {
@@ -72,12 +74,11 @@ public struct BlockwiseCode: Hashable, Sendable, CustomStringConvertible {
   /// The code of `value` in a block whose largest magnitude is `absmax`: the definition.
   func code(of value: Float, absmax: Float, isPartialBlock: Bool) -> Int {
     switch rounding {
-    case .nearest(let order):
+    case .nearest(let order, let midpoints):
       // bitsandbytes multiplies by the reciprocal, but divides in a last, partial block.
       let divisor = max(absmax, 1e-38)
       let scaled = max(-1, min(1, isPartialBlock ? value / divisor : value * (1 / divisor)))
-      let upper = (1..<order.count).filter { scaled > (values[order[$0 - 1]] + values[order[$0]]) / 2 }
-      return order[upper.count]
+      return order[midpoints.firstIndex { scaled <= $0 } ?? midpoints.count]
     case .integer(let levels):
       // The reciprocal stays finite.
       let inverse = Float(levels) / max(absmax, 1e-36)

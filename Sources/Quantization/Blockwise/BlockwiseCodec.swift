@@ -38,10 +38,9 @@ public struct BlockwiseCodec: ReferencedCodec {
     let scalesOffset = byteCount(plane: 0, elements: values.count)
     let done: Int
     switch code.rounding {
-    case .nearest(let order):
+    case .nearest(let order, let midpoints):
       done = kernels.encode16(
-        values, blockSize: blockSize,
-        thresholds: zip(order, order.dropFirst()).map { (code.values[$0] + code.values[$1]) / 2 },
+        values, blockSize: blockSize, thresholds: midpoints,
         steps: zip(order, order.dropFirst()).map { Int32($1 - $0) }, first: Int32(order[0]),
         into: &bytes, scalesOffset: scalesOffset)
     case .integer where code.bits == 4:

@@ -31,11 +31,7 @@ public struct Float8Codec: BlockCodec {
   public func referenceDecode(block: [UInt8]) -> [Float] { [format.value(of: UInt16(block[0]))] }
 
   public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
-    for index in values.indices {
-      guard let code = format.code(of: values[index]) else { return index }
-      bytes.store(UInt8(code), at: index)
-    }
-    return values.count
+    format == .f8E4M3 ? kernels.encodeF8E4M3(values, into: &bytes) : kernels.encodeF8E5M2(values, into: &bytes)
   }
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {

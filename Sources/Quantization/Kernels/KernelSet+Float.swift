@@ -17,6 +17,14 @@ extension KernelSet {
     unsafe run(table.encode_bf16, values, count: values.count, into: &bytes)
   }
 
+  func encodeF8E4M3(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    unsafe run(table.encode_f8_e4m3, values, count: values.count, into: &bytes)
+  }
+
+  func encodeF8E5M2(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    unsafe run(table.encode_f8_e5m2, values, count: values.count, into: &bytes)
+  }
+
   /// One byte a value, the index of `table` with its 256 entries.
   func decodeBytes(_ bytes: RawSpan, table entries: [Float], into values: inout MutableSpan<Float>) {
     precondition(entries.count == 256)
