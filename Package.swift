@@ -49,7 +49,7 @@ let package = Package(
     // What is true about bytes on disk.
     room("Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"],
       exclude: ["SPEC.md", "Fixtures"]),
-    room("GGUF", "Formats/GGUF", imports: ["Bytes", "Tensors"], exclude: ["SPEC.md", "Fixtures"]),
+    room("GGUF", "Formats/GGUF", imports: ["Bytes", "Tensors", "Packed"], exclude: ["SPEC.md", "Fixtures"]),
     room("Packed", "Formats/Packed", imports: ["Bytes", "Tensors", "CZstd"],
       exclude: ["SPEC.md", "Fixtures"]),
 
@@ -90,8 +90,8 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Bytes", "JSON"], path: "Tests/TestSupport", swiftSettings: strict),
     tests(of: "Bytes"),
     tests(of: "JSON"),
-    tests(of: "Safetensors", imports: ["Bytes", "Tensors"]),
-    tests(of: "GGUF", imports: ["Bytes", "Tensors"]),
+    tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
+    tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON"]),
     tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),
     tests(of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
