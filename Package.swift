@@ -98,8 +98,8 @@ let package = Package(
     tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
     tests(of: "Architectures", imports: ["Tensors", "JSON"]),
     tests(of: "Conversion", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures"]),
-    tests(of: "Inference", imports: ["Tensors", "Architectures", "JSON"]),
-    tests(of: "Evaluation", imports: ["Tensors", "Architectures", "Inference", "JSON"]),
+    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
+    tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
     tests(of: "decant", imports: ["Bytes", "JSON"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 import Bytes
 import Foundation
 import GGUF
+import Tensors
 import Testing
 import Tokenizers
 
