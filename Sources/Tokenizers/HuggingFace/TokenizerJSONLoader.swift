@@ -104,10 +104,10 @@ struct TokenizerJSONLoader {
     var table = VocabularyTable(
       count: json.vocabulary.count + added.count, vocabularySize: vocabularySize, path: path)
     for (token, id) in json.vocabulary {
-      guard table[max(id, 0)] == nil else {
+      if let other = table[id] {
         throw FileError(
           .malformed, path: path, subject: "model.vocab",
-          "tokens \(shown(table[id]?.token ?? "")) and \(shown(token)) have the same id \(id)")
+          "tokens \(shown(other.token)) and \(shown(token)) have the same id \(id)")
       }
       let isByte = bytesFallBack && ByteToken.byte(of: token) != nil
       try table.set(id, token, isByte ? .byte : .normal, subject: "model.vocab")
