@@ -62,7 +62,8 @@ import Testing
   }
 
   @Test func differentlyComposedTokensAreDifferent() {
-    let index = VocabularyIndex(tokens: ["\u{E9}", "e\u{301}", "\u{212A}", "K"], types: [.normal, .normal, .normal, .normal])
+    let index = VocabularyIndex(
+      tokens: ["\u{E9}", "e\u{301}", "\u{212A}", "K"], types: [.normal, .normal, .normal, .normal])
     #expect(index.id(of: "e\u{301}") == 1)
     #expect(index.id(of: "K") == 3)
   }

@@ -6,7 +6,8 @@ import Testing
 
 /// What the files beside a vocabulary say.
 @Suite struct FolderTests {
-  private func load(_ files: [String: String], json: String = HostileTests.document(), vocabularySize: Int? = nil) throws
+  private func load(_ files: [String: String], json: String = HostileTests.document(), vocabularySize: Int? = nil)
+    throws
     -> LoadedTokenizer
   {
     let folder = try TemporaryFolder()
@@ -17,7 +18,10 @@ import Testing
 
   @Test func tokensThatOnlyTheConfigurationHasAreAdded() throws {
     let loaded = try load(
-      ["tokenizer_config.json": #"{"added_tokens_decoder": {"7": {"content": "<x>", "special": true}, "4": {"content": "▁y"}}}"#],
+      [
+        "tokenizer_config.json":
+          #"{"added_tokens_decoder": {"7": {"content": "<x>", "special": true}, "4": {"content": "▁y"}}}"#
+      ],
       vocabularySize: 9)
     #expect(loaded.vocabulary.tokens == ["a", "b", "ab", "[PAD3]", " y", "[PAD5]", "[PAD6]", "<x>", "[PAD8]"])
     #expect(loaded.vocabulary.tokenTypes == [1, 1, 1, 5, 4, 5, 5, 3, 5])

@@ -56,7 +56,8 @@ import Testing
     (document(more: #""normalizer": {"type": "Lowercase"},"#), #""Lowercase" is not known here"#),
     (document(more: #""post_processor": {"type": "BertProcessing"},"#), #""BertProcessing" is not known here"#),
     (
-      document(more: #""post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]},"#),
+      document(
+        more: #""post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]},"#),
       #""<s>" is not in the vocabulary"#
     ),
     (document(model: #""unk_token": "<unk>","#), #""<unk>" is not in the vocabulary"#),
@@ -103,7 +104,11 @@ import Testing
     ({ $0.merges = [""] }, "is not two tokens"),
     ({ $0.merges = ["a x"] }, "no token"),
     ({ $0.model = "llama" }, "needs a score for every token"),
-    ({ $0.model = "llama"; $0.scores = $0.tokens.map { _ in 0 }; $0.tokenTypes[5] = 6 }, "not of the form <0xHH>"),
+    (
+      {
+        $0.model = "llama"; $0.scores = $0.tokens.map { _ in 0 }; $0.tokenTypes[5] = 6
+      }, "not of the form <0xHH>"
+    ),
   ]
 
   @Test(arguments: vocabularies.indices) func vocabulariesAreRefused(_ index: Int) {
@@ -128,7 +133,8 @@ import Testing
   @Test(arguments: [
     ([UInt8]("IQ== 0\nIg== 1\n".utf8), "tiktoken"), ([0xFF, 0xFF], "no SentencePiece model"),
     ([], "no pieces"),
-    ([0x0A, 0x05, 0x0A, 0x03, 0x61, 0x62, 0x63], "Unigram"), ([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07], "no SentencePiece model"),
+    ([0x0A, 0x05, 0x0A, 0x03, 0x61, 0x62, 0x63], "Unigram"),
+    ([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07], "no SentencePiece model"),
   ])
   func modelFilesAreRefused(_ bytes: [UInt8], _ message: String) throws {
     let folder = try TemporaryFolder()

@@ -18,7 +18,9 @@ import Testing
   }
 
   @Test func theHighestScoreMergesFirst() throws {
-    var vocabulary = Self.vocabulary([("▁", -9), ("a", -10), ("b", -11), ("c", -12), ("ab", -2), ("bc", -1), ("aa", -3)])
+    var vocabulary = Self.vocabulary([
+      ("▁", -9), ("a", -10), ("b", -11), ("c", -12), ("ab", -2), ("bc", -1), ("aa", -3),
+    ])
     vocabulary.addSpacePrefix = false
     #expect(try tokens(vocabulary, "abc") == ["a", "bc"])
     #expect(try tokens(vocabulary, "aaa") == ["aa", "a"])
@@ -51,10 +53,12 @@ import Testing
     #expect(try tokens(vocabulary, "a<s>a", parseSpecial: true) == ["a", "<s>", "a"])
   }
 
-  @Test(arguments: [
-    ("<0x0A>", 0x0A), ("<0xff>", 0xFF), ("<0x-1>", nil), ("<0x+1>", nil), ("<0x0>", nil), ("<0x0AA>", nil), ("<0x0A", nil),
-    ("<0x0A> ", nil), ("<0xÀ>", nil),
-  ] as [(String, UInt8?)])
+  @Test(
+    arguments: [
+      ("<0x0A>", 0x0A), ("<0xff>", 0xFF), ("<0x-1>", nil), ("<0x+1>", nil), ("<0x0>", nil), ("<0x0AA>", nil),
+      ("<0x0A", nil),
+      ("<0x0A> ", nil), ("<0xÀ>", nil),
+    ] as [(String, UInt8?)])
   func onlyTheExactFormIsAByte(_ token: String, _ byte: UInt8?) {
     #expect(ByteToken.byte(of: token) == byte)
   }

@@ -151,7 +151,9 @@ struct TokenizerJSONLoader {
   // MARK: - For GGUF
 
   private func preTokenizerName(_ pipeline: TokenizerPipeline, ignoresMerges: Bool) throws(FileError) -> String {
-    if let known = PreTokenizer.cutting(with: pipeline.steps, ignoresMerges: ignoresMerges), let name = known.names.first {
+    if let known = PreTokenizer.cutting(with: pipeline.steps, ignoresMerges: ignoresMerges),
+      let name = known.names.first
+    {
       return name
     }
     throw FileError(

@@ -16,7 +16,8 @@ struct SentencePieceLoader {
     }
     guard !file.trainer.treatsWhitespaceAsSuffix else {
       throw FileError(
-        .unsupported, path: path, subject: "trainer_spec.treat_whitespace_as_suffix", "spaces after words are not supported")
+        .unsupported, path: path, subject: "trainer_spec.treat_whitespace_as_suffix",
+        "spaces after words are not supported")
     }
     guard file.normalizer.precompiledCharacterMap.isEmpty else {
       throw FileError(
@@ -26,7 +27,8 @@ struct SentencePieceLoader {
     }
     guard file.normalizer.escapesWhitespaces else {
       throw FileError(
-        .unsupported, path: path, subject: "normalizer_spec.escape_whitespaces", "spaces that stay spaces are not supported")
+        .unsupported, path: path, subject: "normalizer_spec.escape_whitespaces",
+        "spaces that stay spaces are not supported")
     }
 
     var table = VocabularyTable(
