@@ -66,6 +66,7 @@ let package = Package(
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room("Tokenizers", "Sources/Tokenizers",
+      exclude: ["SentencePiece/sentencepiece_model.proto"],
       imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON"]),
     room("Conversion", "Sources/Conversion",
