@@ -18,12 +18,17 @@ func room(_ name: String, _ path: String, imports: [Target.Dependency] = [], exc
     swiftSettings: strict + [.strictMemorySafety()])
 }
 
-/// Tests of one room; `shared fixtures` come from `TestSupport`.
+/// Tests of one room; what several rooms' tests need comes from `TestSupport`.
 func tests(of name: String, imports: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + imports,
     path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: strict)
 }
+
+// The documentation plugin is resolved only where documentation is made (make docs).
+let documentation: [Package.Dependency] =
+  Context.environment["DECANT_DOCS"] == nil
+  ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
 let package = Package(
   name: "Decant",
@@ -44,7 +49,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-  ],
+  ] + documentation,
   targets: [
     // What is true about bytes on disk.
     room("Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"],

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Conversion
 
 struct CompareCommand: AsyncParsableCommand {
@@ -10,6 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
       shows damage long before perplexity does: 0 means that nothing changed. Then the tensors, those with the greatest \
       relative squared error first.
 
+      With several models after, one table with a line for each; with --json, those under "comparisons".
+
       With --json: before and after (name, bytes, bits_per_weight, perplexity, standard_error, nll), kl (mean, \
       standard_error, median, p90, p95, p99, p99_9, max; KL(before || after) in nats), top1_agreement (0 to 1), delta, \
       ratio, rms_probability_change, tokens, chunks, context, tensors.
@@ -17,13 +20,14 @@ struct CompareCommand: AsyncParsableCommand {
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text heldout.txt
         decant compare TinyLlama/ TinyLlama-nf4/ --text heldout.txt --markdown >> README.md
+        decant compare TinyLlama/ tiny-q8_0.gguf tiny-q4_0.gguf TinyLlama-nf4/ --text heldout.txt
       """)
 
   @Argument(help: "The model as it was.")
   var before: String
 
-  @Argument(help: "The model as it is now.")
-  var after: String
+  @Argument(help: "The model as it is now; several are compared one by one.")
+  var after: [String]
 
   @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
   var text: String
@@ -38,7 +42,8 @@ struct CompareCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await measuring.compare(
-      before: try Checkpoint(path: before), after: try Checkpoint(path: after), text: text, threads: threads,
+      before: try Checkpoint(path: before),
+      after: try after.map { path throws(FileError) in try Checkpoint(path: path) }, text: text, threads: threads,
       shownTensors: tensors, talk)
   }
 }

@@ -49,7 +49,7 @@ struct MergeCommand: AsyncParsableCommand {
       ?? Recipe(.keep, overrides: try types.overrides())
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
     if let verify, !outputOptions.dryRun {
-      try await measuring.compare(before: model, after: try Checkpoint(path: output), text: verify, talk)
+      try await measuring.compare(before: model, after: [try Checkpoint(path: output)], text: verify, talk)
     }
   }
 }

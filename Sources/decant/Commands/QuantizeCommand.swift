@@ -45,7 +45,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     let recipe = try types.recipe(named: type, outputOptions)
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
     if let verify, !outputOptions.dryRun {
-      try await measuring.compare(before: checkpoint, after: try Checkpoint(path: output), text: verify, talk)
+      try await measuring.compare(before: checkpoint, after: [try Checkpoint(path: output)], text: verify, talk)
     }
   }
 }

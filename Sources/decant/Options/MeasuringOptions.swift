@@ -38,23 +38,32 @@ struct MeasuringOptions: ParsableArguments {
     show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
   }
 
+  /// Compares one model with others, one after the other: a full report of one, a line each of several.
   func compare(
-    before: Checkpoint, after: Checkpoint, text: String, threads: Int? = nil, shownTensors: Int = 10,
+    before: Checkpoint, after others: [Checkpoint], text: String, threads: Int? = nil, shownTensors: Int = 10,
     _ talk: TalkOptions
   ) async throws {
     let windows = try windows(of: text, for: before)
-    let (one, other) = (try Self.model(before), try Self.model(after))
-    let progress = MeasuringProgress(talk)
+    let model = try Self.model(before)
     let workers = Workers(count: threads ?? FileSystem.processorCount())
-    let comparison = try await Evaluator(workers: workers).compare(before: one, after: other, over: windows) {
-      progress.show($0)
+    var reports: [ComparisonReport] = []
+    for after in others {
+      let progress = MeasuringProgress(talk)
+      let comparison = try await Evaluator(workers: workers).compare(
+        before: model, after: try Self.model(after), over: windows
+      ) { progress.show($0) }
+      let errors = try await TensorMeasurement(workers: workers).errors(of: try Self.pairs(before, after))
+      progress.end()
+      reports.append(
+        ComparisonReport(
+          before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
+          shownTensors: shownTensors))
     }
-    let errors = try await TensorMeasurement(workers: workers).errors(of: try Self.pairs(before, after))
-    progress.end()
-    show(
-      ComparisonReport(
-        before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
-        shownTensors: shownTensors), talk)
+    if reports.count == 1 {
+      show(reports[0], talk)
+    } else {
+      show(ComparisonSummary(reports), talk)
+    }
   }
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
