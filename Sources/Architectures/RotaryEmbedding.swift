@@ -57,3 +57,23 @@ public struct RotaryEmbedding: Hashable, Sendable {
     }
   }
 }
+
+extension RotaryEmbedding.Scaling {
+  /// The scaling that gives these divisors: llama3's, where its usual settings do, otherwise the divisors themselves. A
+  /// GGUF holds only the divisors, and config.json wants the settings.
+  init(divisors: [Float], theta: Float) {
+    let factor = divisors.max() ?? 1
+    for originalContextLength in [8192, 4096, 16384, 32768] {
+      let scaling = Self.llama3(
+        factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: originalContextLength)
+      let own = RotaryEmbedding(theta: theta, scaling: scaling).frequencyDivisors(dimension: divisors.count * 2)
+      // Every smooth part tells the settings; constant divisors would fit any.
+      let isTelling = own.contains { $0 != 1 && $0 != factor }
+      if isTelling, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-4 * $1 }) {
+        self = scaling
+        return
+      }
+    }
+    self = .divisors(divisors)
+  }
+}

@@ -7,10 +7,11 @@ struct InspectCommand: AsyncParsableCommand {
     commandName: "inspect",
     abstract: "Show what a model file or folder holds.",
     discussion: """
-      Reads headers only, so that any size takes an instant. Works for every safetensors and GGUF file, also those of \
-      models and types that cannot be converted yet.
+      Reads headers only, so that any size takes an instant. Works for every
+      safetensors and GGUF file, also those of models and types that cannot be
+      converted yet.
 
-      EXAMPLES
+      Examples:
         decant inspect Llama-3.2-1B/
         decant inspect llama-q4_0.gguf --tensors
         decant inspect llama-q4_0.gguf --metadata --json

@@ -6,11 +6,12 @@ struct MergeCommand: AsyncParsableCommand {
     commandName: "merge",
     abstract: "Write a model with a LoRA adapter merged into its weights.",
     discussion: """
-      The sum is computed in float32 while the weights pass through, straight into the type that is asked for; no \
-      merged intermediate is written. rsLoRA, DoRA, rank and alpha patterns, saved modules, biases and embeddings are \
-      merged as PEFT does.
+      The sum is computed in float32 while the weights pass through, straight into
+      the type that is asked for; no merged intermediate is written. rsLoRA, DoRA,
+      rank and alpha patterns, saved modules, biases and embeddings are merged as
+      PEFT does.
 
-      EXAMPLES
+      Examples:
         decant merge Llama-3.2-1B/ my-lora/ Llama-merged/
         decant merge Llama-3.2-1B/ my-lora/ merged-q8_0.gguf --type q8_0
       """)

@@ -7,10 +7,11 @@ struct PackCommand: AsyncParsableCommand {
     commandName: "pack",
     abstract: "Compress a weight file without loss, so that single tensors can still be read.",
     discussion: """
-      Elements are split into planes of bytes, and each is compressed with zstd. A trained BF16 model shrinks to about \
-      two thirds. All other commands read a packed file directly; unpack gives the original back, byte for byte.
+      Elements are split into planes of bytes, and each is compressed with zstd. A
+      trained BF16 model shrinks to about two thirds. All other commands read a
+      packed file directly; unpack gives the original back, byte for byte.
 
-      EXAMPLE
+      Example:
         decant pack model.safetensors model.safetensors.zst
       """)
 

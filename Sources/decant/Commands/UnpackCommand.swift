@@ -7,7 +7,7 @@ struct UnpackCommand: AsyncParsableCommand {
     commandName: "unpack",
     abstract: "Give back the file that was packed, byte for byte.",
     discussion: """
-      EXAMPLE
+      Example:
         decant unpack model.safetensors.zst model.safetensors
       """)
 
