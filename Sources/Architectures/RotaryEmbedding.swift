@@ -1,3 +1,5 @@
+internal import RealModule
+
 /// Parameters of rotary position embedding (RoPE) in the split-half form of Hugging Face checkpoints: element `j` of
 /// a head is rotated with element `j + dimension / 2`.
 public struct RotaryEmbedding: Hashable, Sendable {
@@ -41,7 +43,7 @@ public struct RotaryEmbedding: Hashable, Sendable {
       return divisors
     case .llama3(let factor, let low, let high, let original):
       return (0..<half).map { pair in
-        let wavelength = 2 * Float.pi * power(theta, Float(2 * pair) / Float(dimension))
+        let wavelength = 2 * Float.pi * Float.pow(theta, Float(2 * pair) / Float(dimension))
         if wavelength < Float(original) / high { return 1 }
         if wavelength > Float(original) / low { return factor }
         let smooth = (Float(original) / wavelength - low) / (high - low)
@@ -53,7 +55,7 @@ public struct RotaryEmbedding: Hashable, Sendable {
   /// Radians a position for each pair of elements, scaling included. `dimension / 2` values.
   public func frequencies(dimension: Int) -> [Float] {
     frequencyDivisors(dimension: dimension).enumerated().map { pair, divisor in
-      1 / power(theta, Float(2 * pair) / Float(dimension)) / divisor
+      1 / Float.pow(theta, Float(2 * pair) / Float(dimension)) / divisor
     }
   }
 }
