@@ -1,0 +1,2 @@
+internal import Benchmark
+let benchmarks: @Sendable () -> Void = {}
