@@ -66,7 +66,8 @@ let package = Package(
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room("Tokenizers", "Sources/Tokenizers",
-      imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+      imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["SentencePiece/sentencepiece_model.proto"]),
     room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON"]),
     room("Conversion", "Sources/Conversion",
       imports: [

@@ -57,6 +57,25 @@ struct MeasuringOptions: ParsableArguments {
         shownTensors: shownTensors), talk)
   }
 
+  /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
+  func writeLogits(of checkpoint: Checkpoint, text: String, to path: String, threads: Int?) async throws {
+    let windows = try windows(of: text, for: checkpoint)
+    let model = try Self.model(checkpoint)
+    let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path),
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)], replacing: true)
+    let workers = Workers(count: threads ?? FileSystem.processorCount())
+    for (number, window) in windows.windows.enumerated() {
+      try await model.forEachLogits(of: [window], at: windows.positions, workers: workers) { _, position, logits in
+        let row = number * windows.positions.count + position - windows.positions.lowerBound
+        let values = logits.indices.map { logits[$0] }
+        try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: row * rowBytes) }
+      }
+    }
+    try output.commit()
+  }
+
   private func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
     let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
     print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
