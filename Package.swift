@@ -62,7 +62,8 @@ let package = Package(
       exclude: ["SPEC.md", "Fixtures"]),
 
     // What is done with tensors.
-    room("Bytes", "Sources/Bytes"),
+    room("Bytes", "Sources/Bytes", imports: ["CBytes"]),
+    .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     room("JSON", "Sources/JSON"),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
     .target(name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),

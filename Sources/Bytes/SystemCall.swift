@@ -1,3 +1,4 @@
+internal import CBytes
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -140,6 +141,10 @@ enum SystemCall {
       throw failure("cannot be given its length of \(byteCount) bytes", path)
     }
   }
+
+  /// Begins to bring to disk what was written into a file so far, and does not wait for it. A hint: `synchronize` still
+  /// has to follow. The corresponding C function is `sync_file_range`.
+  static func startWriting(_ descriptor: Int32) { decant_start_writing(descriptor) }
 
   /// The corresponding C function is `fsync`.
   static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
