@@ -97,7 +97,10 @@ let package = Package(
       exclude: ["Golden"]),
     tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
     tests(of: "Architectures", imports: ["Tensors", "JSON"]),
-    tests(of: "Conversion", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures"]),
+    tests(of: "Conversion",
+      imports: [
+        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
+      ]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
     tests(of: "decant", imports: ["Bytes", "JSON"]),
