@@ -32,13 +32,18 @@ struct CompareCommand: AsyncParsableCommand {
   var tensors = 10
 
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
+  func validate() throws {
+    if tensors < 0 { throw ValidationError("--tensors must be at least 0.") }
+  }
+
   func run() async throws {
-    try await measuring.compare(
-      before: try Checkpoint(path: before), after: try Checkpoint(path: after), text: text, threads: threads,
+    let (before, after) = (try Checkpoint(path: before), try Checkpoint(path: after))
+    let report = try await measuring.comparison(
+      before: before, after: after, over: try measuring.windows(of: text, for: before), workers: workers.count,
       shownTensors: tensors, talk)
+    measuring.show(report, talk)
   }
 }

@@ -9,6 +9,8 @@ struct ConvertCommand: AsyncParsableCommand {
       Without --dtype every tensor keeps its bytes; a GGUF keeps norms and biases as f32, as llama.cpp wants them. \
       Quantized tensors that the other container has no type for are decoded.
 
+      \(PlanReport.keys)
+
       EXAMPLES
         decant convert Llama-3.2-1B/ llama.gguf
         decant convert llama.gguf Llama-from-gguf/ --max-shard-size 2GB

@@ -10,6 +10,10 @@ struct InspectCommand: AsyncParsableCommand {
       Reads headers only, so that any size takes an instant. Works for every safetensors and GGUF file, also those of \
       models and types that cannot be converted yet.
 
+      With --json: path, container, packed, bytes, files, remarks, types (of each: tensors, weights, bytes); where the \
+      model is known weights, bits_per_weight, model; where it cannot be converted obstacle; with --tensors tensors (name, \
+      type, shape, bytes), with --metadata metadata.
+
       EXAMPLES
         decant inspect Llama-3.2-1B/
         decant inspect llama-q4_0.gguf --tensors

@@ -10,7 +10,9 @@ struct PackCommand: AsyncParsableCommand {
       Elements are split into planes of bytes, and each is compressed with zstd. A trained BF16 model shrinks to about \
       two thirds. All other commands read a packed file directly; unpack gives the original back, byte for byte.
 
-      EXAMPLE
+      With --json: input, output, bytes_before, bytes_after, ratio.
+
+      EXAMPLES
         decant pack model.safetensors model.safetensors.zst
       """)
 
@@ -26,8 +28,7 @@ struct PackCommand: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
 
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -37,7 +38,7 @@ struct PackCommand: AsyncParsableCommand {
 
   func run() async throws {
     let sizes = try await Packing.pack(
-      input, to: output, level: level, workers: threads ?? FileSystem.processorCount(), replacing: force)
+      input, to: output, level: level, workers: workers.count, replacing: force)
     PackReport.show(input, output, sizes, talk)
   }
 }

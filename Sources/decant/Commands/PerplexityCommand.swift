@@ -25,12 +25,11 @@ struct PerplexityCommand: AsyncParsableCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
-    try await measuring.perplexity(of: checkpoint, text: text, threads: threads, talk)
+    try await measuring.perplexity(of: checkpoint, text: text, workers: workers.count, talk)
   }
 }

@@ -11,6 +11,8 @@ struct QuantizeCommand: AsyncParsableCommand {
       head. nf4 and fp4 folders open in transformers; int4 and int8 are Decant's own.
         q4_0 q4_1 q5_0 q5_1 q8_0   ggml's types, for llama.cpp and what builds on it: every two-dimensional weight.
 
+      \(PlanReport.keys)
+
       EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --double-quant --verify heldout.txt
@@ -43,9 +45,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: input))
     let recipe = try types.recipe(named: type, outputOptions)
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
-    if let verify, !outputOptions.dryRun {
-      try await measuring.compare(before: checkpoint, after: try Checkpoint(path: output), text: verify, talk)
-    }
+    let verification = verify.map { Verification(before: checkpoint, text: $0, measuring: measuring) }
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }
 }

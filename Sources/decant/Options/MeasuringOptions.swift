@@ -28,43 +28,55 @@ struct MeasuringOptions: ParsableArguments {
 
   // MARK: - Measuring
 
-  func perplexity(of checkpoint: Checkpoint, text: String, threads: Int?, _ talk: TalkOptions) async throws {
+  func perplexity(of checkpoint: Checkpoint, text: String, workers: Int, _ talk: TalkOptions) async throws {
     let windows = try windows(of: text, for: checkpoint)
     let model = try Self.model(checkpoint)
     let progress = MeasuringProgress(talk)
-    let evaluator = Evaluator(workers: Workers(count: threads ?? FileSystem.processorCount()))
-    let result = try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
+    let evaluator = Evaluator(workers: Workers(count: workers))
+    let result = try await Self.refusing(checkpoint.path) {
+      try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
+    }
     progress.end()
     show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
   }
 
-  func compare(
-    before: Checkpoint, after: Checkpoint, text: String, threads: Int? = nil, shownTensors: Int = 10,
+  func comparison(
+    before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, workers: Int, shownTensors: Int = 10,
     _ talk: TalkOptions
-  ) async throws {
-    let windows = try windows(of: text, for: before)
+  ) async throws -> ComparisonReport {
     let (one, other) = (try Self.model(before), try Self.model(after))
     let progress = MeasuringProgress(talk)
-    let workers = Workers(count: threads ?? FileSystem.processorCount())
-    let comparison = try await Evaluator(workers: workers).compare(before: one, after: other, over: windows) {
-      progress.show($0)
-    }
-    let errors = try await TensorMeasurement(workers: workers).errors(of: try Self.pairs(before, after))
-    progress.end()
-    show(
-      ComparisonReport(
+    let team = Workers(count: workers)
+    let pairs = try Self.pairs(before, after)
+    return try await Self.refusing(after.path) {
+      let comparison = try await Evaluator(workers: team).compare(before: one, after: other, over: windows) {
+        progress.show($0)
+      }
+      let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
+      progress.end()
+      return ComparisonReport(
         before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
-        shownTensors: shownTensors), talk)
+        shownTensors: shownTensors)
+    }
   }
 
-  private func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
+  /// Gives what cannot be measured the name of the model.
+  private static func refusing<Result>(_ path: String, _ measure: () async throws -> Result) async throws -> Result {
+    do {
+      return try await measure()
+    } catch let error as EvaluationError {
+      throw FileError(.mismatch, path: path, error.description)
+    }
+  }
+
+  func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
     let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
     print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
   }
 
   // MARK: - Parts
 
-  private func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
+  func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
     let tokenizer = try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
       ?? ModelTokenizer.load(of: checkpoint)
     let text = try InputFile.contents(of: path, limit: 1 << 31)
