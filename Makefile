@@ -1,2 +1,80 @@
-test:
-	swift test
+# make demo      install what is missing, build, convert and quantize the model in Tests/Fixtures, print what it cost
+# make test      the whole test suite
+# make bench     kernels, codecs, readers (Benchmarks/)
+# make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
+# make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
+# make lint      style and declared imports
+# make format    rewrite all sources in the house style
+# make docs      documentation of the libraries as DocC archives
+
+SHELL := /bin/bash
+SWIFT ?= swift
+DECANT := .build/release/decant
+
+# Data for further tests, where it lies beside the checkout.
+ifneq ($(wildcard ../shared/DESIGN.md),)
+export DECANT_SHARED ?= $(abspath ../shared)
+endif
+
+# Debian packages with the headers and libraries that the build links.
+PACKAGES := libopenblas-dev libzstd-dev
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: all deps demo test bench memory interop lint format docs build release clean
+
+all: release
+
+deps:
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing"; \
+	  $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+build: deps
+	$(SWIFT) build
+
+release: deps
+	$(SWIFT) build -c release --product decant
+
+demo: release
+	@DECANT=$(abspath $(DECANT)) Tests/Fixtures/demo.sh
+
+test: deps
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+bench: deps
+	$(SWIFT) package --package-path Benchmarks benchmark
+
+memory: release
+	@DECANT=$(abspath $(DECANT)) Benchmarks/memory.sh
+
+# The libraries go to a virtual environment outside the checkout: INTEROP_VENV, made where it is missing.
+INTEROP_VENV ?= $(or $(TMPDIR),/tmp)/decant-interop-venv
+interop: release
+	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
+	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
+	$(INTEROP_VENV)/bin/python Tests/Interop/interop.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures
+
+SOURCES := Package.swift Formats Sources Tests Benchmarks
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+	@Tests/check_imports.sh
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+docs:
+	@mkdir -p .build/docs
+	@for target in Bytes Tensors Safetensors GGUF Packed Quantization Tokenizers Architectures Conversion Inference Evaluation; do \
+	  DECANT_DOCS=1 $(SWIFT) package --allow-writing-to-directory .build/docs generate-documentation --target $$target \
+	    --output-path .build/docs/$$target.doccarchive || exit 1; \
+	done
+
+clean:
+	rm -rf .build

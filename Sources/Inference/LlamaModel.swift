@@ -58,12 +58,11 @@ public struct LlamaModel: LanguageModel {
     self.embedding = embedding
     self.layers = layers
     self.finalNorm = try loader.vector("model.norm.weight", hidden)
-    // A checkpoint with a head of its own is run with it, even where the configuration says that it is tied: GGUF files
-    // of tied models may carry one.
-    if let stored = try loader.optionalLinear("lm_head", [configuration.vocabularySize, hidden]) {
-      self.head = stored
-    } else if configuration.tiesEmbeddings {
+    // As transformers does, a tied model is run with its embedding even where a head is stored beside it.
+    if configuration.tiesEmbeddings {
       self.head = LinearLayer(weight: embedding, bias: nil)
+    } else if let stored = try loader.optionalLinear("lm_head", [configuration.vocabularySize, hidden]) {
+      self.head = stored
     } else {
       throw FileError(
         .missing, path: name, subject: "lm_head.weight",

@@ -75,6 +75,8 @@ public struct LlamaFamily: ModelFamily {
             values: configuration.rope.frequencyDivisors(dimension: configuration.headDimension))))
     }
     for name in names where !Self.isDropped(name) {
+      // transformers ignores a head that is stored beside a tied embedding; llama.cpp would run it.
+      if name == "lm_head.weight", configuration.tiesEmbeddings { continue }
       if let pair = Self.globalNames.first(where: { $0.huggingFace == name }) {
         result.append(NamedDerivation(name: pair.gguf, derivation: .source(TensorReference(name))))
         continue

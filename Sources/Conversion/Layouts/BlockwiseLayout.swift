@@ -7,6 +7,9 @@ internal import Tensors
 /// `.absmax`, `.quant_map`, the nested tables of double quantization, and the state, whose name tells the code. int4 and
 /// int8 follow the same scheme under a suffix of ours.
 ///
+/// The state also names the type that the weight had. What is computed with is the code's value times absmax in F32, as
+/// in bitsandbytes' own products; only its `dequantize_4bit` rounds to that type.
+///
 /// In a GGUF the same names hold I8 for U8, as ggml has no unsigned bytes.
 struct BlockwiseLayout: WeightLayout {
   private enum Part {

@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Conversion
+internal import Evaluation
 
 struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -10,6 +12,8 @@ struct CompareCommand: AsyncParsableCommand {
       shows damage long before perplexity does: 0 means that nothing changed. Then the tensors, those with the greatest \
       relative squared error first.
 
+      With several models after, one table with a line for each; with --json, those under "comparisons".
+
       With --json: before and after (name, bytes, bits_per_weight, perplexity, standard_error, nll), kl (mean, \
       standard_error, median, p90, p95, p99, p99_9, max; KL(before || after) in nats), top1_agreement (0 to 1), delta, \
       ratio, rms_probability_change, tokens, chunks, context, tensors.
@@ -17,13 +21,14 @@ struct CompareCommand: AsyncParsableCommand {
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text heldout.txt
         decant compare TinyLlama/ TinyLlama-nf4/ --text heldout.txt --markdown >> README.md
+        decant compare TinyLlama/ tiny-q8_0.gguf tiny-q4_0.gguf TinyLlama-nf4/ --text heldout.txt
       """)
 
   @Argument(help: "The model as it was.")
   var before: String
 
-  @Argument(help: "The model as it is now.")
-  var after: String
+  @Argument(help: "The model as it is now; several are compared one by one.")
+  var after: [String]
 
   @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
   var text: String
@@ -40,10 +45,19 @@ struct CompareCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (before, after) = (try Checkpoint(path: before), try Checkpoint(path: after))
-    let report = try await measuring.comparison(
-      before: before, after: after, over: try measuring.windows(of: text, for: before), workers: workers.count,
-      shownTensors: tensors, talk)
-    measuring.show(report, talk)
+    let before = try Checkpoint(path: before)
+    let windows = try measuring.windows(of: text, for: before)
+    let others = try after.map { path throws(FileError) in try Checkpoint(path: path) }
+    var reports: [ComparisonReport] = []
+    for other in others {
+      reports.append(
+        try await measuring.comparison(
+          before: before, after: other, over: windows, workers: workers.count, shownTensors: tensors, talk))
+    }
+    if reports.count == 1 {
+      measuring.show(reports[0], talk)
+    } else {
+      measuring.show(ComparisonSummary(reports), talk)
+    }
   }
 }

@@ -23,6 +23,12 @@ struct PerplexityCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
   var text: String
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write the logits of the scored positions to this file, as rows of little-endian float32.",
+      valueName: "file"))
+  var logits: String?
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup var workers: WorkerOptions
@@ -30,6 +36,7 @@ struct PerplexityCommand: AsyncParsableCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+    if let logits { try await measuring.writeLogits(of: checkpoint, text: text, to: logits, workers: workers.count) }
     try await measuring.perplexity(of: checkpoint, text: text, workers: workers.count, talk)
   }
 }

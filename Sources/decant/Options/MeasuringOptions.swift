@@ -32,20 +32,22 @@ struct MeasuringOptions: ParsableArguments {
     let windows = try windows(of: text, for: checkpoint)
     let model = try Self.model(checkpoint)
     let progress = MeasuringProgress(talk)
+    defer { progress.end() }
     let evaluator = Evaluator(workers: Workers(count: workers))
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
     }
-    progress.end()
     show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
   }
 
+  /// Runs two models side by side.
   func comparison(
     before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, workers: Int, shownTensors: Int = 10,
     _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     let (one, other) = (try Self.model(before), try Self.model(after))
     let progress = MeasuringProgress(talk)
+    defer { progress.end() }
     let team = Workers(count: workers)
     let pairs = try Self.pairs(before, after)
     return try await Self.refusing(after.path) {
@@ -53,11 +55,29 @@ struct MeasuringOptions: ParsableArguments {
         progress.show($0)
       }
       let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
-      progress.end()
       return ComparisonReport(
         before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
         shownTensors: shownTensors)
     }
+  }
+
+  /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
+  func writeLogits(of checkpoint: Checkpoint, text: String, to path: String, workers: Int) async throws {
+    let windows = try windows(of: text, for: checkpoint)
+    let model = try Self.model(checkpoint)
+    let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path),
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)], replacing: true)
+    let team = Workers(count: workers)
+    for (number, window) in windows.windows.enumerated() {
+      try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
+        let row = number * windows.positions.count + position - windows.positions.lowerBound
+        let values = logits.indices.map { logits[$0] }
+        try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: row * rowBytes) }
+      }
+    }
+    try output.commit()
   }
 
   /// Gives what cannot be measured the name of the model.

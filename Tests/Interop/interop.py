@@ -1,0 +1,221 @@
+"""Opens what decant writes with the libraries it is written for, and compares numbers.
+
+    python interop.py --decant PATH --fixtures DIR [--work DIR]
+
+Needs the packages of requirements.txt. Where llama-perplexity (llama.cpp) is on PATH, or named in
+LLAMA_PERPLEXITY, perplexities are compared with it too; otherwise that part says that it was skipped.
+Prints a table and exits with 1 when a bound does not hold.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import numpy as np
+import torch
+import transformers
+from gguf import GGUFReader, dequantize
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+CONTEXT = 512
+LOGIT_BOUND = 1e-3
+PERPLEXITY_BOUND = 0.002
+
+failures = []
+
+
+def report(what, found, bound=None, holds=True):
+    print(f"| {what} | {found} | {bound or ''} | {'yes' if holds else '**no**'} |", flush=True)
+    if not holds:
+        failures.append(what)
+
+
+def decant(binary, *arguments):
+    result = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"decant {' '.join(map(str, arguments))}: {result.stderr}")
+    return result.stdout
+
+
+def first_window(tokenizer, text):
+    ids = tokenizer(text.read_text(encoding="utf-8"), add_special_tokens=True).input_ids[:CONTEXT]
+    ids[0] = tokenizer.bos_token_id
+    return ids
+
+
+def load_float32(folder):
+    """The model with all arithmetic in float32.
+
+    bitsandbytes computes in bfloat16 on CPUs that can, whatever compute_dtype says; that path is switched off.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    quantization = getattr(config, "quantization_config", None)
+    if quantization is not None:
+        quantization = dict(quantization) if isinstance(quantization, dict) else quantization.to_dict()
+        quantization["bnb_4bit_compute_dtype"] = "float32"
+        config.quantization_config = quantization
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, config=config, dtype=torch.float32, device_map={"": "cpu"}, attn_implementation="eager"
+    ).eval()
+    # transformers keeps what is not quantized in the checkpoint's own type, whatever dtype says.
+    for parameter in [*model.parameters(), *model.buffers()]:
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.float()
+    quantized = 0
+    for module in model.modules():
+        if type(module).__name__ == "Linear4bit":
+            module.compute_dtype = torch.float32
+            module.compute_type_is_set = True
+            module.support_avx512bf16_for_cpu = False
+            quantized += 1
+    return model, quantized
+
+
+def logits_of(model, ids):
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float().numpy()
+
+
+def compare_logits(binary, name, folder, text, work):
+    """Our logits of the scored half of the first window against those of transformers."""
+    ours_path = work / f"{name}.f32"
+    decant(binary, "perplexity", folder, "--text", text, "--chunks", 1, "--logits", ours_path, "--quiet")
+    model, quantized = load_float32(folder)
+    ids = first_window(AutoTokenizer.from_pretrained(folder), text)
+    theirs = logits_of(model, ids)[CONTEXT // 2 : CONTEXT - 1]
+    ours = np.fromfile(ours_path, dtype="<f4").reshape(theirs.shape)
+    difference = float(np.abs(ours - theirs).max())
+    what = f"{name}: largest logit difference to transformers"
+    what += f" + bitsandbytes ({quantized} Linear4bit)" if quantized else ""
+    report(what, f"{difference:.2e}", f"{LOGIT_BOUND:g}", difference <= LOGIT_BOUND)
+
+
+def source_weights(folder):
+    weights = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for key in file.keys():
+                weights[key] = file.get_tensor(key).float().numpy()
+    return weights
+
+
+def check_gguf(name, path, weights, bound):
+    """Opens with gguf-py and dequantizes every tensor; sizes and values must be those of the source."""
+    reader = GGUFReader(path)
+    squared_error = squares = 0.0
+    for tensor in reader.tensors:
+        values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        if not np.isfinite(values).all():
+            report(f"{name}: {tensor.name} is finite", "no", holds=False)
+        source = weights.get(source_name(tensor.name))
+        if source is None or tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
+            continue  # rows of q and k are in another order
+        values = values.reshape(source.shape)
+        squared_error += float(((values - source) ** 2).sum())
+        squares += float((source**2).sum())
+    error = math.sqrt(squared_error / squares)
+    report(f"{name}: gguf-py reads {len(reader.tensors)} tensors, relative error", f"{error:.2e}", f"{bound:g}", error <= bound)
+
+
+def source_name(name):
+    names = {
+        "token_embd.weight": "model.embed_tokens.weight",
+        "output.weight": "lm_head.weight",
+        "output_norm.weight": "model.norm.weight",
+    }
+    if name in names:
+        return names[name]
+    modules = {
+        "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+        "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    }
+    _, layer, module, kind = name.split(".")
+    return f"model.layers.{layer}.{modules[module]}.{kind}"
+
+
+def compare_perplexity(binary, program, name, path, text):
+    ours = json.loads(decant(binary, "perplexity", path, "--text", text, "--chunks", 8, "--json"))["perplexity"]
+    # An F32 cache and no flash attention, so that both compute the same thing; rows are not repacked, since
+    # virtual machines may announce matrix units (AMX) that they then do not let programs use.
+    arguments = ["-m", path, "-f", text, "-c", CONTEXT, "--chunks", 8, "-fa", "off", "-ctk", "f32", "-ctv", "f32",
+                 "--no-repack"]
+    result = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    match = re.search(r"Final estimate: PPL = ([0-9.]+)", result.stdout + result.stderr)
+    if match is None:
+        report(f"{name}: llama-perplexity runs", f"exit code {result.returncode}", holds=False)
+        return
+    theirs = float(match.group(1))
+    difference = abs(ours / theirs - 1)
+    report(
+        f"{name}: perplexity {ours:.4f}, llama-perplexity {theirs:.4f}", f"{difference:.2%}",
+        f"{PERPLEXITY_BOUND:.1%}", difference <= PERPLEXITY_BOUND)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--decant", required=True)
+    parser.add_argument("--fixtures", type=Path, required=True)
+    parser.add_argument("--work", type=Path)
+    options = parser.parse_args()
+    model, text = options.fixtures / "TinyLlama", options.fixtures / "heldout.txt"
+    work = Path(tempfile.mkdtemp(prefix="decant-interop-", dir=options.work))
+    binary = options.decant
+
+    print(f"transformers {transformers.__version__}, torch {torch.__version__}\n")
+    print("| check | found | bound | holds |\n|---|---:|---:|---|")
+    try:
+        compare_logits(binary, "source", model, text, work)
+        for kind in ["nf4", "fp4"]:
+            for double in [False, True]:
+                name = kind + ("-double" if double else "")
+                folder = work / name
+                flag = "--double-quant" if double else "--no-double-quant"
+                decant(binary, "quantize", model, folder, "--type", kind, flag, "--quiet")
+                compare_logits(binary, name, folder, text, work)
+
+        decant(binary, "convert", model, work / "there.gguf", "--quiet")
+        decant(binary, "convert", work / "there.gguf", work / "back", "--quiet")
+        compare_logits(binary, "back", work / "back", text, work)
+        there, back = source_weights(model), source_weights(work / "back")
+        same = there.keys() == back.keys() and all(np.array_equal(there[key], back[key]) for key in there)
+        report("HF -> GGUF -> HF: tensors are equal", same, holds=same)
+        tokenizers = [AutoTokenizer.from_pretrained(folder) for folder in (model, work / "back")]
+        ids = [tokenizer(text.read_text(encoding="utf-8")).input_ids for tokenizer in tokenizers]
+        report("HF -> GGUF -> HF: token ids are equal", ids[0] == ids[1], holds=ids[0] == ids[1])
+        chat = [{"role": "user", "content": "Hello"}]
+        chats = [tokenizer.apply_chat_template(chat, tokenize=False) for tokenizer in tokenizers]
+        report("HF -> GGUF -> HF: chats are rendered equally", chats[0] == chats[1], holds=chats[0] == chats[1])
+
+        bounds = {"f32": 0, "f16": 1e-3, "bf16": 0, "q8_0": 0.02, "q5_1": 0.08, "q5_0": 0.1, "q4_1": 0.15, "q4_0": 0.2}
+        program = os.environ.get("LLAMA_PERPLEXITY") or shutil.which("llama-perplexity")
+        for kind, bound in bounds.items():
+            path = work / f"tiny-{kind}.gguf"
+            if kind in ("f32", "f16", "bf16"):
+                decant(binary, "convert", model, path, "--dtype", kind, "--quiet")
+            else:
+                decant(binary, "quantize", model, path, "--type", kind, "--quiet")
+            check_gguf(kind, path, there, bound)
+            if program:
+                compare_perplexity(binary, program, kind, path, text)
+        if not program:
+            print("\nllama-perplexity is not on PATH: perplexities were not compared with it.")
+    finally:
+        shutil.rmtree(work)
+    if failures:
+        sys.exit(f"\n{len(failures)} checks do not hold")
+
+
+if __name__ == "__main__":
+    main()
