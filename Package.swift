@@ -106,11 +106,14 @@ let package = Package(
     tests(of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
     tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
-    tests(of: "Architectures", imports: ["Tensors", "JSON"]),
-    tests(of: "Conversion", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures"]),
+    tests(of: "Architectures", imports: ["Bytes", "Tensors", "JSON"]),
+    tests(of: "Conversion",
+      imports: [
+        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
+      ]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
-    tests(of: "decant", imports: ["Bytes", "JSON"]),
+    tests(of: "decant", imports: ["JSON"]),
   ],
   swiftLanguageModes: [.v6]
 )

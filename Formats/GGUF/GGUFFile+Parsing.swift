@@ -1,11 +1,12 @@
 public import Bytes
+internal import Packed
 internal import Tensors
 
 extension GGUFFile {
-  /// Opens a file and checks its header.
+  /// Opens a file, packed or not, and checks its header.
   /// - Throws: `FileError` that names the key or tensor, the byte, and the rule of `SPEC.md` that is broken.
   public init(path: String) throws(FileError) {
-    let file = try InputFile(path: path)
+    let file = try PackedFile.openAny(path: path)
     var reader = HeaderReader(file)
     var remarks = Remarks()
 

@@ -23,7 +23,7 @@ public struct GGUFFile: Sendable {
   /// What ggml's own reader would refuse in this file, or the format's description forbids, though it is read here.
   public let remarks: [String]
 
-  let file: InputFile
+  let file: any ByteSource
 
   /// Bytes of the file.
   public var byteCount: Int { file.byteCount }

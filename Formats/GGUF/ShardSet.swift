@@ -7,7 +7,9 @@ struct ShardSet {
 
   /// Opens the files beside `opened`; nil when it is a whole model by itself.
   init?(of opened: GGUFFile) throws(FileError) {
-    let fileName = ShardName(FileSystem.lastComponent(opened.path))
+    let openedName = FileSystem.lastComponent(opened.path)
+    let fileName = ShardName(
+      openedName.hasSuffix(Self.packedSuffix) ? String(openedName.dropLast(Self.packedSuffix.count)) : openedName)
     let count = try opened.metadata.integer(WellKnownKey.splitCount) ?? 0
     // Merging tools leave a count of 0; a set of one needs no others.
     if count <= 1, (fileName?.count ?? 1) <= 1 { return nil }
@@ -31,10 +33,12 @@ struct ShardSet {
         continue
       }
       let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
-      let path = FileSystem.join(folder, sibling.fileName)
+      let plain = FileSystem.join(folder, sibling.fileName)
+      // Any of the files may be packed.
+      let path = FileSystem.exists(plain) ? plain : plain + Self.packedSuffix
       guard FileSystem.exists(path) else {
         throw Rule.shardName.broken(
-          .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
+          .missing, path: plain, "shard \(number) of \(fileName.count) is missing; the others are not enough")
       }
       files.append(try GGUFFile(path: path))
     }
@@ -42,6 +46,8 @@ struct ShardSet {
     try Self.checkTotal(files)
     self.files = files
   }
+
+  private static let packedSuffix = ".zst"
 
   private static func checkKeys(of file: GGUFFile, index: Int, count: Int) throws(FileError) {
     for (key, expected) in [(WellKnownKey.splitCount, count), (WellKnownKey.splitNumber, index)] {

@@ -49,9 +49,34 @@ struct ConfigReader {
     return number
   }
 
-  func positive(_ key: String, default fallback: Double? = nil) throws(FileError) -> Double {
-    let number = try number(key, default: fallback)
+  /// A number larger than 0 that is one as a Float too.
+  func positive(_ key: String, default fallback: Double? = nil) throws(FileError) -> Float {
+    let number = Float(try number(key, default: fallback))
     guard number > 0 else { throw malformed(key, "must be larger than 0") }
+    guard number.isFinite else { throw malformed(key, "is too large") }
     return number
   }
+
+  /// False where the key is missing.
+  func flag(_ key: String) throws(FileError) -> Bool {
+    guard let value = config[key], !value.isNull else { return false }
+    guard let flag = value.bool else { throw malformed(key, "is neither true nor false") }
+    return flag
+  }
+
+  func text(_ key: String) throws(FileError) -> String? {
+    guard let value = config[key], !value.isNull else { return nil }
+    guard let text = value.string else { throw malformed(key, "is no string") }
+    return text
+  }
+
+  /// A reader of the object under that key; nil where it is missing or null.
+  func object(_ key: String) throws(FileError) -> ConfigReader? {
+    guard let value = config[key], !value.isNull else { return nil }
+    guard value.object != nil else { throw malformed(key, "is no object") }
+    return ConfigReader(config: value, path: path, prefix: prefix + key + ".")
+  }
+
+  /// Whether there is a value other than null.
+  func has(_ key: String) -> Bool { config[key].map { !$0.isNull } ?? false }
 }

@@ -13,14 +13,14 @@ struct Decant: AsyncParsableCommand {
       from its name: something.gguf is a GGUF, something.safetensors one file,
       anything else a Hugging Face folder; --to overrides.
 
-      Examples:
+      EXAMPLES
         decant inspect  TinyLlama/
         decant convert  TinyLlama/ tiny.gguf
         decant quantize TinyLlama/ tiny-q8_0.gguf --type q8_0 --verify text.txt
         decant quantize TinyLlama/ TinyLlama-nf4/ --type nf4
         decant compare  TinyLlama/ tiny-q8_0.gguf --text text.txt
 
-      Exit codes:
+      EXIT CODES
         0   done
         1   failed; one line on standard error names the file, the tensor,
             what was found and what to do

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Conversion
+internal import Evaluation
 internal import JSON
 internal import Synchronization
 
@@ -19,7 +20,8 @@ struct Job {
     self.talk = talk
   }
 
-  func run() async throws {
+  /// - Parameter verification: what is measured of the output when it is there; nil for nothing.
+  func run(verification: Verification? = nil) async throws {
     let destination = try options.destination(output)
     var recipe = recipe
     if options.allowNonfinite {
@@ -29,22 +31,33 @@ struct Job {
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     let report = PlanReport(plan, checkpoint)
     if options.dryRun {
-      print(talk.json ? report.json() : report.table())
+      print(talk.json ? JSONText.of(.object(report.members)) : report.table())
       return
     }
     if !talk.quiet {
       for note in plan.notes { Terminal.note("note: " + note) }
       for line in report.substitutionLines() { Terminal.note(line) }
     }
+    let windows = try verification?.windows()
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now
-    let poured = try await plan.pour(workers: options.workers) { progress.show($0) }
+    let poured = try await plan.pour(workers: options.workers.count) { progress.show($0) }
     progress.end()
     let seconds = (ContinuousClock.now - start).seconds
-    if talk.json {
-      print(report.json(movements: poured.movements, seconds: seconds))
-    } else if !talk.quiet {
+    if !talk.json, !talk.quiet {
       for line in report.summaryLines(movements: poured.movements, seconds: seconds) { Terminal.note(line) }
+    }
+    var comparison: ComparisonReport?
+    if let verification, let windows {
+      comparison = try await verification.comparison(with: try Checkpoint(path: output), over: windows, workers: options.workers.count, talk)
+    }
+    if talk.json {
+      var members = report.members
+      members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
+      if let comparison { members["verification"] = comparison.json }
+      print(JSONText.of(.object(members)))
+    } else if let comparison, let verification {
+      verification.measuring.show(comparison, talk)
     }
   }
 }

@@ -17,6 +17,9 @@ public struct GoldenFile: Sendable {
 
   public func contains(_ key: String) -> Bool { header[key] != nil }
 
+  /// The element type as the file spells it: `BF16`.
+  public func type(_ key: String) -> String? { header[key]?["dtype"]?.string }
+
   public func shape(_ key: String) throws -> [Int] { try member("shape", of: key) }
 
   public func bytes(_ key: String) throws -> [UInt8] {

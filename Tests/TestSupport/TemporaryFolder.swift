@@ -27,6 +27,8 @@ public final class TemporaryFolder: Sendable {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name))))
   }
 
+  public func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: file(name)) }
+
   /// Every name in the folder, hidden ones too, sorted.
   public func names() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).sorted()

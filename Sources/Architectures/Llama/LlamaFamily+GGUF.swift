@@ -18,12 +18,13 @@ extension LlamaFamily {
     guard headDimension % 2 == 0 else {
       throw reader.malformed("llama.attention.key_length", "a head of \(headDimension) elements cannot be rotated in pairs")
     }
-    if let rotated = value("llama.rope.dimension_count")?.integer, rotated != headDimension {
+    let rotated = try reader.count("llama.rope.dimension_count", default: headDimension)
+    if rotated != headDimension {
       throw FileError(
         .unsupported, path: path, subject: "llama.rope.dimension_count",
         "rotating \(rotated) of the \(headDimension) elements of each head is not supported")
     }
-    if let experts = value("llama.expert_count")?.integer, experts > 0 {
+    if try reader.optionalCount("llama.expert_count") != nil {
       throw FileError(
         .unsupported, path: path, subject: "llama.expert_count", "mixtures of experts are not supported")
     }
@@ -64,7 +65,7 @@ extension LlamaFamily {
       }
       return RotaryEmbedding.Scaling(divisors: ropeDivisors, theta: theta)
     }
-    switch reader.value("llama.rope.scaling.type")?.string ?? "none" {
+    switch try reader.text("llama.rope.scaling.type") ?? "none" {
     case "none":
       return .none
     case "linear":
@@ -122,6 +123,12 @@ private struct MetadataReader {
       throw malformed(key, "is no whole number between 1 and \(limit)")
     }
     return count
+  }
+
+  func text(_ key: String) throws(FileError) -> String? {
+    guard let found = value(key) else { return nil }
+    guard let text = found.string else { throw malformed(key, "is no string") }
+    return text
   }
 
   func optionalCount(_ key: String) throws(FileError) -> Int? {

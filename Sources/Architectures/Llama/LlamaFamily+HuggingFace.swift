@@ -6,8 +6,8 @@ extension LlamaFamily {
   public func configuration(fromConfig config: JSONValue, path: String) throws(FileError) -> LlamaConfiguration {
     let reader = ConfigReader(config: config, path: path)
     let className = try reader.className(among: classNames)
-    if config["hidden_act"]?.string.map({ $0 != "silu" && $0 != "swish" }) == true {
-      throw reader.unsupported("hidden_act", "only \"silu\" is supported")
+    if let activation = try reader.text("hidden_act"), activation != "silu", activation != "swish" {
+      throw reader.unsupported("hidden_act", "\(activation) is not supported; silu is")
     }
     let hiddenSize = try reader.count("hidden_size")
     let headCount = try reader.count("num_attention_heads")
@@ -20,7 +20,6 @@ extension LlamaFamily {
       throw reader.malformed("head_dim", "a head of \(headDimension) elements cannot be rotated in pairs")
     }
     let isMistral = className == "MistralForCausalLM"
-    let attentionBias = config["attention_bias"]?.bool ?? false
     return LlamaConfiguration(
       className: className,
       hiddenSize: hiddenSize,
@@ -31,48 +30,51 @@ extension LlamaFamily {
       headDimension: headDimension,
       vocabularySize: try reader.count("vocab_size"),
       contextLength: try reader.count("max_position_embeddings", default: 2048),
-      normEpsilon: Float(try reader.number("rms_norm_eps", default: 1e-6)),
+      normEpsilon: try reader.positive("rms_norm_eps", default: 1e-6),
       rope: try rope(reader),
       // Hugging Face's Mistral has a window of 4096 where the key is absent; null is none.
       slidingWindow: isMistral
         ? (config["sliding_window"] == nil ? 4096 : try reader.optionalCount("sliding_window")) : nil,
-      tiesEmbeddings: config["tie_word_embeddings"]?.bool ?? false,
-      hasAttentionBias: attentionBias,
-      hasFeedForwardBias: config["mlp_bias"]?.bool ?? false)
+      tiesEmbeddings: try reader.flag("tie_word_embeddings"),
+      hasAttentionBias: try reader.flag("attention_bias"),
+      hasFeedForwardBias: try reader.flag("mlp_bias"))
   }
 
   private func rope(_ reader: ConfigReader) throws(FileError) -> RotaryEmbedding {
-    let config = reader.config
-    let parameters = config["rope_parameters"].flatMap { $0.isNull ? nil : $0 }
-    let scaling = parameters ?? config["rope_scaling"].flatMap { $0.isNull ? nil : $0 }
-    let theta = (parameters?["rope_theta"] ?? config["rope_theta"])?.double ?? 10_000
-    guard theta.isFinite, theta > 0 else { throw reader.malformed("rope_theta", "is no positive number") }
-    if let fraction = (parameters?["partial_rotary_factor"] ?? config["partial_rotary_factor"])?.double, fraction != 1 {
-      throw reader.unsupported("partial_rotary_factor", "rotating a part of each head is not supported")
+    let parameters = try reader.object("rope_parameters")
+    if let layer = parameters?.config.object?.keys.sorted().first(where: { parameters?.config[$0]?.object != nil }) {
+      throw reader.unsupported("rope_parameters.\(layer)", "RoPE that differs between layers is not supported")
     }
-    guard let scaling else { return RotaryEmbedding(theta: Float(theta)) }
-    let kindKey = parameters == nil ? "rope_scaling" : "rope_parameters"
-    let inner = ConfigReader(config: scaling, path: reader.path, prefix: kindKey + ".")
-    switch (scaling["rope_type"] ?? scaling["type"])?.string ?? "default" {
+    func holder(of key: String) -> ConfigReader {
+      if let parameters, parameters.has(key) { parameters } else { reader }
+    }
+    let theta = try holder(of: "rope_theta").positive("rope_theta", default: 10_000)
+    let rotated = holder(of: "partial_rotary_factor")
+    if try rotated.number("partial_rotary_factor", default: 1) != 1 {
+      throw rotated.unsupported("partial_rotary_factor", "rotating a part of each head is not supported")
+    }
+    let older = try reader.object("rope_scaling")
+    guard let scaling = parameters ?? older else { return RotaryEmbedding(theta: theta) }
+    let kindKey = scaling.has("rope_type") ? "rope_type" : "type"
+    switch try scaling.text(kindKey) ?? "default" {
     case "default":
-      return RotaryEmbedding(theta: Float(theta))
+      return RotaryEmbedding(theta: theta)
     case "linear":
-      return RotaryEmbedding(theta: Float(theta), scaling: .linear(factor: Float(try inner.positive("factor"))))
+      return RotaryEmbedding(theta: theta, scaling: .linear(factor: try scaling.positive("factor")))
     case "llama3":
       // The top level is where older converters looked; Llama 3.1 itself keeps it in the scaling.
-      let original = try inner.count(
-        "original_max_position_embeddings",
-        default: config["original_max_position_embeddings"]?.int ?? 8192)
-      let low = try inner.positive("low_freq_factor", default: 1)
-      let high = try inner.positive("high_freq_factor", default: 4)
-      guard high > low else { throw inner.malformed("high_freq_factor", "must be larger than low_freq_factor") }
+      let originalKey = "original_max_position_embeddings"
+      let original = try (scaling.has(originalKey) ? scaling : reader).count(originalKey, default: 8192)
+      let low = try scaling.positive("low_freq_factor", default: 1)
+      let high = try scaling.positive("high_freq_factor", default: 4)
+      guard high > low else { throw scaling.malformed("high_freq_factor", "must be larger than low_freq_factor") }
       return RotaryEmbedding(
-        theta: Float(theta),
+        theta: theta,
         scaling: .llama3(
-          factor: Float(try inner.positive("factor", default: 8)), lowFrequencyFactor: Float(low),
-          highFrequencyFactor: Float(high), originalContextLength: original))
+          factor: try scaling.positive("factor", default: 8), lowFrequencyFactor: low, highFrequencyFactor: high,
+          originalContextLength: original))
     case let other:
-      throw inner.unsupported("rope_type", "RoPE scaling \"\(other)\" is not supported; linear and llama3 are")
+      throw scaling.unsupported(kindKey, "RoPE scaling \"\(other)\" is not supported; linear and llama3 are")
     }
   }
 

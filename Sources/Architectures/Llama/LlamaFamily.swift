@@ -48,8 +48,8 @@ public struct LlamaFamily: ModelFamily {
         result.append(NamedDerivation(name: pair.huggingFace, derivation: .source(TensorReference(name))))
         continue
       }
-      let parts = name.split(separator: ".")
-      guard parts.count == 4, parts[0] == "blk", let layer = Int(parts[1]), layer >= 0, layer < configuration.layerCount,
+      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+      guard parts.count == 4, parts[0] == "blk", let layer = Self.layer(parts[1], configuration),
         let module = Self.blockModules.first(where: { $0.gguf == parts[2] }), Self.kinds.contains(String(parts[3]))
       else {
         throw unknown(name, path: path)
@@ -81,14 +81,12 @@ public struct LlamaFamily: ModelFamily {
         result.append(NamedDerivation(name: pair.gguf, derivation: .source(TensorReference(name))))
         continue
       }
-      guard name.hasPrefix("model.layers."), let kindStart = name.lastIndex(of: ".") else {
-        throw unknown(name, path: path)
-      }
-      let kind = String(name[name.index(after: kindStart)...])
-      let inner = name.dropFirst("model.layers.".count)[..<kindStart]
-      guard let dot = inner.firstIndex(of: "."), let layer = Int(inner[..<dot]), layer >= 0,
-        layer < configuration.layerCount, Self.kinds.contains(kind),
-        let module = Self.blockModules.first(where: { $0.huggingFace == inner[inner.index(after: dot)...] })
+      // model.layers.<layer>.<module>.<kind>, where the module has periods of its own.
+      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+      guard parts.count > 4, parts[0] == "model", parts[1] == "layers", let layer = Self.layer(parts[2], configuration),
+        let kind = parts.last.map(String.init),
+        Self.kinds.contains(kind),
+        let module = Self.blockModules.first(where: { $0.huggingFace == parts[3..<parts.count - 1].joined(separator: ".") })
       else {
         throw unknown(name, path: path)
       }
@@ -99,6 +97,14 @@ public struct LlamaFamily: ModelFamily {
             .source(TensorReference(name)), module.rows, .interleaving, configuration)))
     }
     return result
+  }
+
+  /// The number of a layer, spelled as it is written: no sign, no leading zeros.
+  private static func layer(_ digits: Substring, _ configuration: LlamaConfiguration) -> Int? {
+    guard let layer = Int(digits), String(layer) == digits, (0..<configuration.layerCount).contains(layer) else {
+      return nil
+    }
+    return layer
   }
 
   private static let kinds = ["weight", "bias"]

@@ -24,9 +24,14 @@ struct AdapterConfig {
     func malformed(_ key: String, _ message: String) -> FileError {
       FileError(.malformed, path: path, subject: key, message)
     }
-    let kind = json["peft_type"]?.string ?? "LORA"
-    guard kind == "LORA" else {
-      throw FileError(.unsupported, path: path, subject: "peft_type", "\(kind) is not supported; only LORA is")
+    if let kind = json["peft_type"], kind != "LORA" {
+      throw FileError(
+        .unsupported, path: path, subject: "peft_type", "\(kind.string ?? "what is no string") is not supported; LORA is")
+    }
+    func flag(_ key: String) throws(FileError) -> Bool {
+      guard let value = json[key], !value.isNull else { return false }
+      guard let flag = value.bool else { throw malformed(key, "is neither true nor false") }
+      return flag
     }
     // What changes the arithmetic or the shape of the model in ways that are not done here.
     for key in ["layer_replication", "trainable_token_indices", "target_parameters", "use_qalora", "use_bdlora"] {
@@ -43,9 +48,9 @@ struct AdapterConfig {
     defaultAlpha = alpha
     rankPattern = try Self.pattern(json["rank_pattern"]) { malformed("rank_pattern", $0) }
     alphaPattern = try Self.pattern(json["alpha_pattern"]) { malformed("alpha_pattern", $0) }
-    usesRankStabilizedScale = json["use_rslora"]?.bool ?? false
-    usesDoRA = json["use_dora"]?.bool ?? false
-    fanInFanOut = json["fan_in_fan_out"]?.bool ?? false
+    usesRankStabilizedScale = try flag("use_rslora")
+    usesDoRA = try flag("use_dora")
+    fanInFanOut = try flag("fan_in_fan_out")
   }
 
   private static func pattern(_ value: JSONValue?, _ malformed: (String) -> FileError) throws(FileError)

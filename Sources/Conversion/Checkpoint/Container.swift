@@ -80,7 +80,7 @@ enum Containers {
     let names = try FileSystem.names(inFolder: path)
     let endings = [".safetensors", ".safetensors.index.json", ".safetensors.zst"]
     if names.contains(where: { name in endings.contains { name.hasSuffix($0) } }) { return try openShards(path) }
-    let ggufs = names.filter { $0.hasSuffix(".gguf") }
+    let ggufs = names.filter { $0.hasSuffix(".gguf") || $0.hasSuffix(".gguf.zst") }
     if let first = ggufs.first {
       guard ggufs.count == 1 || first.contains("-00001-of-") else {
         throw FileError(.unsupported, path: path, "holds \(ggufs.count) GGUF files; name the one to read")

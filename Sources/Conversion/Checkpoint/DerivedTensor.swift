@@ -174,6 +174,22 @@ public final class DerivedTensor: RowSource {
     return result
   }
 
+  /// Where an element comes from: the file, the stored tensor and the element's number in it.
+  func origin(ofElement element: Int) -> (path: String, name: String?, element: Int) {
+    var (place, element) = (derivation, element)
+    while true {
+      switch place {
+      case .source(let reference): return (inputs.path(of: reference), reference.name, element)
+      case .constant: return (inputs.path(of: place), nil, element)
+      case .adding(let inner, _), .addingScaled(let inner, _, _): place = inner
+      case .reordered(let inner, let order):
+        let width = shape.count == 1 ? 1 : max(1, columns)
+        element = order.source(of: element / width) * width + element % width
+        place = inner
+      }
+    }
+  }
+
   /// Gives up the factors that are kept between slabs.
   func releaseFactors() { factors.withLock { $0 = [:] } }
 

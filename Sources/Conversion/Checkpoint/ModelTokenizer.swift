@@ -24,7 +24,7 @@ public enum ModelTokenizer {
   /// The one in a folder, in the folder of a tokenizer file, or in a GGUF.
   public static func load(_ path: String) throws(FileError) -> Tokenizer {
     if FileSystem.isFolder(path) { return try TokenizerFolder.load(path).tokenizer }
-    if path.hasSuffix(".gguf") {
+    if path.hasSuffix(".gguf") || path.hasSuffix(".gguf.zst") {
       let metadata = try GGUFFile(path: path).metadata
       guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(.missing, path: path, "the GGUF has no tokenizer")

@@ -119,8 +119,9 @@ struct FolderDescription {
       counts[name, default: 0] += tensor.elementCount
     }
     guard let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return }
-    let key = config["dtype"] != nil ? "dtype" : "torch_dtype"
-    config[key] = .string(most)
+    // Older and newer spelling; some files have both.
+    let keys = ["dtype", "torch_dtype"].filter { config[$0] != nil }
+    for key in keys.isEmpty ? ["torch_dtype"] : keys { config[key] = .string(most) }
   }
 
   /// torch's names of element types.

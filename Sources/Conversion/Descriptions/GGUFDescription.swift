@@ -21,6 +21,7 @@ struct GGUFDescription {
     /// The element type that most tensors had in safetensors.
     static let elementType = "decant.source.element_type"
     /// Output names of the tensors that had another one, and those types.
+    static let otherTypesPrefix = "decant.source.other_element_types."
     static let otherNames = "decant.source.other_element_types.names"
     static let otherTypes = "decant.source.other_element_types.types"
     /// Code, block size and scale encoding of weights that are stored as companion tensors.
@@ -37,6 +38,10 @@ struct GGUFDescription {
       // From GGUF to GGUF everything that is said stays said.
       metadata = source
       metadata.removeAll { $0.key.hasPrefix("split.") || $0.key == "general.alignment" }
+      if metadata[Key.elementType] != nil {
+        metadata.removeAll { $0.key.hasPrefix(Key.elementType) || $0.key.hasPrefix(Key.otherTypesPrefix) }
+        addElementTypes(tensors)
+      }
     } else {
       metadata = GGUFMetadata()
       metadata["general.architecture"] = .string(model.family.ggufArchitecture)
@@ -130,6 +135,8 @@ struct GGUFDescription {
     guard let config = try? JSONValue(parsing: Array(text.utf8)),
       let kept = try? family.configuration(fromConfig: config, path: path)
     else { return nil }
+    // Before anything is made of its sizes: they are a file's word.
+    guard kept.headDimension == configuration.headDimension else { return nil }
     var comparable = kept
     comparable.className = configuration.className
     comparable.slidingWindow = configuration.slidingWindow

@@ -28,6 +28,7 @@ extension Plan {
       let files = try GGUFWriter.plan(
         metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
         name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
+      try destination.check(files: files.map(\.name), against: checkpoint.weightFiles)
       self.init(destination: destination, tensors: tensors, files: files, sidecars: [], notes: notes)
     default:
       let description = try FolderDescription(of: checkpoint, tensors: tensors, recipe: recipe, destination)
@@ -43,6 +44,7 @@ extension Plan {
         maximumShardBytes: destination.maximumFileBytes,
         baseName: isFile
           ? String(FileSystem.lastComponent(destination.path).dropLast(".safetensors".count)) : "model")
+      try destination.check(files: plan.files.map(\.name), against: checkpoint.weightFiles)
       var sidecars = isFile ? [] : description.sidecars
       if let index = plan.index { sidecars.append(Sidecar(name: index.name, bytes: index.bytes)) }
       self.init(
@@ -93,9 +95,12 @@ extension Plan {
     let copied = rows.copiedEncoding
     var substitution: String?
     var target: TargetType?
+    // The element type that the weight has outside this output, to be had back from it.
+    var elementType = source?.originalEncoding?.name
 
     switch recipe.choice(name: output.name, shape: shape) {
     case .type(let wanted):
+      if (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1 { elementType = wanted.name }
       if shape.count < 2, destination.container == .gguf { break }
       let fitting = try recipe.fitting(wanted, name: output.name, columns: rows.columns, path: destination.path)
       (target, substitution) = (fitting.type, fitting.substitution)
@@ -105,17 +110,22 @@ extension Plan {
     // Whole numbers, such as position ids, are no weights: no type is forced on them.
     if let copied, copied.isInteger { target = nil }
 
+    let isKept = recipe.kept.contains(output.name)
     let action: PlannedTensor.Action
     if let target {
       action =
         copied.map { $0.name == target.codec.name } == true && !target.codec.blocksCrossRows
         ? .copyRows : .encode(target)
+    } else if let narrow = Self.typeBeforeWidening(of: source, copied, shape, destination), !isKept {
+      action = .encode(TargetType(codec: narrow))
     } else if let copied, destination.container.holds(copied, asMatrix: shape.count > 1) {
       action = .copyRows
     } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
-      destination.container == .safetensors, checkpoint.container == .safetensors
+      destination.container == checkpoint.container, source.codec is BlockwiseCodec || checkpoint.container != .gguf
     {
       action = .copyStored(source.source)
+    } else if isKept {
+      action = .encode(TargetType(codec: Float32Codec()))
     } else {
       action = .encode(
         TargetType(codec: destination.container.elementCodec(for: source, asMatrix: shape.count > 1)))
@@ -150,12 +160,24 @@ extension Plan {
         targetType = type.name
       }
     }
+    let isMerged = output.derivation != output.unmerged
+    // What an adapter has changed is no longer exact in the type that the model had.
+    if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
       sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
-      unmerged: output.derivation == output.unmerged
-        ? nil : try DerivedTensor(output.unmerged, inputs: checkpoint.inputs),
-      originalType: source?.originalEncoding?.name)
+      keepsNonFinite: isKept, unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
+      originalType: elementType)
+  }
+
+  /// GGUF widens vectors to F32: the codec of what such a vector was before, for containers that hold that.
+  private static func typeBeforeWidening(
+    of source: EncodedTensor?, _ copied: Encoding?, _ shape: [Int], _ destination: Destination
+  ) -> (any Codec)? {
+    guard let original = source?.originalEncoding, let copied, copied != original, shape.count < 2,
+      copied == .f32, destination.container != .gguf
+    else { return nil }
+    return Catalog.codec(for: original)
   }
 
   private static func plane(

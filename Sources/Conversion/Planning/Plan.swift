@@ -93,13 +93,59 @@ public struct Destination: Sendable {
   /// The folder that the files are put into, or the new folder itself.
   var folder: String { isFile ? FileSystem.parent(path) : path }
 
-  /// - Throws: `FileError` when the output is one of the inputs, or is there and must not be replaced.
+  /// - Throws: `FileError` when the output is one of the inputs, lies in one or holds one, or is there and must not be
+  ///   replaced.
   func check(against inputs: [String]) throws(FileError) {
-    for input in inputs where FileSystem.isSame(input, path) || FileSystem.isSame(FileSystem.parent(input), path) {
-      throw FileError(.exists, path: path, "is an input; choose another name for the output")
+    guard !path.isEmpty else { throw FileError(.missing, path: path, "the output needs a name") }
+    for input in inputs {
+      if FileSystem.isSame(input, path) || Self.folders(above: input).contains(where: { FileSystem.isSame($0, path) }) {
+        throw FileError(.exists, path: path, "is an input, or holds one; choose another name for the output")
+      }
+      if FileSystem.isFolder(input), Self.folders(above: path).contains(where: { FileSystem.isSame($0, input) }) {
+        throw FileError(
+          .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place")
+      }
     }
-    if !replacesExisting, FileSystem.exists(path) {
-      throw FileError(.exists, path: path, "is there already; --force replaces it")
+    guard FileSystem.exists(path) else { return }
+    guard replacesExisting else { throw FileError(.exists, path: path, "is there already; --force replaces it") }
+    try checkReplaceable()
+  }
+
+  /// - Throws: `FileError` when what is there is no model, so that its name was hardly meant.
+  private func checkReplaceable() throws(FileError) {
+    guard FileSystem.isFolder(path) else { return }
+    guard !isFile else { throw FileError(.exists, path: path, "is a folder, which a file cannot replace") }
+    let names = try FileSystem.names(inFolder: path)
+    let isModel = names.isEmpty || names.contains { $0 == "config.json" || $0.hasSuffix(".safetensors") }
+    guard isModel, !names.contains(where: { FileSystem.isFolder(FileSystem.join(path, $0)) }) else {
+      throw FileError(
+        .exists, path: path, "holds more than a model, and --force would remove it all; choose another name")
     }
+  }
+
+  /// - Throws: `FileError` when one of the output's files is there and must not be replaced, or is being read.
+  func check(files names: [String], against inputs: [String]) throws(FileError) {
+    for name in names {
+      let file = FileSystem.join(folder, name)
+      guard FileSystem.exists(file) else { continue }
+      guard !inputs.contains(where: { FileSystem.isSame($0, file) }) else {
+        throw FileError(.exists, path: file, "is an input; choose another name for the output")
+      }
+      guard replacesExisting else { throw FileError(.exists, path: file, "is there already; --force replaces it") }
+    }
+  }
+
+  /// The folders that `path` lies in, by its name and by where links lead.
+  private static func folders(above path: String) -> [String] {
+    var folders: [String] = []
+    for start in [FileSystem.parent(path), FileSystem.join(path, "..")] where FileSystem.isFolder(start) {
+      var folder = start
+      folders.append(folder)
+      while folders.count < 256, !FileSystem.isSame(folder, FileSystem.join(folder, "..")) {
+        folder = FileSystem.join(folder, "..")
+        folders.append(folder)
+      }
+    }
+    return folders
   }
 }

@@ -26,6 +26,8 @@ public struct PlannedTensor: Sendable {
   public let targetType: String
   /// Why it is not what the recipe asked for.
   public let substitution: String?
+  /// Whether values that are NaN or infinite are stored rather than refused. Such a weight is copied, or is F32.
+  let keepsNonFinite: Bool
   /// The weight without adapters, where one changes it.
   let unmerged: DerivedTensor?
 

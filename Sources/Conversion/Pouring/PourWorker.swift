@@ -87,7 +87,11 @@ final class PourWorker {
     }
     do throws(CodecError) {
       try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
-        try codec.encode(values.span.extracting(0..<count), into: &bytes)
+        if planned.keepsNonFinite, codec is Float32Codec {
+          values.withBytes { bytes.copy($0.extracting(0..<byteCount), at: 0) }
+        } else {
+          try codec.encode(values.span.extracting(0..<count), into: &bytes)
+        }
       }
     } catch {
       throw Self.failure(error, planned, firstElement: firstElement, type, path: plan.destination.path)
@@ -178,19 +182,26 @@ final class PourWorker {
     _ error: CodecError, _ planned: PlannedTensor, firstElement: Int, _ type: TargetType, path: String
   ) -> FileError {
     let columns = max(1, planned.rows.columns)
-    func place(_ index: Int) -> String {
-      let element = firstElement + index
-      return "element \(element) (row \(element / columns), column \(element % columns))"
+    func place(_ element: Int) -> String {
+      "element \(element) (row \(element / columns), column \(element % columns))"
     }
-    let message =
-      switch error {
-      case .notFinite(let index):
-        "\(place(index)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized"
-      case .scaleOverflow(let index):
-        "the values at \(place(index)) are too large for \(type.name); give this tensor another type with --tensor-type"
-      case .notRepresentable(let index):
-        "\(place(index)) cannot be represented as \(type.name); choose a type with a wider range, such as bf16 or f32"
-      }
+    let message: String
+    switch error {
+    case .notFinite(let index):
+      // The fault is in the model that is read: its own name and place of the value help to find it.
+      let origin = planned.rows.origin(ofElement: firstElement + index)
+      return FileError(
+        .malformed, path: origin.path, subject: origin.name ?? planned.name,
+        "\(place(origin.element)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized")
+    case .scaleOverflow(let index):
+      message =
+        "the values at \(place(firstElement + index)) are too large for \(type.name); give this tensor another type with "
+        + "--tensor-type"
+    case .notRepresentable(let index):
+      message =
+        "\(place(firstElement + index)) cannot be represented as \(type.name); choose a type with a wider range, such as "
+        + "bf16 or f32"
+    }
     return FileError(.malformed, path: path, subject: planned.name, message)
   }
 }

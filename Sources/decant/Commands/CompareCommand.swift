@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Evaluation
 
 struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,7 +20,7 @@ struct CompareCommand: AsyncParsableCommand {
       rms_probability_change, tokens, chunks, context, tensors; of several models
       under "comparisons".
 
-      Examples:
+      EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt
         decant compare TinyLlama/ TinyLlama-nf4/ --text text.txt --markdown
         decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt
@@ -38,14 +39,27 @@ struct CompareCommand: AsyncParsableCommand {
   var tensors = 10
 
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
+  func validate() throws {
+    if tensors < 0 { throw ValidationError("--tensors must be at least 0.") }
+  }
+
   func run() async throws {
-    try await measuring.compare(
-      before: try Checkpoint(path: before),
-      after: try after.map { path throws(FileError) in try Checkpoint(path: path) }, text: text, threads: threads,
-      shownTensors: tensors, talk)
+    let before = try Checkpoint(path: before)
+    let windows = try measuring.windows(of: text, for: before)
+    let others = try after.map { path throws(FileError) in try Checkpoint(path: path) }
+    var reports: [ComparisonReport] = []
+    for other in others {
+      reports.append(
+        try await measuring.comparison(
+          before: before, after: other, over: windows, workers: workers.count, shownTensors: tensors, talk))
+    }
+    if reports.count == 1 {
+      measuring.show(reports[0], talk)
+    } else {
+      measuring.show(ComparisonSummary(reports), talk)
+    }
   }
 }

@@ -10,7 +10,9 @@ struct ConvertCommand: AsyncParsableCommand {
       as f32, as llama.cpp wants them. Quantized tensors that the other container
       has no type for are decoded.
 
-      Examples:
+      \(PlanReport.keys)
+
+      EXAMPLES
         decant convert Llama-3.2-1B/ llama.gguf
         decant convert llama.gguf Llama-again/ --max-shard-size 2GB
         decant convert Llama-3.2-1B/ llama-f16.gguf --dtype f16

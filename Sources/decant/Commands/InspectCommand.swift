@@ -11,7 +11,12 @@ struct InspectCommand: AsyncParsableCommand {
       safetensors and GGUF file, also those of models and types that cannot be
       converted yet.
 
-      Examples:
+      With --json: path, container, packed, bytes, files, remarks, types (of each:
+      tensors, weights, bytes); where the model is known weights, bits_per_weight,
+      model; where it cannot be converted obstacle; with --tensors tensors (name,
+      type, shape, bytes), with --metadata metadata.
+
+      EXAMPLES
         decant inspect Llama-3.2-1B/
         decant inspect llama-q4_0.gguf --tensors
         decant inspect llama-q4_0.gguf --metadata --json

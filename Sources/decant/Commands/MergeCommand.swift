@@ -11,7 +11,9 @@ struct MergeCommand: AsyncParsableCommand {
       rank and alpha patterns, saved modules, biases and embeddings are merged as
       PEFT does.
 
-      Examples:
+      \(PlanReport.keys)
+
+      EXAMPLES
         decant merge Llama-3.2-1B/ my-lora/ Llama-merged/
         decant merge Llama-3.2-1B/ my-lora/ merged-q8_0.gguf --type q8_0
       """)
@@ -48,9 +50,7 @@ struct MergeCommand: AsyncParsableCommand {
     let checkpoint = try adapters.merged(into: first)
     let recipe = try type.map { try types.recipe(named: $0, outputOptions) }
       ?? Recipe(.keep, overrides: try types.overrides())
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
-    if let verify, !outputOptions.dryRun {
-      try await measuring.compare(before: model, after: [try Checkpoint(path: output)], text: verify, talk)
-    }
+    let verification = verify.map { Verification(before: model, text: $0, measuring: measuring) }
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }
 }

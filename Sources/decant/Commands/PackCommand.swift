@@ -11,7 +11,9 @@ struct PackCommand: AsyncParsableCommand {
       trained BF16 model shrinks to about two thirds. All other commands read a
       packed file directly; unpack gives the original back, byte for byte.
 
-      Example:
+      With --json: input, output, bytes_before, bytes_after, ratio.
+
+      EXAMPLES
         decant pack model.safetensors model.safetensors.zst
       """)
 
@@ -27,8 +29,7 @@ struct PackCommand: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
 
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -38,7 +39,7 @@ struct PackCommand: AsyncParsableCommand {
 
   func run() async throws {
     let sizes = try await Packing.pack(
-      input, to: output, level: level, workers: threads ?? FileSystem.processorCount(), replacing: force)
+      input, to: output, level: level, workers: workers.count, replacing: force)
     PackReport.show(input, output, sizes, talk)
   }
 }

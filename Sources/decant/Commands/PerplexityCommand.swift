@@ -13,7 +13,7 @@ struct PerplexityCommand: AsyncParsableCommand {
       With --json: perplexity, standard_error, nll (nats a token), tokens, chunks,
       context, name, bytes, bits_per_weight.
 
-      Examples:
+      EXAMPLES
         decant perplexity tiny-q8_0.gguf --text text.txt
         decant perplexity TinyLlama/ --text text.txt --chunks 8 --json
       """)
@@ -32,13 +32,12 @@ struct PerplexityCommand: AsyncParsableCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
-    if let logits { try await measuring.writeLogits(of: checkpoint, text: text, to: logits, threads: threads) }
-    try await measuring.perplexity(of: checkpoint, text: text, threads: threads, talk)
+    if let logits { try await measuring.writeLogits(of: checkpoint, text: text, to: logits, workers: workers.count) }
+    try await measuring.perplexity(of: checkpoint, text: text, workers: workers.count, talk)
   }
 }

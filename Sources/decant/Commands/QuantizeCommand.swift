@@ -6,7 +6,7 @@ struct QuantizeCommand: AsyncParsableCommand {
     commandName: "quantize",
     abstract: "Write a model with its weights in fewer bits.",
     discussion: """
-      Types:
+      TYPES
         nf4 fp4 int4 int8
             Blocks of --block-size with a scale each, as bitsandbytes has them, for
             every linear layer but the head. Folders of nf4 and fp4 open in
@@ -17,7 +17,9 @@ struct QuantizeCommand: AsyncParsableCommand {
         f32 f16 bf16
             Element types, mostly for --tensor-type.
 
-      Examples:
+      \(PlanReport.keys)
+
+      EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 \\
@@ -50,9 +52,7 @@ struct QuantizeCommand: AsyncParsableCommand {
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: input))
     let recipe = try types.recipe(named: type, outputOptions)
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
-    if let verify, !outputOptions.dryRun {
-      try await measuring.compare(before: checkpoint, after: [try Checkpoint(path: output)], text: verify, talk)
-    }
+    let verification = verify.map { Verification(before: checkpoint, text: $0, measuring: measuring) }
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }
 }

@@ -7,7 +7,9 @@ struct UnpackCommand: AsyncParsableCommand {
     commandName: "unpack",
     abstract: "Give back the file that was packed, byte for byte.",
     discussion: """
-      Example:
+      With --json: input, output, bytes_before, bytes_after, ratio.
+
+      EXAMPLES
         decant unpack model.safetensors.zst model.safetensors
       """)
 
@@ -20,14 +22,13 @@ struct UnpackCommand: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
-  @Option(help: ArgumentHelp("Number of workers; all processors by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
 
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
     let sizes = try await Packing.unpack(
-      input, to: output, workers: threads ?? FileSystem.processorCount(), replacing: force)
+      input, to: output, workers: workers.count, replacing: force)
     PackReport.show(input, output, sizes, talk)
   }
 }

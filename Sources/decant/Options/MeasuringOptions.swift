@@ -28,55 +28,50 @@ struct MeasuringOptions: ParsableArguments {
 
   // MARK: - Measuring
 
-  func perplexity(of checkpoint: Checkpoint, text: String, threads: Int?, _ talk: TalkOptions) async throws {
+  func perplexity(of checkpoint: Checkpoint, text: String, workers: Int, _ talk: TalkOptions) async throws {
     let windows = try windows(of: text, for: checkpoint)
     let model = try Self.model(checkpoint)
     let progress = MeasuringProgress(talk)
-    let evaluator = Evaluator(workers: Workers(count: threads ?? FileSystem.processorCount()))
-    let result = try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
-    progress.end()
+    defer { progress.end() }
+    let evaluator = Evaluator(workers: Workers(count: workers))
+    let result = try await Self.refusing(checkpoint.path) {
+      try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
+    }
     show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
   }
 
-  /// Compares one model with others, one after the other: a full report of one, a line each of several.
-  func compare(
-    before: Checkpoint, after others: [Checkpoint], text: String, threads: Int? = nil, shownTensors: Int = 10,
+  /// Runs two models side by side.
+  func comparison(
+    before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, workers: Int, shownTensors: Int = 10,
     _ talk: TalkOptions
-  ) async throws {
-    let windows = try windows(of: text, for: before)
-    let model = try Self.model(before)
-    let workers = Workers(count: threads ?? FileSystem.processorCount())
-    var reports: [ComparisonReport] = []
-    for after in others {
-      let progress = MeasuringProgress(talk)
-      let comparison = try await Evaluator(workers: workers).compare(
-        before: model, after: try Self.model(after), over: windows
-      ) { progress.show($0) }
-      let errors = try await TensorMeasurement(workers: workers).errors(of: try Self.pairs(before, after))
-      progress.end()
-      reports.append(
-        ComparisonReport(
-          before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
-          shownTensors: shownTensors))
-    }
-    if reports.count == 1 {
-      show(reports[0], talk)
-    } else {
-      show(ComparisonSummary(reports), talk)
+  ) async throws -> ComparisonReport {
+    let (one, other) = (try Self.model(before), try Self.model(after))
+    let progress = MeasuringProgress(talk)
+    defer { progress.end() }
+    let team = Workers(count: workers)
+    let pairs = try Self.pairs(before, after)
+    return try await Self.refusing(after.path) {
+      let comparison = try await Evaluator(workers: team).compare(before: one, after: other, over: windows) {
+        progress.show($0)
+      }
+      let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
+      return ComparisonReport(
+        before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
+        shownTensors: shownTensors)
     }
   }
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
-  func writeLogits(of checkpoint: Checkpoint, text: String, to path: String, threads: Int?) async throws {
+  func writeLogits(of checkpoint: Checkpoint, text: String, to path: String, workers: Int) async throws {
     let windows = try windows(of: text, for: checkpoint)
     let model = try Self.model(checkpoint)
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
       files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)], replacing: true)
-    let workers = Workers(count: threads ?? FileSystem.processorCount())
+    let team = Workers(count: workers)
     for (number, window) in windows.windows.enumerated() {
-      try await model.forEachLogits(of: [window], at: windows.positions, workers: workers) { _, position, logits in
+      try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
         let row = number * windows.positions.count + position - windows.positions.lowerBound
         let values = logits.indices.map { logits[$0] }
         try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: row * rowBytes) }
@@ -85,14 +80,23 @@ struct MeasuringOptions: ParsableArguments {
     try output.commit()
   }
 
-  private func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
+  /// Gives what cannot be measured the name of the model.
+  private static func refusing<Result>(_ path: String, _ measure: () async throws -> Result) async throws -> Result {
+    do {
+      return try await measure()
+    } catch let error as EvaluationError {
+      throw FileError(.mismatch, path: path, error.description)
+    }
+  }
+
+  func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
     let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
     print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
   }
 
   // MARK: - Parts
 
-  private func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
+  func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
     let tokenizer = try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
       ?? ModelTokenizer.load(of: checkpoint)
     let text = try InputFile.contents(of: path, limit: 1 << 31)

@@ -26,18 +26,13 @@ struct OutputOptions: ParsableArguments {
     help: "Leave tensors with NaN or infinite values unquantized, instead of refusing them. Reads everything twice.")
   var allowNonfinite = false
 
-  @Option(help: ArgumentHelp("Number of workers; all processors, at most 24, by default.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
     if let to, !Container.all.contains(where: { $0.name == to }) {
       throw ValidationError("--to \(to): the containers are \(Container.all.map(\.name).joined(separator: ", ")).")
     }
-    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
   }
-
-  /// More than two dozen workers would wait for the disk, and each has buffers of some megabytes.
-  var workers: Int { threads ?? min(FileSystem.processorCount(), 24) }
 
   func destination(_ path: String) throws -> Destination {
     let container = to.flatMap { name in Container.all.first { $0.name == name } } ?? Container.forOutput(path)

@@ -76,10 +76,9 @@ struct PlanReport {
 
   // MARK: - For programs
 
-  /// Keys: `output`, `container`, `weights`, `bytes`, `bits_per_weight`, `before` (`bytes`, `bits_per_weight`), `files`,
-  /// `tensors`, `notes`; after a job also `seconds` and `merged`.
-  func json(movements: [PourReport.Movement]? = nil, seconds: Double? = nil) -> String {
-    var members: [String: JSONValue] = [
+  /// What is known before the job: the output, its files and its tensors.
+  var members: [String: JSONValue] {
+    [
       "output": .string(plan.destination.path), "container": .string(plan.destination.container.name),
       "weights": .integer(plan.parameterCount), "bytes": .integer(plan.byteCount),
       "bits_per_weight": .number(plan.bitsPerWeight),
@@ -90,13 +89,27 @@ struct PlanReport {
       "tensors": .array(plan.tensors.map(describe)),
       "notes": .array(plan.notes.map(JSONValue.string)),
     ]
-    if let movements {
-      members["merged"] = .array(
-        movements.map { ["name": .string($0.name), "relative_change": .number($0.relativeChange)] })
-    }
-    if let seconds { members["seconds"] = .number(seconds) }
-    return JSONText.of(.object(members))
   }
+
+  /// What is known after it.
+  func outcome(movements: [PourReport.Movement], seconds: Double) -> [String: JSONValue] {
+    [
+      "seconds": .number(seconds),
+      "merged": .array(
+        movements.map { ["name": .string($0.name), "relative_change": .number($0.relativeChange)] }),
+    ]
+  }
+
+  /// The keys, for the help of the commands that print them.
+  static let keys =
+    """
+    With --json: output, container, weights, bytes, bits_per_weight, before
+    (bytes, bits_per_weight), files (name, bytes), tensors (name, shape,
+    source_type, type, bytes, stored (name, bytes, file, offset), and where it is
+    so substituted_because), notes; after the job also seconds, merged (name,
+    relative_change) and, with --verify, verification, which has the keys of
+    compare.
+    """
 
   private func describe(_ tensor: PlannedTensor) -> JSONValue {
     var members: [String: JSONValue] = [

@@ -1,0 +1,23 @@
+internal import Bytes
+internal import Conversion
+internal import Evaluation
+
+/// The measurement that `--verify` asks for: the output against the model it was made from.
+struct Verification {
+  let before: Checkpoint
+  /// Path of the text.
+  let text: String
+  let measuring: MeasuringOptions
+
+  /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
+  /// at once.
+  func windows() throws -> EvaluationWindows {
+    try measuring.windows(of: text, for: before)
+  }
+
+  func comparison(with after: Checkpoint, over windows: EvaluationWindows, workers: Int, _ talk: TalkOptions)
+    async throws -> ComparisonReport
+  {
+    try await measuring.comparison(before: before, after: after, over: windows, workers: workers, talk)
+  }
+}

@@ -1,0 +1,37 @@
+import Architectures
+import Testing
+
+/// The order of the rows of q and k: half a head apart in Hugging Face's form, side by side in a GGUF.
+@Suite struct RowOrderTests {
+  @Test func aHeadOfFour() {
+    let order = RowOrder(.interleaving, headDimension: 4)
+    #expect((0..<4).map(order.source) == [0, 2, 1, 3])
+    #expect((4..<8).map(order.source) == [4, 6, 5, 7], "heads stay where they are")
+  }
+
+  @Test func aHeadOfEight() {
+    #expect((0..<8).map(RowOrder(.interleaving, headDimension: 8).source) == [0, 4, 1, 5, 2, 6, 3, 7])
+    #expect((0..<8).map(RowOrder(.deinterleaving, headDimension: 8).source) == [0, 2, 4, 6, 1, 3, 5, 7])
+  }
+
+  @Test(arguments: [2, 4, 6, 8, 32, 128])
+  func theInverseBringsEveryRowBack(_ headDimension: Int) {
+    for direction in [RowOrder.Direction.interleaving, .deinterleaving] {
+      let order = RowOrder(direction, headDimension: headDimension)
+      #expect(order.inverse.inverse == order)
+      for row in 0..<3 * headDimension {
+        #expect(order.source(of: order.inverse.source(of: row)) == row)
+        #expect(order.source(of: row) / headDimension == row / headDimension)
+      }
+    }
+  }
+
+  @Test func oppositeOrdersCancel() {
+    let source = Derivation.source(TensorReference("w"))
+    let order = RowOrder(.interleaving, headDimension: 8)
+    #expect(source.reordered(order).reordered(order.inverse) == source)
+    #expect(source.reordered(order).reordered(order) == .reordered(.reordered(source, order), order))
+    let other = RowOrder(.deinterleaving, headDimension: 4)
+    #expect(source.reordered(order).reordered(other) != source, "heads of another size do not cancel")
+  }
+}

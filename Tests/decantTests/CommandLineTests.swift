@@ -1,0 +1,181 @@
+import JSON
+import TestSupport
+import Testing
+
+/// The face of the program: help, exit codes, what is printed where.
+@Suite struct CommandLineTests {
+  static let commands = ["inspect", "convert", "quantize", "merge", "perplexity", "compare", "pack", "unpack"]
+
+  @Test(arguments: commands)
+  func helpHasExamplesAndTheKeysOfItsJSON(_ command: String) throws {
+    let help = try Command.succeed(command, "--help")
+    #expect(help.errors.isEmpty)
+    #expect(help.output.contains("EXAMPLES"))
+    #expect(help.output.contains("decant \(command) "))
+    #expect(help.output.contains("With --json: "))
+  }
+
+  @Test func theRootListsCommandsAndExitCodes() throws {
+    let help = try Command.succeed("--help").output
+    for command in Self.commands { #expect(help.contains(command)) }
+    #expect(help.contains("EXIT CODES"))
+    #expect(try Command.succeed("--version").output.split(separator: ".").count == 3)
+  }
+
+  @Test(arguments: [
+    ["frobnicate"], ["convert"], ["convert", "one"], ["inspect", "a", "--frobnicate"],
+    ["quantize", "a", "b"], ["quantize", "a", "b", "--type", "q9_9"], ["quantize", "a", "b", "--type", "nf4", "--block-size", "48"],
+    ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "no-equals"],
+    ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "(=q4_0"],
+    ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "x=q99"],
+    ["convert", "a", "b", "--dtype", "q8_0"], ["convert", "a", "b", "--to", "onnx"],
+    ["convert", "a", "b", "--max-shard-size", "lots"], ["convert", "a", "b", "--max-shard-size", "-1"],
+    ["convert", "a", "b", "--max-shard-size", "0"], ["convert", "a", "b", "--threads", "0"],
+    ["convert", "a", "b", "--quiet", "--verbose"], ["convert", "a", "b", "--adapter", ""],
+    ["perplexity", "a"], ["perplexity", "a", "--text", "t", "--context", "3"],
+    ["perplexity", "a", "--text", "t", "--chunks", "0"], ["perplexity", "a", "--text", "t", "--threads", "0"],
+    ["compare", "a", "--text", "t"], ["compare", "a", "b", "--text", "t", "--tensors", "-1"],
+    ["pack", "a", "b", "--level", "20"], ["pack", "a", "b", "--threads", "-1"], ["unpack", "a"],
+    ["merge", "a", "b", "c", "--type", "q99"],
+  ])
+  func aWrongCommandLineIs64(_ arguments: [String]) throws {
+    let result = try Command.run(arguments)
+    #expect(result.exitCode == 64, "\(result.errors)")
+    #expect(result.output.isEmpty)
+    #expect(result.errors.contains("Error: "))
+  }
+
+  @Test func optionsOfTheOtherContainer() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    for arguments in [
+      ["convert", model, folder.file("m.gguf"), "--max-shard-size", "1MB"],
+      ["convert", model, folder.file("m"), "--split-max-size", "1MB"],
+    ] {
+      #expect(try Command.run(arguments).exitCode == 64)
+    }
+    #expect(try folder.names() == ["model"])
+  }
+
+  @Test func resultsOnOutputTalkOnErrors() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    let said = try Command.succeed("quantize", model, folder.file("a.gguf"), "--type", "q8_0")
+    #expect(said.output.isEmpty)
+    #expect(said.errors.contains("wrote \(folder.file("a.gguf"))"))
+    #expect(said.errors.contains("blk.0.ffn_down.weight: f16, since rows of 172"), "what was substituted and why")
+    #expect(!said.errors.contains("\u{1B}"), "no terminal, no bar")
+
+    let verbose = try Command.succeed("convert", model, folder.file("v"), "--verbose")
+    #expect(verbose.errors.split(separator: "\n").filter { $0.contains(" -> ") && $0.contains("[") }.count == 21)
+
+    let quiet = try Command.succeed("convert", model, folder.file("q"), "--quiet")
+    #expect(quiet.output.isEmpty && quiet.errors.isEmpty)
+    for arguments in [["pack", model + "/model.safetensors", folder.file("p.zst")], ["unpack", folder.file("p.zst"), folder.file("u")]] {
+      let result = try Command.run(arguments + ["--quiet"])
+      #expect(result.exitCode == 0 && result.output.isEmpty && result.errors.isEmpty)
+    }
+  }
+
+  // MARK: - JSON
+
+  @Test func inspectAsJSON() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    let report = try Command.succeed("inspect", model, "--tensors", "--metadata", "--json").json()
+    expectKeys(
+      report, ["path", "container", "packed", "bytes", "files", "remarks", "types", "weights", "bits_per_weight", "model", "tensors", "metadata"])
+    #expect(report["container"] == "safetensors")
+    #expect(report["bits_per_weight"]?.double == 16)
+    #expect(report["tensors"]?.array?.count == 21)
+    #expect(report["types"]?["bf16"]?["tensors"] == 21)
+    #expect(report["metadata"] == ["format": "pt"])
+    #expect(report["model"]?["intermediate_size"] == 172)
+  }
+
+  @Test func jobsAsJSON() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    let planned = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--dry-run", "--json").json()
+    let keys = ["output", "container", "weights", "bytes", "bits_per_weight", "before", "files", "tensors", "notes"]
+    expectKeys(planned, keys)
+    let done = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--json").json()
+    expectKeys(done, keys + ["seconds", "merged"])
+    for key in keys { #expect(done[key] == planned[key], "\(key)") }
+    let tensor = try #require(done["tensors"]?.array?.first { $0["name"] == "blk.0.ffn_down.weight" })
+    expectKeys(tensor, ["name", "shape", "source_type", "type", "bytes", "stored", "substituted_because"])
+    #expect(tensor["stored"]?.array?.first?["offset"]?.int ?? 0 > 0)
+    let size = try #require(done["files"]?.array?.first?["bytes"]?.int)
+    #expect(try folder.read("m.gguf").count == size)
+
+    let file = model + "/model.safetensors"
+    let packed = try Command.succeed("pack", file, folder.file("m.zst"), "--json").json()
+    expectKeys(packed, ["input", "output", "bytes_before", "bytes_after", "ratio"])
+    let unpacked = try Command.succeed("unpack", folder.file("m.zst"), folder.file("m"), "--json").json()
+    expectKeys(unpacked, ["input", "output", "bytes_before", "bytes_after", "ratio"])
+  }
+
+  private func expectKeys(_ value: JSONValue, _ keys: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(value.object?.keys.sorted() == keys.sorted(), sourceLocation: sourceLocation)
+  }
+
+  // MARK: - Outputs
+
+  @Test func aDryRunListsEverythingAndWritesNothing() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    for (arguments, expected) in [
+      (["quantize", model, folder.file("m.gguf"), "--type", "q8_0"], ["token_embd.weight", "blk.1.ffn_down.weight"]),
+      (["quantize", model, folder.file("nf4"), "--type", "nf4", "--double-quant"], ["model.layers.1.mlp.up_proj.weight.nested_absmax"]),
+      (["convert", model, folder.file("m"), "--max-shard-size", "60kB"], ["model-00001-of-0000"]),
+    ] {
+      let said = try Command.run(arguments + ["--dry-run"])
+      #expect(said.exitCode == 0)
+      #expect(said.errors.isEmpty)
+      for text in expected + ["Offset", "bits per weight"] { #expect(said.output.contains(text), "\(text)") }
+      #expect(try folder.names() == ["model"])
+    }
+  }
+
+  @Test(arguments: ["out.gguf", "out.safetensors", "out"])
+  func whatIsThereStaysUnlessForced(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    let output = folder.file(name)
+    try Command.succeed("convert", model, output)
+    try Command.expectFailure(["convert", model, output, "--dtype", "f32"], mentions: [output, "--force"])
+    try Command.expectFailure(["convert", model, output, "--dtype", "f32", "--dry-run"], mentions: ["--force"])
+    try Command.succeed("convert", model, output, "--dtype", "f32", "--force")
+    let report = try Command.succeed("inspect", output, "--json").json()
+    #expect(report["types"]?["f32"] != nil && report["types"]?["bf16"] == nil)
+    #expect(try folder.names() == ["model", name].sorted())
+  }
+
+  @Test func packingGivesBackEveryByte() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    try Command.succeed("convert", model, folder.file("m.gguf"))
+    for file in [TinyLlama.file("model-00001-of-00002.safetensors"), model + "/model.safetensors", folder.file("m.gguf")] {
+      try Command.succeed("pack", file, folder.file("packed.zst"), "--force")
+      try Command.expectFailure(["pack", file, folder.file("packed.zst")], mentions: ["--force"])
+      try Command.succeed("unpack", folder.file("packed.zst"), folder.file("again"), "--force")
+      try Command.expectFailure(["unpack", folder.file("packed.zst"), folder.file("again")], mentions: ["--force"])
+      #expect(try folder.read("again") == FileBytes.read(file))
+    }
+  }
+
+  /// A run that is killed leaves nothing under the output's name.
+  @Test(arguments: ["out.gguf", "out"])
+  func aKilledRunLeavesNoOutput(_ name: String) async throws {
+    let folder = try TemporaryFolder()
+    let arguments = ["quantize", TinyLlama.path, folder.file(name), "--type", name == "out" ? "nf4" : "q4_0", "--threads", "1"]
+    for milliseconds in [5, 20, 60] {
+      try await Killing.run(arguments, after: .milliseconds(milliseconds), in: folder)
+      guard try !folder.names().contains(name) else { break }  // It was quicker.
+    }
+    try Command.succeed(
+      "quantize", TinyLlama.path, folder.file(name), "--type", name == "out" ? "nf4" : "q4_0", "--force")
+    #expect(try folder.names().filter { $0.contains("partial") }.isEmpty, "what a killed run has left is cleared away")
+    try Command.succeed("inspect", folder.file(name))
+  }
+}

@@ -1,0 +1,102 @@
+import JSON
+import TestSupport
+import Testing
+
+/// Perplexity and comparison of the model in the repository, against what transformers computes.
+@Suite struct MeasuringTests {
+  private static let text = ["--text", TinyLlama.heldOutText]
+
+  private func measure(_ arguments: [String]) throws -> JSONValue {
+    let result = try Command.run(arguments + ["--json"])
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return try result.json()
+  }
+
+  private func expectClose(
+    _ value: JSONValue?, _ expected: Double, relative: Double, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let value = try #require(value?.double, sourceLocation: sourceLocation)
+    #expect(abs(value - expected) <= relative * expected, "\(value), not \(expected)", sourceLocation: sourceLocation)
+  }
+
+  @Test func perplexityIsThatOfTransformers() throws {
+    let reference = try TinyLlama.reference()["perplexity_first_4_windows"]
+    let report = try measure(["perplexity", TinyLlama.path, "--chunks", "4"] + Self.text)
+    try expectClose(report["perplexity"], #require(reference?["perplexity"]?.double), relative: 1e-4)
+    try expectClose(report["nll"], #require(reference?["mean_nll"]?.double), relative: 1e-4)
+    try expectClose(report["standard_error"], #require(reference?["standard_error"]?.double), relative: 2e-3)
+    #expect(report["chunks"] == 4 && report["context"] == 512 && report["bits_per_weight"]?.double == 16)
+    #expect(
+      report.object?.keys.sorted() == [
+        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "perplexity", "standard_error", "tokens",
+      ])
+  }
+
+  @Test func perplexityOfTheWholeText() throws {
+    let reference = try TinyLlama.reference()["perplexity"]
+    let report = try measure(["perplexity", TinyLlama.path] + Self.text)
+    try expectClose(report["perplexity"], #require(reference?["perplexity"]?.double), relative: 1e-4)
+    #expect(report["chunks"] == reference?["windows"])
+  }
+
+  @Test func aModelAgainstItself() throws {
+    let report = try measure(["compare", TinyLlama.path, TinyLlama.path, "--chunks", "2"] + Self.text)
+    for key in ["mean", "p90", "p95", "p99", "p99_9", "max"] { #expect(report["kl"]?[key]?.double == 0, "\(key)") }
+    #expect(report["top1_agreement"]?.double == 1)
+    #expect(report["rms_probability_change"]?.double == 0)
+    #expect(report["before"] == report["after"])
+    #expect(report["tensors"]?.array?.isEmpty == false)
+  }
+
+  /// A GGUF is the same model, and so is a packed one.
+  @Test func theSameModelInOtherContainers() throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed("convert", TinyLlama.path, folder.file("m.gguf"))
+    try Command.succeed("pack", folder.file("m.gguf"), folder.file("m.gguf.zst"))
+    for name in ["m.gguf", "m.gguf.zst"] {
+      let report = try measure(["compare", TinyLlama.path, folder.file(name), "--chunks", "1"] + Self.text)
+      #expect(report["top1_agreement"]?.double == 1)
+      // Rows of q and k are summed in another order.
+      #expect(try #require(report["kl"]?["max"]?.double) < 1e-8)
+    }
+  }
+
+  @Test func quantizingAndVerifyingInOneGo() throws {
+    let folder = try TemporaryFolder()
+    let arguments = ["quantize", TinyLlama.path, "", "--type", "nf4", "--double-quant", "--chunks", "2", "--verify", TinyLlama.heldOutText]
+    func with(_ output: String) -> [String] { arguments.map { $0.isEmpty ? folder.file(output) : $0 } }
+    let said = try Command.run(with("a"))
+    #expect(said.exitCode == 0)
+    for text in ["Perplexity", "KL divergence", "nf4+dq"] { #expect(said.output.contains(text), "\(text)") }
+    let report = try measure(with("b"))
+    #expect(report["verification"]?["top1_agreement"]?.double ?? 0 > 0.9)
+    #expect(report["verification"]?["kl"]?["mean"]?.double ?? 0 > 0)
+    #expect(report["bits_per_weight"] == report["verification"]?["after"]?["bits_per_weight"])
+    let markdown = try Command.run(with("c") + ["--markdown", "--quiet"])
+    #expect(markdown.output.contains("| "))
+    #expect(markdown.errors.isEmpty)
+  }
+
+  @Test(arguments: ["plain", "rslora-patterns", "dora", "full"])
+  func mergedModelsPredictAsPEFTSays(_ adapter: String) throws {
+    let expected = try TinyLlama.expected(adapter)["perplexity_first_4_windows"]
+    let onTheWay = try measure(
+      ["perplexity", TinyLlama.path, "--adapter", TinyLlama.adapter(adapter), "--chunks", "4"] + Self.text)
+    try expectClose(onTheWay["perplexity"], #require(expected?["perplexity"]?.double), relative: 1e-4)
+  }
+
+  @Test func mergingAndVerifying() throws {
+    let folder = try TemporaryFolder()
+    let expected = try TinyLlama.expected("plain")["perplexity_first_4_windows"]
+    let report = try measure([
+      "merge", TinyLlama.path, TinyLlama.adapter("plain"), folder.file("m.gguf"), "--type", "f32", "--chunks", "4",
+      "--verify", TinyLlama.heldOutText,
+    ])
+    #expect(report["merged"]?.array?.count == 8)
+    #expect(report["merged"]?.array?.allSatisfy { $0["relative_change"]?.double ?? 0 > 0 } == true)
+    try expectClose(
+      report["verification"]?["after"]?["perplexity"], #require(expected?["perplexity"]?.double), relative: 1e-4)
+    let talk = try Command.succeed("merge", TinyLlama.path, TinyLlama.adapter("plain"), folder.file("m"))
+    #expect(talk.errors.contains("the most changed first"))
+  }
+}
