@@ -40,7 +40,9 @@ struct AddedTokenMatcher: Sendable {
     }
   }
 
-  private static func key(_ node: Int32, _ byte: UInt8) -> UInt64 { UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte) }
+  private static func key(_ node: Int32, _ byte: UInt8) -> UInt64 {
+    UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)
+  }
 
   /// Hands the parts of `text` to `body`, in order. Empty stretches of text are left out.
   func parts(of text: [UInt8], includingSpecial: Bool, _ body: (Part) -> Void) {

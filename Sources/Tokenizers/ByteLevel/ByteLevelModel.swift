@@ -43,8 +43,9 @@ struct ByteLevelModel: TextModel {
     }
   }
 
-  private func append(word text: Span<UInt8>, _ range: Range<Int>, _ workspace: inout Workspace, into ids: inout [Int32])
-  {
+  private func append(
+    word text: Span<UInt8>, _ range: Range<Int>, _ workspace: inout Workspace, into ids: inout [Int32]
+  ) {
     if let wholeWords, range.count <= longestWholeWord {
       var word: [UInt8] = []
       for index in range { word.append(text[index]) }

@@ -73,7 +73,8 @@ extension Splitter {
   /// Runs of punctuation and some ASCII symbols apart from the rest.
   static let punctuationRuns = Splitter(
     name: "runs of punctuation", expressions: [#"[\p{P}\$\+<=>\^~\|]+"#],
-    pieceEnd: { text, start, end in punctuationEnd(text, start, end, symbols: ["$", "+", "<", "=", ">", "^", "~", "|"]) })
+    pieceEnd: { text, start, end in punctuationEnd(text, start, end, symbols: ["$", "+", "<", "=", ">", "^", "~", "|"])
+    })
 
   /// The same with the grave accent: all of ASCII that is not a letter, number or space.
   static let falconPunctuation = Splitter(

@@ -2,8 +2,8 @@ internal import Bytes
 internal import JSON
 
 /// What the small files of a Hugging Face folder say about a tokenizer: `tokenizer_config.json`,
-/// `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`, `config.json` and the chat templates. Every
-/// one of them may be missing.
+/// `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`, `config.json` and the chat templates.
+/// Every one of them may be missing.
 struct FolderSettings {
   let folder: String
   private let tokenizerConfiguration: JSONValue

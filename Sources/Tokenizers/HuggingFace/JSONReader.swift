@@ -2,8 +2,8 @@ internal import Bytes
 internal import JSON
 
 /// Reads a JSON document from front to back without building a tree of it. A `tokenizer.json` needs this for three
-/// reasons: it has hundreds of thousands of strings, the order of a vocabulary is kept, and keys that differ only in how
-/// a character is composed stay two keys.
+/// reasons: it has hundreds of thousands of strings, the order of a vocabulary is kept, and keys that differ only in
+/// how a character is composed stay two keys.
 struct JSONReader {
   private let bytes: [UInt8]
   private let path: String

@@ -104,10 +104,10 @@ struct TokenizerJSONLoader {
     var table = VocabularyTable(
       count: json.vocabulary.count + added.count, vocabularySize: vocabularySize, path: path)
     for (token, id) in json.vocabulary {
-      guard table[max(id, 0)] == nil else {
+      if let other = table[id] {
         throw FileError(
           .malformed, path: path, subject: "model.vocab",
-          "tokens \(shown(table[id]?.token ?? "")) and \(shown(token)) have the same id \(id)")
+          "tokens \(shown(other.token)) and \(shown(token)) have the same id \(id)")
       }
       let isByte = bytesFallBack && ByteToken.byte(of: token) != nil
       try table.set(id, token, isByte ? .byte : .normal, subject: "model.vocab")
@@ -151,7 +151,9 @@ struct TokenizerJSONLoader {
   // MARK: - For GGUF
 
   private func preTokenizerName(_ pipeline: TokenizerPipeline, ignoresMerges: Bool) throws(FileError) -> String {
-    if let known = PreTokenizer.cutting(with: pipeline.steps, ignoresMerges: ignoresMerges), let name = known.names.first {
+    if let known = PreTokenizer.cutting(with: pipeline.steps, ignoresMerges: ignoresMerges),
+      let name = known.names.first
+    {
       return name
     }
     throw FileError(

@@ -15,7 +15,7 @@ struct VocabularyTable {
   /// Ids from the first to the last.
   var count: Int { entries.count }
 
-  subscript(id: Int) -> (token: String, type: TokenType)? { id < entries.count ? entries[id] : nil }
+  subscript(id: Int) -> (token: String, type: TokenType)? { entries.indices.contains(id) ? entries[id] : nil }
 
   /// Puts a token at an id. The same token may come again and then changes its type.
   mutating func set(_ id: Int, _ token: String, _ type: TokenType, subject: String) throws(FileError) {
@@ -33,7 +33,7 @@ struct VocabularyTable {
   }
 
   mutating func setType(_ id: Int, _ type: TokenType) {
-    if id >= 0, id < entries.count, let entry = entries[id] { entries[id] = (entry.token, type) }
+    if let entry = self[id] { entries[id] = (entry.token, type) }
   }
 
   /// All tokens up to `vocabularySize`, gaps filled with `[PADn]` of type unused.

@@ -16,7 +16,8 @@ struct SentencePieceLoader {
     }
     guard !file.trainer.treatsWhitespaceAsSuffix else {
       throw FileError(
-        .unsupported, path: path, subject: "trainer_spec.treat_whitespace_as_suffix", "spaces after words are not supported")
+        .unsupported, path: path, subject: "trainer_spec.treat_whitespace_as_suffix",
+        "spaces after words are not supported")
     }
     guard file.normalizer.precompiledCharacterMap.isEmpty else {
       throw FileError(
@@ -26,7 +27,8 @@ struct SentencePieceLoader {
     }
     guard file.normalizer.escapesWhitespaces else {
       throw FileError(
-        .unsupported, path: path, subject: "normalizer_spec.escape_whitespaces", "spaces that stay spaces are not supported")
+        .unsupported, path: path, subject: "normalizer_spec.escape_whitespaces",
+        "spaces that stay spaces are not supported")
     }
 
     var table = VocabularyTable(
@@ -79,19 +81,19 @@ struct SentencePieceLoader {
 
   private static func parse(_ path: String) throws(FileError) -> SPModel {
     let bytes = try InputFile.contents(of: path)
-    let file: SPModel
+    var cause = "it has no pieces"
     do {
-      file = try SPModel(serializedBytes: bytes)
+      let file = try SPModel(serializedBytes: bytes)
+      if !file.pieces.isEmpty { return file }
     } catch {
-      guard isRankList(bytes) else {
-        throw FileError(.malformed, path: path, "is no SentencePiece model: \(error)")
-      }
+      cause = "\(error)"
+    }
+    guard !isRankList(bytes) else {
       throw FileError(
         .unsupported, path: path,
         "is a list of ranks as tiktoken reads it, not a SentencePiece model; a tokenizer.json beside it would be read")
     }
-    guard !file.pieces.isEmpty else { throw FileError(.malformed, path: path, "is no SentencePiece model: it has no pieces") }
-    return file
+    throw FileError(.malformed, path: path, "is no SentencePiece model: \(cause)")
   }
 
   /// Whether the first line is a word in base 64 and a number.

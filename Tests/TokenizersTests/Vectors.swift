@@ -1,23 +1,17 @@
-import Bytes
 import Foundation
 import GGUF
 import Tensors
+import TestSupport
 import Testing
-import Tokenizers
+@testable import Tokenizers
 
-/// Vocabularies and texts too large to keep here. Tests that want them read the folder that `DECANT_SHARED` names.
-enum SharedData {
-  static let folder = ProcessInfo.processInfo.environment["DECANT_SHARED"]
-  static let isThere = folder != nil
-  static let reason: Comment = "DECANT_SHARED does not name the folder of shared vocabularies and texts"
-
-  static func path(_ name: String) throws -> String { try #require(folder) + "/" + name }
-
+/// Tokenizers among the shared files, and what others say their ids are.
+enum Vectors {
   /// llama.cpp's vectors of a vocabulary: texts, and the ids of each without a token for the beginning.
-  static func vectors(_ name: String) throws -> [(text: String, ids: [Int32])] {
-    let stem = try path("vocab/ggml-vocab/ggml-vocab-\(name).gguf")
+  static func named(_ name: String) throws -> [(text: String, ids: [Int32])] {
+    let stem = SharedData.path("vocab/ggml-vocab/ggml-vocab-\(name).gguf")
     let input = try String(contentsOfFile: stem + ".inp", encoding: .utf8)
-    let texts = input.components(separatedBy: "\n__ggml_vocab_test__\n").map { String($0) }
+    let texts = input.components(separatedBy: "\n__ggml_vocab_test__\n")
     let lines = try String(contentsOfFile: stem + ".out", encoding: .utf8).components(separatedBy: "\n")
     let ids = lines.prefix(texts.count).map { $0.split(separator: " ").compactMap { Int32($0) } }
     try #require(ids.count == texts.count && texts.count > 40)
@@ -44,14 +38,27 @@ enum SharedData {
       chatTemplate: try metadata.string("tokenizer.chat_template"))
   }
 
-  /// A folder with links to some of the shared files, for what is told by the files that are there.
-  static func folder(linking files: [String: String]) throws -> String {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("decant-" + UUID().uuidString).path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (name, target) in files {
-      try FileManager.default.createSymbolicLink(
-        atPath: folder + "/" + name, withDestinationPath: try path(target))
+  /// Llama 3's vocabulary from the list of ranks that its makers publish. A list of ranks implies the merges: every cut
+  /// of a token into two tokens, in order of rank.
+  static func llama3() throws -> GGUFVocabulary {
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: SharedData.path("vocab/llama-3/tokenizer.model")))
+    let tokens = try bytes.split(separator: UInt8(ascii: "\n")).map { line in
+      let word = try #require(line.split(separator: UInt8(ascii: " ")).first)
+      return [UInt8](try #require(Data(base64Encoded: Data(word))))
     }
-    return folder
+    let ranks = Dictionary(uniqueKeysWithValues: zip(tokens, tokens.indices))
+    var merges: [String] = []
+    for token in tokens where token.count > 1 {
+      let cuts = (1..<token.count).compactMap { place -> (left: Int, right: Int)? in
+        guard let left = ranks[Array(token[..<place])], let right = ranks[Array(token[place...])] else { return nil }
+        return (left, right)
+      }
+      for cut in cuts.sorted(by: { ($0.left, $0.right) < ($1.left, $1.right) }) {
+        merges.append(ByteAlphabet.text(of: tokens[cut.left]) + " " + ByteAlphabet.text(of: tokens[cut.right]))
+      }
+    }
+    return GGUFVocabulary(
+      model: "gpt2", pre: "llama-bpe", tokens: tokens.map { ByteAlphabet.text(of: $0) } + ["<|begin_of_text|>"],
+      tokenTypes: tokens.map { _ in 1 } + [3], merges: merges, bosID: Int32(tokens.count))
   }
 }
