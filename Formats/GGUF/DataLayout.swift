@@ -8,7 +8,7 @@ struct DataLayout {
   private(set) var unclaimedByteCount = 0
 
   init(
-    _ records: [TensorRecord], file: InputFile, dataOffset: Int, headerEnd: Int, alignment: Int,
+    _ records: [TensorRecord], file: any ByteSource, dataOffset: Int, headerEnd: Int, alignment: Int,
     isLittleEndian: Bool, remarks: inout Remarks
   ) throws(FileError) {
     for record in records {
@@ -55,7 +55,7 @@ struct DataLayout {
   }
 
   private static func place(
-    _ record: TensorRecord, file: InputFile, dataOffset: Int, alignment: Int
+    _ record: TensorRecord, file: any ByteSource, dataOffset: Int, alignment: Int
   ) throws(FileError) -> PlacedTensor {
     let descriptor = record.descriptor
     guard record.offset % UInt64(alignment) == 0 else {
@@ -88,7 +88,7 @@ struct DataLayout {
 
   /// Bytes after the last one of the header or the last tensor, and its padding.
   private static func tail(
-    of file: InputFile, after end: Int, isPadded: Bool, alignment: Int, remarks: inout Remarks
+    of file: any ByteSource, after end: Int, isPadded: Bool, alignment: Int, remarks: inout Remarks
   ) -> Int {
     let padded = end.roundedUp(toMultipleOf: alignment) ?? end
     if isPadded, file.byteCount < padded {

@@ -13,7 +13,7 @@ struct HeaderReader: ~Copyable {
   /// End of what may be the header.
   let end: Int
 
-  init(_ file: InputFile) {
+  init(_ file: any ByteSource) {
     cursor = ByteCursor(file)
     end = min(file.byteCount, Self.byteLimit)
   }

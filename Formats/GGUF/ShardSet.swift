@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Packed
 internal import Tensors
 
 /// The files of a split set, checked against each other.
@@ -7,7 +8,7 @@ struct ShardSet {
 
   /// Opens the files beside `opened`; nil when it is a whole model by itself.
   init?(of opened: GGUFFile) throws(FileError) {
-    let fileName = ShardName(FileSystem.lastComponent(opened.path))
+    let fileName = ShardName(Self.unpackedName(FileSystem.lastComponent(opened.path)))
     let count = try opened.metadata.integer(WellKnownKey.splitCount) ?? 0
     // Merging tools leave a count of 0; a set of one needs no others.
     if count <= 1, (fileName?.count ?? 1) <= 1 { return nil }
@@ -32,15 +33,19 @@ struct ShardSet {
       }
       let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
       let path = FileSystem.join(folder, sibling.fileName)
-      guard FileSystem.exists(path) else {
+      guard let there = PackedFile.inPlace(of: path) else {
         throw Rule.shardName.broken(
           .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
       }
-      files.append(try GGUFFile(path: path))
+      files.append(try GGUFFile(path: there))
     }
     for (index, file) in files.enumerated() { try Self.checkKeys(of: file, index: index, count: files.count) }
     try Self.checkTotal(files)
     self.files = files
+  }
+
+  private static func unpackedName(_ name: String) -> String {
+    name.hasSuffix(PackedFile.suffix) ? String(name.dropLast(PackedFile.suffix.count)) : name
   }
 
   private static func checkKeys(of file: GGUFFile, index: Int, count: Int) throws(FileError) {
