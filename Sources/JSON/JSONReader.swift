@@ -5,8 +5,8 @@
 ///     while let key = try reader.nextKey() { ... reader.readString() ... }
 ///     try reader.finish()
 ///
-/// It is here beside Foundation's decoder, which `JSONValue` uses, for documents that are more than settings: the
-/// headers of checkpoints, and vocabularies.
+/// Foundation's decoder will not do for the headers of checkpoints and for vocabularies, nor for settings that are
+/// written again, since to it 8.0 and 8 are one.
 /// - Every member is seen, in order, also one whose key was there before.
 /// - Keys are bytes: "é" composed and decomposed are two. Strings that are read compare as `String` does, to which the
 ///   two are one; where that matters, collect them into something that compares their UTF-8.
@@ -31,7 +31,7 @@ public struct JSONReader: ~Copyable {
   /// How many arrays and objects are open here.
   public var depth: Int { isEmptySoFar.count }
 
-  let bytes: [UInt8]
+  private let bytes: [UInt8]
   private let maximumDepth: Int
   /// For each open array or object, whether no element of it has been read yet.
   private var isEmptySoFar: [Bool] = []

@@ -1,5 +1,5 @@
 /// One JSON document or part of one, for settings and reports. Objects forget the order of their keys and are written
-/// sorted, as the `transformers` library writes its configuration files; numbers forget how they were written.
+/// sorted, as the `transformers` library writes its configuration files.
 public enum JSONValue: Hashable, Sendable {
   case null
   case bool(Bool)

@@ -1,4 +1,4 @@
-/// Writes JSON text piece by piece, for documents of which `JSONValue` would lose something: a header whose bytes are
+/// Writes JSON text piece by piece. What `JSONValue` would lose is written with it directly: a header whose bytes are
 /// those of another library, members in their order, keys that differ only in how a character is composed.
 public struct JSONWriter: Sendable {
   public private(set) var bytes: [UInt8] = []

@@ -6,24 +6,16 @@ struct JSONValueTests {
   @Test(
     "Values",
     arguments: [
-      ("null", JSONValue.null), ("true", true), (" false\n", false), ("0", 0), ("-0", 0), ("-12", -12),
+      ("null", JSONValue.null), ("true", true), (" false\n", false), ("0", 0), ("-0", .number(-0.0)), ("-12", -12),
       ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
       ("9223372036854775808", .number(9_223_372_036_854_775_808)), ("1000000000000000019884624838656", .number(1e30)),
-      ("1.5e-3", 0.0015), ("1E2", 100), ("2.0", 2), ("\"\"", ""), ("[]", []), ("{}", [:]),
+      ("1.5e-3", 0.0015), ("1E2", .number(100)), ("2.0", .number(2)), ("{\"a\":1,\"a\":2}", ["a": 2]), ("\"\"", ""),
+      ("[]", []), ("{}", [:]),
       ("\"\\u00e9\\ud83d\\uDC0D\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "é🐍\"\\/\u{8}\u{C}\n\r\t"), ("\"\\u0000\"", "\0"),
       ("[1,[2,{\"a\":[]}]]", [1, [2, ["a": []]]]),
     ] as [(String, JSONValue)])
   func values(text: String, value: JSONValue) throws {
     #expect(try JSONValue(parsing: text.utf8) == value)
-  }
-
-  @Test(
-    "A key that is there twice is refused",
-    arguments: [#"{"a":1,"a":2}"#, #"[{"b":{"a":1,"c":0,"\u0061":2}}]"#, "{\"\u{E9}\":1,\"e\u{301}\":2}"])
-  func repeatedKeys(text: String) throws {
-    let error = try #require(throws: JSONError.self) { _ = try JSONValue(parsing: text.utf8) }
-    #expect(error.message.hasSuffix("is there twice"))
-    #expect(error.offset != nil)
   }
 
   @Test(
@@ -76,7 +68,7 @@ struct JSONValueTests {
   }
 
   @Test func prettyIsLaidOutAsPythonDoesIt() throws {
-    // json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False), but for 1.0
+    // json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     let value: JSONValue = ["b": [1, 1e-05, "é🐍\u{7F}/"], "a": [:], "B": [], "a1": ["x": nil], "a10": true, "a2": 1.0]
     let expected = #"""
       {
@@ -86,7 +78,7 @@ struct JSONValueTests {
           "x": null
         },
         "a10": true,
-        "a2": 1,
+        "a2": 1.0,
         "b": [
           1,
           1e-05,
@@ -98,7 +90,7 @@ struct JSONValueTests {
     #expect(String(decoding: try value.serialized(), as: UTF8.self) == expected)
     #expect(
       String(decoding: try value.serialized(pretty: false), as: UTF8.self)
-        == "{\"B\":[],\"a\":{},\"a1\":{\"x\":null},\"a10\":true,\"a2\":1,\"b\":[1,1e-05,\"é🐍\u{7F}/\"]}")
+        == "{\"B\":[],\"a\":{},\"a1\":{\"x\":null},\"a10\":true,\"a2\":1.0,\"b\":[1,1e-05,\"é🐍\u{7F}/\"]}")
   }
 
   @Test func parts() throws {
