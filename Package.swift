@@ -101,7 +101,7 @@ let package = Package(
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
-    tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON"]),
+    tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),
     tests(of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),

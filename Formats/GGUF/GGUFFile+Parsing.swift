@@ -4,10 +4,15 @@ internal import Tensors
 
 extension GGUFFile {
   /// Opens a file, packed or not, and checks its header.
-  /// - Throws: `FileError` that names the key or tensor, the byte, and the rule of `SPEC.md` that is broken.
+  /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
   public init(path: String) throws(FileError) {
-    let file = try PackedFile.openAny(path: path)
-    var reader = HeaderReader(file)
+    try self.init(PackedFile.openAny(path: path))
+  }
+
+  /// Checks the header of a file.
+  /// - Throws: `FileError` that names the key or tensor, the byte, and the rule of `SPEC.md` that is broken.
+  public init(_ source: any ByteSource) throws(FileError) {
+    var reader = HeaderReader(source)
     var remarks = Remarks()
 
     let version = try Self.parsePreamble(&reader)
@@ -18,15 +23,15 @@ extension GGUFFile {
 
     var records: [TensorRecord] = []
     for _ in 0..<tensorCount { records.append(try TensorRecord(parsing: &reader)) }
-    try TensorRecord.refuseDuplicates(records, path: path)
+    try TensorRecord.refuseDuplicates(records, path: source.path)
 
     // The limit of the header is at most 2^28, so this cannot overflow.
     let dataOffset = reader.offset.roundedUp(toMultipleOf: alignment) ?? reader.offset
     let layout = try DataLayout(
-      records, file: file, dataOffset: dataOffset, headerEnd: reader.offset, alignment: alignment,
+      records, file: source, dataOffset: dataOffset, headerEnd: reader.offset, alignment: alignment,
       isLittleEndian: reader.isLittleEndian, remarks: &remarks)
 
-    self.path = path
+    self.source = source
     self.version = version
     self.isLittleEndian = reader.isLittleEndian
     self.metadata = metadata
@@ -35,7 +40,6 @@ extension GGUFFile {
     self.alignment = alignment
     self.unclaimedByteCount = layout.unclaimedByteCount
     self.remarks = remarks.sentences
-    self.file = file
   }
 
   /// Key length, one byte of key, type, one byte of value.

@@ -6,7 +6,8 @@ public import Tensors
 ///
 /// Opening reads and checks the whole header, and no tensor data.
 public struct GGUFFile: Sendable {
-  public let path: String
+  /// The bytes it is read from.
+  public let source: any ByteSource
   /// 2 or 3.
   public let version: UInt32
   /// Tensor bytes are always lent in little-endian order, whatever this says.
@@ -23,10 +24,10 @@ public struct GGUFFile: Sendable {
   /// What ggml's own reader would refuse in this file, or the format's description forbids, though it is read here.
   public let remarks: [String]
 
-  let file: any ByteSource
+  public var path: String { source.path }
 
-  /// Bytes of the file.
-  public var byteCount: Int { file.byteCount }
+  /// Bytes of the file; of a packed one, of the original.
+  public var byteCount: Int { source.byteCount }
 
   /// Fills `bytes` with those of `tensor`, one of `tensors`, that begin `offset` bytes into it.
   public func read(_ tensor: PlacedTensor, at offset: Int, into bytes: inout MutableRawSpan) throws(FileError) {
@@ -38,13 +39,13 @@ public struct GGUFFile: Sendable {
         "\(count) bytes from byte \(offset) of the tensor are wanted, but it has \(descriptor.byteCount)")
     }
     guard !isLittleEndian, let type = GGMLType(descriptor.encoding), type.fields != [] else {
-      return try file.read(at: tensor.offset + offset, into: &bytes, subject: descriptor.name)
+      return try source.read(at: tensor.offset + offset, into: &bytes, subject: descriptor.name)
     }
     // Only whole blocks can be turned around.
     let size = descriptor.encoding.bytesPerBlock
     let first = offset / size * size
     let last = (offset + count).dividedRoundingUp(by: size) * size
-    var blocks = try file.bytes(at: tensor.offset + first, count: last - first, subject: descriptor.name)
+    var blocks = try source.bytes(at: tensor.offset + first, count: last - first, subject: descriptor.name)
     type.reverseNumbers(in: &blocks)
     for index in 0..<count {
       bytes.storeBytes(of: blocks[offset - first + index], toByteOffset: index, as: UInt8.self)

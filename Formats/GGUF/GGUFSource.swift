@@ -20,7 +20,7 @@ public struct GGUFSource: TensorSource {
     let tensor: Int
   }
 
-  /// Opens a file. If it is one of a split set, any of them, opens the others beside it as well.
+  /// Opens a file, packed or not. If it is one of a split set, any of them, opens the others beside it as well.
   /// - Throws: `FileError` when a file breaks a rule of `SPEC.md`, or the files do not make one set.
   public init(path: String) throws(FileError) {
     let opened = try GGUFFile(path: path)

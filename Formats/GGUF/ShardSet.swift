@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Packed
 internal import Tensors
 
 /// The files of a split set, checked against each other.
@@ -7,9 +8,7 @@ struct ShardSet {
 
   /// Opens the files beside `opened`; nil when it is a whole model by itself.
   init?(of opened: GGUFFile) throws(FileError) {
-    let openedName = FileSystem.lastComponent(opened.path)
-    let fileName = ShardName(
-      openedName.hasSuffix(Self.packedSuffix) ? String(openedName.dropLast(Self.packedSuffix.count)) : openedName)
+    let fileName = ShardName(Self.unpackedName(FileSystem.lastComponent(opened.path)))
     let count = try opened.metadata.integer(WellKnownKey.splitCount) ?? 0
     // Merging tools leave a count of 0; a set of one needs no others.
     if count <= 1, (fileName?.count ?? 1) <= 1 { return nil }
@@ -33,21 +32,21 @@ struct ShardSet {
         continue
       }
       let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
-      let plain = FileSystem.join(folder, sibling.fileName)
-      // Any of the files may be packed.
-      let path = FileSystem.exists(plain) ? plain : plain + Self.packedSuffix
-      guard FileSystem.exists(path) else {
+      let path = FileSystem.join(folder, sibling.fileName)
+      guard let there = PackedFile.inPlace(of: path) else {
         throw Rule.shardName.broken(
-          .missing, path: plain, "shard \(number) of \(fileName.count) is missing; the others are not enough")
+          .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
       }
-      files.append(try GGUFFile(path: path))
+      files.append(try GGUFFile(path: there))
     }
     for (index, file) in files.enumerated() { try Self.checkKeys(of: file, index: index, count: files.count) }
     try Self.checkTotal(files)
     self.files = files
   }
 
-  private static let packedSuffix = ".zst"
+  private static func unpackedName(_ name: String) -> String {
+    name.hasSuffix(PackedFile.suffix) ? String(name.dropLast(PackedFile.suffix.count)) : name
+  }
 
   private static func checkKeys(of file: GGUFFile, index: Int, count: Int) throws(FileError) {
     for (key, expected) in [(WellKnownKey.splitCount, count), (WellKnownKey.splitNumber, index)] {

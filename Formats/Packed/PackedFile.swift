@@ -47,6 +47,14 @@ public final class PackedFile: ByteSource {
     frameOffsets = offsets
   }
 
+  /// What packing a file adds to its name, by custom.
+  public static let suffix = ".zst"
+
+  /// The file of that name, or else the packed one in its place; nil where there is neither.
+  public static func inPlace(of path: String) -> String? {
+    [path, path + suffix].first(where: FileSystem.isFile)
+  }
+
   /// Opens a file, packed or not, for reading the original's bytes.
   public static func openAny(path: String) throws(FileError) -> any ByteSource {
     let file = try InputFile(path: path)

@@ -89,17 +89,12 @@ public struct SafetensorsFolder: TensorSource {
     _ name: String, in folder: String, listedIn indexPath: String?
   ) throws(FileError) -> any ByteSource {
     let path = FileSystem.join(folder, name)
-    let packedPath = path + packedSuffix
-    guard FileSystem.isFile(path) else {
-      if FileSystem.isFile(packedPath) { return try PackedFile.openAny(path: packedPath) }
+    guard let there = PackedFile.inPlace(of: path) else {
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
       throw FileError(.missing, path: path, "there is no such file\(list) [\(SafetensorsRule.shardThere.citation)]")
     }
-    return try PackedFile.openAny(path: path)
+    return try PackedFile.openAny(path: there)
   }
-
-  /// What packing a file adds to its name.
-  private static let packedSuffix = ".zst"
 
   /// The index must name the shard that holds a tensor, for every tensor.
   private static func compare(
@@ -152,9 +147,9 @@ extension SafetensorsFolder {
       for name in names {
         if name.hasSuffix(Self.fileSuffix) {
           files.append(name)
-        } else if name.hasSuffix(Self.fileSuffix + packedSuffix) {
+        } else if name.hasSuffix(Self.fileSuffix + PackedFile.suffix) {
           // The names are sorted: a file comes before its packed form, and is the one that is read.
-          let original = String(name.dropLast(packedSuffix.count))
+          let original = String(name.dropLast(PackedFile.suffix.count))
           if files.last != original { files.append(original) }
         }
       }

@@ -1,17 +1,19 @@
 /// Reads a JSON document from front to back, value by value, as its caller asks for them.
 ///
-/// It is strict (RFC 8259: no comments, no trailing commas, no leading zeros, no lone surrogates, nothing
-/// after the value but white space), keeps the order of members, shows every member, also one whose key was there
-/// before, and tells where each error is. It takes time in proportion to the bytes, and memory only for the
-/// strings that are asked for.
-///
 ///     var reader = JSONReader(bytes)
 ///     try reader.beginObject()
 ///     while let key = try reader.nextKey() { ... reader.readString() ... }
 ///     try reader.finish()
 ///
-/// A dictionary with `String` keys takes two keys for one when they are canonically equivalent ("é" composed and
-/// decomposed); where that matters, as in vocabularies, collect the members into something that compares bytes.
+/// Foundation's decoder will not do for the headers of checkpoints and for vocabularies, nor for settings that are
+/// written again, since to it 8.0 and 8 are one.
+/// - Every member is seen, in order, also one whose key was there before.
+/// - Keys are bytes: "é" composed and decomposed are two. Strings that are read compare as `String` does, to which the
+///   two are one; where that matters, collect them into something that compares their UTF-8.
+/// - It is strict (RFC 8259: UTF-8, no comments, no trailing commas, no leading zeros, no lone surrogates, nothing
+///   after the value but white space), counts depth, and tells where an error is.
+/// - It takes time in proportion to the bytes, and memory only for the strings that are asked for, each no longer than
+///   its bytes. Values are skipped without taking any.
 public struct JSONReader: ~Copyable {
   /// What kind of value comes next.
   public enum Kind: Sendable {
@@ -25,7 +27,7 @@ public struct JSONReader: ~Copyable {
   }
 
   /// Bytes from the start of the document.
-  public private(set) var offset = 0
+  public private(set) var offset: Int
   /// How many arrays and objects are open here.
   public var depth: Int { isEmptySoFar.count }
 
@@ -36,10 +38,12 @@ public struct JSONReader: ~Copyable {
 
   /// - Parameters:
   ///   - bytes: one whole document.
+  ///   - offset: where to begin: at its start, or at a value that another reader passed over.
   ///   - maximumDepth: how many arrays and objects may be open at once. 128 is what `serde_json`, and with it the
   ///     `tokenizers` library, takes.
-  public init(_ bytes: [UInt8], maximumDepth: Int = 128) {
+  public init(_ bytes: [UInt8], at offset: Int = 0, maximumDepth: Int = 128) {
     self.bytes = bytes
+    self.offset = offset
     self.maximumDepth = maximumDepth
   }
 
@@ -70,13 +74,9 @@ public struct JSONReader: ~Copyable {
 
   /// The key of the next member, whose value is read next; nil when the object ends here.
   public mutating func nextKey() throws(JSONError) -> String? {
-    guard try advance(closing: UInt8(ascii: "}")) else { return nil }
-    guard current == UInt8(ascii: "\"") else { throw unexpected("a key") }
+    guard try advanceToKey() else { return nil }
     let key = try readString()
-    skipWhiteSpace()
-    guard current == UInt8(ascii: ":") else { throw unexpected("a colon") }
-    offset += 1
-    skipWhiteSpace()
+    try passColon()
     return key
   }
 
@@ -94,26 +94,11 @@ public struct JSONReader: ~Copyable {
   // MARK: Values
 
   public mutating func readString() throws(JSONError) -> String {
-    skipWhiteSpace()
-    guard current == UInt8(ascii: "\"") else { throw unexpected("a string") }
-    let start = offset + 1
-    var end = start
-    while end < bytes.count {
-      let byte = bytes[end]
-      if byte == UInt8(ascii: "\"") {
-        guard let string = String(validating: bytes[start..<end], as: UTF8.self) else {
-          throw JSONError("a string is not valid UTF-8", offset: start)
-        }
-        offset = end + 1
-        return string
-      }
-      if byte == UInt8(ascii: "\\") { return try readEscapedString(from: start, firstEscape: end) }
-      guard byte >= 0x20 else {
-        throw JSONError("a control character in a string must be escaped", offset: end)
-      }
-      end += 1
+    let (content, isEscaped) = try scanString()
+    guard let string = try isEscaped ? unescaped(content) : String(validating: bytes[content], as: UTF8.self) else {
+      throw notUTF8(content)
     }
-    throw JSONError("the document ends inside a string", offset: bytes.count)
+    return string
   }
 
   /// An integer without fraction or exponent.
@@ -193,20 +178,30 @@ public struct JSONReader: ~Copyable {
     try readWord("null")
   }
 
-  /// Reads over a value of any kind, as strictly as if it were wanted.
+  /// Passes over a value of any kind, as strictly as if it were read. `offset` before and after are the value's place
+  /// when `peek` was called before.
   public mutating func skipValue() throws(JSONError) {
     switch try peek() {
     case .null: try readNull()
     case .bool: _ = try readBool()
     case .number: _ = try readNumber()
-    case .string: _ = try readString()
+    case .string: try skipString()
     case .array:
       try beginArray()
       while try nextElement() { try skipValue() }
     case .object:
       try beginObject()
-      while try nextKey() != nil { try skipValue() }
+      while try advanceToKey() {
+        try skipString()
+        try passColon()
+        try skipValue()
+      }
     }
+  }
+
+  private mutating func skipString() throws(JSONError) {
+    let (content, _) = try scanString()
+    guard (try? UTF8Span(validating: bytes.span.extracting(content))) != nil else { throw notUTF8(content) }
   }
 }
 
@@ -230,7 +225,7 @@ extension JSONReader {
     guard let byte = current else {
       return JSONError("\(wanted) is wanted, but the document ends", offset: offset)
     }
-    let found = (0x21...0x7E).contains(byte) ? "'\(Character(UnicodeScalar(byte)))'" : "byte \(byte)"
+    let found = (0x21...0x7E).contains(byte) ? "'\(Character(Unicode.Scalar(byte)))'" : "byte \(byte)"
     return JSONError("\(wanted) is wanted, not \(found)", offset: offset)
   }
 
@@ -242,6 +237,20 @@ extension JSONReader {
     }
     offset += 1
     isEmptySoFar.append(true)
+  }
+
+  /// Moves to the key of the next member; false, and past the bracket, when there is none.
+  private mutating func advanceToKey() throws(JSONError) -> Bool {
+    guard try advance(closing: UInt8(ascii: "}")) else { return false }
+    guard current == UInt8(ascii: "\"") else { throw unexpected("a key") }
+    return true
+  }
+
+  private mutating func passColon() throws(JSONError) {
+    skipWhiteSpace()
+    guard current == UInt8(ascii: ":") else { throw unexpected("a colon") }
+    offset += 1
+    skipWhiteSpace()
   }
 
   /// Moves over the comma to the next element; false, and past the bracket, when there is none.
@@ -259,7 +268,7 @@ extension JSONReader {
       isEmptySoFar[isEmptySoFar.count - 1] = false
     } else {
       guard current == UInt8(ascii: ",") else {
-        throw unexpected("a comma or '\(Character(UnicodeScalar(bracket)))'")
+        throw unexpected("a comma or '\(Character(Unicode.Scalar(bracket)))'")
       }
       offset += 1
       skipWhiteSpace()
@@ -267,42 +276,58 @@ extension JSONReader {
     return true
   }
 
-  private mutating func readWord(_ word: StaticString) throws(JSONError) {
-    let text = Array("\(word)".utf8)
-    guard bytes.count - offset >= text.count, bytes[offset..<offset + text.count].elementsEqual(text) else {
-      throw unexpected("\"\(word)\"")
-    }
-    offset += text.count
+  private mutating func readWord(_ word: String) throws(JSONError) {
+    guard bytes[offset...].starts(with: word.utf8) else { throw unexpected("\"\(word)\"") }
+    offset += word.utf8.count
   }
 
-  private mutating func readEscapedString(from start: Int, firstEscape: Int) throws(JSONError) -> String {
-    var unescaped = Array(bytes[start..<firstEscape])
-    var index = firstEscape
-    while index < bytes.count {
-      let byte = bytes[index]
+  /// Moves over a string, and checks all of it but that its bytes are UTF-8.
+  private mutating func scanString() throws(JSONError) -> (content: Range<Int>, isEscaped: Bool) {
+    skipWhiteSpace()
+    guard current == UInt8(ascii: "\"") else { throw unexpected("a string") }
+    let start = offset + 1
+    var end = start
+    var isEscaped = false
+    while end < bytes.count {
+      let byte = bytes[end]
       if byte == UInt8(ascii: "\"") {
-        guard let string = String(validating: unescaped, as: UTF8.self) else {
-          throw JSONError("a string is not valid UTF-8", offset: start)
-        }
-        offset = index + 1
-        return string
+        offset = end + 1
+        return (start..<end, isEscaped)
       }
       if byte == UInt8(ascii: "\\") {
-        let scalar = try readEscape(&index)
-        unescaped.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
-      } else {
-        guard byte >= 0x20 else {
-          throw JSONError("a control character in a string must be escaped", offset: index)
-        }
-        unescaped.append(byte)
-        index += 1
+        isEscaped = true
+        _ = try readEscape(&end)
+        continue
       }
+      guard byte >= 0x20 else {
+        throw JSONError("a control character in a string must be escaped", offset: end)
+      }
+      end += 1
     }
     throw JSONError("the document ends inside a string", offset: bytes.count)
   }
 
+  private func notUTF8(_ content: Range<Int>) -> JSONError {
+    JSONError("a string is not valid UTF-8", offset: content.lowerBound)
+  }
+
+  /// The text of a string with escapes; nil where it is not UTF-8.
+  private func unescaped(_ content: Range<Int>) throws(JSONError) -> String? {
+    var utf8: [UInt8] = []
+    var index = content.lowerBound
+    while index < content.upperBound {
+      if bytes[index] == UInt8(ascii: "\\") {
+        utf8.append(contentsOf: String(try readEscape(&index)).utf8)
+      } else {
+        utf8.append(bytes[index])
+        index += 1
+      }
+    }
+    return String(validating: utf8, as: UTF8.self)
+  }
+
   /// The character an escape stands for; `index` moves from its backslash to what follows.
-  private func readEscape(_ index: inout Int) throws(JSONError) -> UnicodeScalar {
+  private func readEscape(_ index: inout Int) throws(JSONError) -> Unicode.Scalar {
     let start = index
     guard start + 1 < bytes.count else {
       throw JSONError("the document ends inside a string", offset: bytes.count)
@@ -321,7 +346,7 @@ extension JSONReader {
     default: throw JSONError("there is no such escape", offset: start)
     }
     let unit = try readHexadecimal(&index)
-    if let scalar = UnicodeScalar(unit) { return scalar }
+    if let scalar = Unicode.Scalar(unit) { return scalar }
     // Half a surrogate pair: the other half must follow at once.
     guard unit < 0xDC00, index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"),
       bytes[index + 1] == UInt8(ascii: "u")
@@ -329,7 +354,7 @@ extension JSONReader {
     index += 2
     let low = try readHexadecimal(&index)
     guard (0xDC00...0xDFFF).contains(low),
-      let scalar = UnicodeScalar(0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(low) - 0xDC00))
+      let scalar = Unicode.Scalar(0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(low) - 0xDC00))
     else { throw JSONError("an escape is half a surrogate pair", offset: start) }
     return scalar
   }

@@ -1,39 +1,29 @@
-/// Writes JSON text piece by piece, in one line without spaces: what a container's header holds.
+/// Writes JSON text piece by piece. What `JSONValue` would lose is written with it directly: a header whose bytes are
+/// those of another library, members in their order, keys that differ only in how a character is composed.
 public struct JSONWriter: Sendable {
   public private(set) var bytes: [UInt8] = []
 
   public init() {}
 
-  /// Appends text that is JSON already: brackets, colons, commas.
+  /// Appends text that is JSON already: brackets, colons, commas, numbers.
   public mutating func write(raw text: String) { bytes.append(contentsOf: text.utf8) }
 
-  public mutating func write(_ integer: Int) { bytes.append(contentsOf: String(integer).utf8) }
-
-  /// Appends a string in quotes.
-  /// - Parameter escapingNonASCII: whether other characters than ASCII are written as `\uXXXX`, as Python does.
-  public mutating func write(_ string: String, escapingNonASCII: Bool = false) {
+  /// Appends a string in quotes. Escaped is what must be, as `serde_json` and Python do it.
+  public mutating func write(_ string: String) {
     bytes.append(UInt8(ascii: "\""))
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": write(raw: "\\\"")
-      case "\\": write(raw: "\\\\")
-      case "\u{8}": write(raw: "\\b")
-      case "\u{C}": write(raw: "\\f")
-      case "\n": write(raw: "\\n")
-      case "\r": write(raw: "\\r")
-      case "\t": write(raw: "\\t")
-      case ..<" ": writeEscape(UInt16(scalar.value))
-      case "\u{7F}" where escapingNonASCII: writeEscape(0x7F)
-      case _ where scalar.isASCII: bytes.append(UInt8(scalar.value))
-      case _ where escapingNonASCII: for unit in UTF16.encode(scalar) ?? .init() { writeEscape(unit) }
-      default: bytes.append(contentsOf: UTF8.encode(scalar) ?? .init())
+    for byte in string.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): write(raw: "\\\"")
+      case UInt8(ascii: "\\"): write(raw: "\\\\")
+      case 0x08: write(raw: "\\b")
+      case 0x0C: write(raw: "\\f")
+      case 0x0A: write(raw: "\\n")
+      case 0x0D: write(raw: "\\r")
+      case 0x09: write(raw: "\\t")
+      case ..<0x20: write(raw: (byte < 0x10 ? "\\u000" : "\\u00") + String(byte, radix: 16))
+      default: bytes.append(byte)
       }
     }
     bytes.append(UInt8(ascii: "\""))
-  }
-
-  private mutating func writeEscape(_ unit: UInt16) {
-    let digits = String(unit, radix: 16)
-    write(raw: "\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import GGUF
@@ -15,7 +16,7 @@ import Testing
     let whole = try GGUFFile(path: Fixture.path("valid/" + name))
     let needed = whole.tensors.map { $0.offset + $0.descriptor.byteCount }.max() ?? bytes.count
     let folder = try TemporaryFolder()
-    let path = try folder.write(bytes)
+    let path = try folder.write(bytes, to: "file.gguf")
     let handle = try #require(FileHandle(forUpdatingAtPath: path))
     // Every length in the header and around the data's start; in long data, every few bytes.
     for length in (0..<bytes.count).reversed()
@@ -70,7 +71,7 @@ import Testing
           }
         }
       }
-      let path = try folder.write(bytes)
+      let path = try folder.write(bytes, to: "file.gguf")
       do throws(FileError) {
         let file = try GGUFSource(path: path)
         accepted += 1
@@ -94,7 +95,7 @@ import Testing
     writer.write(MetadataType.array.rawValue)
     writer.write(MetadataType.uint8.rawValue)
     writer.write(UInt64(HeaderReader.byteLimit))
-    let path = try folder.write(writer.bytes)
+    let path = try folder.write(writer.bytes, to: "file.gguf")
     let handle = try #require(FileHandle(forUpdatingAtPath: path))
     try handle.truncate(atOffset: UInt64(2 * HeaderReader.byteLimit))
     let error = #expect(throws: FileError.self) { try GGUFFile(path: path) }
@@ -112,7 +113,7 @@ extension DamageTests {
     writer.write(contentsOf: "GGUF".utf8)
     writer.write(UInt32(3))
     for index in 0..<2 { writer.write(UInt64(index == which ? HeaderReader.countLimit + 1 : 0)) }
-    let path = try folder.write(writer.bytes)
+    let path = try folder.write(writer.bytes, to: "file.gguf")
     let handle = try #require(FileHandle(forUpdatingAtPath: path))
     try handle.truncate(atOffset: 64 << 20)
     let error = #expect(throws: FileError.self) { try GGUFFile(path: path) }

@@ -1,5 +1,6 @@
 import Bytes
 import Tensors
+import TestSupport
 import Testing
 
 @testable import GGUF
@@ -13,7 +14,7 @@ import Testing
 
   /// Writes what is planned into `folder` and opens the first file.
   static func write(_ files: [PlannedFile], in folder: TemporaryFolder) throws -> GGUFSource {
-    for file in files { _ = try folder.write(file.filled(contents), to: file.name) }
+    for file in files { try folder.write(file.filled(contents), to: file.name) }
     return try GGUFSource(path: folder.path + "/" + files[0].name)
   }
 

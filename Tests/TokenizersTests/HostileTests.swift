@@ -18,28 +18,34 @@ import Testing
 
   /// A `tokenizer.json`, and a part of what is said about it.
   static let documents: [(json: String, message: String)] = [
-    ("", "ends in the middle"),
+    ("", "but the document ends"),
     ("[]", "is a JSON object"),
-    ("{", "ends in the middle"),
+    ("{", "but the document ends"),
     (#"{"model": {"type": "BPE", "vocab": {"a"#, "ends inside a string"),
     (#"{"model": {"type": "BPE", "vocab": {"a\"#, "ends inside a string"),
     (#"{"version": "1.0"}"#, "has no model"),
     (#"{"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}"#, #""Unigram"; BPE is supported"#),
     (#"{"model": {"type": "WordPiece", "vocab": {}}}"#, #""WordPiece"; BPE is supported"#),
     (String(repeating: "[", count: 1_000_000), "is a JSON object"),
-    (document(more: #""padding": \#(String(repeating: "[", count: 1_000_000)),"#), "nest deeper"),
-    (document(more: #""normalizer": \#(String(repeating: #"{"a":"#, count: 1_000_000)),"#), "nest deeper"),
+    (
+      document(more: #""padding": \#(String(repeating: "[", count: 1_000_000)),"#),
+      "more than 128 arrays and objects are nested"
+    ),
+    (
+      document(more: #""normalizer": \#(String(repeating: #"{"a":"#, count: 1_000_000)),"#),
+      "more than 128 arrays and objects are nested"
+    ),
     (document(merges: #"["a c"]"#), #"no token "c""#),
     (document(merges: #"["b a"]"#), #"no token "ba""#),
     (document(merges: #"["ab"]"#), "two tokens with a space between"),
     (document(merges: #"[["a"]]"#), "joins two tokens, not 1"),
-    (document(merges: #"[["a", 1]]"#), "is expected here"),
+    (document(merges: #"[["a", 1]]"#), "a string is wanted"),
     (document(vocabulary: #"{"a": 0, "b": 0, "ab": 2}"#), "have the same id 0"),
     (document(vocabulary: #"{"a": 0, "b": -1, "ab": 2}"#), "has the id -1"),
     (document(vocabulary: #"{"a": 0, "b": 2147483647, "ab": 2}"#), "has the id 2147483647"),
-    (document(vocabulary: #"{"a": 0, "b": 99999999999999999999, "ab": 2}"#), "an integer is expected"),
-    (document(vocabulary: #"{"a": 0, "b": 1.5, "ab": 2}"#), "an integer is expected"),
-    (document(vocabulary: #"{"\ud800": 0, "b": 1, "ab": 2}"#), "half a pair of surrogates"),
+    (document(vocabulary: #"{"a": 0, "b": 99999999999999999999, "ab": 2}"#), "a whole number of at most 63 bits"),
+    (document(vocabulary: #"{"a": 0, "b": 1.5, "ab": 2}"#), "a whole number of at most 63 bits"),
+    (document(vocabulary: #"{"\ud800": 0, "b": 1, "ab": 2}"#), "half a surrogate pair"),
     (document(vocabulary: "{}", merges: "[]"), "has no tokens"),
     (document(added: #"[{"content": "x"}]"#), "has no id"),
     (document(added: #"[{"id": 5}]"#), "has no content"),

@@ -32,10 +32,12 @@ struct FolderSettings {
   private static func document(_ folder: String, _ name: String) throws(FileError) -> JSONValue {
     let path = FileSystem.join(folder, name)
     guard FileSystem.isFile(path) else { return .null }
-    var reader = JSONReader(try InputFile.contents(of: path, limit: 64 << 20), path: path)
-    let value = try reader.value()
-    try reader.end()
-    return value
+    let bytes = try InputFile.contents(of: path, limit: 64 << 20)
+    do throws(JSONError) {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw FileError(error, path: path)
+    }
   }
 
   // MARK: - Tokens with a role

@@ -38,46 +38,61 @@ struct HuggingFaceExporter {
 
   // MARK: - tokenizer.json
 
+  /// In order, and with every key by its own bytes: tokens may differ only in how a character is composed.
   func tokenizer() throws(FileError) -> [UInt8] {
-    var text = JSONText()
-    text.write("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
+    var text = JSONWriter()
+    text.write(raw: "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
     let added = types.indices.filter { isAdded($0) }
-    text.writeList(added, indentation: "    ") { text, id in
-      text.write("{\"id\": \(id), \"content\": ")
-      text.writeString(vocabulary.tokens[id])
-      text.write(", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, ")
-      text.write("\"special\": \(types[id] != .userDefined)}")
+    Self.writeList(added, to: &text, indentation: "    ") { text, id in
+      text.write(raw: "{\"id\": \(id), \"content\": ")
+      text.write(vocabulary.tokens[id])
+      text.write(raw: ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, ")
+      text.write(raw: "\"special\": \(types[id] != .userDefined)}")
     }
-    text.write("  ],\n")
+    text.write(raw: "  ],\n")
     for (key, value) in [
       ("normalizer", normalizer), ("pre_tokenizer", preTokenization), ("post_processor", postProcessor),
       ("decoder", decoder),
     ] {
-      text.write("  \"\(key)\": \(String(decoding: try serialized(value, pretty: false), as: UTF8.self)),\n")
+      text.write(raw: "  \"\(key)\": \(String(decoding: try serialized(value, pretty: false), as: UTF8.self)),\n")
     }
-    text.write("  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ")
+    text.write(raw: "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ")
     if preTokenizer == nil, let id = unknownID {
-      text.writeString(vocabulary.tokens[Int(id)])
+      text.write(vocabulary.tokens[Int(id)])
     } else {
-      text.write("null")
+      text.write(raw: "null")
     }
-    text.write(",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n")
-    text.write("    \"fuse_unk\": \(preTokenizer == nil),\n    \"byte_fallback\": \(preTokenizer == nil),\n")
-    text.write("    \"ignore_merges\": \(preTokenizer?.ignoresMerges ?? false),\n    \"vocab\": {")
-    text.writeList(vocabulary.tokens.enumerated(), indentation: "      ") { text, entry in
-      text.writeString(entry.element)
-      text.write(": \(entry.offset)")
+    text.write(raw: ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n")
+    text.write(raw: "    \"fuse_unk\": \(preTokenizer == nil),\n    \"byte_fallback\": \(preTokenizer == nil),\n")
+    text.write(raw: "    \"ignore_merges\": \(preTokenizer?.ignoresMerges ?? false),\n    \"vocab\": {")
+    Self.writeList(vocabulary.tokens.enumerated(), to: &text, indentation: "      ") { text, entry in
+      text.write(entry.element)
+      text.write(raw: ": \(entry.offset)")
     }
-    text.write("    },\n    \"merges\": [")
-    text.writeList(try merges(), indentation: "      ") { text, merge in
-      text.write("[")
-      text.writeString(merge.left)
-      text.write(", ")
-      text.writeString(merge.right)
-      text.write("]")
+    text.write(raw: "    },\n    \"merges\": [")
+    Self.writeList(try merges(), to: &text, indentation: "      ") { text, merge in
+      text.write(raw: "[")
+      text.write(merge.left)
+      text.write(raw: ", ")
+      text.write(merge.right)
+      text.write(raw: "]")
     }
-    text.write("    ]\n  }\n}\n")
+    text.write(raw: "    ]\n  }\n}\n")
     return text.bytes
+  }
+
+  /// Elements with commas between, each on a line.
+  private static func writeList<Elements: Sequence>(
+    _ elements: Elements, to text: inout JSONWriter, indentation: String,
+    _ body: (inout JSONWriter, Elements.Element) -> Void
+  ) {
+    var isFirst = true
+    for element in elements {
+      text.write(raw: (isFirst ? "\n" : ",\n") + indentation)
+      isFirst = false
+      body(&text, element)
+    }
+    text.write(raw: "\n")
   }
 
   private var unknownID: Int32? {

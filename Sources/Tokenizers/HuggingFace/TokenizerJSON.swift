@@ -20,73 +20,116 @@ struct TokenizerJSON {
   /// - Throws: `FileError` for a document that is no `tokenizer.json`, and for a kind of model that is not read here.
   init(_ bytes: [UInt8], path: String) throws(FileError) {
     self.path = path
-    var reader = JSONReader(bytes, path: path)
-    var vocabularyStart: Int?
-    var mergesStart: Int?
-    var hasModel = false
-    guard try reader.peek() == UInt8(ascii: "{") else { throw reader.malformed("a tokenizer is a JSON object") }
-    try reader.object { reader, key throws(FileError) in
-      switch key {
-      case "normalizer": normalizer = try reader.value()
-      case "pre_tokenizer": preTokenizer = try reader.value()
-      case "post_processor": postProcessor = try reader.value()
-      case "decoder": decoder = try reader.value()
-      case "added_tokens": addedTokens = try reader.value().array ?? []
-      case "model":
-        hasModel = true
-        try reader.object { reader, key throws(FileError) in
-          switch key {
-          case "vocab":
-            _ = try reader.peek()
-            vocabularyStart = reader.position
-            try reader.skip()
-          case "merges":
-            _ = try reader.peek()
-            mergesStart = reader.position
-            try reader.skip()
-          default: model[key] = try reader.value()
-          }
-        }
-      default: try reader.skip()
-      }
+    var places = Places()
+    do throws(JSONError) {
+      try read(bytes, &places)
+    } catch {
+      throw FileError(error, path: path)
     }
-    try reader.end()
-    guard hasModel else { throw FileError(.missing, path: path, subject: "model", "the tokenizer has no model") }
+    guard places.hasModel else {
+      throw FileError(.missing, path: path, subject: "model", "the tokenizer has no model")
+    }
 
     // Older files do not name the kind; only byte-pair encoding has merges.
-    let kind = model["type"]?.string ?? (mergesStart != nil ? "BPE" : "of an unnamed kind")
+    let kind = model["type"]?.string ?? (places.merges != nil ? "BPE" : "of an unnamed kind")
     guard kind == "BPE" else {
       throw FileError(
         .unsupported, path: path, subject: "model.type", "the tokenizer's model is \(shown(kind)); BPE is supported")
     }
-    guard let vocabularyStart else {
+    guard let vocabularyStart = places.vocabulary else {
       throw FileError(.missing, path: path, subject: "model.vocab", "the tokenizer has no vocabulary")
     }
-    reader.position = vocabularyStart
-    try reader.object { reader, token throws(FileError) in
-      vocabulary.append((token, try reader.integer()))
+    do throws(JSONError) {
+      try readVocabulary(bytes, at: vocabularyStart)
+    } catch {
+      throw FileError(error, path: path, subject: "model.vocab")
     }
-    guard let mergesStart else { return }
-    reader.position = mergesStart
-    try reader.array { reader throws(FileError) in
-      if try reader.peek() == UInt8(ascii: "\"") {
-        let text = try reader.string()
+    guard let mergesStart = places.merges else { return }
+    do throws(JSONError) {
+      try readMerges(bytes, at: mergesStart)
+    } catch {
+      throw FileError(error, path: path, subject: "model.merges")
+    }
+  }
+
+  /// Where in the document the long parts of the model begin. They are read when it is certain what they are.
+  private struct Places {
+    var hasModel = false
+    var vocabulary: Int?
+    var merges: Int?
+  }
+
+  private mutating func read(_ bytes: [UInt8], _ places: inout Places) throws(JSONError) {
+    var reader = JSONReader(bytes)
+    guard try reader.peek() == .object else {
+      throw JSONError("a tokenizer is a JSON object", offset: reader.offset)
+    }
+    try reader.beginObject()
+    while let key = try reader.nextKey() {
+      switch key {
+      case "normalizer": normalizer = try JSONValue(&reader)
+      case "pre_tokenizer": preTokenizer = try JSONValue(&reader)
+      case "post_processor": postProcessor = try JSONValue(&reader)
+      case "decoder": decoder = try JSONValue(&reader)
+      case "added_tokens": addedTokens = try JSONValue(&reader).array ?? []
+      case "model":
+        places.hasModel = true
+        try readModel(&reader, &places)
+      default: try reader.skipValue()
+      }
+    }
+    try reader.finish()
+  }
+
+  private mutating func readModel(_ reader: inout JSONReader, _ places: inout Places) throws(JSONError) {
+    try reader.beginObject()
+    while let key = try reader.nextKey() {
+      switch key {
+      case "vocab":
+        places.vocabulary = reader.offset
+        try reader.skipValue()
+      case "merges":
+        places.merges = reader.offset
+        try reader.skipValue()
+      default: model[key] = try JSONValue(&reader)
+      }
+    }
+  }
+
+  private mutating func readVocabulary(_ bytes: [UInt8], at offset: Int) throws(JSONError) {
+    var reader = JSONReader(bytes, at: offset)
+    try reader.beginObject()
+    while let token = try reader.nextKey() { vocabulary.append((token, try reader.readInteger())) }
+  }
+
+  private mutating func readMerges(_ bytes: [UInt8], at offset: Int) throws(JSONError) {
+    var reader = JSONReader(bytes, at: offset)
+    try reader.beginArray()
+    while try reader.nextElement() {
+      let isText = try reader.peek() == .string
+      let start = reader.offset
+      if isText {
+        let text = try reader.readString()
         guard let pair = MergeText.pair(text) else {
-          throw FileError(
-            .malformed, path: path, subject: "model.merges", offset: reader.position,
-            "\(shown(text)) is not two tokens with a space between")
+          throw JSONError("\(shown(text)) is not two tokens with a space between", offset: start)
         }
         merges.append(pair)
       } else {
         var parts: [String] = []
-        try reader.array { reader throws(FileError) in parts.append(try reader.string()) }
+        try reader.beginArray()
+        while try reader.nextElement() { parts.append(try reader.readString()) }
         guard parts.count == 2 else {
-          throw FileError(
-            .malformed, path: path, subject: "model.merges", offset: reader.position,
-            "a merge joins two tokens, not \(parts.count)")
+          throw JSONError("a merge joins two tokens, not \(parts.count)", offset: start)
         }
         merges.append((parts[0], parts[1]))
       }
     }
+  }
+}
+
+extension FileError {
+  /// What is wrong with a file that is a JSON document.
+  init(_ error: JSONError, path: String, subject: String? = nil) {
+    self.init(.malformed, path: path, subject: subject, offset: error.offset, error.message)
   }
 }
