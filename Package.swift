@@ -30,6 +30,8 @@ let documentation: [Package.Dependency] =
   Context.environment["DECANT_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
+let real = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
+
 let package = Package(
   name: "Decant",
   platforms: [.macOS(.v26)],
@@ -48,6 +50,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ] + documentation,
   targets: [
@@ -59,7 +62,8 @@ let package = Package(
       exclude: ["SPEC.md", "Fixtures"]),
 
     // What is done with tensors.
-    room("Bytes", "Sources/Bytes"),
+    room("Bytes", "Sources/Bytes", imports: ["CBytes"]),
+    .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     room("JSON", "Sources/JSON"),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
     .target(name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
@@ -73,16 +77,16 @@ let package = Package(
     room("Tokenizers", "Sources/Tokenizers",
       imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["SentencePiece/sentencepiece_model.proto"]),
-    room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON"]),
+    room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON", real]),
     room("Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
         "Architectures", "Tokenizers", "CKernels",
       ]),
     room("Inference", "Sources/Inference",
-      imports: ["Bytes", "Tensors", "Architectures", "CKernels", "COpenBLAS"]),
+      imports: ["Bytes", "Tensors", "Architectures", "CKernels", "COpenBLAS", real]),
     room("Evaluation", "Sources/Evaluation",
-      imports: ["Bytes", "JSON", "Tensors", "Architectures", "Inference", "CKernels"]),
+      imports: ["Bytes", "JSON", "Tensors", "Architectures", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
       dependencies: [

@@ -1,3 +1,5 @@
+internal import RealModule
+
 /// Parameters of rotary position embedding (RoPE) in the split-half form of Hugging Face checkpoints: element `j` of
 /// a head is rotated with element `j + dimension / 2`.
 public struct RotaryEmbedding: Hashable, Sendable {
@@ -41,7 +43,7 @@ public struct RotaryEmbedding: Hashable, Sendable {
       return divisors
     case .llama3(let factor, let low, let high, let original):
       return (0..<half).map { pair in
-        let wavelength = 2 * Float.pi * power(theta, Float(2 * pair) / Float(dimension))
+        let wavelength = 2 * Float.pi * Float.pow(theta, Float(2 * pair) / Float(dimension))
         if wavelength < Float(original) / high { return 1 }
         if wavelength > Float(original) / low { return factor }
         let smooth = (Float(original) / wavelength - low) / (high - low)
@@ -53,7 +55,27 @@ public struct RotaryEmbedding: Hashable, Sendable {
   /// Radians a position for each pair of elements, scaling included. `dimension / 2` values.
   public func frequencies(dimension: Int) -> [Float] {
     frequencyDivisors(dimension: dimension).enumerated().map { pair, divisor in
-      1 / power(theta, Float(2 * pair) / Float(dimension)) / divisor
+      1 / Float.pow(theta, Float(2 * pair) / Float(dimension)) / divisor
     }
+  }
+}
+
+extension RotaryEmbedding.Scaling {
+  /// The scaling that gives these divisors: llama3's, where its usual settings do, otherwise the divisors themselves. A
+  /// GGUF holds only the divisors, and config.json wants the settings.
+  init(divisors: [Float], theta: Float) {
+    let factor = divisors.max() ?? 1
+    for originalContextLength in [8192, 4096, 16384, 32768] {
+      let scaling = Self.llama3(
+        factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: originalContextLength)
+      let own = RotaryEmbedding(theta: theta, scaling: scaling).frequencyDivisors(dimension: divisors.count * 2)
+      // Every smooth part tells the settings; constant divisors would fit any.
+      let isTelling = own.contains { $0 != 1 && $0 != factor }
+      if isTelling, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-4 * $1 }) {
+        self = scaling
+        return
+      }
+    }
+    self = .divisors(divisors)
   }
 }

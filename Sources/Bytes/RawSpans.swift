@@ -45,6 +45,31 @@ extension Array where Element == Float {
   }
 }
 
+extension Array where Element == Float {
+  /// The elements whose bytes, in the machine's byte order, are `bytes`.
+  public init(bytes: RawSpan) {
+    let count = bytes.byteCount / MemoryLayout<Float>.stride
+    precondition(count * MemoryLayout<Float>.stride == bytes.byteCount, "the bytes are no whole number of elements")
+    unsafe self.init(unsafeUninitializedCapacity: count) { elements, initializedCount in
+      unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(elements).copyMemory(from: $0) }
+      initializedCount = count
+    }
+  }
+}
+
+extension MutableSpan where Element == Float {
+  /// Writes `values` from element `offset` on.
+  public mutating func copy(_ values: Span<Float>, at offset: Int) {
+    precondition(offset >= 0 && values.count <= count - offset, "the values do not fit")
+    unsafe withUnsafeMutableBufferPointer { target in
+      unsafe values.withUnsafeBufferPointer { source in
+        guard let start = target.baseAddress, let values = source.baseAddress else { return }
+        unsafe (start + offset).update(from: values, count: source.count)
+      }
+    }
+  }
+}
+
 extension MutableRawSpan {
   /// Writes `bytes` from byte `offset` on.
   public mutating func copy(_ bytes: RawSpan, at offset: Int) {

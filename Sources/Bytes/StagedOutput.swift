@@ -35,6 +35,12 @@ public final class StagedOutput: Sendable {
   private let stagingDescriptor: Int32?
   private let replacing: Bool
   private let isFinished = Mutex(false)
+  /// Bytes written into each file since the system was told to bring it to disk.
+  private let waiting: Mutex<[Int]>
+
+  /// Bytes of a file that wait in memory at most before the system is told to bring them to disk. Left to itself it
+  /// begins with `commit()`, and the disk has nothing to do until then.
+  private static let mostWaitingBytes = 32 << 20
 
   /// Creates the files, with their lengths, beside the target.
   /// - Parameters:
@@ -98,6 +104,7 @@ public final class StagedOutput: Sendable {
     self.descriptors = descriptors
     self.stagedPaths = stagedPaths
     self.stagingFolder = stagingFolder
+    self.waiting = Mutex(Array(repeating: 0, count: files.count))
   }
 
   /// - Throws: `FileError` when the target is there.
@@ -126,6 +133,13 @@ public final class StagedOutput: Sendable {
       }
     }
     if let failure { throw failure }
+    let isDue = waiting.withLock { waiting in
+      waiting[file] += bytes.byteCount
+      guard waiting[file] >= Self.mostWaitingBytes else { return false }
+      waiting[file] = 0
+      return true
+    }
+    if isDue { SystemCall.startWriting(descriptors[file]) }
   }
 
   /// Syncs everything and gives it the target's name. Nothing may be written afterwards.

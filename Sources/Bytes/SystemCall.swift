@@ -1,3 +1,4 @@
+internal import CBytes
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -141,6 +142,10 @@ enum SystemCall {
     }
   }
 
+  /// Begins to bring to disk what was written into a file so far, and does not wait for it. A hint: `synchronize` still
+  /// has to follow. The corresponding C function is `sync_file_range`.
+  static func startWriting(_ descriptor: Int32) { decant_start_writing(descriptor) }
+
   /// The corresponding C function is `fsync`.
   static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
     guard repeatingInterrupted({ fsync(descriptor) }) == 0 else {
@@ -226,6 +231,30 @@ enum SystemCall {
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
+
+  /// Writes what can be written to a stream. The corresponding C function is `write`.
+  static func writeToStream(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    var done = 0
+    while done < bytes.count {
+      #if canImport(Glibc)
+        let count = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
+      #elseif canImport(Musl)
+        let count = unsafe Musl.write(descriptor, start + done, bytes.count - done)
+      #else
+        let count = unsafe Darwin.write(descriptor, start + done, bytes.count - done)
+      #endif
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      done += count
+    }
+  }
+
+  /// The corresponding C function is `isatty`.
+  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+  /// Ends the process. The corresponding C function is `exit`.
+  static func end(code: Int32) -> Never { exit(code) }
 
   private static func repeatingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {

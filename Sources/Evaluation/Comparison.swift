@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import RealModule
 
 /// Two models over the same text, token by token: what a change of the weights did to the predictions.
 public struct Comparison: Hashable, Sendable {
@@ -61,12 +55,12 @@ public struct Comparison: Hashable, Sendable {
     divergence = Divergence(places.map(\.divergence))
     let count = Double(places.count)
     topAgreement = Double(places.count { $0.agrees }) / count
-    let changes = places.map { exp(-$0.after) - exp(-$0.before) }
+    let changes = places.map { Double.exp(-$0.after) - Double.exp(-$0.before) }
     probabilityChange = (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
     // The variance of a difference is the sum of the variances less twice the covariance: taken from the differences
     // themselves, it is exactly 0 for equal models.
     let logRatio = Mean(places.map { $0.after - $0.before })
-    let change = exp(logRatio.value)
+    let change = Double.exp(logRatio.value)
     ratio = Estimate(value: change, standardError: change * logRatio.standardError)
     // exp(mean) moves by its own value times what the mean moves by.
     let (scaleBefore, scaleAfter) = (before.perplexity, after.perplexity)

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import RealModule
 
 /// How well a model predicts a text.
 public struct Perplexity: Hashable, Sendable {
@@ -25,7 +19,7 @@ public struct Perplexity: Hashable, Sendable {
   init(nlls: [Double], chunks: Int, contextLength: Int) {
     let mean = Mean(nlls)
     self.nll = mean.value
-    self.perplexity = exp(mean.value)
+    self.perplexity = .exp(mean.value)
     self.standardError = mean.standardError * perplexity
     self.tokens = nlls.count
     self.chunks = chunks

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import RealModule
 
 /// Cosines and sines of the angles of rotary embedding: `pairs` of each for every position, position after position.
 struct RotationTable: Sendable {
@@ -25,8 +19,8 @@ struct RotationTable: Sendable {
       for frequency in frequencies {
         // The angle is rounded to Float, as checkpoints were trained with it.
         let angle = Double(Float(position) * frequency)
-        cosines.append(Float(cos(angle)))
-        sines.append(Float(sin(angle)))
+        cosines.append(Float(Double.cos(angle)))
+        sines.append(Float(Double.sin(angle)))
       }
     }
     self.cosines = cosines

@@ -8,20 +8,22 @@ struct Decant: AsyncParsableCommand {
     commandName: "decant",
     abstract: "Convert, quantize and measure model checkpoints.",
     discussion: """
-      IN and OUT are a file or a folder: a Hugging Face folder, a .safetensors file, a .gguf file, or a packed \
-      .safetensors.zst. The container of OUT follows from its name: something.gguf is a GGUF, something.safetensors \
-      one file, anything else a Hugging Face folder; --to overrides.
+      IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
+      .gguf file, or one of these packed (.zst). The container of OUT follows
+      from its name: something.gguf is a GGUF, something.safetensors one file,
+      anything else a Hugging Face folder; --to overrides.
 
       EXAMPLES
         decant inspect  TinyLlama/
         decant convert  TinyLlama/ tiny.gguf
-        decant quantize TinyLlama/ tiny-q8_0.gguf --type q8_0 --verify heldout.txt
+        decant quantize TinyLlama/ tiny-q8_0.gguf --type q8_0 --verify text.txt
         decant quantize TinyLlama/ TinyLlama-nf4/ --type nf4
-        decant compare  TinyLlama/ tiny-q8_0.gguf --text heldout.txt
+        decant compare  TinyLlama/ tiny-q8_0.gguf --text text.txt
 
       EXIT CODES
         0   done
-        1   failed: a file is missing, malformed or does not fit, the disk is full ...; one line on stderr says so
+        1   failed; one line on standard error names the file, the tensor,
+            what was found and what to do
         64  the command line is wrong
 
       Nothing is written under OUT's name unless everything succeeded.
@@ -29,12 +31,12 @@ struct Decant: AsyncParsableCommand {
     version: "0.1.0",
     groupedSubcommands: [
       CommandGroup(
-        name: "Looking:", subcommands: [InspectCommand.self]),
+        name: "Looking", subcommands: [InspectCommand.self]),
       CommandGroup(
-        name: "Making:",
+        name: "Making",
         subcommands: [ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self]),
       CommandGroup(
-        name: "Measuring:", subcommands: [PerplexityCommand.self, CompareCommand.self]),
+        name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self]),
     ])
 
   /// Failures of ours print as one line without the usage text.

@@ -57,12 +57,13 @@ extension LlamaFamily {
     -> RotaryEmbedding.Scaling
   {
     if let ropeDivisors {
+      let theta = try reader.positive("llama.rope.freq_base", default: 10_000)
       guard ropeDivisors.count == headDimension / 2, ropeDivisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
         throw FileError(
           .malformed, path: reader.path, subject: Self.ropeFactorsName,
           "should be \(headDimension / 2) positive numbers, one for each pair of elements of a head")
       }
-      return .divisors(ropeDivisors)
+      return RotaryEmbedding.Scaling(divisors: ropeDivisors, theta: theta)
     }
     switch try reader.text("llama.rope.scaling.type") ?? "none" {
     case "none":

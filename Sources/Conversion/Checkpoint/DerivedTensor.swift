@@ -115,8 +115,7 @@ public final class DerivedTensor: RowSource {
     try read(inner, rows: isVector ? rows : heads, into: &span, scratch: &scratch)
     for row in wanted {
       let from = (order.source(of: row) - heads.lowerBound) * width
-      let to = (row - wanted.lowerBound) * width
-      for column in 0..<width { values[to + column] = span[from + column] }
+      values.copy(span.span.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
     }
   }
 

@@ -2,6 +2,7 @@ internal import Architectures
 internal import Bytes
 internal import GGUF
 internal import JSON
+internal import Quantization
 internal import Tensors
 internal import Tokenizers
 
@@ -23,6 +24,10 @@ struct GGUFDescription {
     static let otherTypesPrefix = "decant.source.other_element_types."
     static let otherNames = "decant.source.other_element_types.names"
     static let otherTypes = "decant.source.other_element_types.types"
+    /// Code, block size and scale encoding of weights that are stored as companion tensors.
+    static let blockwiseType = "decant.quantization.type"
+    static let blockSize = "decant.quantization.block_size"
+    static let doubleQuantized = "decant.quantization.double_quant"
   }
 
   init(of checkpoint: Checkpoint, tensors: [PlannedTensor], recipe: Recipe) throws(FileError) {
@@ -47,14 +52,15 @@ struct GGUFDescription {
       try addFiles(of: checkpoint)
       addElementTypes(tensors)
     }
-    metadata["general.file_type"] = .uint32(Self.fileType(of: tensors))
+    metadata["general.file_type"] = Self.fileType(of: tensors).map(MetadataValue.uint32)
+    addBlockwise(tensors)
     if tensors.contains(where: { $0.planes.contains { $0.descriptor.encoding.elementsPerBlock > 1 } }) {
       metadata["general.quantization_version"] = .uint32(2)
     }
   }
 
-  /// `general.file_type`, llama.cpp's numbers: the type that most elements of matrices have.
-  private static func fileType(of tensors: [PlannedTensor]) -> UInt32 {
+  /// `general.file_type`, llama.cpp's numbers: the type that most elements of matrices have; nil where it has none.
+  private static func fileType(of tensors: [PlannedTensor]) -> UInt32? {
     let numbers: [String: UInt32] = [
       "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k": 12, "q4_k": 15,
       "q5_k": 17, "q6_k": 18, "iq2_xxs": 19, "iq2_xs": 20, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26,
@@ -64,7 +70,18 @@ struct GGUFDescription {
     var elements: [String: Int] = [:]
     for tensor in tensors where tensor.shape.count > 1 { elements[tensor.targetType, default: 0] += tensor.elementCount }
     let most = elements.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "f32"
-    return numbers[most] ?? 1
+    return numbers[most]
+  }
+
+  /// Tells people and programs what the companion tensors are.
+  private mutating func addBlockwise(_ tensors: [PlannedTensor]) {
+    for tensor in tensors {
+      guard case .encode(let type) = tensor.action, let codec = type.codec as? BlockwiseCodec else { continue }
+      metadata[Key.blockwiseType] = .string(codec.code.name)
+      metadata[Key.blockSize] = .uint32(UInt32(codec.blockSize))
+      metadata[Key.doubleQuantized] = .bool(type.isDoubleQuantized)
+      return
+    }
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {

@@ -73,7 +73,7 @@ public struct Destination: Sendable {
   public let path: String
   public let container: Container
   /// Longest file, where the person sets one.
-  public let maximumFileBytes: Int?
+  public var maximumFileBytes: Int?
   /// Whether an output that is there already is replaced.
   public let replacesExisting: Bool
 

@@ -108,7 +108,7 @@ final class PourWorker {
       let planeBytes = codec.byteCount(plane: number, elements: count)
       defer { start += planeBytes }
       if type.isDoubleQuantized, number == codec.planeCount - 1 {
-        let scales = encoded.floats(at: start, count: planeBytes / 4)
+        let scales = encoded.withBytes(in: start..<start + planeBytes) { [Float](bytes: $0) }
         slab.progress.keep(
           scales: scales, at: firstElement / codec.elementsPerBlock,
           of: planned.elementCount.dividedRoundingUp(by: codec.elementsPerBlock))
@@ -221,18 +221,5 @@ private final class ValueBuffer {
 extension PlannedPlane.Content {
   fileprivate func isPlane(_ number: Int) -> Bool {
     if case .plane(number) = self { true } else { false }
-  }
-}
-
-extension [UInt8] {
-  /// `count` little-endian Floats from byte `offset` on.
-  fileprivate func floats(at offset: Int, count: Int) -> [Float] {
-    (0..<count).map { index in
-      let start = offset + index * 4
-      let bits =
-        UInt32(self[start]) | UInt32(self[start + 1]) << 8 | UInt32(self[start + 2]) << 16
-        | UInt32(self[start + 3]) << 24
-      return Float(bitPattern: bits)
-    }
   }
 }

@@ -46,7 +46,8 @@ final class TensorProgress: Sendable {
   func keep(scales: [Float], at first: Int, of total: Int) {
     state.withLock { state in
       if state.scales.isEmpty { state.scales = Array(repeating: 0, count: total) }
-      for (index, scale) in scales.enumerated() { state.scales[first + index] = scale }
+      var all = state.scales.mutableSpan
+      all.copy(scales.span, at: first)
     }
   }
 
@@ -88,8 +89,11 @@ final class SlabQueue: Sendable {
   private let plan: Plan
   private let cursor = Mutex(Cursor())
 
-  /// Elements of a slab: 2 MiB of Float, which stays in a core's second-level cache or close to it.
-  private static let elementsPerSlab = 1 << 19
+  /// Elements of a slab that is encoded: 512 KiB of Float, which stays in a core's second-level cache together with the
+  /// bytes that are read and written.
+  private static let encodedElements = 1 << 17
+  /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
+  private static let copiedElements = 1 << 19
 
   init(_ plan: Plan) { self.plan = plan }
 
@@ -129,11 +133,11 @@ final class SlabQueue: Sendable {
   /// As many rows as fit a slab, and a whole number of blocks where blocks run over row ends.
   private static func rowsPerSlab(_ planned: PlannedTensor) -> Int {
     let columns = max(1, planned.rows.columns)
-    let rows = max(1, elementsPerSlab / columns)
     switch planned.action {
     case .copyStored: return max(1, planned.rows.rowCount)
-    case .copyRows: return rows
+    case .copyRows: return max(1, copiedElements / columns)
     case .encode(let type):
+      let rows = max(1, encodedElements / columns)
       guard type.codec.blocksCrossRows else { return rows }
       let step = type.codec.elementsPerBlock / greatestCommonDivisor(columns, type.codec.elementsPerBlock)
       return max(step, rows / step * step)

@@ -1,17 +1,11 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import RealModule
 
 /// Numbers as people read them.
 package enum NumberText {
   /// A number with that many digits after the point: `9.2091`.
   package static func fixed(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite else { return value.isNaN ? "not a number" : value < 0 ? "-inf" : "inf" }
-    let scale = pow(10, Double(decimals))
+    let scale = Double.pow(10, Double(decimals))
     let scaled = (abs(value) * scale).rounded()
     guard scaled < 1e15 else { return scientific(value, decimals) }
     let digits = String(Int(scaled))
@@ -24,12 +18,12 @@ package enum NumberText {
   /// A number with that many digits that count: `0.01234`, `12.3`, `1.23e-07`. Zero is `0`.
   package static func significant(_ value: Double, _ digits: Int) -> String {
     guard value != 0, value.isFinite else { return value == 0 ? "0" : fixed(value, 0) }
-    let exponent = Int(log10(abs(value)).rounded(.down))
+    let exponent = Int(Double.log10(abs(value)).rounded(.down))
     if exponent < -4 || exponent > 8 { return scientific(value, digits - 1) }
     let decimals = max(0, digits - 1 - exponent)
     // 0.9996 with three digits is 1.00, not 1.000.
-    let rounded = (abs(value) * pow(10, Double(decimals))).rounded() / pow(10, Double(decimals))
-    return fixed(value, rounded >= pow(10, Double(exponent + 1)) ? max(0, decimals - 1) : decimals)
+    let rounded = (abs(value) * Double.pow(10, Double(decimals))).rounded() / Double.pow(10, Double(decimals))
+    return fixed(value, rounded >= Double.pow(10, Double(exponent + 1)) ? max(0, decimals - 1) : decimals)
   }
 
   /// `+0.0123` or `-0.0123`.
@@ -44,7 +38,7 @@ package enum NumberText {
   /// Decimals that show two digits of an uncertainty, between 2 and 6.
   package static func decimals(forUncertainty uncertainty: Double) -> Int {
     guard uncertainty > 0, uncertainty.isFinite else { return 4 }
-    return min(6, max(2, 1 - Int(log10(uncertainty).rounded(.down))))
+    return min(6, max(2, 1 - Int(Double.log10(uncertainty).rounded(.down))))
   }
 
   /// A count of bytes in decimal units: `2.20 GB`.
@@ -71,12 +65,12 @@ package enum NumberText {
   }
 
   private static func scientific(_ value: Double, _ decimals: Int) -> String {
-    var exponent = Int(log10(abs(value)).rounded(.down))
-    var text = fixed(value / pow(10, Double(exponent)), decimals)
+    var exponent = Int(Double.log10(abs(value)).rounded(.down))
+    var text = fixed(value / Double.pow(10, Double(exponent)), decimals)
     // Rounding may have made ten of it.
     if text.hasPrefix("10") || text.hasPrefix("-10") {
       exponent += 1
-      text = fixed(value / pow(10, Double(exponent)), decimals)
+      text = fixed(value / Double.pow(10, Double(exponent)), decimals)
     }
     let magnitude = String(exponent.magnitude)
     return text + "e" + (exponent < 0 ? "-" : "+") + (magnitude.count < 2 ? "0" : "") + magnitude

@@ -8,20 +8,22 @@ struct CompareCommand: AsyncParsableCommand {
     commandName: "compare",
     abstract: "Measure what a conversion cost: two forms of a model side by side.",
     discussion: """
-      Both models read the same windows of the text, and their predictions are compared place by place. KL divergence \
-      shows damage long before perplexity does: 0 means that nothing changed. Then the tensors, those with the greatest \
-      relative squared error first.
+      Both models read the same windows of the text, and their predictions are
+      compared place by place. KL divergence shows damage long before perplexity
+      does: 0 means that nothing changed. Then come the tensors, those with the
+      greatest relative squared error first. With several models after, one table
+      with a line for each.
 
-      With several models after, one table with a line for each; with --json, those under "comparisons".
-
-      With --json: before and after (name, bytes, bits_per_weight, perplexity, standard_error, nll), kl (mean, \
-      standard_error, median, p90, p95, p99, p99_9, max; KL(before || after) in nats), top1_agreement (0 to 1), delta, \
-      ratio, rms_probability_change, tokens, chunks, context, tensors.
+      With --json: before and after (name, bytes, bits_per_weight, perplexity,
+      standard_error, nll), kl (mean, standard_error, median, p90, p95, p99, p99_9,
+      max; KL(before || after) in nats), top1_agreement (0 to 1), delta, ratio,
+      rms_probability_change, tokens, chunks, context, tensors; of several models
+      under "comparisons".
 
       EXAMPLES
-        decant compare TinyLlama/ tiny-q8_0.gguf --text heldout.txt
-        decant compare TinyLlama/ TinyLlama-nf4/ --text heldout.txt --markdown >> README.md
-        decant compare TinyLlama/ tiny-q8_0.gguf tiny-q4_0.gguf TinyLlama-nf4/ --text heldout.txt
+        decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt
+        decant compare TinyLlama/ TinyLlama-nf4/ --text text.txt --markdown
+        decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt
       """)
 
   @Argument(help: "The model as it was.")

@@ -6,15 +6,17 @@ struct ConvertCommand: AsyncParsableCommand {
     commandName: "convert",
     abstract: "Write a model in another container, or with another element type.",
     discussion: """
-      Without --dtype every tensor keeps its bytes; a GGUF keeps norms and biases as f32, as llama.cpp wants them. \
-      Quantized tensors that the other container has no type for are decoded.
+      Without --dtype every tensor keeps its bytes; a GGUF keeps norms and biases
+      as f32, as llama.cpp wants them. Quantized tensors that the other container
+      has no type for are decoded.
 
       \(PlanReport.keys)
 
       EXAMPLES
         decant convert Llama-3.2-1B/ llama.gguf
-        decant convert llama.gguf Llama-from-gguf/ --max-shard-size 2GB
-        decant convert Llama-3.2-1B/ llama-f16.gguf --dtype f16 --adapter my-lora/:0.5
+        decant convert llama.gguf Llama-again/ --max-shard-size 2GB
+        decant convert Llama-3.2-1B/ llama-f16.gguf --dtype f16
+        decant convert Llama-3.2-1B/ tuned.gguf --adapter my-lora/:0.5
       """)
 
   @Argument(help: "Model to read: a file or a folder.")

@@ -7,11 +7,13 @@ struct InspectCommand: AsyncParsableCommand {
     commandName: "inspect",
     abstract: "Show what a model file or folder holds.",
     discussion: """
-      Reads headers only, so that any size takes an instant. Works for every safetensors and GGUF file, also those of \
-      models and types that cannot be converted yet.
+      Reads headers only, so that any size takes an instant. Works for every
+      safetensors and GGUF file, also those of models and types that cannot be
+      converted yet.
 
-      With --json: path, container, packed, bytes, files, remarks, types (of each: tensors, weights, bytes); where the \
-      model is known weights, bits_per_weight, model; where it cannot be converted obstacle; with --tensors tensors (name, \
+      With --json: path, container, packed, bytes, files, remarks, types (of each:
+      tensors, weights, bytes); where the model is known weights, bits_per_weight,
+      model; where it cannot be converted obstacle; with --tensors tensors (name,
       type, shape, bytes), with --metadata metadata.
 
       EXAMPLES

@@ -6,9 +6,10 @@ struct MergeCommand: AsyncParsableCommand {
     commandName: "merge",
     abstract: "Write a model with a LoRA adapter merged into its weights.",
     discussion: """
-      The sum is computed in float32 while the weights pass through, straight into the type that is asked for; no \
-      merged intermediate is written. rsLoRA, DoRA, rank and alpha patterns, saved modules, biases and embeddings are \
-      merged as PEFT does.
+      The sum is computed in float32 while the weights pass through, straight into
+      the type that is asked for; no merged intermediate is written. rsLoRA, DoRA,
+      rank and alpha patterns, saved modules, biases and embeddings are merged as
+      PEFT does.
 
       \(PlanReport.keys)
 

@@ -7,8 +7,9 @@ struct PackCommand: AsyncParsableCommand {
     commandName: "pack",
     abstract: "Compress a weight file without loss, so that single tensors can still be read.",
     discussion: """
-      Elements are split into planes of bytes, and each is compressed with zstd. A trained BF16 model shrinks to about \
-      two thirds. All other commands read a packed file directly; unpack gives the original back, byte for byte.
+      Elements are split into planes of bytes, and each is compressed with zstd. A
+      trained BF16 model shrinks to about two thirds. All other commands read a
+      packed file directly; unpack gives the original back, byte for byte.
 
       With --json: input, output, bytes_before, bytes_after, ratio.
 

@@ -6,15 +6,16 @@ struct PerplexityCommand: AsyncParsableCommand {
     commandName: "perplexity",
     abstract: "Measure how well a model predicts a text.",
     discussion: """
-      The protocol is llama-perplexity's: windows of --context tokens without overlap, each begun with the BOS token, \
-      the second half of each scored. The model runs on its encoded bytes, so that it needs little memory.
+      The protocol is llama-perplexity's: windows of --context tokens without
+      overlap, each begun with the BOS token, the second half of each scored. The
+      model runs on its encoded bytes, so that it needs little memory.
 
-      With --json: perplexity, standard_error, nll (nats a token), tokens, chunks, context, name, bytes, \
-      bits_per_weight.
+      With --json: perplexity, standard_error, nll (nats a token), tokens, chunks,
+      context, name, bytes, bits_per_weight.
 
       EXAMPLES
-        decant perplexity tiny-q8_0.gguf --text heldout.txt
-        decant perplexity TinyLlama/ --text heldout.txt --chunks 8 --json
+        decant perplexity tiny-q8_0.gguf --text text.txt
+        decant perplexity TinyLlama/ --text text.txt --chunks 8 --json
       """)
 
   @Argument(help: "Model to measure: a file or a folder.")

@@ -7,16 +7,23 @@ struct QuantizeCommand: AsyncParsableCommand {
     abstract: "Write a model with its weights in fewer bits.",
     discussion: """
       TYPES
-        nf4 fp4 int4 int8   blocks of --block-size with a scale each, as bitsandbytes: every linear layer but the \
-      head. nf4 and fp4 folders open in transformers; int4 and int8 are Decant's own.
-        q4_0 q4_1 q5_0 q5_1 q8_0   ggml's types, for llama.cpp and what builds on it: every two-dimensional weight.
+        nf4 fp4 int4 int8
+            Blocks of --block-size with a scale each, as bitsandbytes has them, for
+            every linear layer but the head. Folders of nf4 and fp4 open in
+            transformers; int4 and int8 are Decant's own.
+        q4_0 q4_1 q5_0 q5_1 q8_0
+            ggml's types, for llama.cpp and what builds on it, for every
+            two-dimensional weight.
+        f32 f16 bf16
+            Element types, mostly for --tensor-type.
 
       \(PlanReport.keys)
 
       EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
-        decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --double-quant --verify heldout.txt
-        decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 --tensor-type 'token_embd|output=q8_0'
+        decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
+        decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 \\
+            --tensor-type 'token_embd|output=q8_0'
       """)
 
   @Argument(help: "Model to read: a file or a folder.")

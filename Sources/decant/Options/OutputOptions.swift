@@ -7,7 +7,7 @@ struct OutputOptions: ParsableArguments {
   @Option(help: "Container of the output: \(Container.all.map(\.name).joined(separator: " or ")).")
   var to: String?
 
-  @Option(help: ArgumentHelp("Longest safetensors shard, as 5GB or 500MB.", valueName: "size"))
+  @Option(help: ArgumentHelp("Longest safetensors shard, as 500MB; 5GB by default.", valueName: "size"))
   var maxShardSize: ByteSize?
 
   @Option(help: ArgumentHelp("Longest GGUF file of a split set, as 2GB.", valueName: "size"))
@@ -42,9 +42,12 @@ struct OutputOptions: ParsableArguments {
     if container == .safetensors, splitMaxSize != nil {
       throw ValidationError("--split-max-size is for GGUF; safetensors are divided with --max-shard-size.")
     }
-    return Destination(
+    var destination = Destination(
       path: path, container: container, maximumFileBytes: (maxShardSize ?? splitMaxSize)?.bytes,
       replacesExisting: force)
+    // What huggingface_hub cuts at.
+    if !destination.isFile, destination.maximumFileBytes == nil { destination.maximumFileBytes = 5_000_000_000 }
+    return destination
   }
 }
 

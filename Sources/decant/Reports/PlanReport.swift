@@ -103,10 +103,12 @@ struct PlanReport {
   /// The keys, for the help of the commands that print them.
   static let keys =
     """
-    With --json: output, container, weights, bytes, bits_per_weight, before (bytes, bits_per_weight), files (name, \
-    bytes), tensors (name, shape, source_type, type, bytes, stored (name, bytes, file, offset), and where it is so \
-    substituted_because), notes; after the job also seconds, merged (name, relative_change) and, with --verify, \
-    verification, which has the keys of compare.
+    With --json: output, container, weights, bytes, bits_per_weight, before
+    (bytes, bits_per_weight), files (name, bytes), tensors (name, shape,
+    source_type, type, bytes, stored (name, bytes, file, offset), and where it is
+    so substituted_because), notes; after the job also seconds, merged (name,
+    relative_change) and, with --verify, verification, which has the keys of
+    compare.
     """
 
   private func describe(_ tensor: PlannedTensor) -> JSONValue {
