@@ -82,7 +82,9 @@ struct RealModelTests {
       #expect(try ours.shape(key) == theirs.shape(key) || key.contains("quant_state"), "\(key)")
       #expect(ours.type(key) == theirs.type(key), "\(key)")
       if key.contains("quant_state") {
-        var (one, other) = try (JSONValue(parsing: ours.bytes(key)).object, JSONValue(parsing: theirs.bytes(key)).object)
+        var (one, other) = try (
+          JSONValue(parsing: ours.bytes(key)).object, JSONValue(parsing: theirs.bytes(key)).object
+        )
         // Their mean is summed in Float, and the order of its summands is their own.
         let offsets = (one?["nested_offset"]?.double ?? 0, other?["nested_offset"]?.double ?? 0)
         #expect(abs(offsets.0 - offsets.1) <= 1e-6 * abs(offsets.1))
