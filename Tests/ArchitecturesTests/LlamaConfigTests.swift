@@ -90,9 +90,10 @@ import Testing
 
   // MARK: - Mistral
 
-  @Test(arguments: [
-    ([:], 4096), (["sliding_window": nil], nil), (["sliding_window": 128], 128),
-  ] as [([String: JSONValue], Int?)])
+  @Test(
+    arguments: [
+      ([:], 4096), (["sliding_window": nil], nil), (["sliding_window": 128], 128),
+    ] as [([String: JSONValue], Int?)])
   func mistralHasAWindowUnlessItSaysNull(_ changes: [String: JSONValue], _ window: Int?) throws {
     let mistral = changes.merging(["architectures": ["MistralForCausalLM"]]) { old, _ in old }
     let read = try configuration(mistral)
@@ -110,7 +111,8 @@ import Testing
     (["architectures": ["GPT2LMHeadModel"]], "architectures"), (["architectures": nil], "architectures"),
     (["architectures": "LlamaForCausalLM"], "architectures"),
     (["hidden_size": nil], "hidden_size"), (["hidden_size": "64"], "hidden_size"), (["hidden_size": 0], "hidden_size"),
-    (["hidden_size": -64], "hidden_size"), (["hidden_size": 64.5], "hidden_size"), (["hidden_size": 1e300], "hidden_size"),
+    (["hidden_size": -64], "hidden_size"), (["hidden_size": 64.5], "hidden_size"),
+    (["hidden_size": 1e300], "hidden_size"),
     (["hidden_size": [64]], "hidden_size"), (["hidden_size": true], "hidden_size"),
     (["intermediate_size": nil], "intermediate_size"), (["num_hidden_layers": 100_000_000], "num_hidden_layers"),
     (["num_attention_heads": nil], "num_attention_heads"), (["vocab_size": 4_294_967_296], "vocab_size"),

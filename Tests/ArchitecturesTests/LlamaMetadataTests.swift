@@ -31,7 +31,8 @@ import Testing
   }
 
   private func read(
-    _ metadata: [String: MetadataValue], divisors: [Float]? = nil, like configuration: LlamaConfiguration = configuration()
+    _ metadata: [String: MetadataValue], divisors: [Float]? = nil,
+    like configuration: LlamaConfiguration = configuration()
   ) throws -> LlamaConfiguration {
     try family.configuration(
       fromMetadata: { metadata[$0] }, tensors: try tensors(of: configuration), ropeDivisors: divisors, path: "m.gguf")
@@ -57,13 +58,15 @@ import Testing
     #expect(metadata()["llama.rope.freq_base"] == .float32(5e5))
   }
 
-  @Test func llama3ComesBackAsItsDivisors() throws {
+  /// The file holds only the divisors: Llama 3's usual settings are known by them, others stay divisors.
+  @Test(arguments: [(8192, true), (3000, false)])
+  func llama3IsKnownByItsDivisors(_ originalContextLength: Int, _ isUsual: Bool) throws {
     let scaling = RotaryEmbedding.Scaling.llama3(
-      factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192)
+      factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: originalContextLength)
     let configuration = Self.configuration(scaling)
     let divisors = configuration.rope.frequencyDivisors(dimension: 16)
     let back = try read(metadata(configuration), divisors: divisors)
-    #expect(back.rope.scaling == .divisors(divisors))
+    #expect(back.rope.scaling == (isUsual ? scaling : .divisors(divisors)))
     #expect(back.rope.frequencies(dimension: 16) == configuration.rope.frequencies(dimension: 16))
   }
 
@@ -85,7 +88,8 @@ import Testing
     ("llama.embedding_length", .uint32(0)), ("llama.feed_forward_length", .uint32s([172, 172])),
     ("llama.attention.head_count", nil), ("llama.attention.head_count_kv", .uint32(3)),
     ("llama.attention.key_length", .uint32(15)), ("llama.attention.layer_norm_rms_epsilon", nil),
-    ("llama.attention.layer_norm_rms_epsilon", .float32(.nan)), ("llama.attention.layer_norm_rms_epsilon", .float32(-1)),
+    ("llama.attention.layer_norm_rms_epsilon", .float32(.nan)),
+    ("llama.attention.layer_norm_rms_epsilon", .float32(-1)),
     ("llama.rope.freq_base", .float32(.infinity)), ("llama.rope.freq_base", .string("1e4")),
     ("llama.rope.dimension_count", .uint32(8)), ("llama.rope.dimension_count", .string("16")),
     ("llama.rope.scaling.type", .string("yarn")), ("llama.rope.scaling.type", .uint32(1)),

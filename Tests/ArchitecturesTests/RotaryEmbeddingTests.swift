@@ -13,7 +13,8 @@ import Testing
 
   @Test func linearScalingDividesAll() {
     let plain = RotaryEmbedding(theta: 10_000).frequencies(dimension: 8)
-    #expect(RotaryEmbedding(theta: 10_000, scaling: .linear(factor: 4)).frequencies(dimension: 8) == plain.map { $0 / 4 })
+    #expect(
+      RotaryEmbedding(theta: 10_000, scaling: .linear(factor: 4)).frequencies(dimension: 8) == plain.map { $0 / 4 })
   }
 
   /// Llama 3.2 1B: theta 500,000, factor 32, heads of 64.

@@ -47,8 +47,10 @@ import Testing
   @Test(arguments: [
     "model.layers.2.mlp.up_proj.weight", "model.layers.-1.mlp.up_proj.weight", "model.layers.x.mlp.up_proj.weight",
     "model.layers.0.mlp.up_proj", "model.layers.0.mlp.up_proj.scale", "model.layers.0.block_sparse_moe.gate.weight",
-    "model.layers.", "model.layers.weight", "model.layers", "model.layers.0.weight", "model.layers.+0.mlp.up_proj.weight",
-    "model.layers.00.mlp.up_proj.weight", "model.layers.0.", "transformer.h.0.attn.c_attn.weight", "", "weight", "lm_head.bias",
+    "model.layers.", "model.layers.weight", "model.layers", "model.layers.0.weight",
+    "model.layers.+0.mlp.up_proj.weight",
+    "model.layers.00.mlp.up_proj.weight", "model.layers.0.", "transformer.h.0.attn.c_attn.weight", "", "weight",
+    "lm_head.bias",
     "model.layers.99999999999999999999.mlp.up_proj.weight",
   ])
   func refusesNamesOfOtherModels(_ name: String) {
@@ -60,7 +62,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "blk.2.ffn_up.weight", "blk.01.ffn_up.weight", "blk..0.ffn_up.weight", "blk.-1.ffn_up.weight", "blk.0.ffn_gate_inp.weight", "blk.0.ffn_up.scale", "blk.0.ffn_up",
+    "blk.2.ffn_up.weight", "blk.01.ffn_up.weight", "blk..0.ffn_up.weight", "blk.-1.ffn_up.weight",
+    "blk.0.ffn_gate_inp.weight", "blk.0.ffn_up.scale", "blk.0.ffn_up",
     "output.bias", "", "...", "blk.0.attn_qkv.weight",
   ])
   func refusesGGUFNamesOfOtherModels(_ name: String) {

@@ -78,7 +78,8 @@ import Testing
     let expected = try merged(adapter)
     for tensor in expected.tensors {
       #expect(
-        try adapted.tensor(named: tensor.name)?.values() == expected.tensor(named: tensor.name)?.values(), "\(tensor.name)")
+        try adapted.tensor(named: tensor.name)?.values() == expected.tensor(named: tensor.name)?.values(),
+        "\(tensor.name)")
     }
     let recipe = Recipe(try .quantizing("q8_0"))
     #expect(

@@ -51,11 +51,13 @@ import Testing
     let config = try JSONValue(parsing: Workbench.bytes(back + "/config.json")).object ?? [:]
     let expected = model.checkpoint.config.object ?? [:]
     for (key, value) in expected where key != "torch_dtype" { #expect(config[key] == value, "\(key)") }
-    #expect(config["torch_dtype"] == .string(["BF16": "bfloat16", "F16": "float16"][model.checkpoint.type] ?? "float32"))
+    #expect(
+      config["torch_dtype"] == .string(["BF16": "bfloat16", "F16": "float16"][model.checkpoint.type] ?? "float32"))
     #expect(config.count == expected.count)
     // And once more, from the copy: the same GGUF.
     let again = try await bench.convert(back, to: "again.gguf")
-    #expect(try Workbench.ggufTensors(at: again).mapValues(\.bytes) == Workbench.ggufTensors(at: gguf).mapValues(\.bytes))
+    #expect(
+      try Workbench.ggufTensors(at: again).mapValues(\.bytes) == Workbench.ggufTensors(at: gguf).mapValues(\.bytes))
   }
 
   private func expectSameTensors(_ one: String, _ other: String) throws {
@@ -75,13 +77,16 @@ import Testing
     try expectSameTensors(back, TinyLlama.path)
     for name in ["config.json", "generation_config.json"] {
       let (found, expected) = try (
-        JSONValue(parsing: Workbench.bytes(back + "/" + name)), JSONValue(parsing: Workbench.bytes(TinyLlama.file(name)))
+        JSONValue(parsing: Workbench.bytes(back + "/" + name)),
+        JSONValue(parsing: Workbench.bytes(TinyLlama.file(name)))
       )
       #expect(found == expected, "\(name)")
     }
     let settings = try JSONValue(parsing: Workbench.bytes(back + "/tokenizer_config.json"))
     let original = try JSONValue(parsing: Workbench.bytes(TinyLlama.file("tokenizer_config.json")))
-    for key in ["chat_template", "bos_token", "eos_token", "add_bos_token"] { #expect(settings[key] == original[key], "\(key)") }
+    for key in ["chat_template", "bos_token", "eos_token", "add_bos_token"] {
+      #expect(settings[key] == original[key], "\(key)")
+    }
   }
 
   @Test func anUnwidenedTypeAskedForIsKeptOnTheWayBack() async throws {

@@ -78,7 +78,9 @@ public struct TinyCheckpoint: Sendable {
     var tensors = tensors()
     change(&tensors)
     let folder = URL(fileURLWithPath: path)
-    func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: folder.appendingPathComponent(name)) }
+    func write(_ bytes: [UInt8], _ name: String) throws {
+      try Data(bytes).write(to: folder.appendingPathComponent(name))
+    }
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try write(try config.serialized(), "config.json")
     guard shardCount > 1 else {

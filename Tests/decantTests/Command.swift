@@ -73,7 +73,9 @@ struct Command {
     let shown = "\(arguments.joined(separator: " ")): \(result.exitCode) \(result.errors)"
     #expect(result.exitCode == 1, "\(shown)", sourceLocation: sourceLocation)
     #expect(result.errors.hasPrefix("decant: "), "\(shown)", sourceLocation: sourceLocation)
-    #expect(result.errors.filter(\.isNewline).count == 1 && result.errors.hasSuffix("\n"), "\(shown)", sourceLocation: sourceLocation)
+    #expect(
+      result.errors.filter(\.isNewline).count == 1 && result.errors.hasSuffix("\n"), "\(shown)",
+      sourceLocation: sourceLocation)
     #expect(result.output == "", "\(shown)", sourceLocation: sourceLocation)
     for mention in mentions { #expect(result.errors.contains(mention), "\(shown)", sourceLocation: sourceLocation) }
   }

@@ -24,7 +24,8 @@ import Testing
 
   @Test(arguments: [
     ["frobnicate"], ["convert"], ["convert", "one"], ["inspect", "a", "--frobnicate"],
-    ["quantize", "a", "b"], ["quantize", "a", "b", "--type", "q9_9"], ["quantize", "a", "b", "--type", "nf4", "--block-size", "48"],
+    ["quantize", "a", "b"], ["quantize", "a", "b", "--type", "q9_9"],
+    ["quantize", "a", "b", "--type", "nf4", "--block-size", "48"],
     ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "no-equals"],
     ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "(=q4_0"],
     ["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "x=q99"],
@@ -71,7 +72,9 @@ import Testing
 
     let quiet = try Command.succeed("convert", model, folder.file("q"), "--quiet")
     #expect(quiet.output.isEmpty && quiet.errors.isEmpty)
-    for arguments in [["pack", model + "/model.safetensors", folder.file("p.zst")], ["unpack", folder.file("p.zst"), folder.file("u")]] {
+    for arguments in [
+      ["pack", model + "/model.safetensors", folder.file("p.zst")], ["unpack", folder.file("p.zst"), folder.file("u")],
+    ] {
       let result = try Command.run(arguments + ["--quiet"])
       #expect(result.exitCode == 0 && result.output.isEmpty && result.errors.isEmpty)
     }
@@ -84,7 +87,11 @@ import Testing
     let model = try TinyCheckpoint().write(to: folder.file("model"))
     let report = try Command.succeed("inspect", model, "--tensors", "--metadata", "--json").json()
     expectKeys(
-      report, ["path", "container", "packed", "bytes", "files", "remarks", "types", "weights", "bits_per_weight", "model", "tensors", "metadata"])
+      report,
+      [
+        "path", "container", "packed", "bytes", "files", "remarks", "types", "weights", "bits_per_weight", "model",
+        "tensors", "metadata",
+      ])
     #expect(report["container"] == "safetensors")
     #expect(report["bits_per_weight"]?.double == 16)
     #expect(report["tensors"]?.array?.count == 21)
@@ -96,7 +103,8 @@ import Testing
   @Test func jobsAsJSON() throws {
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint().write(to: folder.file("model"))
-    let planned = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--dry-run", "--json").json()
+    let planned = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--dry-run", "--json")
+      .json()
     let keys = ["output", "container", "weights", "bytes", "bits_per_weight", "before", "files", "tensors", "notes"]
     expectKeys(planned, keys)
     let done = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--json").json()
@@ -126,7 +134,10 @@ import Testing
     let model = try TinyCheckpoint().write(to: folder.file("model"))
     for (arguments, expected) in [
       (["quantize", model, folder.file("m.gguf"), "--type", "q8_0"], ["token_embd.weight", "blk.1.ffn_down.weight"]),
-      (["quantize", model, folder.file("nf4"), "--type", "nf4", "--double-quant"], ["model.layers.1.mlp.up_proj.weight.nested_absmax"]),
+      (
+        ["quantize", model, folder.file("nf4"), "--type", "nf4", "--double-quant"],
+        ["model.layers.1.mlp.up_proj.weight.nested_absmax"]
+      ),
       (["convert", model, folder.file("m"), "--max-shard-size", "60kB"], ["model-00001-of-0000"]),
     ] {
       let said = try Command.run(arguments + ["--dry-run"])
@@ -155,7 +166,9 @@ import Testing
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint().write(to: folder.file("model"))
     try Command.succeed("convert", model, folder.file("m.gguf"))
-    for file in [TinyLlama.file("model-00001-of-00002.safetensors"), model + "/model.safetensors", folder.file("m.gguf")] {
+    for file in [
+      TinyLlama.file("model-00001-of-00002.safetensors"), model + "/model.safetensors", folder.file("m.gguf"),
+    ] {
       try Command.succeed("pack", file, folder.file("packed.zst"), "--force")
       try Command.expectFailure(["pack", file, folder.file("packed.zst")], mentions: ["--force"])
       try Command.succeed("unpack", folder.file("packed.zst"), folder.file("again"), "--force")
@@ -168,7 +181,9 @@ import Testing
   @Test(arguments: ["out.gguf", "out"])
   func aKilledRunLeavesNoOutput(_ name: String) async throws {
     let folder = try TemporaryFolder()
-    let arguments = ["quantize", TinyLlama.path, folder.file(name), "--type", name == "out" ? "nf4" : "q4_0", "--threads", "1"]
+    let arguments = [
+      "quantize", TinyLlama.path, folder.file(name), "--type", name == "out" ? "nf4" : "q4_0", "--threads", "1",
+    ]
     for milliseconds in [5, 20, 60] {
       try await Killing.run(arguments, after: .milliseconds(milliseconds), in: folder)
       guard try !folder.names().contains(name) else { break }  // It was quicker.

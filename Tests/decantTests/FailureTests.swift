@@ -32,13 +32,14 @@ import Testing
     try expectAllRefuse(folder.file("nothing"), folder, mentions: [folder.file("nothing")])
   }
 
-  @Test(arguments: [
-    [], [0], Array("GGUF".utf8), Array("GGUF".utf8) + [3, 0, 0, 0] + Array(repeating: 0xFF, count: 16),
-    [8, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\": 1}".utf8), Array(repeating: 0xFF, count: 64),
-    Array("<!DOCTYPE html>".utf8), Array("version https://git-lfs.github.com/spec/v1".utf8),
-    [0x50, 0x4B, 3, 4] + Array(repeating: 0, count: 60),
-    [0x50, 0x2A, 0x4D, 0x18] + Array(repeating: 0, count: 60),
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [], [0], Array("GGUF".utf8), Array("GGUF".utf8) + [3, 0, 0, 0] + Array(repeating: 0xFF, count: 16),
+      [8, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\": 1}".utf8), Array(repeating: 0xFF, count: 64),
+      Array("<!DOCTYPE html>".utf8), Array("version https://git-lfs.github.com/spec/v1".utf8),
+      [0x50, 0x4B, 3, 4] + Array(repeating: 0, count: 60),
+      [0x50, 0x2A, 0x4D, 0x18] + Array(repeating: 0, count: 60),
+    ] as [[UInt8]])
   func bytesThatAreNoModel(_ bytes: [UInt8]) throws {
     let folder = try TemporaryFolder()
     try expectAllRefuse(folder.write(bytes, to: "model.safetensors"), folder, mentions: ["model.safetensors"])
@@ -103,7 +104,8 @@ import Testing
 
   @Test func modelsOfOtherKinds() throws {
     let folder = try TemporaryFolder()
-    let model = try TinyCheckpoint { $0.settings = ["architectures": ["GPT2LMHeadModel"]] }.write(to: folder.file("gpt2"))
+    let model = try TinyCheckpoint { $0.settings = ["architectures": ["GPT2LMHeadModel"]] }.write(
+      to: folder.file("gpt2"))
     try expectAllRefuse(model, folder, except: ["inspect", "pack", "unpack"], mentions: ["GPT2LMHeadModel"])
     #expect(try Command.succeed("inspect", model).output.contains("GPT2LMHeadModel"), "but it can be looked at")
   }
@@ -150,9 +152,11 @@ import Testing
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint().write(to: folder.file("model"))
     try Command.expectFailure(
-      ["merge", model, TinyLlama.adapter("plain"), folder.file("out")], mentions: ["lora_A", TinyLlama.adapter("plain")])
+      ["merge", model, TinyLlama.adapter("plain"), folder.file("out")],
+      mentions: ["lora_A", TinyLlama.adapter("plain")])
     try Command.expectFailure(
-      ["convert", model, folder.file("out"), "--adapter", folder.file("none") + ":0.5"], mentions: [folder.file("none")])
+      ["convert", model, folder.file("out"), "--adapter", folder.file("none") + ":0.5"], mentions: [folder.file("none")]
+    )
     #expect(try folder.names() == ["model"])
   }
 }

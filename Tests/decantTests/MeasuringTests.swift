@@ -63,7 +63,10 @@ import Testing
 
   @Test func quantizingAndVerifyingInOneGo() throws {
     let folder = try TemporaryFolder()
-    let arguments = ["quantize", TinyLlama.path, "", "--type", "nf4", "--double-quant", "--chunks", "2", "--verify", TinyLlama.heldOutText]
+    let arguments = [
+      "quantize", TinyLlama.path, "", "--type", "nf4", "--double-quant", "--chunks", "2", "--verify",
+      TinyLlama.heldOutText,
+    ]
     func with(_ output: String) -> [String] { arguments.map { $0.isEmpty ? folder.file(output) : $0 } }
     let said = try Command.run(with("a"))
     #expect(said.exitCode == 0)

@@ -49,10 +49,16 @@ struct RealModelTests {
     #expect(abs(try #require(back["perplexity"]?.double) - 9.2091) <= 0.0005)
   }
 
-  @Test(arguments: [("q8_0", 0.001), ("q5_1", 0.05), ("q4_0", 0.3), ("nf4", 0.3), ("fp4", 0.5), ("int4", 0.3), ("int8", 0.002)])
-  func quantizedModelsAreCloseToWhatTheyWere(_ type: String, _ divergence: Double) throws {
+  /// The mean KL divergence of each model is below these; the smaller one, with rows of 64, suffers more.
+  @Test(arguments: [
+    ("q8_0", [0.001, 0.001]), ("q5_1", [0.05, 0.05]), ("q4_0", [0.3, 0.3]), ("nf4", [0.2, 0.3]), ("fp4", [0.25, 0.7]),
+    ("int4", [0.2, 0.5]), ("int8", [0.002, 0.002]),
+  ])
+  func quantizedModelsAreCloseToWhatTheyWere(_ type: String, _ divergences: [Double]) throws {
     let folder = try TemporaryFolder()
-    for (model, isFallback) in [(Self.stories3M, false), (Self.stories260K, true)] {
+    for (model, isFallback, divergence) in [
+      (Self.stories3M, false, divergences[0]), (Self.stories260K, true, divergences[1]),
+    ] {
       let output = folder.file(type.hasPrefix("q") ? "\(isFallback).gguf" : "\(isFallback)")
       let done = try measure(
         "quantize", model, output, "--type", type, "--verify", Self.text, "--chunks", "2")
@@ -76,7 +82,9 @@ struct RealModelTests {
       #expect(try ours.shape(key) == theirs.shape(key) || key.contains("quant_state"), "\(key)")
       #expect(ours.type(key) == theirs.type(key), "\(key)")
       if key.contains("quant_state") {
-        var (one, other) = try (JSONValue(parsing: ours.bytes(key)).object, JSONValue(parsing: theirs.bytes(key)).object)
+        var (one, other) = try (
+          JSONValue(parsing: ours.bytes(key)).object, JSONValue(parsing: theirs.bytes(key)).object
+        )
         // Their mean is summed in Float, and the order of its summands is their own.
         let offsets = (one?["nested_offset"]?.double ?? 0, other?["nested_offset"]?.double ?? 0)
         #expect(abs(offsets.0 - offsets.1) <= 1e-6 * abs(offsets.1))

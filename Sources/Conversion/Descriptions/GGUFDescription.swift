@@ -143,7 +143,11 @@ struct GGUFDescription {
     comparable.hasAttentionBias = configuration.hasAttentionBias
     comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
     comparable.tiesEmbeddings = configuration.tiesEmbeddings
-    if case .divisors(let divisors) = configuration.rope.scaling {
+    // The file holds llama3's factors alone: settings are the same if they give those.
+    switch configuration.rope.scaling {
+    case .none, .linear: break
+    case .divisors, .llama3:
+      let divisors = configuration.rope.frequencyDivisors(dimension: configuration.headDimension)
       let own = kept.rope.frequencyDivisors(dimension: kept.headDimension)
       guard own.count == divisors.count, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) else {
         return nil
