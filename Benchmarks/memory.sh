@@ -5,15 +5,18 @@
 #   Benchmarks/memory.sh [FOLDER]
 #
 # FOLDER holds everything that is written, about 5 GB at most, and is made and removed; a temporary one by default.
-# Needs GNU time. Build first:
-#   swift build -c release --product decant
-#   swift build -c release --package-path Benchmarks --product GenerateModel
+# Needs GNU time, and `swift build -c release --product decant` before. DECANT and GENERATE_MODEL name other programs
+# than those of this checkout; the generator is built where it is not named.
 set -euo pipefail
+[ $# -eq 0 ] || set -- "$(realpath -m "$1")"
 cd "$(dirname "$0")/.."
 
 limit_mb=${MEMORY_LIMIT_MB:-300}
 decant=${DECANT:-.build/release/decant}
 generate=${GENERATE_MODEL:-Benchmarks/.build/release/GenerateModel}
+if [ -z "${GENERATE_MODEL:-}" ]; then
+  "${SWIFT:-swift}" build -c release --package-path Benchmarks --product GenerateModel >&2
+fi
 time=$(command -v gtime || echo /usr/bin/time)
 
 for program in "$decant" "$generate" "$time"; do

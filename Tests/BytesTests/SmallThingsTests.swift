@@ -23,6 +23,17 @@ struct SmallThingsTests {
     #expect(writer.bytes == [1, 2, 0xFE, 0xFF, 0xFF, 0xFF, 0, 0, 0x80, 0x3F, 9, 0x20, 0x20, 0x20, 0x20, 0x20])
   }
 
+  @Test func floats() {
+    let values: [Float] = [1, -0.0, 2.5]
+    #expect(values.withBytes { [Float](bytes: $0) }.map(\.bitPattern) == values.map(\.bitPattern))
+    #expect([UInt8]().withBytes { [Float](bytes: $0) } == [])
+    var target: [Float] = [0, 0, 0, 0]
+    var span = target.mutableSpan
+    span.copy(values.span, at: 1)
+    span.copy([Float]().span, at: 4)
+    #expect(target == [0, 1, 0, 2.5])
+  }
+
   @Test func paths() {
     #expect(FileSystem.join("a", "b") == "a/b")
     #expect(FileSystem.join("a/", "b") == "a/b")

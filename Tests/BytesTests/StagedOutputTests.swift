@@ -27,6 +27,29 @@ struct StagedOutputTests {
     #expect(try Self.text(folder, "b") == "two")
   }
 
+  @Test("Files so long that the disk is set to work before commit()")
+  func longFiles() throws {
+    let folder = try TemporaryFolder()
+    let part = 1 << 20
+    let partCount = 70
+    let output = try StagedOutput(
+      .files, in: folder.path, files: ["a", "b"].map { .init(name: $0, byteCount: part * partCount) }, replacing: false)
+    for number in 0..<partCount {
+      let bytes = [UInt8](repeating: UInt8(number), count: part)
+      try bytes.withBytes { span throws(FileError) in
+        try output.write(span, file: 0, at: number * part)
+        try output.write(span, file: 1, at: (partCount - 1 - number) * part)
+      }
+    }
+    try output.commit()
+    let (ascending, descending) = (Array(try folder.read("a")), Array(try folder.read("b")))
+    #expect(ascending.count == part * partCount)
+    for number in 0..<partCount {
+      for place in [number * part, (number + 1) * part - 1] { #expect(ascending[place] == UInt8(number)) }
+    }
+    #expect(descending == ascending.reversed())
+  }
+
   @Test func droppedWithoutCommitItLeavesNothing() throws {
     let folder = try TemporaryFolder()
     do {
