@@ -48,8 +48,9 @@ test: deps
 	$(SWIFT) test --skip-build
 
 bench: deps
-	$(SWIFT) package --package-path Benchmarks benchmark
+	$(SWIFT) package --package-path Benchmarks benchmark --grouping metric --no-progress
 
+memory: PACKAGES += time
 memory: release
 	@DECANT=$(abspath $(DECANT)) Benchmarks/memory.sh
 

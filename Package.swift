@@ -55,10 +55,12 @@ let package = Package(
   ] + documentation,
   targets: [
     // What is true about bytes on disk.
-    room("Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"],
+    room(
+      "Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"],
       exclude: ["SPEC.md", "Fixtures"]),
     room("GGUF", "Formats/GGUF", imports: ["Bytes", "Tensors", "Packed"], exclude: ["SPEC.md", "Fixtures"]),
-    room("Packed", "Formats/Packed", imports: ["Bytes", "Tensors", "CZstd"],
+    room(
+      "Packed", "Formats/Packed", imports: ["Bytes", "Tensors", "CZstd"],
       exclude: ["SPEC.md", "Fixtures"]),
 
     // What is done with tensors.
@@ -66,7 +68,8 @@ let package = Package(
     .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     room("JSON", "Sources/JSON"),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
-    .target(name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
+    .target(
+      name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd",
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
@@ -74,18 +77,22 @@ let package = Package(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
-    room("Tokenizers", "Sources/Tokenizers",
+    room(
+      "Tokenizers", "Sources/Tokenizers",
       imports: ["Bytes", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       exclude: ["SentencePiece/sentencepiece_model.proto"]),
     room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON", real]),
-    room("Conversion", "Sources/Conversion",
+    room(
+      "Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
         "Architectures", "Tokenizers", "CKernels",
       ]),
-    room("Inference", "Sources/Inference",
+    room(
+      "Inference", "Sources/Inference",
       imports: ["Bytes", "Tensors", "Architectures", "CKernels", "COpenBLAS", real]),
-    room("Evaluation", "Sources/Evaluation",
+    room(
+      "Evaluation", "Sources/Evaluation",
       imports: ["Bytes", "JSON", "Tensors", "Architectures", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
@@ -103,11 +110,13 @@ let package = Package(
     tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),
-    tests(of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
+    tests(
+      of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
     tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
     tests(of: "Architectures", imports: ["Bytes", "Tensors", "JSON"]),
-    tests(of: "Conversion",
+    tests(
+      of: "Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
       ]),

@@ -65,7 +65,8 @@ public struct LowRankUpdate: Hashable, Sendable {
   public var magnitude: TensorReference?
 
   public init(
-    down: TensorReference, up: TensorReference, rank: Int, scale: Float, isTransposed: Bool = false, magnitude: TensorReference? = nil
+    down: TensorReference, up: TensorReference, rank: Int, scale: Float, isTransposed: Bool = false,
+    magnitude: TensorReference? = nil
   ) {
     self.down = down
     self.up = up

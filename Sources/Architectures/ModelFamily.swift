@@ -21,7 +21,8 @@ public protocol ModelFamily: Sendable {
   /// - Parameter ropeDivisors: values of `rope_freqs.weight`, where the file has it.
   /// - Throws: `FileError` naming the key that is missing or wrong.
   func configuration(
-    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?, path: String
+    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?,
+    path: String
   ) throws(FileError) -> LlamaConfiguration
 
   /// The hyperparameters as GGUF metadata, in the order they are written.

@@ -230,7 +230,8 @@ struct LlamaRun: Sendable {
       Kernels.causalSoftmax(part, firstQuery: block.lowerBound, firstKey: oldest, window: window)
       Kernels.multiply(
         part,
-        values.part(rows: rows.lowerBound + seen.lowerBound..<rows.lowerBound + seen.upperBound, columns: sharedColumns),
+        values.part(
+          rows: rows.lowerBound + seen.lowerBound..<rows.lowerBound + seen.upperBound, columns: sharedColumns),
         into: mixed.part(
           rows: rows.lowerBound + block.lowerBound..<rows.lowerBound + block.upperBound, columns: headColumns))
     }

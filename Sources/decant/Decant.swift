@@ -34,7 +34,9 @@ struct Decant: AsyncParsableCommand {
         name: "Looking", subcommands: [InspectCommand.self]),
       CommandGroup(
         name: "Making",
-        subcommands: [ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self]),
+        subcommands: [
+          ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self,
+        ]),
       CommandGroup(
         name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self]),
     ])

@@ -49,7 +49,8 @@ struct Job {
     }
     var comparison: ComparisonReport?
     if let verification, let windows {
-      comparison = try await verification.comparison(with: try Checkpoint(path: output), over: windows, workers: options.workers.count, talk)
+      comparison = try await verification.comparison(
+        with: try Checkpoint(path: output), over: windows, workers: options.workers.count, talk)
     }
     if talk.json {
       var members = report.members

@@ -5,9 +5,10 @@ import Testing
   @Test func windowsFollowEachOtherAndBeginAnew() throws {
     let text = try EvaluationWindows(
       tokens: (10..<35).map(Int32.init), contextLength: 8, beginningOfSequence: 1)
-    #expect(text.windows == [
-      [1, 11, 12, 13, 14, 15, 16, 17], [1, 19, 20, 21, 22, 23, 24, 25], [1, 27, 28, 29, 30, 31, 32, 33],
-    ])
+    #expect(
+      text.windows == [
+        [1, 11, 12, 13, 14, 15, 16, 17], [1, 19, 20, 21, 22, 23, 24, 25], [1, 27, 28, 29, 30, 31, 32, 33],
+      ])
     #expect(text.positions == 4..<7)
     #expect(text.scoredCount == 9)
   }

@@ -12,7 +12,9 @@ import Testing
     TinyModel("one key-value head for all") { $0.keyValueHeadCount = 1 },
     TinyModel("tied embeddings") { $0.tiesEmbeddings = true },
     TinyModel("attention biases") { $0.hasAttentionBias = true },
-    TinyModel("all biases") { $0.hasAttentionBias = true; $0.hasFeedForwardBias = true },
+    TinyModel("all biases") {
+      $0.hasAttentionBias = true; $0.hasFeedForwardBias = true
+    },
     TinyModel("sliding window") { $0.slidingWindow = 5 },
     TinyModel("window of one") { $0.slidingWindow = 1 },
     TinyModel("heads wider than the stream") { $0.headDimension = 10 },
@@ -50,7 +52,9 @@ import Testing
 
   /// Blocks of queries and of tokens have edges; a long window crosses them.
   @Test(arguments: [nil, 70] as [Int?]) func agreesWithTheFormulasOverBlocks(_ slidingWindow: Int?) async throws {
-    let tiny = TinyModel("long") { $0.layerCount = 1; $0.slidingWindow = slidingWindow; $0.keyValueHeadCount = 2 }
+    let tiny = TinyModel("long") {
+      $0.layerCount = 1; $0.slidingWindow = slidingWindow; $0.keyValueHeadCount = 2
+    }
     let windows = tiny.windows(2, of: 300)
     let reference = ReferenceLlama(configuration: tiny.configuration, tensors: tiny.tensors)
     let expected = windows.map(reference.logits)
@@ -141,11 +145,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    { $0.keyValueHeadCount = 3 }, { $0.keyValueHeadCount = 0 }, { $0.headDimension = 7 }, { $0.hiddenSize = -1 },
-    { $0.vocabularySize = Int.max }, { $0.slidingWindow = 0 },
-    { $0.rope.scaling = .divisors([1, 2]) }, { $0.rope.scaling = .divisors([1, 2, 0]) }, { $0.headCount = 1 << 20; $0.headDimension = 1 << 20 },
-  ] as [@Sendable (inout LlamaConfiguration) -> Void])
+  @Test(
+    arguments: [
+      { $0.keyValueHeadCount = 3 }, { $0.keyValueHeadCount = 0 }, { $0.headDimension = 7 }, { $0.hiddenSize = -1 },
+      { $0.vocabularySize = Int.max }, { $0.slidingWindow = 0 },
+      { $0.rope.scaling = .divisors([1, 2]) }, { $0.rope.scaling = .divisors([1, 2, 0]) },
+      {
+        $0.headCount = 1 << 20; $0.headDimension = 1 << 20
+      },
+    ] as [@Sendable (inout LlamaConfiguration) -> Void])
   func senselessSizesAreRefused(_ change: @Sendable (inout LlamaConfiguration) -> Void) {
     let tiny = TinyModel("sizes")
     var configuration = tiny.configuration

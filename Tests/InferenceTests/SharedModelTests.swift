@@ -68,7 +68,8 @@ struct SharedModelTests {
     #expect(expected.count == 64 * 512)
     let window = try #require(windows(name).first)
     var worst: Float = 0
-    try await model(name, configuration).forEachLogits(of: [window], at: 0..<64, workers: Workers(count: 2)) { _, position, logits in
+    try await model(name, configuration).forEachLogits(of: [window], at: 0..<64, workers: Workers(count: 2)) {
+      _, position, logits in
       for index in logits.indices { worst = max(worst, abs(logits[index] - expected[position * 512 + index])) }
     }
     print("\(name): largest difference from ggml's logits: \(worst)")

@@ -41,9 +41,11 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
       addLinear(prefix + "self_attn.k_proj", keys, hidden, bias: configuration.hasAttentionBias)
       addLinear(prefix + "self_attn.v_proj", keys, hidden, bias: configuration.hasAttentionBias)
       addLinear(prefix + "self_attn.o_proj", hidden, queries, bias: configuration.hasAttentionBias)
-      addLinear(prefix + "mlp.gate_proj", configuration.intermediateSize, hidden, bias: configuration.hasFeedForwardBias)
+      addLinear(
+        prefix + "mlp.gate_proj", configuration.intermediateSize, hidden, bias: configuration.hasFeedForwardBias)
       addLinear(prefix + "mlp.up_proj", configuration.intermediateSize, hidden, bias: configuration.hasFeedForwardBias)
-      addLinear(prefix + "mlp.down_proj", hidden, configuration.intermediateSize, bias: configuration.hasFeedForwardBias)
+      addLinear(
+        prefix + "mlp.down_proj", hidden, configuration.intermediateSize, bias: configuration.hasFeedForwardBias)
     }
     add("model.norm.weight", [hidden], around: 1, spread: 0.3)
     if !configuration.tiesEmbeddings {

@@ -12,6 +12,12 @@ public enum SharedData {
   /// Why a test that needs it does not run.
   public static let absence = "DECANT_SHARED names no folder with models and reference files"
 
+  /// Whether tests that take minutes run too: `DECANT_SLOW_TESTS` is set.
+  public static var allowsMinutes: Bool { isThere && ProcessInfo.processInfo.environment["DECANT_SLOW_TESTS"] != nil }
+
+  /// Why a test that takes minutes does not run.
+  public static let patience = "takes minutes; set DECANT_SLOW_TESTS (and DECANT_SHARED) to run it"
+
   /// The path of a file in the folder.
   public static func path(_ relative: String) -> String { (folder ?? "") + "/" + relative }
 

@@ -147,7 +147,8 @@ struct RealModelTests {
     }
   }
 
-  @Test func anAdapterBringsPerplexityDown() throws {
+  @Test(.enabled(if: SharedData.allowsMinutes, Comment(rawValue: SharedData.patience)))
+  func anAdapterBringsPerplexityDown() throws {
     let text = SharedData.path("text/tinyshakespeare.txt")
     let before = try measure("perplexity", Self.stories260K, "--text", text)
     let adapter = SharedData.path("lora/stories260K-shakespeare")

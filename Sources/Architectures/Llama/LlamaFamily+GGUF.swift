@@ -4,7 +4,8 @@ public import Tensors
 // The hyperparameters in a GGUF's metadata, keys as llama.cpp's converter writes them.
 extension LlamaFamily {
   public func configuration(
-    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?, path: String
+    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?,
+    path: String
   ) throws(FileError) -> LlamaConfiguration {
     let reader = MetadataReader(value: value, path: path)
     let hiddenSize = try reader.count("llama.embedding_length")
@@ -14,9 +15,11 @@ extension LlamaFamily {
       throw reader.malformed("llama.attention.head_count_kv", "does not divide the \(headCount) attention heads")
     }
     let headDimension = try reader.count(
-      "llama.attention.key_length", default: try reader.count("llama.rope.dimension_count", default: hiddenSize / headCount))
+      "llama.attention.key_length",
+      default: try reader.count("llama.rope.dimension_count", default: hiddenSize / headCount))
     guard headDimension % 2 == 0 else {
-      throw reader.malformed("llama.attention.key_length", "a head of \(headDimension) elements cannot be rotated in pairs")
+      throw reader.malformed(
+        "llama.attention.key_length", "a head of \(headDimension) elements cannot be rotated in pairs")
     }
     let rotated = try reader.count("llama.rope.dimension_count", default: headDimension)
     if rotated != headDimension {

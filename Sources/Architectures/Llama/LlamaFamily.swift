@@ -86,7 +86,9 @@ public struct LlamaFamily: ModelFamily {
       guard parts.count > 4, parts[0] == "model", parts[1] == "layers", let layer = Self.layer(parts[2], configuration),
         let kind = parts.last.map(String.init),
         Self.kinds.contains(kind),
-        let module = Self.blockModules.first(where: { $0.huggingFace == parts[3..<parts.count - 1].joined(separator: ".") })
+        let module = Self.blockModules.first(where: {
+          $0.huggingFace == parts[3..<parts.count - 1].joined(separator: ".")
+        })
       else {
         throw unknown(name, path: path)
       }

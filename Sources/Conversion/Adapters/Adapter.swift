@@ -62,7 +62,8 @@ public struct Adapter: Sendable {
       (".lora_A.weight", \.down), (".lora_B.weight", \.up), (".lora_B.bias", \.upBias),
       (".lora_embedding_A", \.embeddingDown), (".lora_embedding_B", \.embeddingUp),
       (".lora_magnitude_vector.weight", \.magnitude), (".lora_magnitude_vector", \.magnitude),
-      (".base_layer.weight", \.baseWeight), (".base_layer.bias", \.savedBias), (".modules_to_save.weight", \.savedWeight),
+      (".base_layer.weight", \.baseWeight), (".base_layer.bias", \.savedBias),
+      (".modules_to_save.weight", \.savedWeight),
       (".modules_to_save.bias", \.savedBias), (".weight", \.savedWeight), (".bias", \.savedBias),
     ]
     let prefix = "base_model.model."

@@ -26,7 +26,8 @@ struct AdapterConfig {
     }
     if let kind = json["peft_type"], kind != "LORA" {
       throw FileError(
-        .unsupported, path: path, subject: "peft_type", "\(kind.string ?? "what is no string") is not supported; LORA is")
+        .unsupported, path: path, subject: "peft_type",
+        "\(kind.string ?? "what is no string") is not supported; LORA is")
     }
     func flag(_ key: String) throws(FileError) -> Bool {
       guard let value = json[key], !value.isNull else { return false }

@@ -60,7 +60,10 @@ public struct Checkpoint: Sendable {
   }
 
   /// A model in safetensors.
-  init(safetensors source: any TensorSource, fileMetadata: [String: String], weightFiles: [String], path: String, folder: String) throws(FileError) {
+  init(
+    safetensors source: any TensorSource, fileMetadata: [String: String], weightFiles: [String], path: String,
+    folder: String
+  ) throws(FileError) {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
     var model: Model?
@@ -99,7 +102,9 @@ public struct Checkpoint: Sendable {
     }
     let divisors = try weights.first { $0.name == "rope_freqs.weight" }?.values()
     var configuration = try family.configuration(
-      fromMetadata: { metadata[$0] }, tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) }, ropeDivisors: divisors,
+      fromMetadata: { metadata[$0] },
+      tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) },
+      ropeDivisors: divisors,
       path: path)
     let config = try GGUFDescription.config(kept: metadata, family: family, configuration: &configuration, path: path)
     self.path = path

@@ -134,7 +134,8 @@ public final class DerivedTensor: RowSource {
   }
 
   /// The rows of the factor that has one row for each row of the weight.
-  private func rowFactor(_ update: LowRankUpdate, rows: Range<Int>, scratch: inout [UInt8]) throws(FileError) -> [Float] {
+  private func rowFactor(_ update: LowRankUpdate, rows: Range<Int>, scratch: inout [UInt8]) throws(FileError) -> [Float]
+  {
     if update.isTransposed {
       let all = try factor(update.down, isTransposed: true)
       return Array(all[rows.lowerBound * update.rank..<rows.upperBound * update.rank])
@@ -146,7 +147,8 @@ public final class DerivedTensor: RowSource {
   }
 
   /// DoRA: gives each row the length that the adapter has learned for it.
-  private func normalize(_ values: inout MutableSpan<Float>, to magnitudes: [Float], rows: Range<Int>) throws(FileError) {
+  private func normalize(_ values: inout MutableSpan<Float>, to magnitudes: [Float], rows: Range<Int>) throws(FileError)
+  {
     let norms = KernelSet.best.rowNorms(values.span, columns: columns)
     for (row, norm) in norms.enumerated() {
       guard norm > 0 else {
@@ -167,7 +169,9 @@ public final class DerivedTensor: RowSource {
     if isTransposed {
       let (rows, columns) = (tensor.rowCount, tensor.columns)
       let original = values
-      for row in 0..<rows { for column in 0..<columns { values[column * rows + row] = original[row * columns + column] } }
+      for row in 0..<rows {
+        for column in 0..<columns { values[column * rows + row] = original[row * columns + column] }
+      }
     }
     let result = values
     factors.withLock { $0[reference] = result }

@@ -68,7 +68,9 @@ struct GGUFDescription {
       "q1_0": 40, "q2_0": 41,
     ]
     var elements: [String: Int] = [:]
-    for tensor in tensors where tensor.shape.count > 1 { elements[tensor.targetType, default: 0] += tensor.elementCount }
+    for tensor in tensors where tensor.shape.count > 1 {
+      elements[tensor.targetType, default: 0] += tensor.elementCount
+    }
     let most = elements.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "f32"
     return numbers[most]
   }

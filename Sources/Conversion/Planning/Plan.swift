@@ -103,7 +103,8 @@ public struct Destination: Sendable {
       }
       if FileSystem.isFolder(input), Self.folders(above: path).contains(where: { FileSystem.isSame($0, input) }) {
         throw FileError(
-          .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place")
+          .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place"
+        )
       }
     }
     guard FileSystem.exists(path) else { return }

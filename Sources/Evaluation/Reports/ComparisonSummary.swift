@@ -16,7 +16,9 @@ public struct ComparisonSummary: TabularReport {
     return [
       ReportTable(
         "What became of \(before.name)",
-        columns: ["Model", "Size", "Bits per weight", "KL divergence", "99 %", "Same top token", "Perplexity", "Change"],
+        columns: [
+          "Model", "Size", "Bits per weight", "KL divergence", "99 %", "Same top token", "Perplexity", "Change",
+        ],
         rows: rows)
     ]
   }

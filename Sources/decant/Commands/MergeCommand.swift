@@ -21,16 +21,20 @@ struct MergeCommand: AsyncParsableCommand {
   @Argument(help: "Model to read: a file or a folder.")
   var base: String
 
-  @Argument(help: ArgumentHelp("PEFT adapter folder, with what its change is multiplied by.", valueName: "adapter[:weight]"))
+  @Argument(
+    help: ArgumentHelp("PEFT adapter folder, with what its change is multiplied by.", valueName: "adapter[:weight]"))
   var adapter: AdapterArgument
 
   @Argument(help: "File or folder to write.")
   var output: String
 
-  @Option(name: .shortAndLong, help: "Type of the merged weights: an element type or a quantized one. As in the model by default.")
+  @Option(
+    name: .shortAndLong,
+    help: "Type of the merged weights: an element type or a quantized one. As in the model by default.")
   var type: String?
 
-  @Option(help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"))
   var verify: String?
 
   @OptionGroup(title: "Types") var types: TypeOptions
@@ -48,7 +52,8 @@ struct MergeCommand: AsyncParsableCommand {
     let model = try Checkpoint(path: base)
     let first = try model.adding(try Adapter(path: adapter.path, weight: adapter.weight))
     let checkpoint = try adapters.merged(into: first)
-    let recipe = try type.map { try types.recipe(named: $0, outputOptions) }
+    let recipe =
+      try type.map { try types.recipe(named: $0, outputOptions) }
       ?? Recipe(.keep, overrides: try types.overrides())
     let verification = verify.map { Verification(before: model, text: $0, measuring: measuring) }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)

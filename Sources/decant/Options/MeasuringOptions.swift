@@ -15,7 +15,9 @@ struct MeasuringOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Measure only the first windows of the text.", valueName: "n"))
   var chunks: Int?
 
-  @Option(help: ArgumentHelp("Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
   var tokenizer: String?
 
   @Flag(help: "Print the result as Markdown, for a model card.")
@@ -97,7 +99,8 @@ struct MeasuringOptions: ParsableArguments {
   // MARK: - Parts
 
   func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
-    let tokenizer = try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
+    let tokenizer =
+      try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
       ?? ModelTokenizer.load(of: checkpoint)
     let text = try InputFile.contents(of: path, limit: 1 << 31)
     let tokens = tokenizer.encode(utf8: text)

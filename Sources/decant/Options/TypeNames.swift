@@ -22,7 +22,9 @@ enum TypeNames {
 
   /// nil where there is no such type, or no such block size of it.
   static func type(named name: String, blockSize: Int, isDoubleQuantized: Bool) -> TargetType? {
-    guard let entry = Catalog.entries.first(where: { $0.name == name.lowercased() }), isOffered(entry) else { return nil }
+    guard let entry = Catalog.entries.first(where: { $0.name == name.lowercased() }), isOffered(entry) else {
+      return nil
+    }
     guard entry.takesBlockSize else { return TargetType(codec: entry.codec()) }
     guard BlockwiseCodec.blockSizes.contains(blockSize) else { return nil }
     return TargetType(codec: entry.codec(blockSize: blockSize), isDoubleQuantized: isDoubleQuantized)

@@ -11,7 +11,10 @@ struct TypeOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Quantize the scales of nf4, fp4, int4 and int8 too.")
   var doubleQuant = false
 
-  @Flag(help: "Give every two-dimensional weight the type, as llama-quantize's --pure. Accepted already; so far it is what bare names mean.")
+  @Flag(
+    help:
+      "Give every two-dimensional weight the type, as llama-quantize's --pure. Accepted already; so far it is what bare names mean."
+  )
   var pure = false
 
   @Option(

@@ -29,7 +29,8 @@ final class Progress: Sendable {
       guard isVerbose else { return }
       let shape = tensor.shape.map(String.init).joined(separator: " x ")
       Terminal.note(
-        "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(NumberText.bytes(tensor.byteCount))")
+        "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(NumberText.bytes(tensor.byteCount))"
+      )
     case .advanced(let elements):
       guard isBar else { return }
       let line = state.withLock { state -> String? in
