@@ -20,7 +20,7 @@ struct FolderDescription {
     "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
   ]
 
-  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], recipe: Recipe, _ destination: Destination)
+  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination)
     throws(FileError)
   {
     metadata = checkpoint.fileMetadata
@@ -28,7 +28,7 @@ struct FolderDescription {
     if metadata["format"] == nil { metadata["format"] = "pt" }
     guard !destination.isFile else { return }
     if var document = try Self.config(of: checkpoint) {
-      Self.describe(tensors, in: &document, checkpoint)
+      describe(tensors, in: &document, checkpoint)
       sidecars.append(try Self.sidecar("config.json", .object(document), destination))
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
@@ -98,7 +98,7 @@ struct FolderDescription {
   }
 
   /// Says in config.json what the weights are now.
-  private static func describe(
+  private mutating func describe(
     _ tensors: [PlannedTensor], in config: inout [String: JSONValue], _ checkpoint: Checkpoint
   ) {
     let matrices = tensors.filter { $0.shape.count == 2 }
@@ -106,6 +106,10 @@ struct FolderDescription {
     let quantized = tensors.compactMap { tensor -> TargetType? in
       guard case .encode(let type) = tensor.action, type.codec.blocksCrossRows else { return nil }
       return type
+    }
+    let owners = Set(quantized.compactMap { ($0.codec as? BlockwiseCodec)?.code.owner })
+    if owners.count > 1 {
+      notes.append("types of bitsandbytes and of Decant are mixed; transformers will not open this folder")
     }
     if let first = quantized.first {
       config["quantization_config"] = BlockwiseLayout.quantizationConfig(first, tensors: matrices)
@@ -115,7 +119,7 @@ struct FolderDescription {
     // The element type of most of what is not quantized.
     var counts: [String: Int] = [:]
     for tensor in tensors {
-      guard let name = names[tensor.targetType] else { continue }
+      guard let name = Self.names[tensor.targetType] else { continue }
       counts[name, default: 0] += tensor.elementCount
     }
     guard let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return }

@@ -30,7 +30,7 @@ struct GGUFDescription {
     static let doubleQuantized = "decant.quantization.double_quant"
   }
 
-  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], recipe: Recipe) throws(FileError) {
+  init(of checkpoint: Checkpoint, tensors: [PlannedTensor]) throws(FileError) {
     guard let model = checkpoint.model else {
       throw FileError(.missing, path: checkpoint.path, "a GGUF needs the model's configuration")
     }

@@ -125,7 +125,8 @@ struct BlockwiseLayout: WeightLayout {
     let state: QuantState
     do throws(QuantStateError) {
       state = try QuantState(
-        code: codec.code, blockSize: codec.blockSize, elementType: elementType(of: source), shape: shape,
+        code: codec.code, blockSize: codec.blockSize, elementType: elementType(of: source?.originalEncoding?.name),
+        shape: shape,
         nestedOffset: type.isDoubleQuantized ? 0 : nil)
     } catch {
       throw FileError(.unsupported, path: destination.path, subject: name, error.description)
@@ -175,10 +176,10 @@ struct BlockwiseLayout: WeightLayout {
   }
 
   /// The type that a loader decodes to: what the weight was, else bfloat16.
-  private static func elementType(of source: EncodedTensor?) -> String {
-    switch source?.originalEncoding {
-    case .some(.f32), .some(.f64): "float32"
-    case .some(.f16): "float16"
+  private static func elementType(of original: String?) -> String {
+    switch original {
+    case "f32", "f64": "float32"
+    case "f16": "float16"
     default: "bfloat16"
     }
   }
@@ -192,11 +193,7 @@ struct BlockwiseLayout: WeightLayout {
         "block_size": .integer(codec.blockSize), "double_quant": .bool(type.isDoubleQuantized),
       ]
     }
-    let elementType =
-      tensors.compactMap { tensor -> String? in
-        for plane in tensor.planes { if case .quantState(let state) = plane.content { return state.elementType } }
-        return nil
-      }.first ?? "bfloat16"
+    let elementType = elementType(of: tensors.first(where: isQuantized)?.originalType)
     return [
       "quant_method": "bitsandbytes", "_load_in_4bit": true, "_load_in_8bit": false, "load_in_4bit": true,
       "load_in_8bit": false, "bnb_4bit_compute_dtype": .string(elementType), "bnb_4bit_quant_storage": "uint8",
@@ -206,11 +203,12 @@ struct BlockwiseLayout: WeightLayout {
     ]
   }
 
+  private static func isQuantized(_ tensor: PlannedTensor) -> Bool {
+    if case .encode(let type) = tensor.action { type.codec.blocksCrossRows } else { false }
+  }
+
   /// The linear modules that stay as they are, where it is not just the head, which is the loader's default.
   private static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
-    func isQuantized(_ tensor: PlannedTensor) -> Bool {
-      if case .encode(let type) = tensor.action { type.codec.blocksCrossRows } else { false }
-    }
     let linear = tensors.filter { $0.name != "model.embed_tokens.weight" }
     let skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
     if skipped == ["lm_head"] || (skipped.isEmpty && !linear.contains { $0.name == "lm_head.weight" }) { return .null }

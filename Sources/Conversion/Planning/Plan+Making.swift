@@ -22,16 +22,15 @@ extension Plan {
     }
     switch destination.container {
     case .gguf:
-      let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe: recipe)
+      let description = try GGUFDescription(of: checkpoint, tensors: tensors)
       notes += description.notes
-      // llama.cpp's order: what lies outside the blocks first is not asked for; the source's order is kept.
       let files = try GGUFWriter.plan(
         metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
         name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
       try destination.check(files: files.map(\.name), against: checkpoint.weightFiles)
       self.init(destination: destination, tensors: tensors, files: files, sidecars: [], notes: notes)
     default:
-      let description = try FolderDescription(of: checkpoint, tensors: tensors, recipe: recipe, destination)
+      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination)
       notes += description.notes
       let isFile = destination.isFile
       if isFile, destination.maximumFileBytes != nil {

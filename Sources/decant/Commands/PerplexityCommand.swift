@@ -30,6 +30,9 @@ struct PerplexityCommand: AsyncParsableCommand {
       valueName: "file"))
   var logits: String?
 
+  @Flag(name: .shortAndLong, help: "Replace the file of logits if it is there already.")
+  var force = false
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup var workers: WorkerOptions
@@ -37,7 +40,10 @@ struct PerplexityCommand: AsyncParsableCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
-    if let logits { try await measuring.writeLogits(of: checkpoint, text: text, to: logits, workers: workers.count) }
+    if let logits {
+      try await measuring.writeLogits(
+        of: checkpoint, text: text, to: logits, replacing: force, workers: workers.count)
+    }
     try await measuring.perplexity(of: checkpoint, text: text, workers: workers.count, talk)
   }
 }

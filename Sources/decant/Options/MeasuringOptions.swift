@@ -64,13 +64,16 @@ struct MeasuringOptions: ParsableArguments {
   }
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
-  func writeLogits(of checkpoint: Checkpoint, text: String, to path: String, workers: Int) async throws {
+  func writeLogits(
+    of checkpoint: Checkpoint, text: String, to path: String, replacing: Bool, workers: Int
+  ) async throws {
     let windows = try windows(of: text, for: checkpoint)
     let model = try Self.model(checkpoint)
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
-      files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)], replacing: true)
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)],
+      replacing: replacing)
     let team = Workers(count: workers)
     for (number, window) in windows.windows.enumerated() {
       try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
