@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Conversion
+import Foundation
 import JSON
 import Tensors
 import TestSupport
@@ -95,6 +96,25 @@ import Testing
     let back = try Workbench.tensors(at: try await bench.convert(gguf, to: "back"))
     let norm = try #require(try merged("full").tensor(named: "model.norm.weight"))
     #expect(back["model.norm.weight"]?.values == (try norm.values()))
+  }
+
+  /// Of several patterns that match a module the first in the file counts, as in PEFT.
+  @Test(
+    arguments: [(#"{"up_proj": 6, "mlp.up_proj": 20}"#, 3), (#"{"mlp.up_proj": 20, "up_proj": 6}"#, 10)]
+      as [(String, Float)])
+  func theFirstPatternThatMatchesCounts(_ pattern: String, _ scale: Float) throws {
+    let bench = try Workbench()
+    let folder = bench.path("adapter")
+    try TinyAdapter().write(to: folder)
+    let config = #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "alpha_pattern": \#(pattern)}"#
+    try Data(config.utf8).write(to: URL(fileURLWithPath: folder + "/adapter_config.json"))
+    let model = try Checkpoint(path: try bench.write(TinyCheckpoint())).adding(Adapter(path: folder))
+    let merged = model.tensors.first { $0.name == "model.layers.0.mlp.up_proj.weight" }
+    guard case .adding(_, let update)? = merged?.derivation else {
+      Issue.record("nothing is added to the module")
+      return
+    }
+    #expect(update.scale == scale)
   }
 
   // MARK: - Weights, several adapters

@@ -47,21 +47,51 @@ struct AdapterConfig {
     }
     defaultRank = rank
     defaultAlpha = alpha
-    rankPattern = try Self.pattern(json["rank_pattern"]) { malformed("rank_pattern", $0) }
-    alphaPattern = try Self.pattern(json["alpha_pattern"]) { malformed("alpha_pattern", $0) }
+    let orders = Self.orders(of: ["rank_pattern", "alpha_pattern"], in: bytes)
+    rankPattern = try Self.pattern(json["rank_pattern"], order: orders["rank_pattern"] ?? []) {
+      malformed("rank_pattern", $0)
+    }
+    alphaPattern = try Self.pattern(json["alpha_pattern"], order: orders["alpha_pattern"] ?? []) {
+      malformed("alpha_pattern", $0)
+    }
     usesRankStabilizedScale = try flag("use_rslora")
     usesDoRA = try flag("use_dora")
     fanInFanOut = try flag("fan_in_fan_out")
   }
 
-  private static func pattern(_ value: JSONValue?, _ malformed: (String) -> FileError) throws(FileError)
-    -> [(module: String, value: Double)]
-  {
+  /// The keys of some members in the order of the file: where several patterns match a module, the first one counts.
+  private static func orders(of names: Set<String>, in bytes: [UInt8]) -> [String: [String]] {
+    var orders: [String: [String]] = [:]
+    var reader = JSONReader(bytes)
+    do throws(JSONError) {
+      try reader.beginObject()
+      while let name = try reader.nextKey() {
+        guard names.contains(name), try reader.peek() == .object else {
+          try reader.skipValue()
+          continue
+        }
+        try reader.beginObject()
+        while let key = try reader.nextKey() {
+          orders[name, default: []].append(key)
+          try reader.skipValue()
+        }
+      }
+    } catch {
+      // The document has been parsed already, so that there is nothing new to say of it.
+    }
+    return orders
+  }
+
+  private static func pattern(
+    _ value: JSONValue?, order: [String], _ malformed: (String) -> FileError
+  ) throws(FileError) -> [(module: String, value: Double)] {
     guard let value, !value.isNull else { return [] }
     guard let members = value.object else { throw malformed("is no object") }
     var pattern: [(module: String, value: Double)] = []
-    for (module, value) in members.sorted(by: { $0.key < $1.key }) {
-      guard let number = value.double, number.isFinite else { throw malformed("\(module) is no finite number") }
+    for module in order {
+      guard let number = members[module]?.double, number.isFinite else {
+        throw malformed("\(module) is no finite number")
+      }
       guard (try? Regex(module)) != nil else { throw malformed("\(module) is no regular expression") }
       pattern.append((module, number))
     }
@@ -83,7 +113,8 @@ struct AdapterConfig {
     return Float(usesRankStabilizedScale ? alpha / Double(rank).squareRoot() : alpha / Double(rank))
   }
 
-  /// PEFT's rule: the pattern is a regular expression that a module's path must end with, whole names only.
+  /// PEFT's rule (`get_pattern_key`): a pattern is a regular expression that a module's path must end with, whole names
+  /// only; the first that matches counts.
   private static func value(for module: String, in pattern: [(module: String, value: Double)]) -> Double? {
     pattern.first { entry in
       guard let expression = try? Regex("(.*\\.)?(\(entry.module))") else { return false }
