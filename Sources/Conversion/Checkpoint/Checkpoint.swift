@@ -46,7 +46,7 @@ public struct Checkpoint: Sendable {
   /// Opens a file or folder in any container that is known.
   /// - Throws: `FileError` when there is nothing, something unknown, or something malformed.
   public init(path: String) throws(FileError) {
-    try self.init(try Containers.openContainer(path), path: path)
+    try self.init(try Recognition.open(path), path: path)
   }
 
   init(_ opened: OpenedContainer, path: String) throws(FileError) {

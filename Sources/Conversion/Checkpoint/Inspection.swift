@@ -28,7 +28,7 @@ public struct Inspection: Sendable {
 
   /// - Throws: `FileError` when the container itself is malformed or unknown.
   public init(path: String) throws(FileError) {
-    let opened = try Containers.openContainer(path)
+    let opened = try Recognition.open(path)
     self.path = path
     self.container = opened.container
     self.files = opened.files

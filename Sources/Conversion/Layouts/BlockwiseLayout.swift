@@ -131,7 +131,7 @@ struct BlockwiseLayout: WeightLayout {
     } catch {
       throw FileError(.unsupported, path: destination.path, subject: name, error.description)
     }
-    let byte = destination.container == .gguf ? Encoding.i8 : .u8
+    let byte = destination.container.byte
     func plane(_ ending: String, _ encoding: Encoding, _ shape: [Int], _ content: PlannedPlane.Content)
       throws(FileError) -> PlannedPlane
     {
@@ -140,7 +140,7 @@ struct BlockwiseLayout: WeightLayout {
         content: content)
     }
     // A column, as torch has it; GGUF has no use for a dimension of one.
-    let codeShape = destination.container == .gguf ? [state.codeByteCount] : [state.codeByteCount, 1]
+    let codeShape = byte == .u8 ? [state.codeByteCount, 1] : [state.codeByteCount]
     var planes = [
       try plane("", byte, codeShape, .plane(0)),
       try plane(

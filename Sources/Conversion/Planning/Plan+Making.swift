@@ -1,8 +1,6 @@
 internal import Architectures
 public import Bytes
-internal import GGUF
 internal import Quantization
-internal import Safetensors
 internal import Tensors
 
 extension Plan {
@@ -20,35 +18,11 @@ extension Plan {
     for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
-    switch destination.container {
-    case .gguf:
-      let description = try GGUFDescription(of: checkpoint, tensors: tensors)
-      notes += description.notes
-      let files = try GGUFWriter.plan(
-        metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
-        name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
-      try destination.check(files: files.map(\.name), against: checkpoint.weightFiles)
-      self.init(destination: destination, tensors: tensors, files: files, sidecars: [], notes: notes)
-    default:
-      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination)
-      notes += description.notes
-      let isFile = destination.isFile
-      if isFile, destination.maximumFileBytes != nil {
-        throw FileError(
-          .unsupported, path: destination.path,
-          "one .safetensors file cannot be sharded; name a folder, or leave --max-shard-size out")
-      }
-      let plan = try SafetensorsWriter.plan(
-        tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
-        maximumShardBytes: destination.maximumFileBytes,
-        baseName: isFile
-          ? String(FileSystem.lastComponent(destination.path).dropLast(".safetensors".count)) : "model")
-      try destination.check(files: plan.files.map(\.name), against: checkpoint.weightFiles)
-      var sidecars = isFile ? [] : description.sidecars
-      if let index = plan.index { sidecars.append(Sidecar(name: index.name, bytes: index.bytes)) }
-      self.init(
-        destination: destination, tensors: tensors, files: plan.files, sidecars: sidecars, notes: notes)
-    }
+    let laidOut = try destination.container.layOut(checkpoint, tensors, destination)
+    try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
+    self.init(
+      destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
+      notes: notes + laidOut.notes)
   }
 
   /// An output tensor: how it comes about, and how it would without adapters.
@@ -60,23 +34,11 @@ extension Plan {
 
   /// What the output holds and how it comes about.
   private static func outputs(of checkpoint: Checkpoint, for container: Container) throws(FileError) -> [Output] {
-    var plain: [NamedDerivation] = checkpoint.tensors.map {
-      NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name)))
-    }
-    if container == .gguf {
-      guard let model = checkpoint.model else {
-        throw FileError(
-          .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
-          "a GGUF needs the model's configuration, and there is none beside the weights")
-      }
-      plain = try model.family.ggufTensors(
-        fromHuggingFace: plain.map(\.name), model.configuration, path: checkpoint.path)
-    }
     func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
       Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     }
     let (merged, unmerged) = (table(checkpoint.tensors), table(checkpoint.unmergedTensors))
-    return plain.map { output in
+    return try container.outputs(checkpoint).map { output in
       Output(
         name: output.name, derivation: output.derivation.substituting(merged),
         unmerged: output.derivation.substituting(unmerged))
@@ -100,7 +62,7 @@ extension Plan {
     switch recipe.choice(name: output.name, shape: shape) {
     case .type(let wanted):
       if (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1 { elementType = wanted.name }
-      if shape.count < 2, destination.container == .gguf { break }
+      if shape.count < 2, destination.container.widensVectors { break }
       let fitting = try recipe.fitting(wanted, name: output.name, columns: rows.columns, path: destination.path)
       (target, substitution) = (fitting.type, fitting.substitution)
     case .kept:
@@ -120,7 +82,7 @@ extension Plan {
     } else if let copied, destination.container.holds(copied, asMatrix: shape.count > 1) {
       action = .copyRows
     } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
-      destination.container == checkpoint.container, source.codec is BlockwiseCodec || checkpoint.container != .gguf
+      destination.container == checkpoint.container
     {
       action = .copyStored(source.source)
     } else if isKept {
@@ -169,12 +131,12 @@ extension Plan {
       originalType: elementType)
   }
 
-  /// GGUF widens vectors to F32: the codec of what such a vector was before, for containers that hold that.
+  /// The codec of what a vector was before a container widened it to F32, for containers that do not.
   private static func typeBeforeWidening(
     of source: EncodedTensor?, _ copied: Encoding?, _ shape: [Int], _ destination: Destination
   ) -> (any Codec)? {
     guard let original = source?.originalEncoding, let copied, copied != original, shape.count < 2,
-      copied == .f32, destination.container != .gguf
+      copied == .f32, !destination.container.widensVectors
     else { return nil }
     return Catalog.codec(for: original)
   }
@@ -208,32 +170,6 @@ extension Derivation {
     case .addingScaled(let inner, let addend, let scale):
       .addingScaled(inner.substituting(derivations), addend, scale: scale)
     case .constant: self
-    }
-  }
-}
-
-extension Container {
-  /// Whether a tensor of this encoding is stored as it is: GGUF keeps vectors in F32, as ggml computes with them.
-  func holds(_ encoding: Encoding, asMatrix isMatrix: Bool) -> Bool {
-    canHold(encoding) && (self != .gguf || isMatrix || encoding == .f32 || encoding.isInteger)
-  }
-
-  /// Whether the container has a type for this encoding at all.
-  func canHold(_ encoding: Encoding) -> Bool {
-    switch self {
-    case .gguf: GGMLType(encoding) != nil
-    default: SafetensorsElementType.name(of: encoding) != nil
-    }
-  }
-
-  /// The element type for a weight that cannot stay what it is.
-  func elementCodec(for source: EncodedTensor?, asMatrix isMatrix: Bool) -> any Codec {
-    if self == .gguf, !isMatrix { return Float32Codec() }
-    switch source?.originalEncoding {
-    case .some(.f32), .some(.f64): return Float32Codec()
-    case .some(.bf16): return BFloat16Codec()
-    case .some(let encoding) where encoding.name.hasPrefix("f8_"): return BFloat16Codec()
-    default: return Float16Codec()
     }
   }
 }

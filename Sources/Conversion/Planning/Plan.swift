@@ -88,7 +88,7 @@ public struct Destination: Sendable {
   }
 
   /// A file or split set of files; a folder otherwise. GGUF files have no folder of their own.
-  public var isFile: Bool { container == .gguf || container.isFile(path) }
+  public var isFile: Bool { container.isFile(path) }
 
   /// The folder that the files are put into, or the new folder itself.
   var folder: String { isFile ? FileSystem.parent(path) : path }

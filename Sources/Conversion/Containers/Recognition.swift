@@ -1,51 +1,10 @@
 internal import Bytes
-internal import GGUF
-internal import Packed
 internal import Safetensors
 internal import Tensors
 
-/// A container that models are read from and written to.
-public struct Container: Hashable, Sendable, CustomStringConvertible {
-  /// As on the command line.
-  public let name: String
-  /// Endings of its files.
-  let fileEndings: [String]
-
-  public static let safetensors = Container(name: "safetensors", fileEndings: [".safetensors"])
-  public static let gguf = Container(name: "gguf", fileEndings: [".gguf"])
-
-  public static let all = [safetensors, gguf]
-
-  public var description: String { name }
-
-  /// The container that the name of an output asks for: the file's ending, else a folder of safetensors.
-  public static func forOutput(_ path: String) -> Container {
-    all.first { container in container.fileEndings.contains { path.hasSuffix($0) } } ?? .safetensors
-  }
-
-  /// Whether an output of that name is one file rather than a folder.
-  public func isFile(_ path: String) -> Bool {
-    fileEndings.contains { path.hasSuffix($0) }
-  }
-}
-
-/// A container that was opened, before anything is made of its tensors.
-struct OpenedContainer {
-  let container: Container
-  let source: any TensorSource
-  let files: [String]
-  /// Folder where a configuration may lie beside the weights.
-  let folder: String?
-  var gguf: GGUFSource?
-  var fileMetadata: [String: String] = [:]
-  var remarks: [String] = []
-
-  var metadata: GGUFMetadata? { gguf?.metadata }
-}
-
 /// Recognises what a path holds.
-enum Containers {
-  static func openContainer(_ path: String) throws(FileError) -> OpenedContainer {
+enum Recognition {
+  static func open(_ path: String) throws(FileError) -> OpenedContainer {
     if FileSystem.isFolder(path) { return try openFolder(path) }
     guard FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such file or folder")
@@ -57,16 +16,8 @@ enum Containers {
     if let foreign = foreignFiles.first(where: { start.starts(with: $0.magic) }) {
       throw FileError(.unsupported, path: path, foreign.message)
     }
-    if start.starts(with: Array("GGUF".utf8)) {
-      let source = try GGUFSource(path: path)
-      return OpenedContainer(
-        container: .gguf, source: source, files: source.files.map(\.path), folder: nil, gguf: source,
-        remarks: source.files.flatMap(\.remarks))
-    }
-    let file = try SafetensorsFile(bytes)
-    return OpenedContainer(
-      container: .safetensors, source: file, files: [path], folder: FileSystem.parent(path),
-      fileMetadata: file.metadata)
+    let container = Container.all.first { start.starts(with: $0.magic) } ?? .safetensors
+    return try container.open(path, bytes)
   }
 
   private static func openShards(_ path: String) throws(FileError) -> OpenedContainer {
@@ -85,7 +36,7 @@ enum Containers {
       guard ggufs.count == 1 || first.contains("-00001-of-") else {
         throw FileError(.unsupported, path: path, "holds \(ggufs.count) GGUF files; name the one to read")
       }
-      return try openContainer(FileSystem.join(path, first))
+      return try open(FileSystem.join(path, first))
     }
     if let pickle = names.first(where: { name in [".bin", ".pt", ".pth"].contains { name.hasSuffix($0) } }) {
       throw FileError(.unsupported, path: FileSystem.join(path, pickle), pickleMessage)

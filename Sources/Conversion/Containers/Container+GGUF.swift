@@ -1,0 +1,36 @@
+internal import Architectures
+internal import Bytes
+internal import GGUF
+internal import Tensors
+
+extension Container {
+  /// One file or a split set, which holds everything there is to know of a model.
+  public static let gguf: Container = Container(
+    name: "gguf", fileEnding: ".gguf", magic: Array("GGUF".utf8), isAlwaysFile: true,
+    // ggml computes with them so.
+    widensVectors: true,
+    byte: .i8,
+    canHold: { GGMLType($0) != nil },
+    open: { path, _ throws(FileError) in
+      let source = try GGUFSource(path: path)
+      return OpenedContainer(
+        container: .gguf, source: source, files: source.files.map(\.path), folder: nil, gguf: source,
+        remarks: source.files.flatMap(\.remarks))
+    },
+    outputs: { checkpoint throws(FileError) in
+      guard let model = checkpoint.model else {
+        throw FileError(
+          .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
+          "a GGUF needs the model's configuration, and there is none beside the weights")
+      }
+      return try model.family.ggufTensors(
+        fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
+    },
+    layOut: { checkpoint, tensors, destination throws(FileError) in
+      let description = try GGUFDescription(of: checkpoint, tensors: tensors)
+      let files = try GGUFWriter.plan(
+        metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
+        name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
+      return LaidOutFiles(files: files, notes: description.notes)
+    })
+}

@@ -1,0 +1,37 @@
+internal import Architectures
+internal import Bytes
+internal import Safetensors
+internal import Tensors
+
+extension Container {
+  /// One file of weights, or a Hugging Face folder.
+  public static let safetensors: Container = Container(
+    name: "safetensors", fileEnding: ".safetensors", magic: [], isAlwaysFile: false, widensVectors: false, byte: .u8,
+    canHold: { SafetensorsElementType.name(of: $0) != nil },
+    open: { path, bytes throws(FileError) in
+      let file = try SafetensorsFile(bytes)
+      return OpenedContainer(
+        container: .safetensors, source: file, files: [path], folder: FileSystem.parent(path),
+        fileMetadata: file.metadata)
+    },
+    outputs: { checkpoint in
+      checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    },
+    layOut: { checkpoint, tensors, destination throws(FileError) in
+      let isFile = destination.isFile
+      if isFile, destination.maximumFileBytes != nil {
+        throw FileError(
+          .unsupported, path: destination.path,
+          "one .safetensors file cannot be sharded; name a folder, or leave --max-shard-size out")
+      }
+      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination)
+      let plan = try SafetensorsWriter.plan(
+        tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
+        maximumShardBytes: destination.maximumFileBytes,
+        baseName: isFile
+          ? String(FileSystem.lastComponent(destination.path).dropLast(".safetensors".count)) : "model")
+      let index = plan.index.map { [Plan.Sidecar(name: $0.name, bytes: $0.bytes)] } ?? []
+      return LaidOutFiles(
+        files: plan.files, sidecars: (isFile ? [] : description.sidecars) + index, notes: description.notes)
+    })
+}
