@@ -58,12 +58,8 @@ struct FolderDescription {
       sidecars.append(Plan.Sidecar(name: "generation_config.json", bytes: Array(kept.utf8)))
       return
     }
-    var generation: [String: JSONValue] = [:]
-    if let bos = vocabulary.bosID { generation["bos_token_id"] = .integer(Int(bos)) }
-    let ends = vocabulary.allEndIDs.map { JSONValue.integer(Int($0)) }
-    if let first = ends.first { generation["eos_token_id"] = ends.count == 1 ? first : .array(ends) }
-    if let padding = vocabulary.paddingID { generation["pad_token_id"] = .integer(Int(padding)) }
-    sidecars.append(try Self.sidecar("generation_config.json", .object(generation), destination))
+    let generation = JSONValue.object(vocabulary.generationConfiguration)
+    sidecars.append(try Self.sidecar("generation_config.json", generation, destination))
   }
 
   private static func sidecar(_ name: String, _ value: JSONValue, _ destination: Destination) throws(FileError)
@@ -89,10 +85,7 @@ struct FolderDescription {
     }
     var config = model.family.config(for: model.configuration)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
-      config["bos_token_id"] = vocabulary.bosID.map { .integer(Int($0)) } ?? .null
-      let ends = vocabulary.allEndIDs.map { JSONValue.integer(Int($0)) }
-      config["eos_token_id"] = ends.count > 1 ? .array(ends) : ends.first ?? .null
-      if let padding = vocabulary.paddingID { config["pad_token_id"] = .integer(Int(padding)) }
+      config.merge(vocabulary.generationConfiguration) { _, own in own }
     }
     return config
   }
