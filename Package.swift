@@ -104,7 +104,8 @@ let package = Package(
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),
 
     // Tests.
-    .target(name: "TestSupport", dependencies: ["Bytes", "JSON"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),

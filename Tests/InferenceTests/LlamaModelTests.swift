@@ -2,6 +2,7 @@ import Architectures
 import Bytes
 import Inference
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct LlamaModelTests {

@@ -1,3 +1,4 @@
+import TestSupport
 import Architectures
 
 #if canImport(Glibc)

@@ -1,0 +1,20 @@
+public import Bytes
+public import Tensors
+
+/// A tensor whose values are at hand.
+public struct ArraySource: RowSource {
+  public let shape: [Int]
+  public let array: [Float]
+
+  public init(shape: [Int], array: [Float]) {
+    self.shape = shape
+    self.array = array
+  }
+
+  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+    let columns = shape.last ?? 1
+    for (index, value) in array[rows.lowerBound * columns..<rows.upperBound * columns].enumerated() {
+      values[index] = value
+    }
+  }
+}
