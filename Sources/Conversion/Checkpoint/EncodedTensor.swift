@@ -44,12 +44,23 @@ public struct EncodedTensor: RowSource {
 
   public var elementCount: Int { shape.reduce(1, *) }
 
+  /// Whether there is a codec for it; otherwise it can only be copied.
+  var canBeDecoded: Bool { !(codec is OpaqueCodec) }
+
+  /// That it cannot.
+  var refusalToDecode: FileError {
+    FileError(
+      .unsupported, path: source.name, subject: name,
+      "is stored as \(codec.name), which cannot be decoded yet; such tensors can only be copied into the same container")
+  }
+
   /// The stored tensor's own encoding where the weight is one tensor of plain blocks; nil where it has several planes.
   public var singleEncoding: Encoding? {
     codec.planeCount == 1 && !codec.blocksCrossRows ? source.descriptor(of: planes[0])?.encoding : nil
   }
 
   public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+    guard canBeDecoded else { throw refusalToDecode }
     let wanted = rows.lowerBound * columns..<rows.upperBound * columns
     let block = codec.elementsPerBlock
     let first = wanted.lowerBound / block * block

@@ -16,7 +16,7 @@ enum GGUFLayouts {
         result.append(weight)
       } else if !taken.contains(descriptor.name) {
         result.append(
-          try EncodedTensor(plain: descriptor, original: original(descriptor.name), in: source))
+          EncodedTensor(plain: descriptor, original: original(descriptor.name), in: source))
       }
     }
     return result

@@ -25,7 +25,7 @@ enum SafetensorsLayouts {
       if let weight = result[descriptor.name] {
         ordered.append(weight)
       } else if !taken.contains(descriptor.name) {
-        ordered.append(try EncodedTensor(plain: descriptor, in: source))
+        ordered.append(EncodedTensor(plain: descriptor, in: source))
       }
     }
     return ordered
@@ -63,14 +63,11 @@ struct LaidOutWeight {
 
 extension EncodedTensor {
   /// A tensor that is stored as one: an element type or blocks along its rows.
-  init(plain descriptor: TensorDescriptor, original: Encoding? = nil, in source: any TensorSource) throws(FileError) {
-    guard let codec = Catalog.codec(for: descriptor.encoding) else {
-      throw FileError(
-        .unsupported, path: source.name, subject: descriptor.name,
-        "is stored as \(descriptor.encoding.name), which cannot be decoded yet")
-    }
+  init(plain descriptor: TensorDescriptor, original: Encoding? = nil, in source: any TensorSource) {
     self.init(
-      name: descriptor.name, shape: descriptor.shape, codec: codec, planes: [descriptor.name],
+      name: descriptor.name, shape: descriptor.shape,
+      codec: Catalog.codec(for: descriptor.encoding) ?? OpaqueCodec(encoding: descriptor.encoding),
+      planes: [descriptor.name],
       originalEncoding: original ?? descriptor.encoding, byteCount: descriptor.byteCount, source: source)
   }
 }

@@ -79,6 +79,11 @@ extension Plan {
         ? .copyRows : .encode(target)
     } else if let narrow = Self.typeBeforeWidening(of: source, copied, shape, destination), !isKept {
       action = .encode(TargetType(codec: narrow))
+    } else if let source, let copied, rows.columns % copied.elementsPerBlock != 0, case .source = output.derivation,
+      destination.container == checkpoint.container
+    {
+      // Rows of elements narrower than a byte may begin inside one.
+      action = .copyStored(source.source)
     } else if let copied, destination.container.holds(copied, asMatrix: shape.count > 1) {
       action = .copyRows
     } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
@@ -90,6 +95,13 @@ extension Plan {
     } else {
       action = .encode(
         TargetType(codec: destination.container.elementCodec(for: source, asMatrix: shape.count > 1)))
+    }
+
+    if case .encode = action {
+      for reference in output.derivation.sources {
+        let tensor = try checkpoint.inputs.tensor(reference)
+        guard tensor.canBeDecoded else { throw tensor.refusalToDecode }
+      }
     }
 
     let planes: [PlannedPlane]
