@@ -51,7 +51,8 @@ public struct EncodedTensor: RowSource {
   var refusalToDecode: FileError {
     FileError(
       .unsupported, path: source.name, subject: name,
-      "is stored as \(codec.name), which cannot be decoded yet; such tensors can only be copied into the same container")
+      "is stored as \(codec.name), which cannot be decoded yet; such tensors can only be copied into the same container"
+    )
   }
 
   /// The stored tensor's own encoding where the weight is one tensor of plain blocks; nil where it has several planes.
