@@ -50,7 +50,7 @@ struct Job {
     var comparison: ComparisonReport?
     if let verification, let windows {
       comparison = try await verification.comparison(
-        with: try Checkpoint(path: output), over: windows, workers: options.workers.count, talk)
+        with: try Checkpoint(path: plan.outputPath), over: windows, workers: options.workers.count, talk)
     }
     if talk.json {
       var members = report.members

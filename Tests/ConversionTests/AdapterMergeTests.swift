@@ -42,12 +42,13 @@ import Testing
     }
   }
 
-  @Test(arguments: adapters)
-  func theReportSaysHowMuchEachTensorMoved(_ adapter: String) async throws {
+  /// Whether they are encoded anew or, where the adapter replaces them, copied.
+  @Test(arguments: adapters, ["f32", nil])
+  func theReportSaysHowMuchEachTensorMoved(_ adapter: String, _ type: String?) async throws {
     let bench = try Workbench()
     let plan = try Plan(
       converting: try merged(adapter), to: Destination(path: bench.path("out")),
-      recipe: Recipe(.elements(try TargetType(named: "f32"))))
+      recipe: Recipe(try type.map { .elements(try TargetType(named: $0)) } ?? .keep))
     let movements = try await plan.pour().movements
     let expected = try #require(try TinyLlama.expected(adapter)["tensors"]?.array)
     #expect(movements.map(\.name).sorted() == expected.compactMap { $0["name"]?.string }.sorted())

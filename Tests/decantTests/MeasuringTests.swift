@@ -88,6 +88,16 @@ import Testing
     try expectClose(onTheWay["perplexity"], #require(expected?["perplexity"]?.double), relative: 1e-4)
   }
 
+  @Test func aSplitSetIsVerified() throws {
+    let folder = try TemporaryFolder()
+    let report = try measure([
+      "quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q8_0", "--split-max-size", "1MB", "--chunks", "1",
+      "--verify", TinyLlama.heldOutText,
+    ])
+    #expect(report["files"]?.array?.count ?? 0 > 1)
+    #expect(report["verification"]?["top1_agreement"]?.double ?? 0 > 0.9)
+  }
+
   @Test func mergingAndVerifying() throws {
     let folder = try TemporaryFolder()
     let expected = try TinyLlama.expected("plain")["perplexity_first_4_windows"]

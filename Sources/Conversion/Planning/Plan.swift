@@ -62,6 +62,12 @@ public struct Plan: Sendable {
   /// Weights that did not get the type the recipe asked for.
   public var substitutions: [PlannedTensor] { tensors.filter { $0.substitution != nil } }
 
+  /// What to open to read the output: the folder, the file, or the first of a split set.
+  public var outputPath: String {
+    guard destination.isFile, let first = files.first else { return destination.path }
+    return FileSystem.join(destination.folder, first.name)
+  }
+
   /// File and offset of a stored tensor.
   public func place(of descriptor: TensorDescriptor) -> (file: String, offset: Int)? {
     places[descriptor.name].map { (files[$0.file].name, $0.offset) }

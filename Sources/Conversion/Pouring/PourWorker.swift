@@ -57,6 +57,10 @@ final class PourWorker {
       try planned.rows.readEncoded(rows: slab.rows, into: &bytes)
     }
     try write(encoded, count: count, to: plane, at: slab.rows.lowerBound * rowBytes)
+    // A weight that an adapter replaces is copied, and has moved all the same.
+    if planned.unmerged != nil {
+      try measureMovement(of: planned, to: try read(planned.rows, slab, into: valueBuffer), slab)
+    }
   }
 
   private func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
@@ -81,10 +85,7 @@ final class PourWorker {
     let byteCount = codec.byteCount(elements: count)
     if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
     let values = try read(planned.rows, slab, into: valueBuffer)
-    if let unmerged = planned.unmerged {
-      let original = try read(unmerged, slab, into: originalBuffer)
-      measureMovement(from: original, to: values, count: count, slab)
-    }
+    try measureMovement(of: planned, to: values, slab)
     do throws(CodecError) {
       try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
         if planned.keepsNonFinite, codec is Float32Codec {
@@ -134,10 +135,13 @@ final class PourWorker {
     return values
   }
 
-  private func measureMovement(from original: [Float], to values: [Float], count: Int, _ slab: Slab) {
-    let before = original.span.extracting(0..<count)
+  /// Keeps how far the values of a slab are from those without adapters, where there are any.
+  private func measureMovement(of planned: PlannedTensor, to values: [Float], _ slab: Slab) throws(FileError) {
+    guard let unmerged = planned.unmerged else { return }
+    let original = try read(unmerged, slab, into: originalBuffer)
+    let before = original.span.extracting(0..<slab.elementCount)
     slab.progress.keep(
-      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<count), before),
+      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<slab.elementCount), before),
       original: KernelSet.best.sumOfSquares(before), slab: slab.number)
   }
 
