@@ -17,6 +17,11 @@ public enum FileSystem {
     SystemCall.status(ofPath: path)?.byteCount
   }
 
+  /// Length of several files together; those that are not there count nothing.
+  public static func byteCount(of paths: [String]) -> Int {
+    paths.reduce(0) { $0 + (byteCount($1) ?? 0) }
+  }
+
   /// Names in a folder, sorted.
   public static func names(inFolder path: String) throws(FileError) -> [String] {
     try SystemCall.names(inFolder: path)

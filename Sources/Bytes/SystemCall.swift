@@ -220,13 +220,6 @@ enum SystemCall {
     return overflow ? Int.max : bytes
   }
 
-  /// Absolute path without links. The corresponding C function is `realpath`.
-  static func canonicalPath(_ path: String) -> String? {
-    guard let resolved = unsafe realpath(path, nil) else { return nil }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
-  }
-
   /// Number of processors that are on line. The corresponding C function is `sysconf`.
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))

@@ -15,9 +15,6 @@ public struct Encoding: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { name }
 
-  /// Bits an element takes, block overhead included.
-  public var bitsPerElement: Double { Double(bytesPerBlock * 8) / Double(elementsPerBlock) }
-
   /// Bytes of `elements` elements; nil when they are no whole number of blocks or the product overflows.
   public func byteCount(elements: Int) -> Int? {
     guard elements >= 0, elements % elementsPerBlock == 0 else { return nil }

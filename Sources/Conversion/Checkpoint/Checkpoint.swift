@@ -145,9 +145,7 @@ public struct Checkpoint: Sendable {
   public var tensorByteCount: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
   /// Bytes of the files that hold the weights, headers included, packed where they are packed.
-  public var fileByteCount: Int {
-    weightFiles.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
-  }
+  public var fileByteCount: Int { FileSystem.byteCount(of: weightFiles) }
 
   /// Weights as the model counts them, however they are packed.
   public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }

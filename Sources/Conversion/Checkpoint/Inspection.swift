@@ -32,7 +32,7 @@ public struct Inspection: Sendable {
     self.path = path
     self.container = opened.container
     self.files = opened.files
-    self.byteCount = opened.files.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
+    self.byteCount = FileSystem.byteCount(of: opened.files)
     self.isPacked = opened.files.contains { $0.hasSuffix(".zst") }
     self.source = opened.source
     self.metadata = opened.metadata

@@ -52,9 +52,7 @@ struct MergeCommand: AsyncParsableCommand {
     let model = try Checkpoint(path: base)
     let first = try model.adding(try Adapter(path: adapter.path, weight: adapter.weight))
     let checkpoint = try adapters.merged(into: first)
-    let recipe =
-      try type.map { try types.recipe(named: $0, outputOptions) }
-      ?? Recipe(.keep, overrides: try types.overrides())
+    let recipe = try types.recipe(named: type, outputOptions)
     let verification = verify.map { Verification(before: model, text: $0, measuring: measuring) }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }

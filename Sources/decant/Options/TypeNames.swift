@@ -41,13 +41,15 @@ enum TypeNames {
 }
 
 extension TypeOptions {
-  /// The recipe of a type: bitsandbytes' choice of tensors for blockwise types, every matrix for the others.
-  func recipe(named name: String, _ output: OutputOptions) throws -> Recipe {
-    let type = try type(named: name)
-    let rule: Recipe.Rule =
-      if type.codec.blocksCrossRows { .linearLayers(type) } else if TypeNames.elements.contains(type.name) {
-        .elements(type)
-      } else { .everyMatrix(type) }
-    return Recipe(rule, overrides: try overrides(), refusesFallback: output.noFallback)
+  /// The recipe that the options ask for. Without a type, what no --tensor-type names stays as it is.
+  func recipe(named name: String?, _ output: OutputOptions) throws -> Recipe {
+    let chosen: Recipe.Rule = try name.map { rule(for: try type(named: $0)) } ?? .keep
+    return Recipe(chosen, overrides: try overrides(), refusesFallback: output.noFallback)
+  }
+
+  /// bitsandbytes' choice of tensors for blockwise types, every matrix for the others.
+  private func rule(for type: TargetType) -> Recipe.Rule {
+    if type.codec.blocksCrossRows { return .linearLayers(type) }
+    return TypeNames.elements.contains(type.name) ? .elements(type) : .everyMatrix(type)
   }
 }
