@@ -32,8 +32,7 @@ extension BlockCodec {
   }
 
   public func encode(_ values: Span<Float>, into bytes: inout MutableRawSpan) throws(CodecError) {
-    let blocks = blockCount(of: values.count)
-    precondition(bytes.byteCount == blocks * encoding.bytesPerBlock, "the bytes are not those of the values")
+    let blocks = checkedBlockCount(of: values, in: bytes)
     let done = encodeBlocks(values, into: &bytes)
     guard done == blocks else { throw failure(in: values, block: done) }
   }
@@ -71,12 +70,19 @@ extension BlockCodec {
     return elements / elementsPerBlock
   }
 
+  /// The number of blocks in `values`, whose encoded form `bytes` holds.
+  func checkedBlockCount(of values: Span<Float>, in bytes: borrowing MutableRawSpan) -> Int {
+    let blocks = blockCount(of: values.count)
+    precondition(bytes.byteCount == blocks * encoding.bytesPerBlock, "the bytes are not those of the values")
+    return blocks
+  }
+
   private func unfit(at index: Int) -> CodecError {
     elementsPerBlock == 1 ? .notRepresentable(index: index) : .scaleOverflow(index: index)
   }
 
   /// Why `block` could not be encoded.
-  private func failure(in values: Span<Float>, block: Int) -> CodecError {
+  func failure(in values: Span<Float>, block: Int) -> CodecError {
     let start = block * elementsPerBlock
     for index in start..<start + elementsPerBlock where !values[index].isFinite { return .notFinite(index: index) }
     return unfit(at: start)

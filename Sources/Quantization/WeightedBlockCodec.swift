@@ -1,0 +1,54 @@
+/// A block codec whose encoder can be told how much each column of a matrix matters, and then chooses scales and codes
+/// that keep the error of the important columns small. The bytes mean the same; decoding knows nothing of it.
+///
+/// The importance of a column is the mean square of the activations it is multiplied with (an importance matrix);
+/// all rows of the matrix share it. Values are finite and not negative.
+public protocol WeightedBlockCodec: BlockCodec {
+  /// The bytes of one row of finite values. `importance` has a number for each of them.
+  func referenceEncode(row: [Float], importance: [Float]) throws(CodecError) -> [UInt8]
+
+  /// Encodes whole rows of `importance.count` values, and returns how many blocks it could before one whose values are
+  /// not finite or do not fit.
+  func encodeBlocks(_ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan) -> Int
+}
+
+extension WeightedBlockCodec {
+  /// Encodes whole rows of `importance.count` values into `bytes`.
+  /// - Throws: `CodecError` when a value is NaN or infinite, or a block's scale would be.
+  public func encode(
+    _ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan
+  ) throws(CodecError) {
+    let blocks = checkedBlockCount(of: values, in: bytes)
+    precondition(
+      importance.count > 0 && importance.count % elementsPerBlock == 0 && values.count % importance.count == 0,
+      "the values are no whole rows of the columns that have an importance")
+    let done = encodeBlocks(values, importance: importance, into: &bytes)
+    guard done == blocks else { throw failure(in: values, block: done) }
+  }
+
+  /// The bytes of whole rows of `importance.count` values.
+  public func referenceEncode(_ values: [Float], importance: [Float]) throws(CodecError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for start in stride(from: 0, to: values.count, by: importance.count) {
+      let row = Array(values[start..<start + importance.count])
+      if let index = row.firstIndex(where: { !$0.isFinite }) { throw .notFinite(index: start + index) }
+      do throws(CodecError) {
+        bytes += try referenceEncode(row: row, importance: importance)
+      } catch {
+        throw error.moved(by: start)
+      }
+    }
+    return bytes
+  }
+}
+
+extension CodecError {
+  /// This error of values that begin `offset` elements further on.
+  fileprivate func moved(by offset: Int) -> CodecError {
+    switch self {
+    case .notFinite(let index): .notFinite(index: index + offset)
+    case .scaleOverflow(let index): .scaleOverflow(index: index + offset)
+    case .notRepresentable(let index): .notRepresentable(index: index + offset)
+    }
+  }
+}
