@@ -28,6 +28,8 @@ public struct PlannedTensor: Sendable {
   public let substitution: String?
   /// Whether values that are NaN or infinite are stored rather than refused. Such a weight is copied, or is F32.
   let keepsNonFinite: Bool
+  /// How much each column matters to the encoder, for each matrix of the tensor in turn.
+  let importance: [Float]?
   /// The weight without adapters, where one changes it.
   let unmerged: DerivedTensor?
 
