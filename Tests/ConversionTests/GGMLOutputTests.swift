@@ -69,7 +69,8 @@ import Testing
     let plan = try Plan(
       converting: try Checkpoint(path: try bench.write(TinyCheckpoint())),
       to: Destination(path: bench.path("m.gguf")),
-      recipe: Recipe(try .quantizing("q8_0"), overrides: [try .init(pattern: "q_proj", type: TargetType.quantizing("f16"))])
+      recipe: Recipe(
+        try .quantizing("q8_0"), overrides: [try .init(pattern: "q_proj", type: TargetType.quantizing("f16"))])
     )
     #expect(plan.notes.contains { $0.contains("q_proj") && $0.contains("matches no tensor") })
   }

@@ -124,7 +124,7 @@ struct MixCase: CustomTestStringConvertible, Sendable {
       case "--prune-layers":
         recipe.prunedLayers = Set(try value().split(separator: ",").compactMap { Int($0) })
       case "--imatrix":
-        recipe.importance = try ImportanceMatrix(path: "none")
+        recipe.importance = ImportanceMatrix(entries: [:], chunkCount: 1, chunkSize: nil)
       default:
         Issue.record("unknown option \(option)")
       }

@@ -68,9 +68,9 @@ struct GGUFDescription {
 
   /// llama-quantize's record of the matrix.
   private mutating func add(_ importance: ImportanceMatrix) {
-    metadata["quantize.imatrix.file"] = .string(FileSystem.lastComponent(importance.path))
+    metadata["quantize.imatrix.file"] = .string(FileSystem.lastComponent(importance.name))
     if let dataset = importance.datasets.first { metadata["quantize.imatrix.dataset"] = .string(dataset) }
-    metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: importance.entryCount))
+    metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: importance.entries.count))
     metadata["quantize.imatrix.chunks_count"] = .uint32(UInt32(clamping: importance.chunkCount))
   }
 

@@ -176,7 +176,8 @@ extension Plan {
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
       sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
-      keepsNonFinite: isKept, importance: weights, unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
+      keepsNonFinite: isKept, importance: weights,
+      unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
       originalType: elementType)
   }
 

@@ -6,7 +6,6 @@ struct PlannedImportance {
   private let matrix: ImportanceMatrix
   private var used = 0
   private var missing: [String] = []
-  private var zero: [String] = []
 
   init(_ matrix: ImportanceMatrix) { self.matrix = matrix }
 
@@ -19,16 +18,14 @@ struct PlannedImportance {
     guard type.codec is any WeightedBlockCodec, let columns = shape.last else { return nil }
     let matrices = shape.dropLast(2).reduce(1, *)
     let weights = try matrix.weights(for: output.originalName, columns: columns, matrices: matrices)
-    guard let weights, weights.contains(where: { $0 != 0 }) else {
+    guard let weights else {
       guard !recipe.needsImportance(name: output.name, type: type.name) else {
         throw FileError(
-          .missing, path: matrix.path, subject: output.originalName,
-          "has no importance, or only zeros, and \(type.name) is too few bits without; collect one from more text, or "
-            + "give the tensor another type with --tensor-type")
+          .missing, path: matrix.name, subject: output.originalName,
+          "the importance matrix has no entry for it, and \(type.name) is too few bits without; give it another type with "
+            + "--tensor-type")
       }
-      if weights != nil {
-        zero.append(output.name)
-      } else if ![.output, .tokenEmbedding].contains(TensorRole(name: output.name)) {
+      if ![.output, .tokenEmbedding].contains(TensorRole(name: output.name)) {
         // Embeddings are looked up, not multiplied, and the output matrix is collected only on demand.
         missing.append(output.name)
       }
@@ -43,16 +40,14 @@ struct PlannedImportance {
   func notes() throws(FileError) -> [String] {
     if used == 0, !missing.isEmpty {
       throw FileError(
-        .mismatch, path: matrix.path,
+        .mismatch, path: matrix.name,
         "has no entry for any tensor of the output, such as \(missing[0]); it seems to be of another model")
     }
-    if used == 0, zero.isEmpty {
-      return ["no tensor becomes a type whose encoder takes an importance matrix; it changes nothing"]
-    }
-    return [(missing, "has no entry for"), (zero, "holds only zeros for")].compactMap { names, says in
-      guard let first = names.first else { return nil }
-      return "the importance matrix \(says) \(first)" + (names.count > 1 ? " and \(names.count - 1) more" : "")
+    if used == 0 { return ["no tensor becomes a type whose encoder takes an importance matrix; it changes nothing"] }
+    guard let first = missing.first else { return [] }
+    return [
+      "the importance matrix has no entry for \(first)" + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
         + "; encoded without"
-    }
+    ]
   }
 }

@@ -11,9 +11,11 @@ enum TensorRole: Hashable, CaseIterable, Sendable {
   case other
 
   init(name: String) {
-    let role = Self.exactNames.first { $0.names.contains(name) } ?? Self.nameParts.first { row in
-      row.names.contains { name.contains($0) }
-    }
+    let role =
+      Self.exactNames.first { $0.names.contains(name) }
+      ?? Self.nameParts.first { row in
+        row.names.contains { name.contains($0) }
+      }
     self = role?.role ?? .other
   }
 
