@@ -25,6 +25,12 @@ extension Plan {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
     notes += try importance?.notes() ?? []
+    let again = tensors.filter(\.isQuantizedAgain)
+    if let first = again.first {
+      notes.append(
+        "\(again.count) tensors are quantized already, such as \(first.name) (\(first.sourceType)); their losses add up. "
+          + "Quantize the unquantized model where there is one")
+    }
     let laidOut = try destination.container.layOut(checkpoint, tensors, destination, recipe)
     try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
     self.init(
@@ -175,7 +181,8 @@ extension Plan {
     if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
-      sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
+      sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
+      targetType: targetType, substitution: substitution,
       keepsNonFinite: isKept, importance: weights,
       unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
       originalType: elementType)

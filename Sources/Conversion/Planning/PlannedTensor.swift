@@ -22,6 +22,8 @@ public struct PlannedTensor: Sendable {
   public let planes: [PlannedPlane]
   /// What the weight was stored as.
   public let sourceType: String
+  /// Whether that is a type of blocks, which has lost something already.
+  let isSourceQuantized: Bool
   /// What it is stored as now.
   public let targetType: String
   /// Why it is not what the recipe asked for.
@@ -38,6 +40,12 @@ public struct PlannedTensor: Sendable {
 
   /// What the weight was in a file that held it unquantized, where that is known.
   let originalType: String?
+
+  /// Whether a type of blocks becomes another one.
+  var isQuantizedAgain: Bool {
+    guard isSourceQuantized, case .encode(let type) = action else { return false }
+    return type.codec.elementsPerBlock > 1
+  }
 
   public var elementCount: Int { shape.reduce(1, *) }
   public var byteCount: Int { planes.reduce(0) { $0 + $1.descriptor.byteCount } }

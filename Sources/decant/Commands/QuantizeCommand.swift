@@ -29,7 +29,7 @@ struct QuantizeCommand: AsyncParsableCommand {
       EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
-        decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix llama.imatrix
+        decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 --pure \\
             --tensor-type 'token_embd|output=q8_0'
       """)
