@@ -76,6 +76,13 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    room("Digests", "Sources/Digests", imports: ["CXXHash", "CCrypto"]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room(
       "Tokenizers", "Sources/Tokenizers",
@@ -86,7 +93,7 @@ let package = Package(
       "Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
-        "Architectures", "Tokenizers", "CKernels",
+        "Architectures", "Tokenizers", "CKernels", "Digests",
       ]),
     room(
       "Inference", "Sources/Inference",
@@ -108,6 +115,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     tests(of: "Bytes"),
     tests(of: "JSON"),
+    tests(of: "Digests"),
     tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),

@@ -3,7 +3,7 @@
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The kinds of failure a program may want to tell apart.
   public struct Code: Hashable, Sendable {
-    private enum Kind: Hashable { case missing, exists, truncated, malformed, unsupported, mismatch, system }
+    private enum Kind: Hashable { case missing, exists, truncated, malformed, unsupported, mismatch, system, interrupted }
     private let kind: Kind
 
     /// The file, shard, tensor or key is not there.
@@ -20,6 +20,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let mismatch = Code(kind: .mismatch)
     /// The operating system refused: full disk, permission, input or output error.
     public static let system = Code(kind: .system)
+    /// The process was asked to stop (SIGINT, SIGTERM).
+    public static let interrupted = Code(kind: .interrupted)
   }
 
   public let code: Code

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Conversion
 internal import Bytes
 
 /// The command `decant`.
@@ -25,10 +26,12 @@ struct Decant: AsyncParsableCommand {
         1   failed; one line on standard error names the file, the tensor,
             what was found and what to do
         64  the command line is wrong
+        130 stopped by SIGINT (Ctrl-C), 143 by SIGTERM; the same command goes on
+            where it stopped
 
       Nothing is written under OUT's name unless everything succeeded.
       """,
-    version: "0.1.0",
+    version: Version.current,
     groupedSubcommands: [
       CommandGroup(
         name: "Looking", subcommands: [InspectCommand.self]),
@@ -43,6 +46,7 @@ struct Decant: AsyncParsableCommand {
 
   /// Failures of ours print as one line without the usage text.
   static func main() async {
+    Interruption.watch()
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -50,6 +54,8 @@ struct Decant: AsyncParsableCommand {
       } else {
         try command.run()
       }
+    } catch let error as FileError where error.code == .interrupted {
+      Terminal.fail(error.description, code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
       Terminal.fail(error.description)
     } catch {

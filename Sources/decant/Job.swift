@@ -41,7 +41,7 @@ struct Job {
     let windows = try verification?.windows()
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now
-    let poured = try await plan.pour(workers: options.workers.count) { progress.show($0) }
+    let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
     progress.end()
     let seconds = (ContinuousClock.now - start).seconds
     if !talk.json, !talk.quiet {

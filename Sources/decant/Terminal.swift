@@ -2,10 +2,10 @@ internal import Bytes
 
 /// What is said along the way, on standard error; results go to standard output.
 enum Terminal {
-  /// Prints a failure as one line and ends the process with exit code 1.
-  static func fail(_ message: String) -> Never {
+  /// Prints a failure as one line and ends the process.
+  static func fail(_ message: String, code: Int32 = 1) -> Never {
     note("decant: " + message.replacing("\n", with: " "))
-    StandardError.end(code: 1)
+    StandardError.end(code: code)
   }
 
   /// A line on standard error.

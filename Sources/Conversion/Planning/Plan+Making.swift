@@ -35,7 +35,7 @@ extension Plan {
     try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
-      notes: notes + laidOut.notes)
+      notes: notes + laidOut.notes, sources: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles))
   }
 
   /// An output tensor: how it comes about, and how it would without adapters.
