@@ -1,0 +1,190 @@
+// Q3_K: 16 sub-blocks of 16 values with three bits each; their scales in six bits, of an F16 scale.
+
+#include "symmetric_search.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+#define BLOCK 256
+#define BLOCK_BYTES 110
+#define SUB_BLOCK 16
+#define SUB_BLOCKS 16
+#define LIMIT 4
+
+#define GROUP (GROUP_VALUES / BLOCK)
+// Blocks whose sub-blocks are searched side by side.
+#define SIDE_BY_SIDE 4
+#define LANE_COUNT (SIDE_BY_SIDE * SUB_BLOCKS)
+
+// high[32]: the third bit of value 32 q + l in byte l, bit q. low[64]: two bits of value 128 h + 32 q + l in byte
+// 32 h + l, at 2 q. scales[12]: four bits of scale s in byte s % 8, the upper half for s > 7, and two bits in byte
+// 8 + s % 4, at 2 (s / 4). Scale F16.
+static KERNEL void pack_codes(const uint8_t *restrict codes, uint8_t *restrict bytes) {
+  LANES for (int l = 0; l < 32; l++) {
+    int bits = 0;
+    for (int q = 0; q < 8; q++) bits |= (codes[32 * q + l] >> 2) << q;
+    bytes[l] = (uint8_t)bits;
+  }
+  for (int half = 0; half < 2; half++) {
+    const uint8_t *c = codes + 128 * half;
+    LANES for (int l = 0; l < 32; l++) {
+      bytes[32 + 32 * half + l] =
+          (uint8_t)((c[l] & 3) | (c[l + 32] & 3) << 2 | (c[l + 64] & 3) << 4 | (c[l + 96] & 3) << 6);
+    }
+  }
+}
+
+static KERNEL void pack_scales(const int32_t *restrict scales, uint8_t *restrict bytes) {
+  for (int s = 0; s < 8; s++) bytes[s] = (uint8_t)((scales[s] & 15) | (scales[s + 8] & 15) << 4);
+  for (int s = 0; s < 4; s++) {
+    bytes[8 + s] = (uint8_t)(scales[s] >> 4 | (scales[s + 4] >> 4) << 2 | (scales[s + 8] >> 4) << 4 |
+                             (scales[s + 12] >> 4) << 6);
+  }
+}
+
+static KERNEL int32_t unpacked_scale(const uint8_t *restrict bytes, int s) {
+  return (bytes[s % 8] >> (s / 8 * 4) & 15) | (bytes[8 + s % 4] >> (s / 4 * 2) & 3) << 4;
+}
+
+// Encodes a block with the scales of its sub-blocks as they are stored. `found` are the codes that the search found,
+// value i of sub-block s at i * LANE_COUNT + s: they stay where a scale was rounded to zero.
+static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_t *restrict scales,
+                              const int8_t *restrict found, uint8_t *restrict bytes) {
+  uint32_t half = half_of(scale);
+  if (!is_half_finite(half)) return 0;
+  uint8_t codes[BLOCK];
+  for (int s = 0; s < SUB_BLOCKS; s++) {
+    float step = float_of_half(half) * (float)(scales[s] - 32);
+    const float *v = x + s * SUB_BLOCK;
+    uint8_t *c = codes + s * SUB_BLOCK;
+    if (step != 0.0f) {
+      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + clamped(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+    } else {
+      for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + found[i * LANE_COUNT + s]);
+    }
+  }
+  pack_codes(codes, bytes);
+  pack_scales(scales, bytes + 96);
+  store_u16(bytes + 108, half);
+  return 1;
+}
+
+// The scale of a block, and those of its sub-blocks in six bits, from the sub-blocks' scales.
+static KERNEL float scale_of_scales(const float *restrict scales, int32_t *restrict stored) {
+  float largest = 0.0f, peak = 0.0f;
+  for (int s = 0; s < SUB_BLOCKS; s++) {
+    float magnitude = __builtin_fabsf(scales[s]);
+    if (magnitude > largest) {
+      largest = magnitude;
+      peak = scales[s];
+    }
+  }
+  if (peak == 0.0f) {
+    memset(stored, 0, SUB_BLOCKS * sizeof *stored);
+    return 0.0f;
+  }
+  float inverse = -32.0f / peak;
+  LANES for (int s = 0; s < SUB_BLOCKS; s++) {
+    stored[s] = 32 + clamped((int8_t)nearest(inverse * scales[s]), -32, 31);
+  }
+  return 1.0f / inverse;
+}
+
+static KERNEL int encode_group(const float *restrict x, const float *restrict importance, size_t column,
+                               size_t row_blocks, int count, uint8_t *restrict bytes) {
+  (void)importance, (void)column, (void)row_blocks;
+  for (int first = 0; first < count; first += SIDE_BY_SIDE) {
+    float v[SUB_BLOCK * LANE_COUNT], codes[SUB_BLOCK * LANE_COUNT], scales[LANE_COUNT];
+    int8_t found[SUB_BLOCK * LANE_COUNT];
+    to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
+    refine_symmetric(v, SUB_BLOCK, LANE_COUNT, LIMIT, codes, scales);
+    LANES for (int i = 0; i < SUB_BLOCK * LANE_COUNT; i++) found[i] = (int8_t)codes[i];
+    for (int k = 0; k < SIDE_BY_SIDE && first + k < count; k++) {
+      int block = first + k;
+      int32_t stored[SUB_BLOCKS];
+      float scale = scale_of_scales(scales + k * SUB_BLOCKS, stored);
+      if (!finish_q3_k(x + block * BLOCK, scale, stored, found + k * SUB_BLOCKS, bytes + block * BLOCK_BYTES)) {
+        return block;
+      }
+    }
+  }
+  return count;
+}
+
+static KERNEL size_t encode_q3_k(const float *values, size_t blocks, uint8_t *bytes) {
+  return encode_in_groups(encode_group, values, NULL, blocks, 1, BLOCK, BLOCK_BYTES, bytes);
+}
+COMPILE_ENCODER(encode_q3_k)
+
+// With importance the scales of all sub-blocks of a group are searched first, and then, a lane a block, those of the
+// blocks.
+static KERNEL int encode_group_weighted(const float *restrict x, const float *restrict importance, size_t column,
+                                        size_t row_blocks, int count, uint8_t *restrict bytes) {
+  float scales[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
+  int8_t found[GROUP * BLOCK];
+  for (int first = 0; first < GROUP; first += SIDE_BY_SIDE) {
+    float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
+    float inverse[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
+    to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
+    for (int k = 0; k < SIDE_BY_SIDE; k++) {
+      size_t block = (column + (size_t)(first + k)) % row_blocks;
+      to_lanes(importance + block * BLOCK, SUB_BLOCK, SUB_BLOCKS, LANE_COUNT, w + k * SUB_BLOCKS);
+    }
+    float variance[LANE_COUNT];
+    for (int k = 0; k < SIDE_BY_SIDE; k++) {
+      float sum = 0.0f;
+      for (int i = 0; i < BLOCK; i++) sum += x[(first + k) * BLOCK + i] * x[(first + k) * BLOCK + i];
+      LANES for (int s = 0; s < SUB_BLOCKS; s++) variance[k * SUB_BLOCKS + s] = 2.0f * sum / (float)BLOCK;
+    }
+    LANES for (int lane = 0; lane < LANE_COUNT; lane++) weight[lane] = 0.0f;
+    for (int i = 0; i < SUB_BLOCK; i++) {
+      LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
+        int at = i * LANE_COUNT + lane;
+        w[at] = w[at] * __builtin_elementwise_sqrt(variance[lane] + v[at] * v[at]);
+        wv[at] = w[at] * v[at];
+        weight[lane] += w[at];
+      }
+    }
+    search_symmetric(v, w, wv, SUB_BLOCK, LANE_COUNT, LIMIT, 1, scales + first * SUB_BLOCKS, inverse);
+    for (int i = 0; i < SUB_BLOCK; i++) {
+      LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
+        int at = i * LANE_COUNT + lane;
+        found[first * BLOCK + at] = (int8_t)(stored_code(v[at], inverse[lane], LIMIT) - LIMIT);
+      }
+    }
+  }
+  float v[SUB_BLOCKS * GROUP], w[SUB_BLOCKS * GROUP], wv[SUB_BLOCKS * GROUP], scale[GROUP], inverse[GROUP];
+  to_lanes(scales, SUB_BLOCKS, GROUP, GROUP, v);
+  to_lanes(weights, SUB_BLOCKS, GROUP, GROUP, w);
+  LANES for (int i = 0; i < SUB_BLOCKS * GROUP; i++) wv[i] = w[i] * v[i];
+  search_symmetric(v, w, wv, SUB_BLOCKS, GROUP, 32, 0, scale, inverse);
+  for (int block = 0; block < count; block++) {
+    int32_t stored[SUB_BLOCKS];
+    LANES for (int s = 0; s < SUB_BLOCKS; s++) stored[s] = stored_code(scales[block * SUB_BLOCKS + s], inverse[block], 32);
+    const int8_t *codes = found + block / SIDE_BY_SIDE * SIDE_BY_SIDE * BLOCK + block % SIDE_BY_SIDE * SUB_BLOCKS;
+    if (!finish_q3_k(x + block * BLOCK, scale[block], stored, codes, bytes + block * BLOCK_BYTES)) return block;
+  }
+  return count;
+}
+
+static KERNEL size_t encode_q3_k_weighted(const float *values, const float *importance, size_t rows,
+                                          size_t row_blocks, uint8_t *bytes) {
+  return encode_in_groups(encode_group_weighted, values, importance, rows * row_blocks, row_blocks, BLOCK, BLOCK_BYTES,
+                          bytes);
+}
+COMPILE_WEIGHTED_ENCODER(encode_q3_k_weighted)
+
+static KERNEL void decode_q3_k(const uint8_t *restrict bytes, size_t blocks, float *restrict values) {
+  for (size_t block = 0; block < blocks; block++, bytes += BLOCK_BYTES, values += BLOCK) {
+    float scale = float_of_half(load_u16(bytes + 108));
+    for (int s = 0; s < SUB_BLOCKS; s++) {
+      float step = scale * (float)(unpacked_scale(bytes + 96, s) - 32);
+      const uint8_t *high = bytes + s % 2 * 16, *low = bytes + 32 + s / 8 * 32 + s % 2 * 16;
+      float *v = values + s * SUB_BLOCK;
+      LANES for (int i = 0; i < SUB_BLOCK; i++) {
+        int code = (low[i] >> (s / 2 % 4 * 2) & 3) | (high[i] >> (s / 2) & 1) << 2;
+        v[i] = step * (float)(code - LIMIT);
+      }
+    }
+  }
+}
+COMPILE_DECODER(decode_q3_k)
