@@ -89,9 +89,9 @@ static KERNEL float scale_of_scales(const float *restrict scales, int32_t *restr
   return 1.0f / inverse;
 }
 
-static KERNEL int encode_group(const float *restrict x, const float *restrict importance, size_t column,
-                               size_t row_blocks, int count, uint8_t *restrict bytes) {
-  (void)importance, (void)column, (void)row_blocks;
+static KERNEL int encode_group(const float *restrict x, const struct importance *importance, size_t first_block,
+                               int count, uint8_t *restrict bytes) {
+  (void)importance, (void)first_block;
   for (int first = 0; first < count; first += SIDE_BY_SIDE) {
     float v[SUB_BLOCK * LANE_COUNT], codes[SUB_BLOCK * LANE_COUNT], scales[LANE_COUNT];
     int8_t found[SUB_BLOCK * LANE_COUNT];
@@ -111,35 +111,30 @@ static KERNEL int encode_group(const float *restrict x, const float *restrict im
 }
 
 static KERNEL size_t encode_q3_k(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, values, NULL, blocks, 1, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_q3_k)
 
 // With importance the scales of all sub-blocks of a group are searched first, and then, a lane a block, those of the
 // blocks.
-static KERNEL int encode_group_weighted(const float *restrict x, const float *restrict importance, size_t column,
-                                        size_t row_blocks, int count, uint8_t *restrict bytes) {
-  float scales[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
+static KERNEL int encode_group_weighted(const float *restrict x, const struct importance *importance, size_t first_block,
+                               int count, uint8_t *restrict bytes) {
+  float squares[GROUP], scales[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
   int8_t found[GROUP * BLOCK];
+  sums_of_squares(x, BLOCK, GROUP, squares);
   for (int first = 0; first < GROUP; first += SIDE_BY_SIDE) {
     float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
-    float inverse[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
+    float variance[LANE_COUNT], inverse[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
     to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
-    for (int k = 0; k < SIDE_BY_SIDE; k++) {
-      size_t block = (column + (size_t)(first + k)) % row_blocks;
-      to_lanes(importance + block * BLOCK, SUB_BLOCK, SUB_BLOCKS, LANE_COUNT, w + k * SUB_BLOCKS);
+    importance_lanes(importance, SUB_BLOCKS, SUB_BLOCK, LANE_COUNT, (first_block + (size_t)first) * SUB_BLOCKS, w);
+    LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
+      variance[lane] = 2.0f * squares[first + lane / SUB_BLOCKS] / (float)BLOCK;
+      weight[lane] = 0.0f;
     }
-    float variance[LANE_COUNT];
-    for (int k = 0; k < SIDE_BY_SIDE; k++) {
-      float sum = 0.0f;
-      for (int i = 0; i < BLOCK; i++) sum += x[(first + k) * BLOCK + i] * x[(first + k) * BLOCK + i];
-      LANES for (int s = 0; s < SUB_BLOCKS; s++) variance[k * SUB_BLOCKS + s] = 2.0f * sum / (float)BLOCK;
-    }
-    LANES for (int lane = 0; lane < LANE_COUNT; lane++) weight[lane] = 0.0f;
+    weigh(v, variance, SUB_BLOCK, LANE_COUNT, w);
     for (int i = 0; i < SUB_BLOCK; i++) {
       LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
         int at = i * LANE_COUNT + lane;
-        w[at] = w[at] * __builtin_elementwise_sqrt(variance[lane] + v[at] * v[at]);
         wv[at] = w[at] * v[at];
         weight[lane] += w[at];
       }
@@ -168,8 +163,8 @@ static KERNEL int encode_group_weighted(const float *restrict x, const float *re
 
 static KERNEL size_t encode_q3_k_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group_weighted, values, importance, rows * row_blocks, row_blocks, BLOCK, BLOCK_BYTES,
-                          bytes);
+  struct importance columns = {importance, row_blocks, NULL};
+  return encode_in_groups(encode_group_weighted, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q3_k_weighted)
 

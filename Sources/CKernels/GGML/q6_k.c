@@ -67,17 +67,14 @@ static KERNEL int finish_q6_k(const float *restrict x, const float *restrict sca
   return 1;
 }
 
-static KERNEL int encode_group(const float *restrict x, const float *restrict importance, size_t column,
-                               size_t row_blocks, int count, uint8_t *restrict bytes) {
+static KERNEL int encode_group(const float *restrict x, const struct importance *importance, size_t first_block,
+                               int count, uint8_t *restrict bytes) {
   float scales[GROUP * SUB_BLOCKS], inverses[GROUP * SUB_BLOCKS];
   for (int first = 0; first < count; first += SIDE_BY_SIDE) {
     float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
     to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
     if (importance != NULL) {
-      for (int k = 0; k < SIDE_BY_SIDE; k++) {
-        size_t block = (column + (size_t)(first + k)) % row_blocks;
-        to_lanes(importance + block * BLOCK, SUB_BLOCK, SUB_BLOCKS, LANE_COUNT, w + k * SUB_BLOCKS);
-      }
+      importance_lanes(importance, SUB_BLOCKS, SUB_BLOCK, LANE_COUNT, (first_block + (size_t)first) * SUB_BLOCKS, w);
     } else {
       LANES for (int i = 0; i < SUB_BLOCK * LANE_COUNT; i++) w[i] = v[i] * v[i];
     }
@@ -95,13 +92,14 @@ static KERNEL int encode_group(const float *restrict x, const float *restrict im
 }
 
 static KERNEL size_t encode_q6_k(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, values, NULL, blocks, 1, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_q6_k)
 
 static KERNEL size_t encode_q6_k_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, values, importance, rows * row_blocks, row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  struct importance columns = {importance, row_blocks, NULL};
+  return encode_in_groups(encode_group, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q6_k_weighted)
 

@@ -9,29 +9,6 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-// Blocks whose largest magnitude is smaller are taken for zero (ggml's GROUP_MAX_EPS).
-#define SMALLEST_PEAK 1e-15f
-
-#define MOST_LANES 64
-
-// The first value of largest magnitude of each lane, with its sign. NaNs are passed over.
-static KERNEL void lane_peaks(const float *restrict x, int length, int lane_count, float *restrict peak) {
-  int32_t largest[MOST_LANES];
-  LANES for (int lane = 0; lane < lane_count; lane++) {
-    largest[lane] = 0;
-    peak[lane] = 0.0f;
-  }
-  for (int n = 0; n < length; n++) {
-    LANES for (int lane = 0; lane < lane_count; lane++) {
-      float value = x[n * lane_count + lane];
-      int32_t magnitude = magnitude_bits(value);
-      int is_larger = magnitude > largest[lane] && magnitude <= INFINITE_MAGNITUDE;
-      largest[lane] = is_larger ? magnitude : largest[lane];
-      peak[lane] = is_larger ? value : peak[lane];
-    }
-  }
-}
-
 // A code as a float. Products of the first search are small; those of scales that overflowed may be anything.
 static KERNEL float symmetric_code(float product, float limit, int is_small) {
   if (is_small) {
