@@ -43,7 +43,7 @@ static KERNEL size_t finite_runs(const float *restrict values, size_t length, si
 // Blocks whose largest magnitude is smaller are taken for zero (ggml's GROUP_MAX_EPS).
 #define SMALLEST_PEAK 1e-15f
 
-#define MOST_LANES 64
+#define MOST_LANES 128
 
 // The first value of largest magnitude of each lane, with its sign. NaNs are passed over.
 static KERNEL void lane_peaks(const float *restrict x, int length, int lane_count, float *restrict peak) {

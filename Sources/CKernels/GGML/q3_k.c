@@ -45,10 +45,11 @@ static KERNEL int32_t unpacked_scale(const uint8_t *restrict bytes, int s) {
   return (bytes[s % 8] >> (s / 8 * 4) & 15) | (bytes[8 + s % 4] >> (s / 4 * 2) & 3) << 4;
 }
 
-// Encodes a block with the scales of its sub-blocks as they are stored. `found` are the codes that the search found,
-// value i of sub-block s at i * LANE_COUNT + s: they stay where a scale was rounded to zero.
+// Encodes a block with the scales of its sub-blocks as they are stored; 0 when its scale does not fit. Where a scale was
+// rounded to zero, codes stay what the search found: those of `inverses`, or what `refined` points at.
 static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_t *restrict scales,
-                              const int8_t *restrict found, uint8_t *restrict bytes) {
+                              const float *restrict inverses, const float *const *restrict refined,
+                              uint8_t *restrict bytes) {
   uint32_t half = half_of(scale);
   if (!is_half_finite(half)) return 0;
   uint8_t codes[BLOCK];
@@ -58,8 +59,10 @@ static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_
     uint8_t *c = codes + s * SUB_BLOCK;
     if (step != 0.0f) {
       LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + clamped(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+    } else if (refined != NULL && refined[s] != NULL) {
+      for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + (int)refined[s][i * LANE_COUNT]);
     } else {
-      for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + found[i * LANE_COUNT + s]);
+      for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)stored_code(v[i], inverses[s], LIMIT);
     }
   }
   pack_codes(codes, bytes);
@@ -92,20 +95,40 @@ static KERNEL float scale_of_scales(const float *restrict scales, int32_t *restr
 static KERNEL int encode_group(const float *restrict x, const struct importance *importance, size_t first_block,
                                int count, uint8_t *restrict bytes) {
   (void)importance, (void)first_block;
-  for (int first = 0; first < count; first += SIDE_BY_SIDE) {
-    float v[SUB_BLOCK * LANE_COUNT], codes[SUB_BLOCK * LANE_COUNT], scales[LANE_COUNT];
-    int8_t found[SUB_BLOCK * LANE_COUNT];
-    to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
-    refine_symmetric(v, SUB_BLOCK, LANE_COUNT, LIMIT, codes, scales);
-    LANES for (int i = 0; i < SUB_BLOCK * LANE_COUNT; i++) found[i] = (int8_t)codes[i];
-    for (int k = 0; k < SIDE_BY_SIDE && first + k < count; k++) {
-      int block = first + k;
-      int32_t stored[SUB_BLOCKS];
-      float scale = scale_of_scales(scales + k * SUB_BLOCKS, stored);
-      if (!finish_q3_k(x + block * BLOCK, scale, stored, found + k * SUB_BLOCKS, bytes + block * BLOCK_BYTES)) {
-        return block;
-      }
+  float v[SUB_BLOCK * LANE_COUNT], scales[GROUP * SUB_BLOCKS], inverses[GROUP * SUB_BLOCKS];
+  int32_t is_settled[GROUP * SUB_BLOCKS];
+  for (int first = 0; first < count * SUB_BLOCKS; first += LANE_COUNT) {
+    to_lanes(x + first * SUB_BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
+    settle_symmetric(v, SUB_BLOCK, LANE_COUNT, LIMIT, scales + first, inverses + first, is_settled + first);
+  }
+
+  // The others, gathered.
+  float gathered[GROUP * BLOCK], codes[GROUP * BLOCK];
+  const float *refined[GROUP * SUB_BLOCKS];
+  int sources[GROUP * SUB_BLOCKS], unsettled = 0;
+  for (int s = 0; s < count * SUB_BLOCKS; s++) {
+    refined[s] = NULL;
+    if (is_settled[s]) continue;
+    memcpy(gathered + unsettled * SUB_BLOCK, x + s * SUB_BLOCK, SUB_BLOCK * sizeof(float));
+    sources[unsettled++] = s;
+  }
+  for (int first = 0; first < unsettled; first += LANE_COUNT) {
+    int lanes = smaller(LANE_COUNT, unsettled - first);
+    float *own = codes + first * SUB_BLOCK, scale[LANE_COUNT];
+    memset(gathered + (first + lanes) * SUB_BLOCK, 0, (size_t)((LANE_COUNT - lanes) * SUB_BLOCK) * sizeof(float));
+    to_lanes(gathered + first * SUB_BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
+    refine_symmetric(v, SUB_BLOCK, LANE_COUNT, LIMIT, own, scale);
+    for (int lane = 0; lane < lanes; lane++) {
+      scales[sources[first + lane]] = scale[lane];
+      refined[sources[first + lane]] = own + lane;
     }
+  }
+
+  for (int block = 0; block < count; block++) {
+    int32_t stored[SUB_BLOCKS];
+    int s = block * SUB_BLOCKS;
+    float scale = scale_of_scales(scales + s, stored);
+    if (!finish_q3_k(x + block * BLOCK, scale, stored, inverses + s, refined + s, bytes + block * BLOCK_BYTES)) return block;
   }
   return count;
 }
@@ -119,12 +142,11 @@ COMPILE_ENCODER(encode_q3_k)
 // blocks.
 static KERNEL int encode_group_weighted(const float *restrict x, const struct importance *importance, size_t first_block,
                                int count, uint8_t *restrict bytes) {
-  float squares[GROUP], scales[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
-  int8_t found[GROUP * BLOCK];
+  float squares[GROUP], scales[GROUP * SUB_BLOCKS], inverses[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
   sums_of_squares(x, BLOCK, GROUP, squares);
   for (int first = 0; first < GROUP; first += SIDE_BY_SIDE) {
     float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
-    float variance[LANE_COUNT], inverse[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
+    float variance[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
     to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
     importance_lanes(importance, SUB_BLOCKS, SUB_BLOCK, LANE_COUNT, (first_block + (size_t)first) * SUB_BLOCKS, w);
     LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
@@ -139,13 +161,8 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
         weight[lane] += w[at];
       }
     }
-    search_symmetric(v, w, wv, SUB_BLOCK, LANE_COUNT, LIMIT, 1, scales + first * SUB_BLOCKS, inverse);
-    for (int i = 0; i < SUB_BLOCK; i++) {
-      LANES for (int lane = 0; lane < LANE_COUNT; lane++) {
-        int at = i * LANE_COUNT + lane;
-        found[first * BLOCK + at] = (int8_t)(stored_code(v[at], inverse[lane], LIMIT) - LIMIT);
-      }
-    }
+    search_symmetric(v, w, wv, SUB_BLOCK, LANE_COUNT, LIMIT, 1, scales + first * SUB_BLOCKS,
+                     inverses + first * SUB_BLOCKS);
   }
   float v[SUB_BLOCKS * GROUP], w[SUB_BLOCKS * GROUP], wv[SUB_BLOCKS * GROUP], scale[GROUP], inverse[GROUP];
   to_lanes(scales, SUB_BLOCKS, GROUP, GROUP, v);
@@ -155,8 +172,10 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
   for (int block = 0; block < count; block++) {
     int32_t stored[SUB_BLOCKS];
     LANES for (int s = 0; s < SUB_BLOCKS; s++) stored[s] = stored_code(scales[block * SUB_BLOCKS + s], inverse[block], 32);
-    const int8_t *codes = found + block / SIDE_BY_SIDE * SIDE_BY_SIDE * BLOCK + block % SIDE_BY_SIDE * SUB_BLOCKS;
-    if (!finish_q3_k(x + block * BLOCK, scale[block], stored, codes, bytes + block * BLOCK_BYTES)) return block;
+    if (!finish_q3_k(x + block * BLOCK, scale[block], stored, inverses + block * SUB_BLOCKS, NULL,
+                     bytes + block * BLOCK_BYTES)) {
+      return block;
+    }
   }
   return count;
 }

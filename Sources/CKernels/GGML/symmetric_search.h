@@ -74,12 +74,10 @@ static KERNEL int32_t stored_code(float x, float inverse, int limit) {
   return inverse == __builtin_inff() ? 0 : limit + clamped(nearest(inverse * x), -limit, limit - 1);
 }
 
-// Starts from the scale that makes the peak the smallest code, and moves one code after the other to where it is best
-// given the others, up to five times around (ggml's make_q3_quants). A weight is x squared. `codes` are signed; those of
-// a block taken for zero are -limit, its scale 0.
-static KERNEL void refine_symmetric(const float *restrict x, int length, int lane_count, int limit,
-                                    float *restrict codes, float *restrict scale) {
-  float peak[MOST_LANES], step[MOST_LANES], sum_wxl[MOST_LANES], sum_wll[MOST_LANES];
+// The sums of a block with the codes of the scale that makes the peak the smallest code. A weight is x squared.
+static KERNEL void start_refinement(const float *restrict x, int length, int lane_count, int limit,
+                                    float *restrict peak, float *restrict step, float *restrict codes,
+                                    float *restrict sum_wxl, float *restrict sum_wll) {
   lane_peaks(x, length, lane_count, peak);
   LANES for (int lane = 0; lane < lane_count; lane++) {
     step[lane] = (float)-limit / (__builtin_fabsf(peak[lane]) < SMALLEST_PEAK ? 1.0f : peak[lane]);
@@ -95,9 +93,24 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
       sum_wll[lane] += weight * code * code;
     }
   }
+}
+
+static KERNEL void finish_refinement(int lane_count, const float *restrict peak, const float *restrict sum_wxl,
+                                     const float *restrict sum_wll, float *restrict scale) {
+  LANES for (int lane = 0; lane < lane_count; lane++) {
+    float quotient = sum_wxl[lane] / sum_wll[lane];
+    scale[lane] = __builtin_fabsf(peak[lane]) >= SMALLEST_PEAK && sum_wll[lane] > 0.0f ? quotient : 0.0f;
+  }
+}
+
+// Starts from the scale that makes the peak the smallest code, and moves one code after the other to where it is best
+// given the others, up to five times around (ggml's make_q3_quants). `codes` are signed.
+static KERNEL void refine_symmetric(const float *restrict x, int length, int lane_count, int limit,
+                                    float *restrict codes, float *restrict scale) {
+  float peak[MOST_LANES], step[MOST_LANES], sum_wxl[MOST_LANES], sum_wll[MOST_LANES], before[MOST_LANES];
+  start_refinement(x, length, lane_count, limit, peak, step, codes, sum_wxl, sum_wll);
   for (int round = 0; round < 5; round++) {
-    int32_t changed[MOST_LANES];
-    LANES for (int lane = 0; lane < lane_count; lane++) changed[lane] = 0;
+    LANES for (int lane = 0; lane < lane_count; lane++) before[lane] = sum_wll[lane];
     for (int n = 0; n < length; n++) {
       LANES for (int lane = 0; lane < lane_count; lane++) {
         int at = n * lane_count + lane;
@@ -110,23 +123,50 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
         codes[at] = is_better ? new : old;
         sum_wxl[lane] = is_better ? new_wxl : sum_wxl[lane];
         sum_wll[lane] = is_better ? new_wll : sum_wll[lane];
-        changed[lane] |= is_better;
       }
     }
-    int32_t any = 0;
-    LANES for (int lane = 0; lane < lane_count; lane++) any |= changed[lane];
-    if (any == 0) break;
+    int32_t changed = 0;
+    LANES for (int lane = 0; lane < lane_count; lane++) changed |= bits_of(before[lane]) != bits_of(sum_wll[lane]);
+    if (changed == 0) break;
   }
+  finish_refinement(lane_count, peak, sum_wxl, sum_wll, scale);
+}
+
+// The scale of blocks whose codes the first round of refinement will not move; of the others `is_settled` is 0. Most
+// blocks are settled at once, and this is seen without walking them in order.
+//
+// A code stays where it is if wxl is not positive (so it is in half of all blocks: the codes of a positive peak are
+// negative), or as long as x * wll / wxl is less than half a code away, with the sums less its own part: that part cancels
+// out of x * wll - code * wxl. What is too close to half to tell apart by rounded sums, or too large or small to be
+// rounded well, counts as not settled.
+static KERNEL void settle_symmetric(const float *restrict x, int length, int lane_count, int limit,
+                                    float *restrict scale, float *restrict inverse, int32_t *restrict is_settled) {
+  float codes[16 * MOST_LANES], peak[MOST_LANES], sum_wxl[MOST_LANES], sum_wll[MOST_LANES];
+  float low[MOST_LANES], high[MOST_LANES], margin[MOST_LANES], worst[MOST_LANES];
+  start_refinement(x, length, lane_count, limit, peak, inverse, codes, sum_wxl, sum_wll);
   LANES for (int lane = 0; lane < lane_count; lane++) {
-    int is_zero = __builtin_fabsf(peak[lane]) < SMALLEST_PEAK;
-    scale[lane] = !is_zero && sum_wll[lane] > 0.0f ? sum_wxl[lane] / sum_wll[lane] : 0.0f;
-    peak[lane] = is_zero ? 0.0f : 1.0f;
+    low[lane] = (float)-limit * sum_wxl[lane];
+    high[lane] = (float)(limit - 1) * sum_wxl[lane];
+    margin[lane] = 0x1p-16f * (__builtin_fabsf(peak[lane]) * sum_wll[lane]);
+    worst[lane] = 0.0f;
   }
   for (int n = 0; n < length; n++) {
     LANES for (int lane = 0; lane < lane_count; lane++) {
       int at = n * lane_count + lane;
-      codes[at] = peak[lane] != 0.0f ? codes[at] : (float)-limit;
+      float value = x[at], wxl = sum_wxl[lane] - value * value * value * codes[at], target = value * sum_wll[lane];
+      target = target < high[lane] ? target : high[lane];
+      target = target > low[lane] ? target : low[lane];
+      float excess = __builtin_fabsf(target - codes[at] * sum_wxl[lane]) + margin[lane] - 0.49f * wxl;
+      excess = wxl > 0.0f ? excess : 0.0f;
+      worst[lane] = worst[lane] > excess ? worst[lane] : excess;
     }
+  }
+  finish_refinement(lane_count, peak, sum_wxl, sum_wll, scale);
+  LANES for (int lane = 0; lane < lane_count; lane++) {
+    float magnitude = __builtin_fabsf(peak[lane]);
+    int is_zero = magnitude < SMALLEST_PEAK;
+    inverse[lane] = is_zero ? __builtin_inff() : inverse[lane];
+    is_settled[lane] = is_zero | ((magnitude > 1e-8f) & (magnitude < 1e8f) & (worst[lane] <= 0.0f));
   }
 }
 
