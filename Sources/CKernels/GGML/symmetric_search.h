@@ -48,24 +48,26 @@ static KERNEL void search_symmetric(const float *restrict x, const float *restri
     }
     if (attempt == 0) {
       LANES for (int lane = 0; lane < lane_count; lane++) {
-        scale[lane] = sum_wll[lane] != 0.0f ? sum_wxl[lane] / sum_wll[lane] : 0.0f;
+        float quotient = sum_wxl[lane] / sum_wll[lane];
+        scale[lane] = sum_wll[lane] != 0.0f ? quotient : 0.0f;
         best[lane] = scale[lane] * sum_wxl[lane];
-        inverse[lane] = step[lane];
+        inverse[lane] = numerator;
       }
     } else {
       LANES for (int lane = 0; lane < lane_count; lane++) {
-        int is_better = sum_wll[lane] > 0.0f && sum_wxl[lane] * sum_wxl[lane] > best[lane] * sum_wll[lane];
+        int is_better = (sum_wll[lane] > 0.0f) & (sum_wxl[lane] * sum_wxl[lane] > best[lane] * sum_wll[lane]);
         float new_scale = sum_wxl[lane] / sum_wll[lane];
         scale[lane] = is_better ? new_scale : scale[lane];
         best[lane] = is_better ? new_scale * sum_wxl[lane] : best[lane];
-        inverse[lane] = is_better ? step[lane] : inverse[lane];
+        inverse[lane] = is_better ? numerator : inverse[lane];
       }
     }
   }
   LANES for (int lane = 0; lane < lane_count; lane++) {
     int is_zero = __builtin_fabsf(peak[lane]) < SMALLEST_PEAK;
+    float quotient = inverse[lane] / peak[lane];
     scale[lane] = is_zero ? 0.0f : scale[lane];
-    inverse[lane] = is_zero ? __builtin_inff() : inverse[lane];
+    inverse[lane] = is_zero ? __builtin_inff() : quotient;
   }
 }
 
@@ -99,7 +101,8 @@ static KERNEL void finish_refinement(int lane_count, const float *restrict peak,
                                      const float *restrict sum_wll, float *restrict scale) {
   LANES for (int lane = 0; lane < lane_count; lane++) {
     float quotient = sum_wxl[lane] / sum_wll[lane];
-    scale[lane] = __builtin_fabsf(peak[lane]) >= SMALLEST_PEAK && sum_wll[lane] > 0.0f ? quotient : 0.0f;
+    int is_usable = (__builtin_fabsf(peak[lane]) >= SMALLEST_PEAK) & (sum_wll[lane] > 0.0f);
+    scale[lane] = is_usable ? quotient : 0.0f;
   }
 }
 
@@ -112,7 +115,7 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
   for (int round = 0; round < 5; round++) {
     LANES for (int lane = 0; lane < lane_count; lane++) before[lane] = sum_wll[lane];
     for (int n = 0; n < length; n++) {
-      LANES for (int lane = 0; lane < lane_count; lane++) {
+      _Pragma("clang loop vectorize(enable) interleave_count(4)") for (int lane = 0; lane < lane_count; lane++) {
         int at = n * lane_count + lane;
         float value = x[at], weight = value * value, weighted = weight * value, old = codes[at];
         float wxl = sum_wxl[lane] - weighted * old, wll = sum_wll[lane] - weight * old * old;
