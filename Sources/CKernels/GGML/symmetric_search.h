@@ -115,7 +115,7 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
   for (int round = 0; round < 5; round++) {
     LANES for (int lane = 0; lane < lane_count; lane++) before[lane] = sum_wll[lane];
     for (int n = 0; n < length; n++) {
-      _Pragma("clang loop vectorize(enable) interleave_count(4)") for (int lane = 0; lane < lane_count; lane++) {
+      LANES for (int lane = 0; lane < lane_count; lane++) {
         int at = n * lane_count + lane;
         float value = x[at], weight = value * value, weighted = weight * value, old = codes[at];
         float wxl = sum_wxl[lane] - weighted * old, wll = sum_wll[lane] - weight * old * old;
