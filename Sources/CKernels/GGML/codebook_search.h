@@ -3,7 +3,7 @@
 #ifndef DECANT_CODEBOOK_SEARCH_H
 #define DECANT_CODEBOOK_SEARCH_H
 
-#include "lanes.h"
+#include "block_groups.h"
 
 #pragma STDC FP_CONTRACT OFF
 

@@ -30,7 +30,7 @@ static KERNEL int finish_iq4_xs(const float *restrict x, const float *restrict s
   if (!is_half_finite(half)) return 0;
   memset(bytes + 4, 0, 4);
   for (int s = 0; s < SUB_BLOCKS; s++) {
-    int32_t code = clamped(nearest(inverse * scales[s]), -32, 31);
+    int32_t code = bounded(nearest(inverse * scales[s]), -32, 31);
     float step = scale * (float)code;
     store_levels(x + s * SUB_BLOCK, step != 0.0f ? 1.0f / step : 0.0f, bytes + 8 + 16 * s);
     high |= (uint32_t)((code + 32) >> 4) << (2 * s);

@@ -58,7 +58,7 @@ static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_
     const float *v = x + s * SUB_BLOCK;
     uint8_t *c = codes + s * SUB_BLOCK;
     if (step != 0.0f) {
-      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + clamped(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + bounded(nearest(v[i] / step), -LIMIT, LIMIT - 1));
     } else if (refined != NULL && refined[s] != NULL) {
       for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + (int)refined[s][i * LANE_COUNT]);
     } else {
@@ -87,7 +87,7 @@ static KERNEL float scale_of_scales(const float *restrict scales, int32_t *restr
   }
   float inverse = -32.0f / peak;
   LANES for (int s = 0; s < SUB_BLOCKS; s++) {
-    stored[s] = 32 + clamped((int8_t)nearest(inverse * scales[s]), -32, 31);
+    stored[s] = 32 + bounded((int8_t)nearest(inverse * scales[s]), -32, 31);
   }
   return 1.0f / inverse;
 }

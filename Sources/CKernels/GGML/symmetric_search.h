@@ -5,7 +5,7 @@
 #ifndef DECANT_SYMMETRIC_SEARCH_H
 #define DECANT_SYMMETRIC_SEARCH_H
 
-#include "lanes.h"
+#include "block_groups.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -16,7 +16,7 @@ static KERNEL float symmetric_code(float product, float limit, int is_small) {
     code = code < limit - 1.0f ? code : limit - 1.0f;
     return code > -limit ? code : -limit;
   }
-  return (float)clamped(nearest(product), -(int32_t)limit, (int32_t)limit - 1);
+  return (float)bounded(nearest(product), -(int32_t)limit, (int32_t)limit - 1);
 }
 
 // Searches the scale with the smallest weighted square error around that which makes the peak the smallest code
@@ -73,7 +73,7 @@ static KERNEL void search_symmetric(const float *restrict x, const float *restri
 
 // The unsigned code of a value after the search. All codes of a block taken for zero are 0, which means -limit.
 static KERNEL int32_t stored_code(float x, float inverse, int limit) {
-  return inverse == __builtin_inff() ? 0 : limit + clamped(nearest(inverse * x), -limit, limit - 1);
+  return inverse == __builtin_inff() ? 0 : limit + bounded(nearest(inverse * x), -limit, limit - 1);
 }
 
 // The sums of a block with the codes of the scale that makes the peak the smallest code. A weight is x squared.
@@ -119,7 +119,7 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
         int at = n * lane_count + lane;
         float value = x[at], weight = value * value, weighted = weight * value, old = codes[at];
         float wxl = sum_wxl[lane] - weighted * old, wll = sum_wll[lane] - weight * old * old;
-        float new = (float)clamped(nearest(value * wll / wxl), -limit, limit - 1);
+        float new = (float)bounded(nearest(value * wll / wxl), -limit, limit - 1);
         float new_wxl = wxl + weighted * new, new_wll = wll + weight * new * new;
         int is_better = (wxl > 0.0f) & (new != old) & (new_wll > 0.0f) &
                         (new_wxl * new_wxl * sum_wll[lane] > sum_wxl[lane] * sum_wxl[lane] * new_wll);

@@ -1,10 +1,9 @@
-// Blocks side by side: the searches of GGML's encoders walk one block in a fixed order, so that many blocks are
-// walked at once, a lane each.
+// Groups of blocks, searched side by side in more lanes than one vector has: arrays are [length][lane_count].
 
-#ifndef DECANT_LANES_H
-#define DECANT_LANES_H
+#ifndef DECANT_BLOCK_GROUPS_H
+#define DECANT_BLOCK_GROUPS_H
 
-#include "../instruction_sets.h"
+#include "lanes.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -152,21 +151,10 @@ static KERNEL size_t encode_in_groups(group_encoder *encode_group, const float *
   return blocks;
 }
 
-#define ROUNDING_SHIFT 12582912.0f  // 1.5 * 2^23: a sum with it has no places after the point
+// The same as `nearest`, of a value within 2^22 of zero, as a float.
+static KERNEL float nearest_float(float value) { return value + ROUNDING - ROUNDING; }
 
-// The nearest integer, ties to even, of a value below 2^22; of others what the low bits of the sum happen to be, which
-// is what ggml's `nearest_int` gives.
-static KERNEL int32_t nearest(float value) {
-  return (int32_t)(bits_of(value + ROUNDING_SHIFT) & 0x7fffffu) - 0x400000;
-}
-
-// The same, of a value that is known to be below 2^22, as a float.
-static KERNEL float nearest_float(float value) { return value + ROUNDING_SHIFT - ROUNDING_SHIFT; }
-
-static KERNEL int32_t clamped(int32_t value, int32_t low, int32_t high) {
-  return larger(low, smaller(high, value));
-}
-
+static KERNEL int32_t bounded(int32_t value, int32_t low, int32_t high) { return larger(low, smaller(high, value)); }
 
 #define COMPILE_ENCODER(name) \
   DECANT_COMPILE(size_t, name, (const float *values, size_t blocks, uint8_t *bytes), (values, blocks, bytes))
