@@ -198,22 +198,27 @@ static KERNEL size_t encode_ranged_weighted(const float *restrict values, const 
     size_t encoded = count / row_blocks * row_blocks;
     float row_variance[4];
     row_variances(row_values, columns, row_variance);
-    for (size_t start = 0; start < encoded; start += WIDTH) {
-      size_t lanes_used = encoded - start < WIDTH ? encoded - start : WIDTH;
-      float lanes[BLOCK][WIDTH], importances[BLOCK][WIDTH], weights[BLOCK][WIDTH], variance[WIDTH] = {0};
-      load_lanes(values + (first + start) * BLOCK, lanes_used, BLOCK, lanes);
-      load_row_lanes(importance, row_blocks, start, BLOCK, importances);
-      for (size_t k = 0; k < lanes_used; k++) variance[k] = row_variance[(start + k) / row_blocks];
-      weigh_by_importance(BLOCK, lanes, importances, variance, weights);
-      struct affine_fit fit;
-      search_affine(grid, lanes, weights, &fit);
-      for (size_t k = 0; k < lanes_used; k++, bytes += block_bytes) {
-        const float *block = values + (first + start + k) * BLOCK;
-        uint32_t stored_scale = half_of(fit.scale[k]), stored_minimum = half_of(fit.minimum[k]);
-        if (!is_half_finite(stored_scale) || !is_half_finite(stored_minimum)) return first + start + k;
+    for (size_t start = 0; start < encoded; start += TURNS * WIDTH) {
+      ALIGNED float lanes[TURNS * BLOCK][WIDTH], weights[TURNS * BLOCK][WIDTH];
+      for (size_t t = 0; t < TURNS; t++) {
+        size_t turn = start + t * WIDTH, used = turn < encoded ? encoded - turn : 0;
+        float(*turn_lanes)[WIDTH] = lanes + t * BLOCK, importances[BLOCK][WIDTH], variance[WIDTH];
+        load_lanes(values + (first + turn) * BLOCK, used < WIDTH ? used : WIDTH, BLOCK, turn_lanes);
+        load_row_lanes(importance, row_blocks, turn, BLOCK, importances);
+        for (size_t k = 0; k < WIDTH; k++) variance[k] = row_variance[k < used ? (turn + k) / row_blocks : 0];
+        weigh_by_importance(BLOCK, turn_lanes, importances, variance, weights + t * BLOCK);
+      }
+      struct affine_fit fits[TURNS];
+      search_affine(grid, lanes, weights, fits);
+      for (size_t n = start; n < encoded && n < start + TURNS * WIDTH; n++, bytes += block_bytes) {
+        const float *block = values + (first + n) * BLOCK;
+        const struct affine_fit *fit = &fits[(n - start) / WIDTH];
+        size_t k = n % WIDTH;
+        uint32_t stored_scale = half_of(fit->scale[k]), stored_minimum = half_of(fit->minimum[k]);
+        if (!is_half_finite(stored_scale) || !is_half_finite(stored_minimum)) return first + n;
         int32_t codes[BLOCK];
         LANES for (int j = 0; j < BLOCK; j++) {
-          codes[j] = clamped(nearest((block[j] - fit.origin[k]) * fit.inverse[k]), grid.most);
+          codes[j] = clamped(nearest((block[j] - fit->origin[k]) * fit->inverse[k]), grid.most);
         }
         store_u16(bytes, stored_scale);
         store_u16(bytes + 2, stored_minimum);

@@ -44,8 +44,18 @@ static KERNEL float affine_error(float value, float weight, float code, float sc
   return weight * (takes_magnitudes ? __builtin_fabsf(difference) : difference * difference);
 }
 
-static KERNEL void search_affine(struct affine_grid grid, const float (*restrict values)[WIDTH],
-                                 const float (*restrict weights)[WIDTH], struct affine_fit *restrict fit) {
+// A search, and its present trial.
+struct affine_search {
+  float sum_w[WIDTH], sum_x[WIDTH], high[WIDTH];
+  struct affine_fit best;
+  float error[WIDTH];
+  float trial_inverse[WIDTH], trial_scale[WIDTH], trial_minimum[WIDTH], trial_error[WIDTH];
+  ALIGNED float codes[MOST_ELEMENTS][WIDTH];
+};
+
+// Begins with codes over the whole range.
+static KERNEL void begin_search(struct affine_grid grid, const float (*restrict values)[WIDTH],
+                                const float (*restrict weights)[WIDTH], struct affine_search *restrict search) {
   const float most = (float)grid.most;
   float low[WIDTH], high[WIDTH], sum_w[WIDTH], sum_x[WIDTH];
   EACH_LANE(k) {
@@ -62,10 +72,9 @@ static KERNEL void search_affine(struct affine_grid grid, const float (*restrict
       sum_x[k] += weights[i][k] * value;
     }
   }
-
-  float scale[WIDTH], minimum[WIDTH], origin[WIDTH], inverse[WIDTH], error[WIDTH];
+  float scale[WIDTH], minimum[WIDTH], inverse[WIDTH], error[WIDTH];
   EACH_LANE(k) {
-    minimum[k] = origin[k] = low[k] > 0.0f ? 0.0f : low[k];
+    minimum[k] = low[k] > 0.0f ? 0.0f : low[k];
     inverse[k] = most / (high[k] - minimum[k]);
     scale[k] = 1.0f / inverse[k];
     error[k] = 0.0f;
@@ -76,59 +85,94 @@ static KERNEL void search_affine(struct affine_grid grid, const float (*restrict
       error[k] += affine_error(values[i][k], weights[i][k], code, scale[k], minimum[k], grid.takes_magnitudes);
     }
   }
+  EACH_LANE(k) {
+    search->sum_w[k] = sum_w[k];
+    search->sum_x[k] = sum_x[k];
+    search->high[k] = high[k];
+    search->best.scale[k] = scale[k];
+    search->best.minimum[k] = search->best.origin[k] = minimum[k];
+    search->best.inverse[k] = inverse[k];
+    search->error[k] = error[k];
+  }
+}
 
-  for (int trial = 0; trial < grid.trials; trial++) {
-    float steps = grid.first + grid.step * (float)trial + most;
-    float trial_inverse[WIDTH], sum_l[WIDTH], sum_l2[WIDTH], sum_xl[WIDTH];
+// The codes of a trial, and the scale and minimum that suit them best.
+static KERNEL void solve_trial(struct affine_grid grid, int trial, const float (*restrict values)[WIDTH],
+                               const float (*restrict weights)[WIDTH], struct affine_search *restrict search) {
+  const float most = (float)grid.most, steps = grid.first + grid.step * (float)trial + most;
+  float minimum[WIDTH], inverse[WIDTH], sum_l[WIDTH], sum_l2[WIDTH], sum_xl[WIDTH];
+  EACH_LANE(k) {
+    minimum[k] = search->best.minimum[k];
+    inverse[k] = steps / (search->high[k] - minimum[k]);
+    sum_l[k] = sum_l2[k] = sum_xl[k] = 0.0f;
+  }
+  for (int i = 0; i < grid.elements; i++) {
     EACH_LANE(k) {
-      trial_inverse[k] = steps / (high[k] - minimum[k]);
-      sum_l[k] = sum_l2[k] = sum_xl[k] = 0.0f;
-    }
-    float codes[MOST_ELEMENTS][WIDTH];
-    for (int i = 0; i < grid.elements; i++) {
-      EACH_LANE(k) {
-        float code = trial_code(trial_inverse[k] * (values[i][k] - minimum[k]), most);
-        float weighted = weights[i][k] * code;
-        codes[i][k] = code;
-        sum_l[k] += weighted;
-        sum_l2[k] += weighted * code;
-        sum_xl[k] += weighted * values[i][k];
-      }
-    }
-    float trial_scale[WIDTH], trial_minimum[WIDTH], trial_error[WIDTH];
-    int32_t is_solvable[WIDTH];
-    EACH_LANE(k) {
-      float determinant = sum_w[k] * sum_l2[k] - sum_l[k] * sum_l[k];
-      float solved_scale = (sum_w[k] * sum_xl[k] - sum_x[k] * sum_l[k]) / determinant;
-      float solved_minimum = (sum_l2[k] * sum_x[k] - sum_l[k] * sum_xl[k]) / determinant;
-      is_solvable[k] = determinant > 0.0f;
-      trial_scale[k] = solved_minimum > 0.0f ? sum_xl[k] / sum_l2[k] : solved_scale;
-      trial_minimum[k] = solved_minimum > 0.0f ? 0.0f : solved_minimum;
-      trial_error[k] = 0.0f;
-    }
-    for (int i = 0; i < grid.elements; i++) {
-      EACH_LANE(k) {
-        trial_error[k] += affine_error(values[i][k], weights[i][k], codes[i][k], trial_scale[k], trial_minimum[k],
-                                       grid.takes_magnitudes);
-      }
-    }
-    EACH_LANE(k) {
-      int32_t better = mask_of(is_solvable[k] & (trial_error[k] < error[k]));
-      error[k] = selected(better, trial_error[k], error[k]);
-      scale[k] = selected(better, trial_scale[k], scale[k]);
-      origin[k] = selected(better, minimum[k], origin[k]);
-      inverse[k] = selected(better, trial_inverse[k], inverse[k]);
-      minimum[k] = selected(better, trial_minimum[k], minimum[k]);
+      float code = trial_code(inverse[k] * (values[i][k] - minimum[k]), most);
+      float weighted = weights[i][k] * code;
+      search->codes[i][k] = code;
+      sum_l[k] += weighted;
+      sum_l2[k] += weighted * code;
+      sum_xl[k] += weighted * values[i][k];
     }
   }
   EACH_LANE(k) {
-    // All values are the same, and not positive.
-    int32_t is_constant = mask_of(high[k] == (low[k] > 0.0f ? 0.0f : low[k]));
-    fit->scale[k] = selected(is_constant, 0.0f, scale[k]);
-    fit->minimum[k] = selected(is_constant, low[k], minimum[k]);
-    fit->origin[k] = selected(is_constant, low[k], origin[k]);
-    fit->inverse[k] = selected(is_constant, 0.0f, inverse[k]);
+    float sum_w = search->sum_w[k], sum_x = search->sum_x[k];
+    float determinant = sum_w * sum_l2[k] - sum_l[k] * sum_l[k];
+    float solved_scale = (sum_w * sum_xl[k] - sum_x * sum_l[k]) / determinant;
+    float solved_minimum = (sum_l2[k] * sum_x - sum_l[k] * sum_xl[k]) / determinant;
+    // No error is smaller than an infinite one, or one that is not a number.
+    search->trial_error[k] = determinant > 0.0f ? 0.0f : __builtin_inff();
+    search->trial_inverse[k] = inverse[k];
+    search->trial_scale[k] = solved_minimum > 0.0f ? sum_xl[k] / sum_l2[k] : solved_scale;
+    search->trial_minimum[k] = solved_minimum > 0.0f ? 0.0f : solved_minimum;
   }
+}
+
+// Keeps a trial that is better than all before.
+static KERNEL void judge_trial(struct affine_grid grid, const float (*restrict values)[WIDTH],
+                               const float (*restrict weights)[WIDTH], struct affine_search *restrict search) {
+  float scale[WIDTH], minimum[WIDTH], error[WIDTH];
+  EACH_LANE(k) {
+    scale[k] = search->trial_scale[k];
+    minimum[k] = search->trial_minimum[k];
+    error[k] = search->trial_error[k];
+  }
+  for (int i = 0; i < grid.elements; i++) {
+    EACH_LANE(k) {
+      error[k] += affine_error(values[i][k], weights[i][k], search->codes[i][k], scale[k], minimum[k],
+                               grid.takes_magnitudes);
+    }
+  }
+  EACH_LANE(k) {
+    int better = error[k] < search->error[k];
+    search->error[k] = selected(better, error[k], search->error[k]);
+    search->best.scale[k] = selected(better, scale[k], search->best.scale[k]);
+    search->best.origin[k] = selected(better, search->best.minimum[k], search->best.origin[k]);
+    search->best.inverse[k] = selected(better, search->trial_inverse[k], search->best.inverse[k]);
+    search->best.minimum[k] = selected(better, minimum[k], search->best.minimum[k]);
+  }
+}
+
+// Blocks that are searched in turn: while the divisions of one run, another one adds up.
+#define TURNS 4
+
+// Searches TURNS times WIDTH blocks: the lanes of TURNS blocks lie one after another in `values` and `weights`.
+static KERNEL void search_affine(struct affine_grid grid, const float (*restrict values)[WIDTH],
+                                 const float (*restrict weights)[WIDTH], struct affine_fit *restrict fits) {
+  struct affine_search searches[TURNS];
+  for (int t = 0; t < TURNS; t++) {
+    begin_search(grid, values + t * grid.elements, weights + t * grid.elements, &searches[t]);
+  }
+  for (int trial = 0; trial < grid.trials; trial++) {
+    for (int t = 0; t < TURNS; t++) {
+      solve_trial(grid, trial, values + t * grid.elements, weights + t * grid.elements, &searches[t]);
+    }
+    for (int t = 0; t < TURNS; t++) {
+      judge_trial(grid, values + t * grid.elements, weights + t * grid.elements, &searches[t]);
+    }
+  }
+  for (int t = 0; t < TURNS; t++) fits[t] = searches[t].best;
 }
 
 // The weights of a search with importance. `variance` is the mean square of what the block belongs to.
@@ -170,7 +214,7 @@ static KERNEL void search_scale(int elements, int most, const float (*restrict v
       }
     }
     EACH_LANE(k) {
-      int32_t better = trial == 0 ? -1 : mask_of(error[k] < best_error[k]);
+      int better = trial == 0 || error[k] < best_error[k];
       best_error[k] = selected(better, error[k], best_error[k]);
       inverse[k] = selected(better, trial_inverse[k], inverse[k]);
     }
@@ -196,9 +240,10 @@ static KERNEL void search_scale(int elements, int most, const float (*restrict v
         int32_t moved = smaller(most, nearest(value * other_l2 / other_xl));
         float new_xl = other_xl + weight * value * (float)moved;
         float new_l2 = other_l2 + weight * (float)moved * (float)moved;
-        int32_t better = mask_of((other_xl > 0.0f) & (other_l2 > 0.0f) & (moved != codes[i][k]) &
-                                 (new_xl * new_xl * sum_l2[k] > sum_xl[k] * sum_xl[k] * new_l2));
-        codes[i][k] = (better & moved & 0xff) | (~better & codes[i][k]);
+        int better = (other_xl > 0.0f) & (other_l2 > 0.0f) & (moved != codes[i][k]) &
+                     (new_xl * new_xl * sum_l2[k] > sum_xl[k] * sum_xl[k] * new_l2);
+        int32_t kept = codes[i][k];
+        codes[i][k] = better ? moved & 0xff : kept;
         sum_xl[k] = selected(better, new_xl, sum_xl[k]);
         sum_l2[k] = selected(better, new_l2, sum_l2[k]);
         changed[k] |= better;
@@ -209,9 +254,10 @@ static KERNEL void search_scale(int elements, int most, const float (*restrict v
     if (changes == 0) break;
   }
   EACH_LANE(k) {
-    int32_t is_zero = mask_of(largest[k] < 1e-15f);
-    result[k] = selected(is_zero, 0.0f, sum_l2[k] > 0.0f ? sum_xl[k] / sum_l2[k] : 0.0f);
-    for (int i = 0; i < elements; i++) codes[i][k] &= ~is_zero;
+    int is_zero = largest[k] < 1e-15f;
+    float solved = sum_xl[k] / sum_l2[k];
+    result[k] = (!is_zero & (sum_l2[k] > 0.0f)) ? solved : 0.0f;
+    for (int i = 0; i < elements; i++) codes[i][k] &= is_zero ? 0 : -1;
   }
 }
 

@@ -98,26 +98,28 @@ static KERNEL size_t encode_superblocks(const struct superblock_type *type, cons
     size_t wanted = superblocks - start < WIDTH ? superblocks - start : WIDTH;
     const float *group = values + start * VALUES;
     size_t count = finite_blocks(group, wanted, VALUES);
-    float lanes[VALUES][WIDTH], importances[VALUES][WIDTH], variance[WIDTH];
+    ALIGNED float lanes[VALUES][WIDTH], importances[VALUES][WIDTH], variance[WIDTH];
     load_lanes(group, count, VALUES, lanes);
     if (importance != NULL) {
       load_row_lanes(importance, row_superblocks, start, VALUES, importances);
       superblock_variance(lanes, bits, variance);
     }
 
-    struct affine_fit fits[MOST_BLOCKS];
+    ALIGNED float weights[VALUES][WIDTH];
     float scales[MOST_BLOCKS][WIDTH], minimums[MOST_BLOCKS][WIDTH], total_weights[MOST_BLOCKS][WIDTH];
     for (int j = 0; j < blocks; j++) {
-      const float(*block)[WIDTH] = lanes + j * elements;
-      float weights[MOST_ELEMENTS][WIDTH];
+      int at = j * elements;
       if (importance != NULL) {
-        weigh_by_importance(elements, block, importances + j * elements, variance, weights);
+        weigh_by_importance(elements, lanes + at, importances + at, variance, weights + at);
         EACH_LANE(k) total_weights[j][k] = 0.0f;
-        for (int i = 0; i < elements; i++) EACH_LANE(k) total_weights[j][k] += weights[i][k];
+        for (int i = 0; i < elements; i++) EACH_LANE(k) total_weights[j][k] += weights[at + i][k];
       } else {
-        weigh_by_magnitude(elements, bits, block, weights);
+        weigh_by_magnitude(elements, bits, lanes + at, weights + at);
       }
-      search_affine(grid, block, weights, &fits[j]);
+    }
+    struct affine_fit fits[MOST_BLOCKS];
+    for (int j = 0; j < blocks; j += TURNS) search_affine(grid, lanes + j * elements, weights + j * elements, fits + j);
+    for (int j = 0; j < blocks; j++) {
       EACH_LANE(k) {
         scales[j][k] = fits[j].scale[k];
         minimums[j][k] = -fits[j].minimum[k];

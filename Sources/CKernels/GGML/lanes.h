@@ -15,15 +15,13 @@
 // Lanes: a vector of 512 bits.
 #define WIDTH 16
 
+// Vectors that lie across cache lines are slow.
+#define ALIGNED _Alignas(64)
+
 #define EACH_LANE(k) LANES for (int k = 0; k < WIDTH; k++)
 
-// `yes` where all bits of the mask are set, `no` where none is.
-static KERNEL float selected(int32_t mask, float yes, float no) {
-  return float_of((bits_of(yes) & (uint32_t)mask) | (bits_of(no) & ~(uint32_t)mask));
-}
-
-// All bits where the condition holds.
-static KERNEL int32_t mask_of(int condition) { return -condition; }
+// Both are there already, which an expression with `?` alone would not say.
+static KERNEL float selected(int condition, float yes, float no) { return condition ? yes : no; }
 
 // At 2^23 + 2^22 the last place of a float is 1: adding it rounds to nearest, ties to even.
 #define ROUNDING 12582912.0f
@@ -55,7 +53,7 @@ static KERNEL void riffle(const float *restrict from, int half, float *restrict 
 // Puts blocks that lie one after another side by side: four riffles, as WIDTH is 2^4.
 static KERNEL void side_by_side(int elements, float (*restrict lanes)[WIDTH]) {
   int half = elements * WIDTH / 2;
-  float scratch[elements * WIDTH];
+  ALIGNED float scratch[elements * WIDTH];
   riffle(lanes[0], half, scratch);
   riffle(scratch, half, lanes[0]);
   riffle(lanes[0], half, scratch);
