@@ -12,6 +12,10 @@
   K(SET, decode_q4_0) K(SET, encode_q4_0) K(SET, decode_q4_1) K(SET, encode_q4_1)                    \
   K(SET, decode_q5_0) K(SET, encode_q5_0) K(SET, decode_q5_1) K(SET, encode_q5_1)                    \
   K(SET, decode_q8_0) K(SET, encode_q8_0)                                                            \
+  K(SET, decode_q2_k) K(SET, encode_q2_k) K(SET, decode_q4_k) K(SET, encode_q4_k)                    \
+  K(SET, decode_q5_k) K(SET, encode_q5_k)                                                            \
+  K(SET, encode_q4_1_weighted) K(SET, encode_q5_1_weighted) K(SET, encode_q2_k_weighted)             \
+  K(SET, encode_q4_k_weighted) K(SET, encode_q5_k_weighted)                                          \
   K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
   K(SET, decode_code256) K(SET, encode_int8)                                                         \
   K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \
