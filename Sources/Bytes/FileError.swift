@@ -3,7 +3,9 @@
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The kinds of failure a program may want to tell apart.
   public struct Code: Hashable, Sendable {
-    private enum Kind: Hashable { case missing, exists, truncated, malformed, unsupported, mismatch, system, interrupted }
+    private enum Kind: Hashable {
+      case missing, exists, truncated, malformed, unsupported, mismatch, system, interrupted
+    }
     private let kind: Kind
 
     /// The file, shard, tensor or key is not there.

@@ -91,7 +91,9 @@ enum SystemCall {
   /// The corresponding C function is `fstat`.
   static func status(of descriptor: Int32, path: String) throws(FileError) -> Status {
     var result = stat()
-    guard attempt(.examine, { unsafe fstat(descriptor, &result) }) == 0 else { throw failure("cannot be examined", path) }
+    guard attempt(.examine, { unsafe fstat(descriptor, &result) }) == 0 else {
+      throw failure("cannot be examined", path)
+    }
     return Status(result)
   }
 
@@ -196,7 +198,9 @@ enum SystemCall {
     guard descriptor >= 0 else { throw failure("cannot be opened", path) }
     defer { close(descriptor) }
     // Some file systems cannot sync a folder and say EINVAL: nothing is lost by going on.
-    if repeatingInterrupted(.synchronize, { fsync(descriptor) }) != 0, errno != EINVAL { throw failure("cannot be brought safely to disk", path) }
+    if repeatingInterrupted(.synchronize, { fsync(descriptor) }) != 0, errno != EINVAL {
+      throw failure("cannot be brought safely to disk", path)
+    }
   }
 
   /// The corresponding C function is `rename`: replaces a file of that name at once.
@@ -236,7 +240,9 @@ enum SystemCall {
 
   /// The corresponding C function is `readdir`; names sorted, without `.` and `..`.
   static func names(inFolder path: String) throws(FileError) -> [String] {
-    guard attempt(.list, { Int32(0) }) == 0, let folder = unsafe opendir(path) else { throw failure("cannot be listed", path) }
+    guard attempt(.list, { Int32(0) }) == 0, let folder = unsafe opendir(path) else {
+      throw failure("cannot be listed", path)
+    }
     defer { unsafe closedir(folder) }
     var names: [String] = []
     while let entry = unsafe readdir(folder) {

@@ -125,7 +125,9 @@ final class SlabQueue: Sendable {
       let slabRows = Self.rowsPerSlab(planned)
       let slabCount = max(1, rowCount.dividedRoundingUp(by: slabRows))
       let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
-      if cursor.progress == nil, planned.isMerged { cursor.merged.append((planned.name, { progress.relativeChange() })) }
+      if cursor.progress == nil, planned.isMerged {
+        cursor.merged.append((planned.name, { progress.relativeChange() }))
+      }
       let first = cursor.slab * slabRows
       let rows = min(first, rowCount)..<min(first + slabRows, rowCount)
       let slab = Slab(
