@@ -9,7 +9,7 @@ import Testing
   /// Values that reach every branch, of a length that is a whole number of every GGML block.
   static let inputs: [(name: String, values: [Float])] = {
     var random = RandomNumbers(seed: 20_261_121)
-    let length = 4096 + 64
+    let length = 4096 + 256
     var outliers = random.normals(length, deviation: 0.02)
     for index in stride(from: 9, to: length, by: 97) { outliers[index] *= 80 }
     return [
@@ -97,6 +97,8 @@ import Testing
     "f32": 0, "f64": 0, "f16": 0x1p-11, "bf16": 0x1p-8, "f8_e4m3": 0x1p-4, "f8_e5m2": 0x1p-3,
     // A step; for symmetric types the far end is a step short. F16 scales add a little.
     "q4_0": 1.01 / 8, "q4_1": 1.01 / 15, "q5_0": 1.02 / 16, "q5_1": 1.02 / 31, "q8_0": 0.57 / 127,
+    // A step, of scales and minimums with few bits.
+    "q2_k": 0.5, "q4_k": 0.1, "q5_k": 0.05,
     // Half the widest gap.
     "nf4": 0.1520, "fp4": 0.1667, "int8": 0.5001 / 127, "int4": 0.5001 / 7,
   ]
@@ -156,9 +158,9 @@ import Testing
   @Test(arguments: Catalog.entries) func runsJoin(entry: Catalog.Entry) throws {
     let codec = entry.codec()
     var random = RandomNumbers(seed: 17)
-    let values = (0..<640).map { _ in Float(Int.random(in: 0...100, using: &random)) }
-    let cut = 5 * 64
-    let tail = codec.blocksCrossRows ? 640 - 13 : 640
+    let values = (0..<2560).map { _ in Float(Int.random(in: 0...100, using: &random)) }
+    let cut = 5 * 256
+    let tail = codec.blocksCrossRows ? 2560 - 13 : 2560
     let runs = [Array(values[..<cut]), Array(values[cut..<tail])]
     let whole = try codec.encoded(Array(values[..<tail]))
     let parts = try runs.map { try codec.encoded($0) }
@@ -173,15 +175,16 @@ import Testing
   }
 
   @Test func scalesThatDoNotFitAreRefused() {
-    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0"] {
+    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q4_k", "q5_k"] {
       for kernels in KernelSet.all {
         guard let codec = Catalog.codec(named: name, kernels: kernels) else {
           Issue.record("no \(name)")
           continue
         }
-        var values = [Float](repeating: 0.5, count: 128)
-        values[70] = 1e30
-        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: 64)))
+        var values = [Float](repeating: 0.5, count: 1024)
+        values[300] = 1e30
+        let block = 300 / codec.elementsPerBlock * codec.elementsPerBlock
+        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: block)))
       }
     }
     var values = [Float](repeating: 0.5, count: 3000)
