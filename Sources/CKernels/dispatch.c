@@ -16,6 +16,10 @@
   K(SET, decode_q5_k) K(SET, encode_q5_k)                                                            \
   K(SET, encode_q4_1_weighted) K(SET, encode_q5_1_weighted) K(SET, encode_q2_k_weighted)             \
   K(SET, encode_q4_k_weighted) K(SET, encode_q5_k_weighted)                                          \
+  K(SET, decode_q3_k) K(SET, encode_q3_k) K(SET, decode_q6_k) K(SET, encode_q6_k)                    \
+  K(SET, decode_iq4_nl) K(SET, encode_iq4_nl) K(SET, decode_iq4_xs) K(SET, encode_iq4_xs)            \
+  K(SET, encode_q4_0_weighted) K(SET, encode_q5_0_weighted) K(SET, encode_q3_k_weighted)             \
+  K(SET, encode_q6_k_weighted) K(SET, encode_iq4_nl_weighted) K(SET, encode_iq4_xs_weighted)         \
   K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
   K(SET, decode_code256) K(SET, encode_int8)                                                         \
   K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \

@@ -56,6 +56,10 @@ public enum Catalog {
       Entry { Q5_0(kernels: $0) },
       Entry { Q5_1(kernels: $0) },
       Entry { Q8_0(kernels: $0) },
+      Entry { Q3_K(kernels: $0) },
+      Entry { Q6_K(kernels: $0) },
+      Entry { IQ4_NL(kernels: $0) },
+      Entry { IQ4_XS(kernels: $0) },
     ] + BlockwiseCode.all.map { Entry($0) }
 
   /// The codec of that name: `q4_0`, `nf4`, or `nf4/128` with a block size; nil where there is none.

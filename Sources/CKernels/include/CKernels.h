@@ -67,6 +67,27 @@ struct decant_kernels {
   size_t (*encode_q5_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
                                  uint8_t *bytes);
 
+  void (*decode_q3_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q3_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q6_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q6_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_iq4_nl)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_iq4_nl)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_iq4_xs)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_iq4_xs)(const float *values, size_t blocks, uint8_t *bytes);
+  size_t (*encode_q4_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q5_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q3_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q6_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_iq4_nl_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                   uint8_t *bytes);
+  size_t (*encode_iq4_xs_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                   uint8_t *bytes);
+
   // Blockwise codes: `count` values in blocks of `block_size` (a multiple of 32), the last of which may be partial.
   // `codes` holds two values a byte, the first in the high half, or one. `scales` holds a float for every block.
   void (*decode_code16)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
