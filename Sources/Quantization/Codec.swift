@@ -49,6 +49,15 @@ public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The value at `index` is too large for the element type, or no whole number where it holds only those.
   case notRepresentable(index: Int)
 
+  /// This error of values that begin `offset` elements further on.
+  public func moved(by offset: Int) -> CodecError {
+    switch self {
+    case .notFinite(let index): .notFinite(index: index + offset)
+    case .scaleOverflow(let index): .scaleOverflow(index: index + offset)
+    case .notRepresentable(let index): .notRepresentable(index: index + offset)
+    }
+  }
+
   public var description: String {
     switch self {
     case .notFinite(let index): "element \(index) is not a finite number"

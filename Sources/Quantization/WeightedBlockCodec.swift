@@ -41,14 +41,3 @@ extension WeightedBlockCodec {
     return bytes
   }
 }
-
-extension CodecError {
-  /// This error of values that begin `offset` elements further on.
-  fileprivate func moved(by offset: Int) -> CodecError {
-    switch self {
-    case .notFinite(let index): .notFinite(index: index + offset)
-    case .scaleOverflow(let index): .scaleOverflow(index: index + offset)
-    case .notRepresentable(let index): .notRepresentable(index: index + offset)
-    }
-  }
-}

@@ -48,7 +48,7 @@ import Testing
     let bench = try Workbench()
     let plan = try Plan(
       converting: try merged(adapter), to: Destination(path: bench.path("out")),
-      recipe: Recipe(try type.map { .elements(try TargetType(named: $0)) } ?? .keep))
+      recipe: Recipe(try type.map { .elements(try TargetType.quantizing($0)) } ?? .keep))
     let movements = try await plan.pour().movements
     let expected = try #require(try TinyLlama.expected(adapter)["tensors"]?.array)
     #expect(movements.map(\.name).sorted() == expected.compactMap { $0["name"]?.string }.sorted())
@@ -62,7 +62,7 @@ import Testing
   @Test(arguments: adapters, ["q8_0", "q4_0"])
   func mergingIntoATypeIsMergingAndThenQuantizing(_ adapter: String, _ type: String) async throws {
     let bench = try Workbench()
-    let f32 = Recipe(.elements(try TargetType(named: "f32")))
+    let f32 = Recipe(.elements(try TargetType.quantizing("f32")))
     let wide = try await bench.convert(try merged(adapter), to: "wide", f32)
     let recipe = Recipe(try .quantizing(type))
     let inTwo = try await bench.convert(wide, to: "two.gguf", recipe)
@@ -92,7 +92,7 @@ import Testing
   /// What an adapter changed has its own type on the way back from a GGUF, not the model's narrower one.
   @Test func mergedNormsAreNotNarrowedOnTheWayBack() async throws {
     let bench = try Workbench()
-    let f32 = Recipe(.elements(try TargetType(named: "f32")))
+    let f32 = Recipe(.elements(try TargetType.quantizing("f32")))
     let gguf = try await bench.convert(try merged("full"), to: "m.gguf", f32)
     let back = try Workbench.tensors(at: try await bench.convert(gguf, to: "back"))
     let norm = try #require(try merged("full").tensor(named: "model.norm.weight"))

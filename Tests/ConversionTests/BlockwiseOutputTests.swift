@@ -107,7 +107,7 @@ import Testing
         "config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json",
         "tokenizer_config.json",
       ])
-    let dequantized = try await bench.convert(output, to: "wide", Recipe(.elements(try TargetType(named: "bf16"))))
+    let dequantized = try await bench.convert(output, to: "wide", Recipe(.elements(try TargetType.quantizing("bf16"))))
     let plain = try JSONValue(parsing: Workbench.bytes(dequantized + "/config.json"))
     #expect(plain["quantization_config"] == nil, "what is decoded is not quantized any more")
   }
@@ -152,7 +152,7 @@ import Testing
 
   @Test func anOverrideAddsTheHead() async throws {
     let bench = try Workbench()
-    let head = try Recipe.Override(pattern: "^lm_head", type: TargetType(named: "nf4"))
+    let head = try Recipe.Override(pattern: "^lm_head", type: TargetType.quantizing("nf4"))
     let output = try await bench.convert(
       try bench.write(TinyCheckpoint()), to: "out", Recipe(try .quantizing("nf4"), overrides: [head]))
     #expect(try Workbench.tensors(at: output)["lm_head.weight.absmax"] != nil)

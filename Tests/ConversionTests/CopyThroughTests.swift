@@ -34,7 +34,7 @@ import Testing
   @Test func anotherTypeIsRefused() async throws {
     let bench = try Workbench()
     let model = try Checkpoint(path: try Self.write(bench))
-    let recipe = Recipe(.elements(try TargetType(named: "bf16")))
+    let recipe = Recipe(.elements(try TargetType.quantizing("bf16")))
     let error = #expect(throws: FileError.self) {
       try Plan(converting: model, to: Destination(path: bench.path("out.safetensors")), recipe: recipe)
     }

@@ -52,7 +52,7 @@ import Testing
   @Test func theFirstOverrideThatMatchesDecides() async throws {
     let bench = try Workbench()
     let overrides = try [("ffn_down", "f16"), ("ffn_", "q8_0"), ("ffn_up", "q4_0"), ("^token_embd", "f32")].map {
-      try Recipe.Override(pattern: $0.0, type: TargetType(named: $0.1))
+      try Recipe.Override(pattern: $0.0, type: TargetType.quantizing($0.1))
     }
     let output = try await bench.convert(
       try bench.write(TinyCheckpoint()), to: "m.gguf", Recipe(try .quantizing("q4_0"), overrides: overrides))
@@ -69,7 +69,8 @@ import Testing
     let plan = try Plan(
       converting: try Checkpoint(path: try bench.write(TinyCheckpoint())),
       to: Destination(path: bench.path("m.gguf")),
-      recipe: Recipe(try .quantizing("q8_0"), overrides: [try .init(pattern: "q_proj", type: TargetType(named: "f16"))])
+      recipe: Recipe(
+        try .quantizing("q8_0"), overrides: [try .init(pattern: "q_proj", type: TargetType.quantizing("f16"))])
     )
     #expect(plan.notes.contains { $0.contains("q_proj") && $0.contains("matches no tensor") })
   }
@@ -98,7 +99,7 @@ import Testing
     let bench = try Workbench()
     let path = try await bench.convert(
       try bench.write(TinyCheckpoint { ($0.type, $0.vectorType) = ("F32", "F32") }), to: output,
-      Recipe(.elements(try TargetType(named: type))))
+      Recipe(.elements(try TargetType.quantizing(type))))
     let isGGUF = output.hasSuffix(".gguf")
     let types = try (isGGUF ? Workbench.ggufTensors(at: path) : Workbench.tensors(at: path))
     for (name, tensor) in types {

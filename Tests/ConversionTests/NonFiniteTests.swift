@@ -103,7 +103,7 @@ import Testing
         tensors[0].name, shape: tensors[0].shape, values: [0, value] + tensors[0].values.dropFirst(2))
     }
     let error = await #expect(throws: FileError.self) {
-      try await bench.convert(original, to: "out", Recipe(.elements(try TargetType(named: type))))
+      try await bench.convert(original, to: "out", Recipe(.elements(try TargetType.quantizing(type))))
     }
     #expect(error?.subject == "model.embed_tokens.weight")
     #expect(error?.message.contains("element 1 ") == true)

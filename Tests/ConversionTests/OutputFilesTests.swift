@@ -16,7 +16,7 @@ import Testing
     // Long enough for several slabs in one tensor.
     let original = try bench.write(TinyCheckpoint { ($0.layers, $0.vocabulary, $0.isTied) = (1, 8200, true) })
     let embedding = try Recipe.Override(
-      pattern: "embed_tokens", type: TargetType(named: "nf4", blockSize: 128, doubleQuantized: true))
+      pattern: "embed_tokens", type: TargetType.quantizing("nf4", blockSize: 128, doubleQuantized: true))
     let recipes: [(String, Recipe)] = try [
       ("q.gguf", Recipe(.quantizing("q4_0"))),
       ("nf4", Recipe(.quantizing("nf4", doubleQuantized: true), overrides: [embedding])),
@@ -167,7 +167,7 @@ import Testing
     let error = await #expect(throws: FileError.self) { try await bench.convert(original, to: output) }
     #expect(error?.code == .exists)
     #expect(error?.message.contains("--force") == true)
-    let f32 = Recipe(.elements(try TargetType(named: "f32")))
+    let f32 = Recipe(.elements(try TargetType.quantizing("f32")))
     try await bench.convert(original, to: output, f32, replacing: true)
     #expect(try Checkpoint(path: path).weights.allSatisfy { $0.typeName == "f32" })
     #expect(try bench.folder.names() == ["model", output].sorted())

@@ -92,7 +92,7 @@ import Testing
   @Test func anUnwidenedTypeAskedForIsKeptOnTheWayBack() async throws {
     let bench = try Workbench()
     let original = try bench.write(TinyCheckpoint())
-    let gguf = try await bench.convert(original, to: "m.gguf", Recipe(.elements(try TargetType(named: "f32"))))
+    let gguf = try await bench.convert(original, to: "m.gguf", Recipe(.elements(try TargetType.quantizing("f32"))))
     let back = try Workbench.tensors(at: try await bench.convert(gguf, to: "back"))
     #expect(Set(back.values.map(\.type)) == ["F32"])
     let originals = try Workbench.tensors(at: original)

@@ -86,14 +86,14 @@ struct Workbench {
 extension Recipe.Rule {
   /// A rule by the names the command line has.
   static func quantizing(_ name: String, blockSize: Int = 64, doubleQuantized: Bool = false) throws -> Recipe.Rule {
-    let type = try TargetType(named: name, blockSize: blockSize, doubleQuantized: doubleQuantized)
+    let type = try TargetType.quantizing(name, blockSize: blockSize, doubleQuantized: doubleQuantized)
     return type.codec.blocksCrossRows ? .linearLayers(type) : .everyMatrix(type)
   }
 }
 
 extension TargetType {
-  init(named name: String, blockSize: Int = 64, doubleQuantized: Bool = false) throws {
+  static func quantizing(_ name: String, blockSize: Int = 64, doubleQuantized: Bool = false) throws -> TargetType {
     let entry = try #require(Catalog.entries.first { $0.name == name })
-    self.init(codec: entry.codec(blockSize: blockSize), isDoubleQuantized: doubleQuantized)
+    return TargetType(codec: entry.codec(blockSize: blockSize), isDoubleQuantized: doubleQuantized)
   }
 }

@@ -27,6 +27,9 @@ public struct LlamaConfiguration: Hashable, Sendable {
   /// Whether the feed-forward projections have biases.
   public var hasFeedForwardBias: Bool
 
+  /// Query heads that share a key and value head.
+  public var queriesPerKey: Int { headCount / max(keyValueHeadCount, 1) }
+
   public init(
     className: String = "LlamaForCausalLM", hiddenSize: Int, intermediateSize: Int, layerCount: Int, headCount: Int,
     keyValueHeadCount: Int, headDimension: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float,

@@ -17,7 +17,7 @@ extension Container {
     outputs: { checkpoint in
       checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
     },
-    layOut: { checkpoint, tensors, destination throws(FileError) in
+    layOut: { checkpoint, tensors, destination, _ throws(FileError) in
       let isFile = destination.isFile
       if isFile, destination.maximumFileBytes != nil {
         throw FileError(

@@ -26,7 +26,7 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   /// The tensors that an output holds, each derived from those of the Hugging Face form.
   let outputs: @Sendable (Checkpoint) throws(FileError) -> [NamedDerivation]
   /// Lays out an output.
-  let layOut: @Sendable (Checkpoint, [PlannedTensor], Destination) throws(FileError) -> LaidOutFiles
+  let layOut: @Sendable (Checkpoint, [PlannedTensor], Destination, Recipe) throws(FileError) -> LaidOutFiles
 
   /// Every container, one line each. A file is that of the first whose magic it has.
   public static let all: [Container] = [gguf, safetensors]

@@ -30,7 +30,7 @@ struct GGUFDescription {
     static let doubleQuantized = "decant.quantization.double_quant"
   }
 
-  init(of checkpoint: Checkpoint, tensors: [PlannedTensor]) throws(FileError) {
+  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], _ recipe: Recipe) throws(FileError) {
     guard let model = checkpoint.model else {
       throw FileError(.missing, path: checkpoint.path, "a GGUF needs the model's configuration")
     }
@@ -52,11 +52,26 @@ struct GGUFDescription {
       try addFiles(of: checkpoint)
       addElementTypes(tensors)
     }
-    metadata["general.file_type"] = Self.fileType(of: tensors).map(MetadataValue.uint32)
+    metadata["general.file_type"] = (recipe.fileType ?? Self.fileType(of: tensors)).map(MetadataValue.uint32)
     addBlockwise(tensors)
     if tensors.contains(where: { $0.planes.contains { $0.descriptor.encoding.elementsPerBlock > 1 } }) {
       metadata["general.quantization_version"] = .uint32(2)
     }
+    if let pruning = try recipe.pruning(of: checkpoint) {
+      // config.json as it was counts the layers that are gone.
+      metadata[Key.config] = nil
+      metadata["\(model.family.ggufArchitecture).block_count"] = .uint32(UInt32(pruning.remainingCount))
+    }
+    if let importance = recipe.importance, tensors.contains(where: { $0.importance != nil }) { add(importance) }
+    for override in recipe.metadata { metadata[override.key] = override.value }
+  }
+
+  /// llama-quantize's record of the matrix.
+  private mutating func add(_ importance: ImportanceMatrix) {
+    metadata["quantize.imatrix.file"] = .string(FileSystem.lastComponent(importance.name))
+    if let dataset = importance.datasets.first { metadata["quantize.imatrix.dataset"] = .string(dataset) }
+    metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: importance.entries.count))
+    metadata["quantize.imatrix.chunks_count"] = .uint32(UInt32(clamping: importance.chunkCount))
   }
 
   /// `general.file_type`, llama.cpp's numbers: the type that most elements of matrices have; nil where it has none.

@@ -9,16 +9,29 @@ extension Plan {
   public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
     try destination.check(against: [checkpoint.path] + checkpoint.adapters.map(\.path))
     try checkpoint.checkTensors()
+    try Self.check(recipe, for: destination)
     var notes: [String] = []
-    let outputs = try Self.outputs(of: checkpoint, for: destination.container)
+    let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
+    let choices = try recipe.choices(
+      for: outputs.map { Recipe.Candidate(name: $0.name, shape: $0.rows.shape) },
+      layerCount: checkpoint.model?.configuration.layerCount ?? 0,
+      queriesPerKey: checkpoint.model?.configuration.queriesPerKey ?? 1)
+    var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
-    for output in outputs {
-      tensors.append(try Self.planned(output, checkpoint, destination, recipe))
+    for (output, choice) in zip(outputs, choices) {
+      tensors.append(try Self.planned(output, choice, checkpoint, destination, recipe, &importance))
     }
     for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
-    let laidOut = try destination.container.layOut(checkpoint, tensors, destination)
+    notes += try importance?.notes() ?? []
+    let again = tensors.filter(\.isQuantizedAgain)
+    if let first = again.first {
+      notes.append(
+        "\(again.count) tensors are quantized already, such as \(first.name) (\(first.sourceType)); their losses add up. "
+          + "Quantize the unquantized model where there is one")
+    }
+    let laidOut = try destination.container.layOut(checkpoint, tensors, destination, recipe)
     try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
@@ -28,27 +41,52 @@ extension Plan {
   /// An output tensor: how it comes about, and how it would without adapters.
   private struct Output {
     let name: String
+    /// Its name before layers are left out.
+    let originalName: String
     let derivation: Derivation
     let unmerged: Derivation
+    let rows: DerivedTensor
+  }
+
+  /// - Throws: `FileError` when the recipe asks for what only a GGUF has.
+  private static func check(_ recipe: Recipe, for destination: Destination) throws(FileError) {
+    guard destination.container != .gguf else { return }
+    for (option, isGiven) in [
+      ("--prune-layers", !recipe.prunedLayers.isEmpty), ("--override-kv", !recipe.metadata.isEmpty),
+    ] where isGiven {
+      throw FileError(
+        .unsupported, path: destination.path, subject: option,
+        "is for GGUF outputs; name the output something.gguf")
+    }
   }
 
   /// What the output holds and how it comes about.
-  private static func outputs(of checkpoint: Checkpoint, for container: Container) throws(FileError) -> [Output] {
+  private static func outputs(
+    of checkpoint: Checkpoint, for container: Container, _ recipe: Recipe
+  ) throws(FileError) -> [Output] {
     func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
       Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     }
     let (merged, unmerged) = (table(checkpoint.tensors), table(checkpoint.unmergedTensors))
-    return try container.outputs(checkpoint).map { output in
-      Output(
-        name: output.name, derivation: output.derivation.substituting(merged),
-        unmerged: output.derivation.substituting(unmerged))
+    let pruning = try recipe.pruning(of: checkpoint)
+    var outputs: [Output] = []
+    for output in try container.outputs(checkpoint) {
+      guard let name = pruning.map({ $0.name(for: output.name) }) ?? output.name else { continue }
+      let derivation = output.derivation.substituting(merged)
+      outputs.append(
+        Output(
+          name: name, originalName: output.name, derivation: derivation,
+          unmerged: output.derivation.substituting(unmerged),
+          rows: try DerivedTensor(derivation, inputs: checkpoint.inputs)))
     }
+    return outputs
   }
 
   private static func planned(
-    _ output: Output, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe
+    _ output: Output, _ choice: TypeChoice, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe,
+    _ importance: inout PlannedImportance?
   ) throws(FileError) -> PlannedTensor {
-    let rows = try DerivedTensor(output.derivation, inputs: checkpoint.inputs)
+    let rows = output.rows
     let shape = rows.shape
     let source = try output.derivation.sources.first.map { reference throws(FileError) in
       try checkpoint.inputs.tensor(reference)
@@ -59,7 +97,7 @@ extension Plan {
     // The element type that the weight has outside this output, to be had back from it.
     var elementType = source?.originalEncoding?.name
 
-    switch recipe.choice(name: output.name, shape: shape) {
+    switch choice {
     case .type(let wanted):
       if (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1 { elementType = wanted.name }
       if shape.count < 2, destination.container.widensVectors { break }
@@ -133,13 +171,20 @@ extension Plan {
         targetType = type.name
       }
     }
+    var weights: [Float]?
+    if case .encode(let type) = action {
+      weights = try importance?.weights(
+        for: (output.name, output.originalName), shape: shape, type: type, recipe)
+    }
     let isMerged = output.derivation != output.unmerged
     // What an adapter has changed is no longer exact in the type that the model had.
     if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
-      sourceType: source?.typeName ?? "computed", targetType: targetType, substitution: substitution,
-      keepsNonFinite: isKept, unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
+      sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
+      targetType: targetType, substitution: substitution,
+      keepsNonFinite: isKept, importance: weights,
+      unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
       originalType: elementType)
   }
 

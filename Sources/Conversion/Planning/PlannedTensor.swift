@@ -22,12 +22,16 @@ public struct PlannedTensor: Sendable {
   public let planes: [PlannedPlane]
   /// What the weight was stored as.
   public let sourceType: String
+  /// Whether that is a type of blocks, which has lost something already.
+  let isSourceQuantized: Bool
   /// What it is stored as now.
   public let targetType: String
   /// Why it is not what the recipe asked for.
   public let substitution: String?
   /// Whether values that are NaN or infinite are stored rather than refused. Such a weight is copied, or is F32.
   let keepsNonFinite: Bool
+  /// How much each column matters to the encoder, for each matrix of the tensor in turn.
+  let importance: [Float]?
   /// The weight without adapters, where one changes it.
   let unmerged: DerivedTensor?
 
@@ -36,6 +40,12 @@ public struct PlannedTensor: Sendable {
 
   /// What the weight was in a file that held it unquantized, where that is known.
   let originalType: String?
+
+  /// Whether a type of blocks becomes another one.
+  var isQuantizedAgain: Bool {
+    guard isSourceQuantized, case .encode(let type) = action else { return false }
+    return type.codec.elementsPerBlock > 1
+  }
 
   public var elementCount: Int { shape.reduce(1, *) }
   public var byteCount: Int { planes.reduce(0) { $0 + $1.descriptor.byteCount } }

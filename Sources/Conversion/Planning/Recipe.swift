@@ -2,16 +2,18 @@ public import Bytes
 internal import Quantization
 internal import Tensors
 
-/// Which type each output tensor gets.
+/// Which type each output tensor gets, and what else of a model is changed on the way.
 public struct Recipe: Sendable {
-  /// The rule for tensors that no override names.
+  /// The rule for tensors that nothing more particular names.
   public enum Rule: Sendable {
     /// Every tensor stays what it is.
     case keep
     /// Every matrix is stored with this type, and in safetensors every vector too.
     case elements(TargetType)
-    /// Every two-dimensional weight gets this GGML type: llama-quantize's `--pure`.
+    /// Every weight that tolerates it gets this GGML type: llama-quantize's `--pure`.
     case everyMatrix(TargetType)
+    /// llama-quantize's choice of types under that name.
+    case mix(NamedMix)
     /// Every linear layer but the head gets this type, as bitsandbytes does; the rest stays.
     case linearLayers(TargetType)
   }
@@ -35,60 +37,149 @@ public struct Recipe: Sendable {
     }
   }
 
-  public let rule: Rule
+  public var rule: Rule
   /// The first that matches a name decides.
-  public let overrides: [Override]
-  /// Whether a row length that no block fits is refused instead of stored as F16.
-  public let refusesFallback: Bool
+  public var overrides: [Override]
+  /// Type of the output matrix, whatever rule and overrides say; of a tied embedding where a mix would choose it.
+  public var outputType: TargetType?
+  /// Whether the output matrix stays what it is. A tied embedding is none.
+  public var leavesOutput = false
+  /// Type of the token embedding, whatever rule and overrides say.
+  public var embeddingType: TargetType?
+  /// Whether a row length that no block fits is refused instead of stored with smaller blocks, or as F16.
+  public var refusesFallback: Bool
   /// Tensors, by output name, that stay as they are whatever the rules say.
-  public let kept: Set<String>
+  public private(set) var kept: Set<String>
+  /// Layers that are left out of a GGUF.
+  public var prunedLayers: Set<Int> = []
+  /// Metadata that a GGUF gets whatever the model says, in this order.
+  public var metadata: [MetadataOverride] = []
+  /// `general.file_type`, where a name stands for one.
+  public var fileType: UInt32?
+  /// How much each column of each weight matters.
+  public var importance: ImportanceMatrix?
 
   public init(_ rule: Rule, overrides: [Override] = [], refusesFallback: Bool = false, kept: Set<String> = []) {
     self.rule = rule
     self.overrides = overrides
     self.refusesFallback = refusesFallback
     self.kept = kept
+    if case .mix(let mix) = rule { fileType = mix.fileType }
   }
 
   /// This recipe with some tensors left as they are.
   public func keeping(_ names: Set<String>) -> Recipe {
-    Recipe(rule, overrides: overrides, refusesFallback: refusesFallback, kept: kept.union(names))
+    var result = self
+    result.kept.formUnion(names)
+    return result
   }
 
-  /// The type for one output tensor, before it is known whether its rows fit.
-  func choice(name: String, shape: [Int]) -> TypeChoice {
-    if kept.contains(name) { return .kept }
-    let isMatrix = shape.count == 2 && name.hasSuffix("weight")
-    if shape.count >= 2, let override = overrides.first(where: { $0.matches(name) }) { return .type(override.type) }
+  /// Whether a mix needs an importance matrix to give that type to that tensor.
+  func needsImportance(name: String, type: String) -> Bool {
+    guard case .mix(let mix) = rule, mix.needsImportance, type == mix.type else { return false }
+    return ![.output, .tokenEmbedding].contains(TensorRole(name: name))
+  }
+
+  // MARK: - Choosing
+
+  /// A tensor to choose a type for.
+  struct Candidate {
+    let name: String
+    let shape: [Int]
+
+    var columns: Int { shape.last ?? 0 }
+    var role: TensorRole { TensorRole(name: name) }
+    var isQuantizable: Bool { TensorRole.isQuantizable(name: name, shape: shape) }
+
+    /// The number of its layer, in GGUF or Hugging Face spelling; tensors outside of layers come first.
+    var layer: Int {
+      let parts = name.split(separator: ".")
+      guard let place = parts.firstIndex(where: { $0 == "blk" || $0 == "layers" }), place + 1 < parts.count else {
+        return -1
+      }
+      return Int(parts[place + 1]) ?? -1
+    }
+  }
+
+  /// The type for each output tensor, before it is known whether its rows fit. A mix counts tensors layer by layer.
+  func choices(
+    for candidates: [Candidate], layerCount: Int, queriesPerKey: Int
+  ) throws(FileError) -> [TypeChoice] {
+    let circumstances = NamedMix.Circumstances(
+      layerCount: layerCount, queriesPerKey: queriesPerKey, hasImportance: importance != nil,
+      isTied: !candidates.contains { $0.role == .output })
+    var counts: [TensorRole: Int] = [:]
+    for candidate in candidates where candidate.isQuantizable { counts[candidate.role, default: 0] += 1 }
+    var seen: [TensorRole: Int] = [:]
+    var choices = Array(repeating: TypeChoice.kept, count: candidates.count)
+    let layers = candidates.map(\.layer)
+    for number in candidates.indices.sorted(by: { (layers[$0], $0) < (layers[$1], $1) }) {
+      let candidate = candidates[number]
+      if let fixed = fixedChoice(for: candidate) {
+        choices[number] = fixed
+      } else if case .mix(let mix) = rule {
+        let role = candidate.role
+        if role == .tokenEmbedding, circumstances.isTied, let outputType {
+          choices[number] = .type(outputType)
+          continue
+        }
+        let own = try TargetType(named: mix.type)
+        let name = mix.type(
+          for: role, index: seen[role, default: 0], count: counts[role, default: 0],
+          fits: candidate.columns % own.codec.elementsPerBlock == 0, circumstances)
+        choices[number] = .type(try TargetType(named: name))
+        seen[role, default: 0] += 1
+      } else {
+        choices[number] = ruleChoice(for: candidate)
+      }
+    }
+    return choices
+  }
+
+  /// What is said of this very tensor, or of tensors that a mix has nothing to do with.
+  private func fixedChoice(for candidate: Candidate) -> TypeChoice? {
+    let (role, isQuantizable) = (candidate.role, candidate.isQuantizable)
+    if kept.contains(candidate.name) || (leavesOutput && role == .output) { return .kept }
+    if isQuantizable, role == .tokenEmbedding, let embeddingType { return .type(embeddingType) }
+    if isQuantizable, role == .output, let outputType { return .type(outputType) }
+    if candidate.shape.count >= 2, let override = overrides.first(where: { $0.matches(candidate.name) }),
+      isQuantizable || override.type.codec.elementsPerBlock == 1
+    {
+      return .type(override.type)
+    }
+    if case .mix = rule, !isQuantizable { return .kept }
+    return nil
+  }
+
+  private func ruleChoice(for candidate: Candidate) -> TypeChoice {
     switch rule {
-    case .keep:
+    case .keep, .mix:
       return .kept
     case .elements(let type):
       return .type(type)
     case .everyMatrix(let type):
-      return isMatrix ? .type(type) : .kept
+      return candidate.isQuantizable ? .type(type) : .kept
     case .linearLayers(let type):
-      return isMatrix && !Self.isEmbeddingOrHead(name) ? .type(type) : .kept
+      let isLinear = candidate.isQuantizable && candidate.shape.count == 2
+      return isLinear && ![.output, .tokenEmbedding].contains(candidate.role) ? .type(type) : .kept
     }
   }
 
-  /// Embeddings and heads, in either naming.
-  static func isEmbeddingOrHead(_ name: String) -> Bool {
-    ["model.embed_tokens.weight", "lm_head.weight", "token_embd.weight", "output.weight"].contains(name)
-  }
-
-  /// The type itself where it fits rows of `columns` elements, else F16 and the reason.
+  /// The type itself where it fits rows of `columns` elements; else one with smaller blocks, or F16, and the reason.
   func fitting(_ type: TargetType, name: String, columns: Int, path: String) throws(FileError)
     -> (type: TargetType, substitution: String?)
   {
     let block = type.codec.elementsPerBlock
     guard !type.codec.blocksCrossRows, columns % block != 0 else { return (type, nil) }
+    let smaller = try SmallerBlock.name(for: type.name).map { name throws(FileError) in try TargetType(named: name) }
+    let substitute = smaller.flatMap { columns % $0.codec.elementsPerBlock == 0 ? $0 : nil }
     let reason = "rows of \(columns) are no whole number of \(type.name) blocks of \(block)"
     guard !refusesFallback else {
       throw FileError(
         .mismatch, path: path, subject: name,
-        reason + "; without --no-fallback it is stored as f16, or choose its type with --tensor-type")
+        reason + "; without --no-fallback it is stored as \(substitute?.name ?? "f16"), or choose its type with "
+          + "--tensor-type")
     }
-    return (TargetType(codec: Float16Codec()), reason)
+    return (substitute ?? TargetType(codec: Float16Codec()), reason)
   }
 }

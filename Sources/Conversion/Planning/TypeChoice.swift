@@ -1,3 +1,4 @@
+internal import Bytes
 public import Quantization
 
 /// A type a weight can be given: a codec, and whether its scales are quantized in turn.
@@ -9,6 +10,15 @@ public struct TargetType: Sendable {
   public init(codec: any Codec, isDoubleQuantized: Bool = false) {
     self.codec = codec
     self.isDoubleQuantized = isDoubleQuantized
+  }
+
+  /// The type of that name, without block size.
+  /// - Throws: `FileError` when there is none.
+  init(named name: String) throws(FileError) {
+    guard let codec = Catalog.codec(named: name) else {
+      throw FileError(.unsupported, path: "--type", subject: name, "is no type that can be written")
+    }
+    self.init(codec: codec)
   }
 
   public var name: String { codec.name }

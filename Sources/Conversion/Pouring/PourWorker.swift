@@ -90,6 +90,8 @@ final class PourWorker {
       try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
         if planned.keepsNonFinite, codec is Float32Codec {
           values.withBytes { bytes.copy($0.extracting(0..<byteCount), at: 0) }
+        } else if let importance = planned.importance, let codec = codec as? any WeightedBlockCodec {
+          try Self.encode(values.span.extracting(0..<count), with: codec, importance, planned, slab, into: &bytes)
         } else {
           try codec.encode(values.span.extracting(0..<count), into: &bytes)
         }
@@ -98,6 +100,31 @@ final class PourWorker {
       throw Self.failure(error, planned, firstElement: firstElement, type, path: plan.destination.path)
     }
     try writePlanes(planned, slab, type, firstElement: firstElement, count: count)
+  }
+
+  /// Encodes a slab of a tensor that may be a stack of matrices, each of which has an importance of its own.
+  private static func encode(
+    _ values: Span<Float>, with codec: any WeightedBlockCodec, _ importance: [Float], _ planned: PlannedTensor,
+    _ slab: Slab, into bytes: inout MutableRawSpan
+  ) throws(CodecError) {
+    let columns = planned.rows.columns
+    let matrixRows = planned.shape.dropLast().last ?? 1
+    let rowBytes = codec.byteCount(elements: columns)
+    var row = slab.rows.lowerBound
+    while row < slab.rows.upperBound {
+      let matrix = row / matrixRows
+      let part = row..<min((matrix + 1) * matrixRows, slab.rows.upperBound)
+      let place = part.lowerBound - slab.rows.lowerBound..<part.upperBound - slab.rows.lowerBound
+      var target = bytes._mutatingExtracting(place.lowerBound * rowBytes..<place.upperBound * rowBytes)
+      do throws(CodecError) {
+        try codec.encode(
+          values.extracting(place.lowerBound * columns..<place.upperBound * columns),
+          importance: importance.span.extracting(matrix * columns..<(matrix + 1) * columns), into: &target)
+      } catch {
+        throw error.moved(by: place.lowerBound * columns)
+      }
+      row = part.upperBound
+    }
   }
 
   private func writePlanes(

@@ -44,8 +44,7 @@ struct MergeCommand: AsyncParsableCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    if let type { _ = try types.type(named: type) }
-    _ = try types.overrides()
+    if let type { _ = try types.ruled(by: type) }
   }
 
   func run() async throws {

@@ -11,18 +11,26 @@ struct QuantizeCommand: AsyncParsableCommand {
             Blocks of --block-size with a scale each, as bitsandbytes has them, for
             every linear layer but the head. Folders of nf4 and fp4 open in
             transformers; int4 and int8 are Decant's own.
-        q4_0 q4_1 q5_0 q5_1 q8_0
-            ggml's types, for llama.cpp and what builds on it, for every
-            two-dimensional weight.
+        q4_0 q4_1 q5_0 q5_1 q8_0 q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m
+        q5_k_s q5_k_m q6_k iq4_nl iq4_xs q1_0 q2_0 tq1_0 tq2_0 mxfp4_moe
+            llama-quantize's mixes, for llama.cpp and what builds on it: the
+            type of the name for most weights, others for some. q3_k, q4_k and
+            q5_k are the _m ones. With --pure every weight has the one type.
+        mxfp4 nvfp4
+            ggml types that no mix is named for: every weight has it.
         f32 f16 bf16
             Element types, mostly for --tensor-type.
+
+      Rows that no block of a type fits get a type with smaller blocks, or f16.
+      The types below 4 bits lose much less with --imatrix; q2_k_s needs it.
 
       \(PlanReport.keys)
 
       EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
-        decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 \\
+        decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
+        decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 --pure \\
             --tensor-type 'token_embd|output=q8_0'
       """)
 
@@ -39,19 +47,19 @@ struct QuantizeCommand: AsyncParsableCommand {
   var verify: String?
 
   @OptionGroup(title: "Types") var types: TypeOptions
+  @OptionGroup(title: "GGUF") var gguf: GGUFOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    _ = try types.type(named: type)
-    _ = try types.overrides()
+    _ = try types.ruled(by: type)
   }
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint(path: input))
-    let recipe = try types.recipe(named: type, outputOptions)
+    let recipe = gguf.applied(to: try types.recipe(named: type, outputOptions))
     let verification = verify.map { Verification(before: checkpoint, text: $0, measuring: measuring) }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }

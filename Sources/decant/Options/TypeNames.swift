@@ -12,6 +12,9 @@ enum TypeNames {
     Catalog.entries.filter { isOffered($0) }.map(\.name)
   }
 
+  /// Every name that --type takes: types, then mixes that are no type of the same name.
+  static var allRules: [String] { all + NamedMix.all.map(\.name).filter { !all.contains($0) } }
+
   private static func isOffered(_ entry: Catalog.Entry) -> Bool {
     entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
   }
@@ -36,20 +39,6 @@ enum TypeNames {
       let sizes = BlockwiseCodec.blockSizes.map(String.init).joined(separator: ", ")
       return "--block-size \(blockSize): the block sizes are \(sizes)."
     }
-    return "There is no type \(name); the types are \(all.joined(separator: ", "))."
-  }
-}
-
-extension TypeOptions {
-  /// The recipe that the options ask for. Without a type, what no --tensor-type names stays as it is.
-  func recipe(named name: String?, _ output: OutputOptions) throws -> Recipe {
-    let chosen: Recipe.Rule = try name.map { rule(for: try type(named: $0)) } ?? .keep
-    return Recipe(chosen, overrides: try overrides(), refusesFallback: output.noFallback)
-  }
-
-  /// bitsandbytes' choice of tensors for blockwise types, every matrix for the others.
-  private func rule(for type: TargetType) -> Recipe.Rule {
-    if type.codec.blocksCrossRows { return .linearLayers(type) }
-    return TypeNames.elements.contains(type.name) ? .elements(type) : .everyMatrix(type)
+    return "There is no type \(name); the types are \(allRules.joined(separator: ", "))."
   }
 }

@@ -1,0 +1,91 @@
+public import Bytes
+
+/// How much each column of each weight matters: the squares of the activations that a model multiplies it with, summed
+/// over a text. What llama.cpp calls an imatrix. An encoder that knows it keeps the errors of busy columns small.
+///
+/// `Formats/GGUF/SPEC.md`, section 9, says how it is stored.
+public struct ImportanceMatrix: Sendable {
+  /// What was seen of one weight.
+  public struct Entry: Hashable, Sendable {
+    /// Sums of squares, column by column; of a weight with experts, matrix after matrix.
+    public let sums: [Float]
+    /// Rows of activations in the sums: one count for each matrix of the weight, or one for all. 0 for an expert that the
+    /// text never reached.
+    public let counts: [Int]
+
+    /// - Parameters:
+    ///   - sums: as many for each count; finite and not negative.
+    ///   - counts: at least one; none negative.
+    public init(sums: [Float], counts: [Int]) {
+      precondition(
+        !sums.isEmpty && !counts.isEmpty && sums.count % counts.count == 0, "every count has the same number of sums")
+      self.sums = sums
+      self.counts = counts
+    }
+  }
+
+  /// What messages call it: a path.
+  public let name: String
+  /// By the name that the weight has in a GGUF: `blk.0.attn_q.weight`.
+  public let entries: [String: Entry]
+  /// The texts, as they were named.
+  public let datasets: [String]
+  /// Windows of text that were read.
+  public let chunkCount: Int
+  /// Tokens of a window. Nil for the old form of the file, which does not tell: its counts are of windows.
+  public let chunkSize: Int?
+
+  public init(
+    name: String = "importance matrix", entries: [String: Entry], datasets: [String] = [], chunkCount: Int,
+    chunkSize: Int?
+  ) {
+    self.name = name
+    self.entries = entries
+    self.datasets = datasets
+    self.chunkCount = chunkCount
+    self.chunkSize = chunkSize
+  }
+
+  /// The names of the weights, in the order in which they are written.
+  public var weightNames: [String] {
+    entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// The importance of each column of a weight, the mean of its squares, as llama-quantize takes it: `matrices` runs of
+  /// `columns` values, finite and not negative. A matrix of which nothing is known, because the text did not reach it or
+  /// all its activations were zero, has 1 everywhere: all columns are equal.
+  /// - Parameters:
+  ///   - weight: its name in a GGUF.
+  ///   - columns: the length of its rows.
+  ///   - matrices: how many it holds; more than one for weights with experts.
+  /// - Returns: nil where there is no such entry.
+  /// - Throws: `FileError` where the entry is of another size: it was made with another model. Not so for the token
+  ///   embedding, whose entry is passed over.
+  public func weights(for weight: String, columns: Int, matrices: Int = 1) throws(FileError) -> [Float]? {
+    guard let entry = entries[weight] else { return nil }
+    guard entry.sums.count.isMultiple(of: matrices), entry.sums.count / matrices == columns,
+      [1, matrices].contains(entry.counts.count)
+    else {
+      if weight == "token_embd.weight" { return nil }
+      throw FileError(
+        .mismatch, path: name, subject: weight,
+        """
+        the importance matrix has \(entry.sums.count) columns and \(entry.counts.count) counts, but the weight has \
+        \(matrices) x \(columns) columns; it was made with another model
+        """)
+    }
+    var means: [Float] = []
+    means.reserveCapacity(entry.sums.count)
+    for matrix in 0..<matrices {
+      let count = Float(entry.counts[entry.counts.count == 1 ? 0 : matrix])
+      let sums = entry.sums[matrix * columns..<(matrix + 1) * columns]
+      // A matrix of zeros would let an encoder round the weights to anything.
+      if count == 0 || sums.allSatisfy({ $0 == 0 }) {
+        means += repeatElement(1, count: columns)
+      } else {
+        for sum in sums { means.append(sum / count) }
+      }
+    }
+    return means
+  }
+}

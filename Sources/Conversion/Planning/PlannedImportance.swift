@@ -1,0 +1,53 @@
+internal import Bytes
+internal import Quantization
+
+/// What an importance matrix says of the planned tensors, and what it does not.
+struct PlannedImportance {
+  private let matrix: ImportanceMatrix
+  private var used = 0
+  private var missing: [String] = []
+
+  init(_ matrix: ImportanceMatrix) { self.matrix = matrix }
+
+  /// The importance of each column of each matrix of a tensor that becomes `type`; nil where the encoder takes none, or
+  /// there is none.
+  /// - Throws: `FileError` when an entry has another size than the tensor, or the recipe cannot do without it.
+  mutating func weights(
+    for output: (name: String, originalName: String), shape: [Int], type: TargetType, _ recipe: Recipe
+  ) throws(FileError) -> [Float]? {
+    guard type.codec is any WeightedBlockCodec, let columns = shape.last else { return nil }
+    let matrices = shape.dropLast(2).reduce(1, *)
+    let weights = try matrix.weights(for: output.originalName, columns: columns, matrices: matrices)
+    guard let weights else {
+      guard !recipe.needsImportance(name: output.name, type: type.name) else {
+        throw FileError(
+          .missing, path: matrix.name, subject: output.originalName,
+          "the importance matrix has no entry for it, and \(type.name) is too few bits without; give it another type with "
+            + "--tensor-type")
+      }
+      if ![.output, .tokenEmbedding].contains(TensorRole(name: output.name)) {
+        // Embeddings are looked up, not multiplied, and the output matrix is collected only on demand.
+        missing.append(output.name)
+      }
+      return nil
+    }
+    used += 1
+    return weights
+  }
+
+  /// What the person should know.
+  /// - Throws: `FileError` when the matrix is of another model.
+  func notes() throws(FileError) -> [String] {
+    if used == 0, !missing.isEmpty {
+      throw FileError(
+        .mismatch, path: matrix.name,
+        "has no entry for any tensor of the output, such as \(missing[0]); it seems to be of another model")
+    }
+    if used == 0 { return ["no tensor becomes a type whose encoder takes an importance matrix; it changes nothing"] }
+    guard let first = missing.first else { return [] }
+    return [
+      "the importance matrix has no entry for \(first)" + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
+        + "; encoded without"
+    ]
+  }
+}
