@@ -9,7 +9,7 @@
 #define GROUPS 8
 
 static KERNEL void store_moved(uint32_t code, int is_down, float scale, float *restrict values) {
-  const int8_t *point = decant_lattice_iq1 + 8 * code;
+  const int8_t *point = decant_iq1_points + 8 * code;
   float move = is_down ? -0.125f : 0.125f;
   LANES for (int j = 0; j < 8; j++) values[j] = scale * ((float)point[j] + move);
 }

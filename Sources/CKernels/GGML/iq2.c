@@ -18,8 +18,8 @@ static KERNEL void decode_iq2_xxs(const uint8_t *restrict bytes, size_t blocks, 
       const uint8_t *codes = bytes + 2 + 8 * group;
       uint32_t word = load_u32(codes + 4);
       float group_scale = scale * (0.5f + (float)(word >> 28)) * 0.25f;
-      uint8_t magnitudes[GROUP];
-      for (int i = 0; i < 4; i++) memcpy(magnitudes + 8 * i, decant_lattice_iq2_xxs + 8 * codes[i], 8);
+      int8_t magnitudes[GROUP];
+      for (int i = 0; i < 4; i++) memcpy(magnitudes + 8 * i, decant_iq2_xxs_points + 8 * codes[i], 8);
       store_signed(magnitudes, even_signs(word), (float[]){group_scale, group_scale}, values);
     }
   }
@@ -33,11 +33,11 @@ static KERNEL void decode_iq2_xs(const uint8_t *restrict bytes, size_t blocks, f
     for (int group = 0; group < GROUPS; group++, values += GROUP) {
       float scales[2];
       load_scales(scale, bytes[66 + group], scales);
-      uint8_t magnitudes[GROUP];
+      int8_t magnitudes[GROUP];
       uint32_t sevens = 0;
       for (int i = 0; i < 4; i++) {
         uint32_t code = load_u16(bytes + 2 + 8 * group + 2 * i);
-        memcpy(magnitudes + 8 * i, decant_lattice_iq2_xs + 8 * (code & 511), 8);
+        memcpy(magnitudes + 8 * i, decant_iq2_xs_points + 8 * (code & 511), 8);
         sevens |= code >> 9 << 7 * i;
       }
       store_signed(magnitudes, even_signs(sevens), scales, values);
@@ -55,10 +55,10 @@ static KERNEL void decode_iq2_s(const uint8_t *restrict bytes, size_t blocks, fl
       load_scales(scale, bytes[74 + group], scales);
       const uint8_t *low = bytes + 2 + 4 * group;
       uint32_t high = bytes[66 + group];
-      uint8_t magnitudes[GROUP];
+      int8_t magnitudes[GROUP];
       for (int i = 0; i < 4; i++) {
         uint32_t code = low[i] | (high >> 2 * i & 3) << 8;
-        memcpy(magnitudes + 8 * i, decant_lattice_iq2_s + 8 * code, 8);
+        memcpy(magnitudes + 8 * i, decant_iq2_s_points + 8 * code, 8);
       }
       store_signed(magnitudes, load_u32(bytes + 34 + 4 * group), scales, values);
     }

@@ -11,9 +11,9 @@ static KERNEL void decode_iq3_xxs(const uint8_t *restrict bytes, size_t blocks, 
     for (int group = 0; group < GROUPS; group++, values += GROUP) {
       uint32_t word = load_u32(bytes + 66 + 4 * group);
       float group_scale = scale * (0.5f + (float)(word >> 28)) * 0.5f;
-      uint8_t magnitudes[GROUP];
+      int8_t magnitudes[GROUP];
       for (int i = 0; i < 8; i++) {
-        memcpy(magnitudes + 4 * i, decant_lattice_iq3_xxs + 4 * bytes[2 + 8 * group + i], 4);
+        memcpy(magnitudes + 4 * i, decant_iq3_xxs_points + 4 * bytes[2 + 8 * group + i], 4);
       }
       store_signed(magnitudes, even_signs(word), (float[]){group_scale, group_scale}, values);
     }
@@ -29,10 +29,10 @@ static KERNEL void decode_iq3_s(const uint8_t *restrict bytes, size_t blocks, fl
       uint32_t scale_code = bytes[106 + group / 2] >> 4 * (group % 2) & 15;
       float group_scale = scale * (float)(1 + 2 * scale_code);
       uint32_t high = bytes[66 + group];
-      uint8_t magnitudes[GROUP];
+      int8_t magnitudes[GROUP];
       for (int i = 0; i < 8; i++) {
         uint32_t code = bytes[2 + 8 * group + i] | (high >> i & 1) << 8;
-        memcpy(magnitudes + 4 * i, decant_lattice_iq3_s + 4 * code, 4);
+        memcpy(magnitudes + 4 * i, decant_iq3_s_points + 4 * code, 4);
       }
       store_signed(magnitudes, load_u32(bytes + 74 + 4 * group), (float[]){group_scale, group_scale}, values);
     }

@@ -112,11 +112,12 @@ def points(name, coordinates, levels):
 def source():
     text = "// Points of lattices, written by make_lattices.py. Do not edit.\n\n" '#include "lattices.h"\n'
     for name, _, coordinates, levels in SHAPES:
-        kind = "int8_t" if min(levels) < 0 else "uint8_t"
         rows = points(name, coordinates, levels)
         numbers = " ".join(",".join(map(str, row)) + "," for row in rows)
         body = "\n".join(textwrap.wrap(numbers, 118, break_long_words=False, break_on_hyphens=False))
-        text += f"\nconst {kind} decant_lattice_{name}[{len(rows)} * {coordinates}] = {{\n{body}\n}};\n"
+        text += f"\nconst int8_t decant_{name}_points[{len(rows)} * {coordinates}] = {{\n{body}\n}};\n"
+        text += f"struct decant_lattice decant_{name}_lattice(void) {{\n"
+        text += f"  return (struct decant_lattice){{decant_{name}_points, {len(rows)}, {coordinates}}};\n}}\n"
     return text
 
 

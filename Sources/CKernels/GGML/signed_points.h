@@ -29,7 +29,7 @@ static KERNEL uint32_t even_signs(uint32_t sevens) {
 }
 
 // Writes a group: the first 16 magnitudes are scaled by scales[0], the others by scales[1]; a bit of `signs` for each.
-static KERNEL void store_signed(const uint8_t *restrict magnitudes, uint32_t signs, const float *restrict scales,
+static KERNEL void store_signed(const int8_t *restrict magnitudes, uint32_t signs, const float *restrict scales,
                                 float *restrict values) {
   for (int half = 0; half < 2; half++) {
     LANES for (int j = 0; j < GROUP / 2; j++) {
