@@ -124,7 +124,7 @@ let package = Package(
       ], exclude: ["Golden"]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
-    tests(of: "decant", imports: ["JSON"]),
+    tests(of: "decant", imports: ["Conversion", "JSON"]),
   ],
   swiftLanguageModes: [.v6]
 )

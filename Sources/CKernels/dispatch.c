@@ -12,6 +12,10 @@
   K(SET, decode_q4_0) K(SET, encode_q4_0) K(SET, decode_q4_1) K(SET, encode_q4_1)                    \
   K(SET, decode_q5_0) K(SET, encode_q5_0) K(SET, decode_q5_1) K(SET, encode_q5_1)                    \
   K(SET, decode_q8_0) K(SET, encode_q8_0)                                                            \
+  K(SET, decode_q2_k) K(SET, encode_q2_k) K(SET, decode_q4_k) K(SET, encode_q4_k)                    \
+  K(SET, decode_q5_k) K(SET, encode_q5_k)                                                            \
+  K(SET, encode_q4_1_weighted) K(SET, encode_q5_1_weighted) K(SET, encode_q2_k_weighted)             \
+  K(SET, encode_q4_k_weighted) K(SET, encode_q5_k_weighted)                                          \
   K(SET, decode_tq1_0) K(SET, encode_tq1_0) K(SET, decode_tq2_0) K(SET, encode_tq2_0)                \
   K(SET, decode_mxfp4) K(SET, encode_mxfp4) K(SET, decode_nvfp4) K(SET, encode_nvfp4)                \
   K(SET, decode_q1_0) K(SET, encode_q1_0) K(SET, decode_q2_0) K(SET, encode_q2_0)                    \

@@ -47,6 +47,26 @@ struct decant_kernels {
   void (*decode_q8_0)(const uint8_t *bytes, size_t blocks, float *values);
   size_t (*encode_q8_0)(const float *values, size_t blocks, uint8_t *bytes);
 
+  // Superblocks of 256 values whose blocks have a scale and a minimum.
+  void (*decode_q2_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q2_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q4_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q4_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q5_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q5_k)(const float *values, size_t blocks, uint8_t *bytes);
+
+  // With importance: `rows` rows of `row_blocks` blocks. All rows have the same `importance`, a number for each column.
+  size_t (*encode_q4_1_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q5_1_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q2_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q4_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q5_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+
   // Blocks of 32 (mxfp4), 64 (nvfp4, q2_0), 128 (q1_0) or 256 values, of few bits each.
   void (*decode_tq1_0)(const uint8_t *bytes, size_t blocks, float *values);
   size_t (*encode_tq1_0)(const float *values, size_t blocks, uint8_t *bytes);
