@@ -228,6 +228,16 @@ BODY void add_row_body(float *values, size_t stride, const float *row, size_t ro
   }
 }
 
+BODY void add_squares_body(const float *values, size_t stride, size_t rows, size_t columns, double *sums) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *source = values + row * stride;
+    for (size_t column = 0; column < columns; column++) {
+      const double value = source[column];
+      sums[column] += value * value;
+    }
+  }
+}
+
 BODY void log_softmax_row_body(const float *logits, size_t count, decant_log_softmax *result) {
   const float maximum = maximum_of(logits, count);
   size_t top = 0;
@@ -431,6 +441,14 @@ KERNEL(add_row,
 
 void decant_add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
   add_row_best(values, stride, row, rows, columns);
+}
+
+KERNEL(add_squares,
+  (const float *values, size_t stride, size_t rows, size_t columns, double *sums),
+  (values, stride, rows, columns, sums))
+
+void decant_add_squares(const float *values, size_t stride, size_t rows, size_t columns, double *sums) {
+  add_squares_best(values, stride, rows, columns, sums);
 }
 
 KERNEL(log_softmax_row, (const float *logits, size_t count, decant_log_softmax *result), (logits, count, result))

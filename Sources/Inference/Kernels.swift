@@ -87,6 +87,15 @@ enum Kernels {
     }
   }
 
+  /// Adds the squares of every row of `values` to `sums`, row after row.
+  static func addSquares(of values: MatrixPart, to sums: inout [Double]) {
+    precondition(values.columns.count == sums.count, "shapes do not fit an addition")
+    unsafe sums.withUnsafeMutableBufferPointer { sums in
+      unsafe decant_add_squares(
+        values.start, values.stride, values.rows.count, values.columns.count, sums.baseAddress)
+    }
+  }
+
   /// Keeps OpenBLAS from starting threads of its own: the workers are ours. Done once.
   static let useOneThreadPerCall: Void = { openblas_set_num_threads(1) }()
 

@@ -4,6 +4,8 @@ internal import Tensors
 /// A weight `[out, in]` that stays as it is stored, and its bias. Its rows are decoded a panel at a time, into memory
 /// that fits a cache, and multiplied with all tokens at once.
 struct LinearLayer: Sendable {
+  /// Name of the weight: `model.layers.0.mlp.up_proj.weight`.
+  let name: String
   let weight: any RowSource
   /// `out` values; nil where there is none.
   let bias: [Float]?

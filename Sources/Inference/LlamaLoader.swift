@@ -19,13 +19,13 @@ struct LlamaLoader {
 
   /// The weight `NAME.weight` and, where there is one, the bias `NAME.bias`.
   func linear(_ name: String, _ shape: [Int]) throws(FileError) -> LinearLayer {
-    LinearLayer(weight: try tensor(name + ".weight", shape), bias: try bias(name, shape[0]))
+    LinearLayer(name: name + ".weight", weight: try tensor(name + ".weight", shape), bias: try bias(name, shape[0]))
   }
 
   func optionalLinear(_ name: String, _ shape: [Int]) throws(FileError) -> LinearLayer? {
     guard let source = try weights(name + ".weight") else { return nil }
     try check(source, name + ".weight", shape)
-    return LinearLayer(weight: source, bias: try bias(name, shape[0]))
+    return LinearLayer(name: name + ".weight", weight: source, bias: try bias(name, shape[0]))
   }
 
   private func bias(_ name: String, _ count: Int) throws(FileError) -> [Float]? {

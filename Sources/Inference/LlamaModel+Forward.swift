@@ -9,22 +9,27 @@ extension LlamaModel {
   public func hiddenStates(
     of windows: [[Int32]], at positions: Range<Int>, workers: Workers
   ) async throws -> Matrix {
+    try await run(windows, workers: workers).finish(at: positions)
+  }
+
+  /// Runs windows of equal length as far as the last layer.
+  /// - Parameter observer: is shown what every linear layer but the head is given.
+  func run(_ windows: [[Int32]], workers: Workers, observer: (any InputObserver)? = nil) async throws -> LlamaRun {
     _ = Kernels.useOneThreadPerCall
     let length = windows.first?.count ?? 0
     precondition(windows.allSatisfy { $0.count == length }, "windows have one length")
-    precondition(positions.lowerBound >= 0 && positions.upperBound <= length, "positions lie in the windows")
     for token in windows.joined() where token < 0 || Int(token) >= vocabularySize {
       throw FileError(
         .mismatch, path: name,
         "token \(token) is outside the model's vocabulary of \(vocabularySize); is this the model's own tokenizer?")
     }
-    let run = LlamaRun(model: self, windows: windows, workers: workers)
+    let run = LlamaRun(model: self, windows: windows, workers: workers, observer: observer)
     try await run.embed()
     for layer in layers {
       try await run.attend(layer)
       try await run.feedForward(layer)
     }
-    return try await run.finish(at: positions)
+    return run
   }
 
   /// Writes the logits that follow from rows `rows` of `states` to the first rows of `logits`.
@@ -43,6 +48,7 @@ struct LlamaRun: Sendable {
   let model: LlamaModel
   let windows: [[Int32]]
   let workers: Workers
+  let observer: (any InputObserver)?
 
   private let length: Int
   private let memories: [WorkerMemory]
@@ -62,11 +68,12 @@ struct LlamaRun: Sendable {
   private var tokens: Int { stream.rows }
   private var configuration: LlamaConfiguration { model.configuration }
 
-  init(model: LlamaModel, windows: [[Int32]], workers: Workers) {
+  init(model: LlamaModel, windows: [[Int32]], workers: Workers, observer: (any InputObserver)?) {
     let configuration = model.configuration
     self.model = model
     self.windows = windows
     self.workers = workers
+    self.observer = observer
     length = windows.first?.count ?? 0
     memories = (0..<workers.count).map { _ in WorkerMemory() }
     angles = RotationTable(
@@ -104,21 +111,26 @@ struct LlamaRun: Sendable {
   /// Adds a layer's attention to the stream.
   func attend(_ layer: LlamaLayer) async throws {
     try await normalize(layer.attentionNorm)
+    try await show(normalized, of: layer.query, layer.key, layer.value)
     try await apply(
       [(layer.query, queries.part()), (layer.key, keys.part()), (layer.value, values.part())], to: normalized.part())
     try await mix()
+    try await show(mixed, of: layer.output)
     try await apply([(layer.output, stream.part())], to: mixed.part(), adding: true)
   }
 
   /// Adds a layer's feed-forward network to the stream.
   func feedForward(_ layer: LlamaLayer) async throws {
     try await normalize(layer.feedForwardNorm)
+    try await show(normalized, of: layer.gate, layer.up)
     try await gate(layer)
+    try await show(inner, of: layer.down)
     try await apply([(layer.down, stream.part())], to: inner.part(), adding: true)
   }
 
   /// The normalized stream at the wanted positions of every window.
   func finish(at positions: Range<Int>) async throws -> Matrix {
+    precondition(positions.lowerBound >= 0 && positions.upperBound <= length, "positions lie in the windows")
     let result = Matrix(rows: windows.count * positions.count, columns: configuration.hiddenSize)
     guard result.rows > 0 else { return result }
     try await workers.forEach(windows.count) { [self] window, _ in
@@ -140,6 +152,10 @@ struct LlamaRun: Sendable {
         stream.part(rows: blocks[block]), weight: weight, epsilon: configuration.normEpsilon,
         into: normalized.part(rows: blocks[block]))
     }
+  }
+
+  private func show(_ inputs: Matrix, of layers: LinearLayer...) async throws {
+    try await observer?.observe(inputs, of: layers.map(\.name), workers: workers)
   }
 
   private func apply(_ layers: [(LinearLayer, MatrixPart)], to input: MatrixPart, adding: Bool = false) async throws {

@@ -20,6 +20,9 @@ public struct LlamaModel: LanguageModel {
 
   public var vocabularySize: Int { configuration.vocabularySize }
 
+  /// Whether the head is a weight of its own, rather than the embedding.
+  public var hasOwnHead: Bool { !configuration.tiesEmbeddings }
+
   /// Finds the weights by their Hugging Face names and checks every shape; reads the norms and biases.
   /// - Parameters:
   ///   - name: what messages call the model: a path.
@@ -37,7 +40,8 @@ public struct LlamaModel: LanguageModel {
     let keys = configuration.keyValueHeadCount * configuration.headDimension
     let inner = configuration.intermediateSize
 
-    let embedding = try loader.tensor("model.embed_tokens.weight", [configuration.vocabularySize, hidden])
+    let embeddingName = "model.embed_tokens.weight"
+    let embedding = try loader.tensor(embeddingName, [configuration.vocabularySize, hidden])
     var layers: [LlamaLayer] = []
     for index in 0..<configuration.layerCount {
       let prefix = "model.layers.\(index)."
@@ -60,7 +64,7 @@ public struct LlamaModel: LanguageModel {
     self.finalNorm = try loader.vector("model.norm.weight", hidden)
     // As transformers does, a tied model is run with its embedding even where a head is stored beside it.
     if configuration.tiesEmbeddings {
-      self.head = LinearLayer(weight: embedding, bias: nil)
+      self.head = LinearLayer(name: embeddingName, weight: embedding, bias: nil)
     } else if let stored = try loader.optionalLinear("lm_head", [configuration.vocabularySize, hidden]) {
       self.head = stored
     } else {

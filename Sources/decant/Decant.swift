@@ -38,7 +38,7 @@ struct Decant: AsyncParsableCommand {
           ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self,
         ]),
       CommandGroup(
-        name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self]),
+        name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self, ImatrixCommand.self]),
     ])
 
   /// Failures of ours print as one line without the usage text.

@@ -1,3 +1,4 @@
+import Architectures
 import Bytes
 import GGUF
 import Tensors
@@ -57,7 +58,9 @@ import Testing
     #expect(metadata["my.x"] == .float32(0.5))
   }
 
-  @Test(arguments: ["", "key", "key=", "key=int", "=int:1", "k=int:-1", "k=int:4294967296", "k=float:nan", "k=bool:1", "k=u8:1"])
+  @Test(arguments: [
+    "", "key", "key=", "key=int", "=int:1", "k=int:-1", "k=int:4294967296", "k=float:nan", "k=bool:1", "k=u8:1",
+  ])
   func malformedOverridesAreNone(_ text: String) {
     #expect(MetadataOverride(text) == nil)
   }

@@ -41,7 +41,9 @@ import Testing
     Kernels.rotate(input.part(), by: angles, scale: 0.3, into: outputs[2].part())
     Kernels.add(row, columns: 0..<columns, to: outputs[3].part())
     Kernels.causalSoftmax(outputs[3].part(), firstQuery: 80, firstKey: 3, window: 50)
-    var bits: [UInt32] = []
+    var squares = [Double](repeating: 0.1, count: columns)
+    Kernels.addSquares(of: input.part(), to: &squares)
+    var bits = squares.flatMap { [UInt32($0.bitPattern >> 32), UInt32(truncatingIfNeeded: $0.bitPattern)] }
     for output in outputs {
       for index in 0..<rows {
         output.withRow(index) { values in for place in values.indices { bits.append(values[place].bitPattern) } }

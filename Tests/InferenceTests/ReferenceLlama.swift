@@ -13,6 +13,8 @@ import Architectures
 struct ReferenceLlama {
   let configuration: LlamaConfiguration
   let tensors: [String: ArraySource]
+  /// Is told of every multiplication: the layer's name and its input.
+  var watch: (_ layer: String, _ input: [Double]) -> Void = { _, _ in }
 
   /// Logits of every position.
   func logits(_ tokens: [Int32]) -> [[Double]] {
@@ -94,6 +96,7 @@ struct ReferenceLlama {
 
   private func linear(_ input: [Double], _ name: String) -> [Double] {
     guard let weight = tensors[name + ".weight"] else { return [] }
+    watch(name, input)
     let bias = tensors[name + ".bias"]
     return (0..<weight.shape[0]).map { output in
       dot(row(name + ".weight", output), input) + (bias.map { Double($0.array[output]) } ?? 0)

@@ -2,8 +2,9 @@
 
     python interop.py --decant PATH --fixtures DIR [--work DIR]
 
-Needs the packages of requirements.txt. Where llama-perplexity (llama.cpp) is on PATH, or named in
-LLAMA_PERPLEXITY, perplexities are compared with it too; otherwise that part says that it was skipped.
+Needs the packages of requirements.txt. Where llama-perplexity, llama-imatrix and llama-quantize (llama.cpp) are on PATH,
+or named in LLAMA_PERPLEXITY, LLAMA_IMATRIX and LLAMA_QUANTIZE, results are compared with theirs too; otherwise that part
+says that it was skipped.
 Prints a table and exits with 1 when a bound does not hold.
 """
 
@@ -31,6 +32,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 CONTEXT = 512
 LOGIT_BOUND = 1e-3
 PERPLEXITY_BOUND = 0.002
+IMPORTANCE_BOUND = 1e-4
 
 failures = []
 
@@ -163,6 +165,42 @@ def compare_perplexity(binary, program, name, path, text):
         f"{PERPLEXITY_BOUND:.1%}", difference <= PERPLEXITY_BOUND)
 
 
+def importance(path):
+    return {tensor.name: np.array(tensor.data, dtype=np.float64) for tensor in GGUFReader(path).tensors}
+
+
+def compare_importance(binary, collector, quantizer, path, text, work):
+    """Ours against llama-imatrix's, of an F32 model; what each program makes of the other's file."""
+    ours, theirs, old = work / "ours.gguf", work / "theirs.gguf", work / "theirs.dat"
+    decant(binary, "imatrix", path, "--text", text, "--chunks", 8, "--output", ours, "--quiet")
+    arguments = ["-m", path, "-f", text, "-c", CONTEXT, "--chunks", 8, "--no-ppl", "-fa", "off", "-ctk", "f32", "-ctv",
+                 "f32", "--no-repack"]
+    for output, form in [(theirs, "gguf"), (old, "dat")]:
+        command = [collector, *arguments, "-o", output, "--output-format", form]
+        subprocess.run([*map(str, command)], check=True, capture_output=True)
+    one, other = importance(ours), importance(theirs)
+    same = list(one) == list(other) and all(
+        np.array_equal(one[name], other[name]) for name in other if name.endswith(".counts"))
+    report(f"imatrix: {len(other)} tensors and all counts are llama-imatrix's", same, holds=same)
+    error = max(np.max(np.abs(one[name] / other[name] - 1)) for name in other if name.endswith(".in_sum2"))
+    report("imatrix: largest relative difference of a sum", f"{error:.2e}", f"{IMPORTANCE_BOUND:g}",
+           error <= IMPORTANCE_BOUND)
+    copy, from_old = work / "copy.gguf", work / "from-old.gguf"
+    decant(binary, "imatrix", "--merge", theirs, "--output", copy, "--quiet")
+    same = copy.read_bytes() == theirs.read_bytes()
+    report("imatrix: llama-imatrix's file is written again byte for byte", same, holds=same)
+    decant(binary, "imatrix", "--merge", old, "--output", from_old, "--quiet")
+    read = importance(from_old)
+    error = max(np.max(np.abs(read[name] / other[name] - 1)) for name in other)
+    report("imatrix: the older form of it, relative difference", f"{error:.2e}", "1e-06", error <= 1e-6)
+    if quantizer:
+        command = [quantizer, "--imatrix", ours, path, work / "weighted.gguf", "q4_0"]
+        result = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        loaded = f"have {len(other) // 2} importance matrix entries" in result.stdout + result.stderr
+        holds = loaded and result.returncode == 0
+        report("imatrix: llama-quantize --imatrix takes ours", holds, holds=holds)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--decant", required=True)
@@ -209,6 +247,12 @@ def main():
             check_gguf(kind, path, there, bound)
             if program:
                 compare_perplexity(binary, program, kind, path, text)
+        collector = os.environ.get("LLAMA_IMATRIX") or shutil.which("llama-imatrix")
+        if collector:
+            quantizer = os.environ.get("LLAMA_QUANTIZE") or shutil.which("llama-quantize")
+            compare_importance(binary, collector, quantizer, work / "tiny-f32.gguf", text, work)
+        else:
+            print("\nllama-imatrix is not on PATH: importance matrices were not compared with it.")
         if not program:
             print("\nllama-perplexity is not on PATH: perplexities were not compared with it.")
     finally:

@@ -12,6 +12,9 @@ public enum TinyLlama {
 
   public static var heldOutText: String { fixtures.appendingPathComponent("heldout.txt").path }
 
+  /// What llama-imatrix collects for the model on the first four windows of that text.
+  public static var llamaImatrix: String { fixtures.appendingPathComponent("llama-imatrix.gguf").path }
+
   /// A file of the model.
   public static func file(_ name: String) -> String { path + "/" + name }
 

@@ -4,7 +4,9 @@ import Testing
 
 /// The face of the program: help, exit codes, what is printed where.
 @Suite struct CommandLineTests {
-  static let commands = ["inspect", "convert", "quantize", "merge", "perplexity", "compare", "pack", "unpack"]
+  static let commands = [
+    "inspect", "convert", "quantize", "merge", "perplexity", "compare", "imatrix", "pack", "unpack",
+  ]
 
   @Test(arguments: commands)
   func helpHasExamplesAndTheKeysOfItsJSON(_ command: String) throws {
@@ -38,6 +40,11 @@ import Testing
     ["compare", "a", "--text", "t"], ["compare", "a", "b", "--text", "t", "--tensors", "-1"],
     ["pack", "a", "b", "--level", "20"], ["pack", "a", "b", "--threads", "-1"], ["unpack", "a"],
     ["merge", "a", "b", "c", "--type", "q99"],
+    ["imatrix"], ["imatrix", "a", "--text", "t"], ["imatrix", "--output", "o"], ["imatrix", "a", "--output", "o"],
+    ["imatrix", "--text", "t", "--output", "o"], ["imatrix", "a", "--merge", "m", "--output", "o"],
+    ["imatrix", "--text", "t", "--merge", "a", "b", "--output", "o"],
+    ["imatrix", "a", "--text", "t", "--output", "o", "--skip-chunks", "-1"],
+    ["imatrix", "a", "--text", "t", "--output", "o", "--context", "3"],
   ])
   func aWrongCommandLineIs64(_ arguments: [String]) throws {
     let result = try Command.run(arguments)

@@ -14,6 +14,7 @@ import Testing
       ["merge", input, TinyLlama.adapter("plain"), folder.file("out")],
       ["perplexity", input, "--text", text], ["compare", input, TinyLlama.path, "--text", text],
       ["compare", TinyLlama.path, input, "--text", TinyLlama.heldOutText, "--chunks", "1"],
+      ["imatrix", input, "--text", text, "--output", folder.file("out.gguf")],
       ["pack", input, folder.file("out.zst")], ["unpack", input, folder.file("out")],
     ]
   }

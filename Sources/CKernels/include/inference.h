@@ -32,6 +32,9 @@ void decant_silu_multiply(
 /// values[r][c] += row[c].
 void decant_add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns);
 
+/// sums[c] += values[r][c]^2, row after row, in Double.
+void decant_add_squares(const float *values, size_t stride, size_t rows, size_t columns, double *sums);
+
 /// What log-softmax of one row of logits needs.
 typedef struct {
   /// Index of the greatest logit, the first of equals.

@@ -5,34 +5,19 @@ internal import Conversion
 internal import Evaluation
 internal import Inference
 internal import JSON
-internal import Tokenizers
 
 /// How models are measured.
 struct MeasuringOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
-  var context = 512
-
-  @Option(help: ArgumentHelp("Measure only the first windows of the text.", valueName: "n"))
-  var chunks: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
-  var tokenizer: String?
+  @OptionGroup var reading: ReadingOptions
 
   @Flag(help: "Print the result as Markdown, for a model card.")
   var markdown = false
-
-  func validate() throws {
-    if context < 4 { throw ValidationError("--context must be at least 4.") }
-    if let chunks, chunks < 1 { throw ValidationError("--chunks must be at least 1.") }
-  }
 
   // MARK: - Measuring
 
   func perplexity(of checkpoint: Checkpoint, text: String, workers: Int, _ talk: TalkOptions) async throws {
     let windows = try windows(of: text, for: checkpoint)
-    let model = try Self.model(checkpoint)
+    let model = try LlamaModel(running: checkpoint)
     let progress = MeasuringProgress(talk)
     defer { progress.end() }
     let evaluator = Evaluator(workers: Workers(count: workers))
@@ -47,7 +32,7 @@ struct MeasuringOptions: ParsableArguments {
     before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, workers: Int, shownTensors: Int = 10,
     _ talk: TalkOptions
   ) async throws -> ComparisonReport {
-    let (one, other) = (try Self.model(before), try Self.model(after))
+    let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
     let progress = MeasuringProgress(talk)
     defer { progress.end() }
     let team = Workers(count: workers)
@@ -68,7 +53,7 @@ struct MeasuringOptions: ParsableArguments {
     of checkpoint: Checkpoint, text: String, to path: String, replacing: Bool, workers: Int
   ) async throws {
     let windows = try windows(of: text, for: checkpoint)
-    let model = try Self.model(checkpoint)
+    let model = try LlamaModel(running: checkpoint)
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
@@ -102,31 +87,7 @@ struct MeasuringOptions: ParsableArguments {
   // MARK: - Parts
 
   func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
-    let tokenizer =
-      try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
-      ?? ModelTokenizer.load(of: checkpoint)
-    let text = try InputFile.contents(of: path, limit: 1 << 31)
-    let tokens = tokenizer.encode(utf8: text)
-    do {
-      return try EvaluationWindows(
-        tokens: tokens, contextLength: context, beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil,
-        limit: chunks)
-    } catch {
-      throw FileError(.mismatch, path: path, "\(error)")
-    }
-  }
-
-  private static func model(_ checkpoint: Checkpoint) throws -> LlamaModel {
-    guard let model = checkpoint.model else {
-      throw FileError(
-        .missing, path: checkpoint.path, "there is no config.json beside the weights, so the model cannot be run")
-    }
-    var tensors: [String: DerivedTensor] = [:]
-    for tensor in checkpoint.tensors {
-      tensors[tensor.name] = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs)
-    }
-    let known = tensors
-    return try LlamaModel(configuration: model.configuration, name: checkpoint.path) { known[$0] }
+    try reading.windows(of: path, for: checkpoint)
   }
 
   private static func file(_ checkpoint: Checkpoint) -> MeasuredFile {
@@ -162,12 +123,16 @@ final class MeasuringProgress {
   }
 
   func show(_ progress: Evaluator.Progress) {
+    var figures = "perplexity \(NumberText.fixed(progress.perplexity, 4))  "
+    if let divergence = progress.divergence { figures += "KL \(NumberText.significant(divergence, 3))  " }
+    show(window: progress.chunk, of: progress.chunks, figures)
+  }
+
+  func show(window: Int, of windows: Int, _ figures: String = "") {
     guard isShown else { return }
     let seconds = (ContinuousClock.now - start).seconds
-    let left = seconds / Double(progress.chunk) * Double(progress.chunks - progress.chunk)
-    var line = "window \(progress.chunk) of \(progress.chunks)  perplexity \(NumberText.fixed(progress.perplexity, 4))"
-    if let divergence = progress.divergence { line += "  KL \(NumberText.significant(divergence, 3))" }
-    Terminal.writeToError("\r\u{1B}[K\(line)  \(DurationText.of(left)) left")
+    let left = seconds / Double(window) * Double(windows - window)
+    Terminal.writeToError("\r\u{1B}[Kwindow \(window) of \(windows)  \(figures)\(DurationText.of(left)) left")
   }
 
   func end() {

@@ -1,0 +1,153 @@
+internal import Architectures
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+internal import Evaluation
+internal import Inference
+internal import JSON
+internal import Tensors
+
+struct ImatrixCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "imatrix",
+    abstract: "Collect how much each column of the weights matters, for quantizing.",
+    discussion: """
+      The model reads the text, and the squares of what each linear layer is given
+      are summed column by column: an importance matrix, as llama-imatrix makes it
+      and llama-quantize --imatrix takes it. The protocol is theirs: windows of
+      --context tokens without overlap, each begun with the BOS token. Text like
+      what the model will be used for serves best; some hundred windows will do.
+
+      With --merge, other matrices of the same model are added: GGUF files, or
+      files of llama-imatrix's old form. Without MODEL and --text, nothing else is
+      in the output, so that a text can be divided among machines.
+
+      With --json: output, bytes, weights (how many have an entry), chunks, context,
+      datasets, seconds.
+
+      EXAMPLES
+        decant imatrix Llama-3.2-1B/ --text calibration.txt --output imatrix.gguf
+        decant imatrix llama-q8_0.gguf --text more.txt --merge imatrix.gguf \\
+            --output both.gguf
+        decant imatrix --merge part1.gguf part2.gguf old.dat --output all.gguf
+      """)
+
+  @Argument(help: "Model to run: a file or a folder.")
+  var model: String?
+
+  @Option(help: ArgumentHelp("Text to read.", valueName: "file"))
+  var text: String?
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("File to write, a GGUF.", valueName: "file"))
+  var output: String
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Importance matrices to add. Windows of the old form are taken to have --context tokens.",
+      valueName: "file ..."))
+  var merge: [String] = []
+
+  @Flag(help: "Collect for output.weight too, if the model has one. It is mostly better quantized without.")
+  var processOutput = false
+
+  @Option(help: ArgumentHelp("Leave out the first windows of the text.", valueName: "n"))
+  var skipChunks = 0
+
+  @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
+  var force = false
+
+  @OptionGroup var adapters: AdapterOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup var workers: WorkerOptions
+  @OptionGroup(title: "Talk") var talk: TalkOptions
+
+  func validate() throws {
+    if (model == nil) != (text == nil) {
+      throw ValidationError(
+        model == nil
+          ? "--text needs a model to read it; name it before --merge."
+          : "What is the model to read? Name it with --text."
+      )
+    }
+    if model == nil, merge.isEmpty { throw ValidationError("A model and --text are needed, or --merge.") }
+    if skipChunks < 0 { throw ValidationError("--skip-chunks must be at least 0.") }
+  }
+
+  func run() async throws {
+    let start = ContinuousClock.now
+    if !force {
+      try StagedOutput.refuseExisting(
+        .files, FileSystem.parent(output), [.init(name: FileSystem.lastComponent(output), byteCount: nil)])
+    }
+    var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
+    if let model, let text {
+      let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+      try refuseOthers(matrices, than: checkpoint)
+      matrices.append(try await collected(from: text, by: checkpoint))
+    }
+    let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
+    try matrix.write(to: output, replacing: force)
+    show(matrix, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  /// What cannot be merged in the end is told before the model runs.
+  private func refuseOthers(_ matrices: [ImportanceMatrix], than checkpoint: Checkpoint) throws {
+    guard !matrices.isEmpty else { return }
+    _ = try ImportanceMatrix.merged(matrices, unstatedChunkSize: reading.context)
+    let names = try checkpoint.ggufNames()
+    for tensor in checkpoint.tensors {
+      guard let name = names[tensor.name] else { continue }
+      let columns = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs).columns
+      for matrix in matrices { _ = try matrix.weights(for: name, columns: columns) }
+    }
+  }
+
+  private func collected(from text: String, by checkpoint: Checkpoint) async throws -> ImportanceMatrix {
+    let model = try LlamaModel(running: checkpoint)
+    let names = try checkpoint.ggufNames()
+    let windows = try reading.windows(of: text, for: checkpoint, skipping: skipChunks)
+    // llama-imatrix does not collect for an embedding either.
+    let includesHead = processOutput && model.hasOwnHead
+    if processOutput, !includesHead, !talk.quiet {
+      Terminal.note("note: the head is the embedding, so nothing is collected for it")
+    }
+    let progress = MeasuringProgress(talk)
+    defer { progress.end() }
+    let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
+      of: model, over: windows, includingHead: includesHead
+    ) { progress.show(window: $0, of: windows.windows.count) }
+    var entries: [String: ImportanceMatrix.Entry] = [:]
+    for layer in squares.layers {
+      guard let name = names[layer.name] else { throw FileError.noSuchTensor(layer.name, in: checkpoint.path) }
+      entries[name] = .init(sums: layer.sums.map { Float($0) }, counts: [layer.tokens])
+    }
+    return ImportanceMatrix(
+      name: checkpoint.path, entries: entries, datasets: [text], chunkCount: windows.windows.count,
+      chunkSize: reading.context)
+  }
+
+  private func show(_ matrix: ImportanceMatrix, seconds: Double) {
+    if talk.json {
+      print(
+        JSONText.of([
+          "output": .string(output), "bytes": .integer(FileSystem.byteCount(output) ?? 0),
+          "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
+          "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map { .string($0) }),
+          "seconds": .number(seconds),
+        ]))
+      return
+    }
+    guard !talk.quiet else { return }
+    let windows = "\(matrix.chunkCount) window\(matrix.chunkCount == 1 ? "" : "s")"
+    for name in matrix.weightNames {
+      let counts = matrix.entries[name]?.counts ?? []
+      let unseen = counts.count { $0 == 0 }
+      if unseen > 0 {
+        Terminal.note("note: the text never reached \(unseen) of the \(counts.count) matrices of \(name)")
+      }
+    }
+    Terminal.note(
+      "wrote \(output): \(matrix.entries.count) weights, \(windows) in \(DurationText.of(seconds))")
+  }
+}

@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+internal import Evaluation
+internal import Tokenizers
+
+/// How a model reads a text.
+struct ReadingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  var context = 512
+
+  @Option(help: ArgumentHelp("Read only the first windows of the text.", valueName: "n"))
+  var chunks: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
+  var tokenizer: String?
+
+  func validate() throws {
+    if context < 4 { throw ValidationError("--context must be at least 4.") }
+    if let chunks, chunks < 1 { throw ValidationError("--chunks must be at least 1.") }
+  }
+
+  /// - Parameter skipped: windows at the beginning of the text that are left out.
+  func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
+    let tokenizer =
+      try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
+      ?? ModelTokenizer.load(of: checkpoint)
+    let text = try InputFile.contents(of: path, limit: 1 << 31)
+    let tokens = tokenizer.encode(utf8: text)
+    let (skippedTokens, isTooMany) = skipped.multipliedReportingOverflow(by: context)
+    do {
+      return try EvaluationWindows(
+        tokens: Array(tokens.dropFirst(isTooMany ? .max : skippedTokens)), contextLength: context,
+        beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: chunks)
+    } catch {
+      throw FileError(.mismatch, path: path, "\(error)")
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import Architectures
+import Bytes
+import Evaluation
+import Inference
+import TestSupport
+import Testing
+
+/// Collecting over a whole text, in batches.
+@Suite struct InputSquaresTests {
+  /// A model of one layer whose weights are all the same small number.
+  private func model() throws -> LlamaModel {
+    let configuration = LlamaConfiguration(
+      hiddenSize: 8, intermediateSize: 12, layerCount: 1, headCount: 2, keyValueHeadCount: 2, headDimension: 4,
+      vocabularySize: 20, contextLength: 64, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 10000))
+    return try LlamaModel(configuration: configuration) { name throws(FileError) in
+      guard !name.hasSuffix(".bias") else { return nil }
+      let shape =
+        switch name {
+        case "model.embed_tokens.weight", "lm_head.weight": [20, 8]
+        case _ where name.contains("norm"): [8]
+        case _ where name.contains("down"): [8, 12]
+        case _ where name.contains("gate") || name.contains("up"): [12, 8]
+        default: [8, 8]
+        }
+      return ArraySource(shape: shape, array: Array(repeating: 0.25, count: shape.reduce(1, *)))
+    }
+  }
+
+  @Test func everyTokenOfEveryWindowCounts() async throws {
+    let text = try EvaluationWindows(
+      tokens: (0..<75).map { Int32($0 % 20) }, contextLength: 10, beginningOfSequence: 1)
+    var reached: [Int] = []
+    let squares = try await Evaluator(workers: Workers(count: 2), batchTokens: 30).inputSquares(
+      of: model(), over: text, includingHead: true
+    ) { reached.append($0) }
+    #expect(reached == [3, 6, 7])
+    #expect(squares.layers.count == 8 && squares.layers.allSatisfy { $0.tokens == 70 })
+    // After a norm whose weights are 1/4, equal elements are 1/4.
+    let query = try #require(squares.layers.first { $0.name == "model.layers.0.self_attn.q_proj.weight" })
+    #expect(query.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 } && query.sums.count == 8)
+    let head = try #require(squares.layers.first { $0.name == "lm_head.weight" })
+    #expect(head.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 })
+  }
+
+  @Test func aTokenOutsideTheVocabularyIsAnError() async throws {
+    let text = try EvaluationWindows(
+      tokens: (0..<75).map { Int32($0 % 21) }, contextLength: 10, beginningOfSequence: nil)
+    let model = try model()
+    await #expect(throws: FileError.self) { try await Evaluator().inputSquares(of: model, over: text) }
+  }
+}

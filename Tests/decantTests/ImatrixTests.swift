@@ -1,0 +1,139 @@
+import Conversion
+import JSON
+import TestSupport
+import Testing
+
+/// Importance matrices from the command line.
+@Suite struct ImatrixTests {
+  private static let reading = ["imatrix", TinyLlama.path, "--text", TinyLlama.heldOutText]
+
+  /// Runs with an output and reads it.
+  @discardableResult
+  private func matrix(_ arguments: [String], _ output: String) throws -> ImportanceMatrix {
+    let result = try Command.run(arguments + ["--output", output, "--quiet"])
+    try #require(result.exitCode == 0, "\(result.errors)")
+    #expect(result.output.isEmpty && result.errors.isEmpty)
+    return try ImportanceMatrix(path: output)
+  }
+
+  @Test func agreesWithLlamaImatrix() throws {
+    let folder = try TemporaryFolder()
+    let ours = try matrix(Self.reading + ["--chunks", "4", "--process-output"], folder.file("m.gguf"))
+    let theirs = try ImportanceMatrix(path: TinyLlama.llamaImatrix)
+    #expect(ours.weightNames == theirs.weightNames && ours.entries.count == 4 * 7 + 1)
+    #expect(ours.chunkCount == 4 && ours.chunkSize == 512)
+    #expect(ours.datasets == [TinyLlama.heldOutText])
+    var worst: Float = 0
+    for name in theirs.weightNames {
+      let (one, other) = (try #require(ours.entries[name]), try #require(theirs.entries[name]))
+      #expect(one.counts == [4 * 512] && other.counts == one.counts)
+      #expect(one.sums.count == other.sums.count)
+      for (sum, same) in zip(one.sums, other.sums) { worst = max(worst, abs(sum - same) / same) }
+    }
+    // They add in F32, and round their activations otherwise.
+    #expect(worst < 2e-5, "largest relative difference \(worst)")
+  }
+
+  @Test func neitherThreadsNorTheFormOfTheModelChangeAByte() throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed("convert", TinyLlama.path, folder.file("model.gguf"))
+    let common = ["--chunks", "5", "--context", "128", "--text", TinyLlama.heldOutText]
+    try matrix(["imatrix", TinyLlama.path, "--threads", "1"] + common, folder.file("a.gguf"))
+    try matrix(["imatrix", TinyLlama.path, "--threads", "5"] + common, folder.file("b.gguf"))
+    #expect(try folder.read("a.gguf") == folder.read("b.gguf"))
+    // Rows of q and k are summed in another order there.
+    let same = try matrix(["imatrix", folder.file("model.gguf")] + common, folder.file("c.gguf"))
+    for (name, entry) in try ImportanceMatrix(path: folder.file("a.gguf")).entries {
+      let other = try #require(same.entries[name])
+      for (sum, same) in zip(entry.sums, other.sums) { #expect(abs(sum - same) <= 1e-5 * sum) }
+    }
+  }
+
+  @Test func partsOfATextAddUp() throws {
+    let folder = try TemporaryFolder()
+    let common = Self.reading + ["--context", "64"]
+    let whole = try matrix(common + ["--chunks", "6"], folder.file("whole.gguf"))
+    try matrix(common + ["--chunks", "2"], folder.file("first.gguf"))
+    let rest = common + ["--skip-chunks", "2", "--chunks", "4"]
+    try matrix(rest, folder.file("second.gguf"))
+    let merged = try matrix(
+      ["imatrix", "--merge", folder.file("first.gguf"), folder.file("second.gguf")], folder.file("merged.gguf"))
+    let added = try matrix(rest + ["--merge", folder.file("first.gguf")], folder.file("added.gguf"))
+    for sum in [merged, added] {
+      #expect(sum.chunkCount == 6 && sum.chunkSize == 64 && sum.datasets.count == 2)
+      #expect(sum.entries.count == whole.entries.count)
+      for (name, entry) in whole.entries {
+        let other = try #require(sum.entries[name])
+        #expect(other.counts == entry.counts)
+        for (one, same) in zip(entry.sums, other.sums) { #expect(abs(one - same) <= 1e-6 * one) }
+      }
+    }
+  }
+
+  @Test func theOldFormBecomesGGUF() throws {
+    let folder = try TemporaryFolder()
+    let fixtures = Fixtures(of: "GGUF")
+    let old = fixtures.path("importance/valid/old.dat")
+    try matrix(["imatrix", "--merge", old], folder.file("m.gguf"))
+    #expect(try folder.read("m.gguf") == fixtures.bytes("importance/llama/old.gguf"))
+    let short = try matrix(["imatrix", "--merge", old, "--context", "16"], folder.file("s.gguf"))
+    #expect(short.entries["blk.0.ffn_down.weight"]?.counts == [48])
+  }
+
+  @Test func asJSON() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("m.gguf")
+    let result = try Command.run(Self.reading + ["--chunks", "1", "--output", output, "--json"])
+    #expect(result.errors.isEmpty)
+    let report = try result.json()
+    #expect(
+      report.object?.keys.sorted() == ["bytes", "chunks", "context", "datasets", "output", "seconds", "weights"])
+    #expect(report["weights"] == 28 && report["chunks"] == 1 && report["context"] == 512)
+    #expect(try report["bytes"]?.int == folder.read("m.gguf").count)
+    #expect(report["datasets"] == [.string(TinyLlama.heldOutText)] && report["output"] == .string(output))
+  }
+
+  @Test func whatIsSaid() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("m.gguf")
+    let said = try Command.run(Self.reading + ["--chunks", "1", "--output", output])
+    #expect(said.output.isEmpty)
+    #expect(said.errors.contains("wrote \(output): 28 weights, 1 window in"))
+    let experts = try Command.succeed(
+      "imatrix", "--merge", Fixtures(of: "GGUF").path("importance/valid/one.gguf"), "--output", output, "--force")
+    #expect(experts.errors.contains("1 of the 3 matrices of blk.0.ffn_up_exps.weight"))
+    let tied = try TinyCheckpoint {
+      $0.isTied = true; $0.vocabulary = 1024
+    }.write(to: folder.file("tied"))
+    let note = try Command.succeed(
+      "imatrix", tied, "--tokenizer", TinyLlama.path, "--text", TinyLlama.heldOutText, "--chunks", "1", "--context",
+      "32", "--process-output", "--output", folder.file("tied.gguf"))
+    #expect(note.errors.contains("the head is the embedding"))
+    #expect(try ImportanceMatrix(path: folder.file("tied.gguf")).entries.count == 14)
+  }
+
+  @Test func whatCannotBeDone() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("m.gguf")
+    try folder.write("kept".utf8, to: "m.gguf")
+    // Told before the model has run.
+    try Command.expectFailure(Self.reading + ["--output", output], mentions: [output, "--force"])
+    let new = folder.file("new.gguf")
+    let one = Fixtures(of: "GGUF").path("importance/valid/one.gguf")
+    let hostile = Fixtures(of: "GGUF").path("importance/hostile/IMATRIX-5-nan.gguf")
+    for (arguments, mentions) in [
+      (["imatrix", "--merge", one, hostile], [hostile, "a.in_sum2", "IMATRIX-5"]),
+      (["imatrix", "--merge", one, folder.file("none.gguf")], ["none.gguf"]),
+      (["imatrix", "--merge", one, TinyLlama.heldOutText], ["heldout.txt", "no importance matrix"]),
+      (["imatrix", "--merge", one, TinyLlama.path], [TinyLlama.path]),
+      // Of another model.
+      (Self.reading + ["--chunks", "1", "--merge", one], [one, "blk.0.attn_q.weight", "another model"]),
+      (Self.reading + ["--skip-chunks", "100000"], ["heldout.txt", "tokens"]),
+      (Self.reading + ["--skip-chunks", "9223372036854775807"], ["heldout.txt", "tokens"]),
+    ] {
+      try Command.expectFailure(arguments + ["--output", new], mentions: mentions)
+    }
+    #expect(try folder.names() == ["m.gguf"])
+    #expect(try folder.read("m.gguf") == Array("kept".utf8))
+  }
+}
