@@ -13,7 +13,9 @@ enum TypeNames {
   }
 
   /// Every name that --type takes: types, then mixes that are no type of the same name.
-  static var allRules: [String] { all + NamedMix.all.map(\.name).filter { !all.contains($0) } }
+  static var allRules: [String] {
+    all + NamedMix.all.filter { all.contains($0.type) && !all.contains($0.name) }.map(\.name)
+  }
 
   private static func isOffered(_ entry: Catalog.Entry) -> Bool {
     guard entry.canEncode else { return false }
