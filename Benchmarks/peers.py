@@ -6,8 +6,10 @@
 
 The jobs read a generated Llama of 1.1 billion BF16 weights (2.2 GB) and need about 12 GB of disk for it and what is made
 of it. Ours and theirs take turns, with two threads each, on warm files and with the output removed before; the table has
-the medians, and the ratio is the median of theirs by ours, pair by pair. A program that is not found leaves its jobs
-unmeasured, and the table says so. Exits with 1 when outputs differ, a program fails or a bar of the table is missed.
+the medians, and the ratio is the median of theirs by ours, pair by pair. Time is that of whole programs, but libraries
+are timed after their imports, and llama-perplexity's is what it says itself, without its loading. Every conversion of ours
+must stay below 300 MB, mapped pages included. A program that is not found leaves its jobs unmeasured, and the table says
+so. Exits with 1 when outputs differ, a program fails or a bar of the table is missed.
 
 Programs are searched in --peers-dir (and its bin/ and build/bin/), then on PATH. bitsandbytes, torch, safetensors and
 what convert_hf_to_gguf.py imports are those of the Python that runs this.
@@ -72,7 +74,9 @@ class Failed(Exception):
 
 
 def run(command, environment):
-    """Runs a program. Time is that of the whole program, or what the program itself says in a last line of JSON."""
+    """Runs a program. Time is that of the whole program, or what the program itself says in a line of JSON.
+
+    A peak is at least this script's own, some 30 MB, which a child has until its program is loaded."""
     command = [str(part) for part in command]
     with tempfile.TemporaryFile() as log:
         start = time.perf_counter()
@@ -87,7 +91,8 @@ def run(command, environment):
         code = process.returncode
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         lines = text.strip().splitlines() or [""]
-        raise Failed(f"{Path(command[0]).name}: {how}: {lines[-1][:200]}")
+        line = next((line for line in lines if re.search("error", line, re.IGNORECASE)), lines[-1])
+        raise Failed(f"{Path(command[0]).name}: {how}: {line[:200]}")
     found = Measurement(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, text)
     own = re.search(r'^\{"wall": ([0-9.]+), "cpu": ([0-9.]+)\}$', text, re.MULTILINE)
     if own:
@@ -411,24 +416,21 @@ class Bench:
         f16 = work / "m-f16.gguf"
         jobs = []
 
-        def quantize(kind, bar, ours=(), theirs=(), type=None, inputs=()):
-            needs = ["llama-quantize"] + ["llama-imatrix" for each in inputs if each == "importance.gguf"]
+        def quantize(name, bar, ours, theirs, flags=(), inputs=(), needs=()):
             jobs.append(Job(
-                f"F16 GGUF to {kind}",
-                lambda out: [self.decant("quantize", f16, out, "--type", (type or kind).lower(), "--quiet", *ours)],
-                "llama-quantize",
-                lambda out: [self.llama_quantize(f16, out, "MXFP4_MOE" if theirs and not inputs else (type or kind), *theirs)],
-                bar, ["m-f16.gguf", *inputs], needs))
+                f"F16 GGUF to {name}", lambda out: [self.decant("quantize", f16, out, "--quiet", "--type", *ours)],
+                "llama-quantize", lambda out: [self.llama_quantize(f16, out, theirs, *flags)],
+                bar, ["m-f16.gguf", *inputs], ["llama-quantize", *needs]))
 
-        for kind in ("Q4_K_M", "Q5_K_M", "Q3_K_M", "Q2_K", "Q6_K"):
-            quantize(kind, 6)
-        for kind in ("IQ4_NL", "IQ4_XS"):
-            quantize(kind, 12)
-        for kind in ("Q8_0", "Q4_0", "TQ2_0"):
-            quantize(kind, 3)
-        quantize("MXFP4 everywhere", 3, ["--pure"], ["--tensor-type", "weight=mxfp4"], "mxfp4")
+        bars = {"Q4_K_M": 6, "Q5_K_M": 6, "Q3_K_M": 6, "Q2_K": 6, "Q6_K": 6, "IQ4_NL": 12, "IQ4_XS": 12, "Q8_0": 3, "Q4_0": 3,
+                "TQ2_0": 3}
+        for kind, bar in bars.items():
+            quantize(kind, bar, [kind.lower()], kind)
+        # For a model without experts, MXFP4_MOE by itself is Q8_0.
+        quantize("MXFP4 everywhere", 3, ["mxfp4", "--pure"], "MXFP4_MOE", ["--tensor-type", "weight=mxfp4"])
         importance = ["--imatrix", work / "importance.gguf"]
-        quantize("Q4_K_M with an importance matrix", None, importance, importance, "Q4_K_M", ["importance.gguf"])
+        quantize("Q4_K_M with an importance matrix", None, ["q4_k_m", *importance], "Q4_K_M", importance,
+                 ["importance.gguf"], ["llama-imatrix"])
 
         jobs.append(Job(
             "BF16 folder to Q4_K_M in one step",
@@ -443,7 +445,8 @@ class Bench:
             4, [], ["convert_hf_to_gguf.py", "torch", "transformers"]))
         jobs.append(Job(
             "BF16 folder to BF16 GGUF", to_bf16, "cp and sync",
-            lambda out: [["sh", "-c", 'cp "$0" "$1" && sync', work / "m-bf16.gguf", out]], 1 / 1.3, ["m-bf16.gguf"]))
+            lambda out: [["sh", "-c", 'cp "$0" "$1" && sync', work / "m-bf16.gguf", out]], 1 / 1.3, ["m-bf16.gguf"],
+            compare=None))
         jobs.append(Job(
             "BF16 folder to NF4, double quantization",
             lambda out: [self.decant("quantize", self.model, out, "--type", "nf4", "--double-quant", "--quiet")],
@@ -483,61 +486,52 @@ class Bench:
             run(self.decant("quantize", self.work / "m-f16.gguf", path, "--type", kind, "--quiet"), ENVIRONMENT)
 
     def measure(self, job):
-        """A row of the table, and whether nothing speaks against it. The row of what could not be run says why."""
+        """A row of the table, and whether everything holds; None where the job could not be run."""
         missing = [need for need in job.needs if not self.has(need)]
         if missing:
-            return [job.name, "", job.peer, f"not run: no {', '.join(missing)}", "", "", "", "", ""], None
-        ours, theirs = [], []
+            return [job.name, "", job.peer, f"no {', '.join(missing)}", "", "", "", "", "not run"], None
+        outputs = [self.work / f"{side}-{job.output}" for side in ("ours", "theirs")]
         try:
             for name in job.inputs:
                 self.prepare(name)
-                warm(self.work / name)
-            if not job.inputs:
-                warm(self.model)
-            for number in range(self.options.runs):
-                is_last = number == self.options.runs - 1
-                outputs = [self.work / f"{side}-{job.output}" for side in ("ours", "theirs")]
-                # What the run before left to be written would slow the next one.
-                for make, environment, output, found in (
-                    (job.ours, ENVIRONMENT, outputs[0], ours), (job.theirs, PEER_ENVIRONMENT, outputs[1], theirs)
-                ):
-                    for each in (output, self.work / "between.gguf"):
-                        remove(each)
-                    os.sync()
-                    found.append(run_all(make(output), environment))
-                    if not (is_last and job.compare):
-                        remove(output)
-            equal, words = True, ""
-            if job.compare:
-                equal, words = job.compare(self.model, *outputs)
+            for path in [self.work / name for name in job.inputs] or [self.model]:
+                warm(path)
+            pairs = [self.run_pair(job, outputs) for _ in range(self.options.runs)]
+            equal, words = job.compare(self.model, *outputs) if job.compare else (True, "")
         except Failed as error:
-            return [job.name, "", job.peer, f"**failed**: {error}", "", "", "", "", ""], False
+            return [job.name, "", job.peer, f"failed: {error}", "", "", "", "", "**no**"], False
         finally:
-            for each in self.work.glob("*-" + job.output):
-                if each.name in (f"ours-{job.output}", f"theirs-{job.output}"):
-                    remove(each)
-            remove(self.work / "between.gguf")
+            for each in (*outputs, self.work / "between.gguf"):
+                remove(each)
+        return self.row(job, pairs, equal, words)
 
+    def run_pair(self, job, outputs):
+        found = []
+        for make, environment, output in zip((job.ours, job.theirs), (ENVIRONMENT, PEER_ENVIRONMENT), outputs):
+            for each in (output, self.work / "between.gguf"):
+                remove(each)
+            # What others left to be written would slow this run.
+            os.sync()
+            found.append(run_all(make(output), environment))
         if not job.is_conversion:
-            for found in theirs:
-                found.wall = prompt_seconds(found)
+            found[1].wall = evaluation_seconds(found[1])
+        return found
+
+    def row(self, job, pairs, equal, words):
+        ours, theirs = zip(*pairs)
+        if not job.is_conversion:
             words = f"perplexity {perplexity_of(ours[-1]):.1f}, {perplexity_of(theirs[-1]):.1f}"
-        ratio = statistics.median(other.wall / own.wall for own, other in zip(ours, theirs))
-        peak = max(found.peak_mb for found in ours)
-        holds = [equal, job.bar is None or ratio >= job.bar, not job.is_conversion or peak < MEMORY_LIMIT_MB]
-        bar = "" if job.bar is None else f"{job.bar:.3g}"
-        verdict = "yes" if all(holds) else "**no**"
+        ratio = statistics.median(other.wall / own.wall for own, other in pairs)
+        peaks = [max(found.peak_mb for found in side) for side in (ours, theirs)]
+        holds = equal and (job.bar is None or ratio >= job.bar) and (not job.is_conversion or peaks[0] < MEMORY_LIMIT_MB)
 
         def times(side):
-            median = lambda key: statistics.median(key(found) for found in side)
-            seconds = f"{median(lambda found: found.wall):.2f} ({median(lambda found: found.cpu):.2f})"
-            if job.is_conversion:
-                return seconds
-            return f"{CHUNKS * CONTEXT / median(lambda found: found.wall):.0f} tokens/s, {seconds}"
+            wall, cpu = (statistics.median(times) for times in zip(*((found.wall, found.cpu) for found in side)))
+            rate = "" if job.is_conversion else f"{CHUNKS * CONTEXT / wall:.0f} tokens/s, "
+            return f"{rate}{wall:.2f} ({cpu:.2f})"
 
-        row = [job.name, times(ours), job.peer, times(theirs), f"{ratio:.2f}", bar, words,
-               f"{peak:.0f} / {max(found.peak_mb for found in theirs):.0f}", verdict]
-        return row, all(holds)
+        return [job.name, times(ours), job.peer, times(theirs), f"{ratio:.2f}", "" if job.bar is None else f"{job.bar:.3g}",
+                words, f"{peaks[0]:.0f} / {peaks[1]:.0f}", "yes" if holds else "**no**"], holds
 
     # MARK: Check
 
@@ -572,8 +566,8 @@ class Bench:
         return failures
 
 
-def prompt_seconds(found):
-    """What llama-perplexity itself says that its evaluation took, without loading: the better of its times."""
+def evaluation_seconds(found):
+    """What llama-perplexity says itself that its evaluation took, which leaves its loading out."""
     match = re.search(r"prompt eval time =\s*([0-9.]+) ms", found.text)
     return float(match.group(1)) / 1000 if match else found.wall
 
@@ -586,22 +580,26 @@ def perplexity_of(found):
 # MARK: The machine
 
 
-def first_line(*command):
+def output_of(*command):
     try:
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True).stdout.strip().partition("\n")[0]
+        return subprocess.run(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.strip()
     except OSError:
         return ""
 
 
 def commit_of(folder):
-    commit = first_line("git", "-C", folder, "rev-parse", "--short=10", "HEAD")
-    changed = commit and first_line("git", "-C", folder, "status", "--porcelain", "--untracked-files=no")
+    commit = output_of("git", "-C", folder, "rev-parse", "--short=10", "HEAD")
+    if not re.fullmatch(r"[0-9a-f]+", commit):
+        return ""
+    changed = output_of("git", "-C", folder, "status", "--porcelain", "--untracked-files=no")
     return commit + (" with changes" if changed else "")
 
 
 def machine(bench):
     """What the numbers were measured on and with, as lines of Markdown."""
-    cpuinfo, release = (Path(path).read_text() if Path(path).exists() else "" for path in ("/proc/cpuinfo", "/etc/os-release"))
+    paths = [Path("/proc/cpuinfo"), Path("/etc/os-release")]
+    cpuinfo, release = (path.read_text() if path.exists() else "" for path in paths)
     model = re.search(r"model name\s*: (.*)", cpuinfo)
     system = re.search(r'PRETTY_NAME="(.*)"', release)
     family = re.search(r"cpu family\s*: (\d+)", cpuinfo)
@@ -617,8 +615,9 @@ def machine(bench):
         if path is None:
             lines.append(f"{name}: not found")
             continue
-        version = re.search(r"version: (.*)", subprocess.run(
-            [path, "--version"], capture_output=True, text=True).stderr) if name == "llama-perplexity" else None
+        # llama-quantize says its version only where it has something to do.
+        arguments = ["missing.gguf", "none.gguf", "Q8_0"] if name == "llama-quantize" else ["--version"]
+        version = name.startswith("llama") and re.search(r"^version: (.*)", output_of(path, *arguments), re.MULTILINE)
         commit = commit_of(path.resolve().parent)
         details = [text for text in (version and version.group(1), commit and f"commit {commit}") if text]
         lines.append(f"{name}" + (f": {', '.join(details)}" if details else ""))
@@ -636,7 +635,9 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-COLUMNS = ["job", "Decant s (CPU s)", "peer", "peer s (CPU s)", "ratio", "bar", "identical", "peak MB, ours / theirs", "holds"]
+COLUMNS = [
+    "job", "Decant s (CPU s)", "peer", "peer s (CPU s)", "ratio", "bar", "identical", "peak MB, ours / theirs", "holds",
+]
 
 
 def main():
@@ -650,7 +651,8 @@ def main():
     parser.add_argument("--model", type=Path, help="a model folder to use instead of the generated one")
     parser.add_argument("--work", type=Path, default=environment("PEERS_WORK") or None,
                         help="folder for the model and all files, kept and used again; a temporary one by default")
-    parser.add_argument("--peers-dir", type=Path, default=environment("PEERS_DIR") or None, help="where the peers' programs lie")
+    parser.add_argument("--peers-dir", type=Path, default=environment("PEERS_DIR") or None,
+                        help="where the peers' programs lie")
     parser.add_argument("--convert-script", type=Path, help="convert_hf_to_gguf.py")
     parser.add_argument("--text", type=Path, default=HERE.parent / "Tests/Fixtures/heldout.txt")
     parser.add_argument("--perplexity-flags", default=environment("PEERS_PERPLEXITY_FLAGS", ""),
