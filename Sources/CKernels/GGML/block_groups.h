@@ -126,23 +126,21 @@ static KERNEL void weigh(const float *restrict x, const float *restrict variance
 typedef int group_encoder(const float *restrict x, const struct importance *importance, size_t first, int count,
                           uint8_t *restrict bytes);
 
-// A group's values.
-#define GROUP_VALUES 4096
+#define MOST_GROUP_VALUES 16384
 
-// Encodes blocks in groups of GROUP_VALUES values. The last group, and one with a value that is not finite, are filled
-// up with zeros.
-static KERNEL size_t encode_in_groups(group_encoder *encode_group, const float *restrict values,
+// Encodes blocks in groups of `group`. The last group, and one with a value that is not finite, are filled up with zeros.
+static KERNEL size_t encode_in_groups(group_encoder *encode_group, size_t group, const float *restrict values,
                                       const struct importance *importance, size_t blocks, int block_values,
                                       int block_bytes, uint8_t *restrict bytes) {
-  size_t group = (size_t)(GROUP_VALUES / block_values);
   for (size_t first = 0; first < blocks; first += group) {
     const float *x = values + first * (size_t)block_values;
     size_t count = blocks - first < group ? blocks - first : group;
     size_t finite = finite_runs(x, (size_t)block_values, count);
-    float padded[GROUP_VALUES];
+    float padded[MOST_GROUP_VALUES];
     if (finite < group) {
-      memset(padded, 0, sizeof padded);
-      memcpy(padded, x, finite * (size_t)block_values * sizeof(float));
+      size_t taken = finite * (size_t)block_values;
+      memcpy(padded, x, taken * sizeof(float));
+      memset(padded + taken, 0, (group * (size_t)block_values - taken) * sizeof(float));
       x = padded;
     }
     int done = encode_group(x, importance, first, (int)finite, bytes + first * (size_t)block_bytes);

@@ -10,10 +10,9 @@
 #define SUB_BLOCKS 16
 #define LIMIT 4
 
-#define GROUP (GROUP_VALUES / BLOCK)
-// Blocks whose sub-blocks are searched side by side.
-#define SIDE_BY_SIDE 4
-#define LANE_COUNT (SIDE_BY_SIDE * SUB_BLOCKS)
+#define GROUP 64
+// Sub-blocks that are searched side by side.
+#define LANE_COUNT 64
 
 // high[32]: the third bit of value 32 q + l in byte l, bit q. low[64]: two bits of value 128 h + 32 q + l in byte
 // 32 h + l, at 2 q. scales[12]: four bits of scale s in byte s % 8, the upper half for s > 7, and two bits in byte
@@ -134,7 +133,7 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
 }
 
 static KERNEL size_t encode_q3_k(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, GROUP, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_q3_k)
 
@@ -144,7 +143,7 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
                                int count, uint8_t *restrict bytes) {
   float squares[GROUP], scales[GROUP * SUB_BLOCKS], inverses[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
   sums_of_squares(x, BLOCK, GROUP, squares);
-  for (int first = 0; first < GROUP; first += SIDE_BY_SIDE) {
+  for (int first = 0; first < count; first += LANE_COUNT / SUB_BLOCKS) {
     float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
     float variance[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
     to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
@@ -164,6 +163,10 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
     search_symmetric(v, w, wv, SUB_BLOCK, LANE_COUNT, LIMIT, 1, scales + first * SUB_BLOCKS,
                      inverses + first * SUB_BLOCKS);
   }
+  // Lanes without a block are searched too, and not looked at.
+  size_t rest = (size_t)(GROUP - (count + 3) / 4 * 4) * SUB_BLOCKS, done = GROUP * SUB_BLOCKS - rest;
+  memset(scales + done, 0, rest * sizeof(float));
+  memset(weights + done, 0, rest * sizeof(float));
   float v[SUB_BLOCKS * GROUP], w[SUB_BLOCKS * GROUP], wv[SUB_BLOCKS * GROUP], scale[GROUP], inverse[GROUP];
   to_lanes(scales, SUB_BLOCKS, GROUP, GROUP, v);
   to_lanes(weights, SUB_BLOCKS, GROUP, GROUP, w);
@@ -183,7 +186,7 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
 static KERNEL size_t encode_q3_k_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
   struct importance columns = {importance, row_blocks, NULL};
-  return encode_in_groups(encode_group_weighted, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group_weighted, GROUP, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q3_k_weighted)
 

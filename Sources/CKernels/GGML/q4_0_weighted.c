@@ -5,7 +5,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 #define BLOCK 32
-#define GROUP (GROUP_VALUES / BLOCK)
+#define GROUP 128
 #define LANE_COUNT 32
 
 // Encodes a block with its scale; 0 when that does not fit. Scale F16; for five bits, the fifth ones in a 32-bit word;
@@ -76,7 +76,7 @@ static KERNEL size_t encode_rows(group_encoder *encode_group, const float *restr
     for (size_t row = 0; row < finite; row++) squares[row] /= (float)row_values;
     struct importance importance = {columns, row_blocks, squares};
     size_t blocks = finite * row_blocks;
-    done += encode_in_groups(encode_group, x, &importance, blocks, BLOCK, block_bytes, bytes + done * (size_t)block_bytes);
+    done += encode_in_groups(encode_group, GROUP, x, &importance, blocks, BLOCK, block_bytes, bytes + done * (size_t)block_bytes);
     if (done < first * row_blocks + blocks) return done;
     // The mean square of a row with a value that is not finite is none, but blocks before that value are not to blame.
     if (finite < count) return done + finite_runs(x + finite * row_values, BLOCK, row_blocks);

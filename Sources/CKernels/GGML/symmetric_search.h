@@ -150,7 +150,7 @@ static KERNEL void settle_symmetric(const float *restrict x, int length, int lan
   LANES for (int lane = 0; lane < lane_count; lane++) {
     low[lane] = (float)-limit * sum_wxl[lane];
     high[lane] = (float)(limit - 1) * sum_wxl[lane];
-    margin[lane] = 0x1p-16f * (__builtin_fabsf(peak[lane]) * sum_wll[lane]);
+    margin[lane] = 0x1p-18f * (__builtin_fabsf(peak[lane]) * sum_wll[lane]);
     worst[lane] = 0.0f;
   }
   for (int n = 0; n < length; n++) {
@@ -159,7 +159,7 @@ static KERNEL void settle_symmetric(const float *restrict x, int length, int lan
       float value = x[at], wxl = sum_wxl[lane] - value * value * value * codes[at], target = value * sum_wll[lane];
       target = target < high[lane] ? target : high[lane];
       target = target > low[lane] ? target : low[lane];
-      float excess = __builtin_fabsf(target - codes[at] * sum_wxl[lane]) + margin[lane] - 0.49f * wxl;
+      float excess = __builtin_fabsf(target - codes[at] * sum_wxl[lane]) + margin[lane] - 0.4999f * wxl;
       excess = wxl > 0.0f ? excess : 0.0f;
       worst[lane] = worst[lane] > excess ? worst[lane] : excess;
     }
