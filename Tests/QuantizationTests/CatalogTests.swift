@@ -100,6 +100,8 @@ import Testing
     "f32": 0, "f64": 0, "f16": 0x1p-11, "bf16": 0x1p-8, "f8_e4m3": 0x1p-4, "f8_e5m2": 0x1p-3,
     // A step; for symmetric types the far end is a step short. F16 scales add a little.
     "q4_0": 1.01 / 8, "q4_1": 1.01 / 15, "q5_0": 1.02 / 16, "q5_1": 1.02 / 31, "q8_0": 0.57 / 127,
+    // A step, of scales and minimums with few bits.
+    "q2_k": 0.5, "q4_k": 0.1, "q5_k": 0.05,
     "tq1_0": 0.501, "tq2_0": 0.501, "q2_0": 0.501,
     // Signs alone; and what lies beyond 6 times a power of two, or in the widest gap.
     "q1_0": 1, "mxfp4": 0.25, "nvfp4": 0.25,
@@ -184,15 +186,16 @@ import Testing
   }
 
   @Test func scalesThatDoNotFitAreRefused() {
-    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_0"] {
+    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_0", "q2_k", "q4_k", "q5_k"] {
       for kernels in KernelSet.all {
         guard let codec = Catalog.codec(named: name, kernels: kernels) else {
           Issue.record("no \(name)")
           continue
         }
-        var values = [Float](repeating: 0.5, count: 128)
-        values[70] = 1e30
-        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: 64)))
+        var values = [Float](repeating: 0.5, count: 1024)
+        values[300] = 1e30
+        let block = 300 / codec.elementsPerBlock * codec.elementsPerBlock
+        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: block)))
       }
     }
     var values = [Float](repeating: 0.5, count: 3000)
