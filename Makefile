@@ -3,7 +3,7 @@
 # make bench     kernels, codecs, readers (Benchmarks/)
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
-# make lint      style and declared imports
+# make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
 
@@ -66,6 +66,7 @@ SOURCES := Package.swift Formats Sources Tests Benchmarks
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	@Tests/check_imports.sh
+	@python3 Sources/CKernels/GGML/make_lattices.py --check
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

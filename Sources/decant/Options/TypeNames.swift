@@ -16,7 +16,8 @@ enum TypeNames {
   static var allRules: [String] { all + NamedMix.all.map(\.name).filter { !all.contains($0) } }
 
   private static func isOffered(_ entry: Catalog.Entry) -> Bool {
-    entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
+    guard entry.canEncode else { return false }
+    return entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
   }
 
   static func element(named name: String) -> TargetType? {
