@@ -184,7 +184,7 @@ import Testing
   }
 
   @Test func scalesThatDoNotFitAreRefused() {
-    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q4_k", "q5_k", "q2_0"] {
+    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_0", "q2_k", "q4_k", "q5_k"] {
       for kernels in KernelSet.all {
         guard let codec = Catalog.codec(named: name, kernels: kernels) else {
           Issue.record("no \(name)")
