@@ -28,12 +28,12 @@ static KERNEL int32_t nearest_level_index(float quotient) {
   return index;
 }
 
-// Searches the scale with the smallest weighted square error: that which makes the peak 127, above the highest level, and
-// fifteen of the other sign that make it -134, -133 ... -120. Arrays are [length][lane_count]. Scales of blocks taken for
-// zero are 0.
+// Searches the scale with the smallest weighted square error: that which makes the peak 127, above the highest level,
+// and fifteen of the other sign that make it -134, -133 ... -120. Arrays are [length][lane_count]. Scales of blocks
+// taken for zero are 0.
 //
-// The quotients of a value by those fifteen differ by less than 12 %, and midpoints by more. So there are only two levels
-// that it can take, those of its smallest and its largest quotient.
+// The quotients of a value by those fifteen differ by less than 12 %, and midpoints by more. So there are only two
+// levels that it can take, those of its smallest and its largest quotient.
 static KERNEL void search_levels(const float *restrict x, const float *restrict w, int length, int lane_count,
                                  float *restrict scale) {
   float peak[MOST_LANES], divisor[MOST_LANES], best[MOST_LANES];

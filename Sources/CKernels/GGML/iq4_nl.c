@@ -6,7 +6,7 @@
 
 #define BLOCK 32
 #define BLOCK_BYTES 18
-#define GROUP 128
+#define GROUP (GROUP_VALUES / BLOCK)
 #define LANE_COUNT 32
 
 // Encodes a block with its scale; 0 when that does not fit.
@@ -47,14 +47,14 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
 }
 
 static KERNEL size_t encode_iq4_nl(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, GROUP, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_iq4_nl)
 
 static KERNEL size_t encode_iq4_nl_weighted(const float *values, const float *importance, size_t rows,
                                             size_t row_blocks, uint8_t *bytes) {
   struct importance columns = {importance, row_blocks, NULL};
-  return encode_in_groups(encode_group, GROUP, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_iq4_nl_weighted)
 

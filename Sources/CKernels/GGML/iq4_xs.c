@@ -9,7 +9,7 @@
 #define BLOCK_BYTES 136
 #define SUB_BLOCK 32
 #define SUB_BLOCKS 8
-#define GROUP 16
+#define GROUP (GROUP_VALUES / BLOCK)
 // Blocks whose sub-blocks are searched side by side.
 #define SIDE_BY_SIDE 4
 #define LANE_COUNT (SIDE_BY_SIDE * SUB_BLOCKS)
@@ -68,14 +68,14 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
 }
 
 static KERNEL size_t encode_iq4_xs(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, GROUP, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_iq4_xs)
 
 static KERNEL size_t encode_iq4_xs_weighted(const float *values, const float *importance, size_t rows,
                                             size_t row_blocks, uint8_t *bytes) {
   struct importance columns = {importance, row_blocks, NULL};
-  return encode_in_groups(encode_group, GROUP, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_iq4_xs_weighted)
 

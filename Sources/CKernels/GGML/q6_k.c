@@ -10,7 +10,7 @@
 #define SUB_BLOCKS 16
 #define LIMIT 32
 
-#define GROUP 16
+#define GROUP (GROUP_VALUES / BLOCK)
 // Blocks whose sub-blocks are searched side by side.
 #define SIDE_BY_SIDE 4
 #define LANE_COUNT (SIDE_BY_SIDE * SUB_BLOCKS)
@@ -58,7 +58,7 @@ static KERNEL int finish_q6_k(const float *restrict x, const float *restrict sca
     const float *v = x + s * SUB_BLOCK;
     uint8_t *c = codes + s * SUB_BLOCK;
     if (step != 0.0f) {
-      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + bounded(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)nearest_code(v[i] / step, LIMIT);
     } else {
       for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)stored_code(v[i], inverses[s], LIMIT);
     }
@@ -92,14 +92,14 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
 }
 
 static KERNEL size_t encode_q6_k(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, GROUP, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_q6_k)
 
 static KERNEL size_t encode_q6_k_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
   struct importance columns = {importance, row_blocks, NULL};
-  return encode_in_groups(encode_group, GROUP, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups(encode_group, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q6_k_weighted)
 
