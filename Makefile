@@ -1,9 +1,10 @@
 # make demo      install what is missing, build, convert and quantize the model in Tests/Fixtures, print what it cost
 # make test      the whole test suite
 # make bench     kernels, codecs, readers (Benchmarks/)
+# make bench-peers  whole jobs beside llama.cpp, bitsandbytes and safetensors, as far as they are installed
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
-# make lint      style and declared imports
+# make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
 
@@ -20,7 +21,7 @@ endif
 PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench memory interop lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory interop lint format docs build release clean
 
 all: release
 
@@ -50,6 +51,13 @@ test: deps
 bench: deps
 	$(SWIFT) package --package-path Benchmarks benchmark --grouping metric --no-progress
 
+# PEERS_DIR: llama.cpp's programs; PEERS_PYTHON: a Python with torch, bitsandbytes, transformers, safetensors, gguf;
+# PEERS_WORK: keeps the generated model. PEERS_ARGUMENTS: --jobs, --runs, --output and others.
+PEERS_PYTHON ?= python3
+export PEERS_DIR PEERS_WORK
+bench-peers: release
+	$(PEERS_PYTHON) Benchmarks/peers.py --decant $(abspath $(DECANT)) $(PEERS_ARGUMENTS)
+
 memory: PACKAGES += time
 memory: release
 	@DECANT=$(abspath $(DECANT)) Benchmarks/memory.sh
@@ -66,6 +74,7 @@ SOURCES := Package.swift Formats Sources Tests Benchmarks
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	@Tests/check_imports.sh
+	@python3 Sources/CKernels/GGML/make_lattices.py --check
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

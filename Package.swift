@@ -69,7 +69,8 @@ let package = Package(
     room("JSON", "Sources/JSON"),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
     .target(
-      name: "CKernels", path: "Sources/CKernels", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
+      name: "CKernels", path: "Sources/CKernels", exclude: ["GGML/make_lattices.py"],
+      cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd",
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),

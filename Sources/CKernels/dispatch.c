@@ -16,6 +16,15 @@
   K(SET, decode_q5_k) K(SET, encode_q5_k)                                                            \
   K(SET, encode_q4_1_weighted) K(SET, encode_q5_1_weighted) K(SET, encode_q2_k_weighted)             \
   K(SET, encode_q4_k_weighted) K(SET, encode_q5_k_weighted)                                          \
+  K(SET, decode_q3_k) K(SET, encode_q3_k) K(SET, decode_q6_k) K(SET, encode_q6_k)                    \
+  K(SET, decode_iq4_nl) K(SET, encode_iq4_nl) K(SET, decode_iq4_xs) K(SET, encode_iq4_xs)            \
+  K(SET, encode_q4_0_weighted) K(SET, encode_q5_0_weighted) K(SET, encode_q3_k_weighted)             \
+  K(SET, encode_q6_k_weighted) K(SET, encode_iq4_nl_weighted) K(SET, encode_iq4_xs_weighted)         \
+  K(SET, decode_tq1_0) K(SET, encode_tq1_0) K(SET, decode_tq2_0) K(SET, encode_tq2_0)                \
+  K(SET, decode_mxfp4) K(SET, encode_mxfp4) K(SET, decode_nvfp4) K(SET, encode_nvfp4)                \
+  K(SET, decode_q1_0) K(SET, encode_q1_0) K(SET, decode_q2_0) K(SET, encode_q2_0)                    \
+  K(SET, decode_iq1_s) K(SET, decode_iq1_m) K(SET, decode_iq2_xxs) K(SET, decode_iq2_xs)             \
+  K(SET, decode_iq2_s) K(SET, decode_iq3_xxs) K(SET, decode_iq3_s)                                   \
   K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
   K(SET, decode_code256) K(SET, encode_int8)                                                         \
   K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \

@@ -14,20 +14,31 @@ struct LinearLayer: Sendable {
   var inputs: Int { weight.columns }
 
   /// The rows of each panel.
-  var panels: [Range<Int>] { Panel.pieces(outputs, of: Panel.rows) }
+  var panels: [Range<Int>] { Panel.pieces(outputs, of: Panel.rows(of: outputs)) }
 
   /// Decodes rows of the weight. The result is valid until the memory is used again.
   func decode(_ rows: Range<Int>, memory: inout WorkerMemory.Contents) throws(FileError) -> MatrixPart {
-    let matrix = memory.matrix(.panel, rows: Panel.rows, columns: inputs)
-    try matrix.withMutableRows(0..<rows.count) { values throws(FileError) in
+    let matrix = memory.matrix(.panel, rows: Panel.largestRows, columns: inputs)
+    try decode(rows, into: matrix, at: 0, memory: &memory)
+    return matrix.part(rows: 0..<rows.count)
+  }
+
+  /// Decodes rows of the weight to rows of a matrix from `first` on.
+  func decode(
+    _ rows: Range<Int>, into matrix: Matrix, at first: Int, memory: inout WorkerMemory.Contents
+  ) throws(FileError) {
+    try matrix.withMutableRows(first..<first + rows.count) { values throws(FileError) in
       try weight.read(rows: rows, into: &values, scratch: &memory.encoded)
     }
-    return matrix.part(rows: 0..<rows.count)
   }
 
   /// Columns `panel` of the layer's output for some tokens. `output` has `panel.count` columns.
   func apply(panel: Range<Int>, decoded: MatrixPart, to input: MatrixPart, into output: MatrixPart, adding: Bool) {
     Kernels.multiply(input, transposed: decoded, into: output, adding: adding)
+    addBias(panel: panel, to: output)
+  }
+
+  func addBias(panel: Range<Int>, to output: MatrixPart) {
     if let bias { Kernels.add(bias, columns: panel, to: output) }
   }
 }

@@ -182,32 +182,28 @@ struct LlamaRun: Sendable {
     }
   }
 
-  /// The first half of the feed-forward network: both projections and the gate, panel by panel.
+  /// The first half of the feed-forward network: both projections and the gate, panel by panel. A panel has half its
+  /// rows from either projection.
   private func gate(_ layer: LlamaLayer) async throws {
-    let panels = layer.gate.panels
+    let half = Panel.largestRows / 2
+    let panels = Panel.pieces(layer.gate.outputs, of: half)
     let shares = TokenShares(tokens: tokens, panels: panels.count, workers: workers.count)
     try await workers.forEach(panels.count * shares.count) { [self] item, worker in
       let panel = panels[item / shares.count]
-      let blocks = shares[item % shares.count]
-      guard let first = blocks.first, let last = blocks.last else { return }
-      let origin = first.lowerBound
       try memories[worker].withContents { memory in
-        let rows = last.upperBound - origin
-        let gates = memory.matrix(.gate, rows: rows, columns: Panel.rows)
-        let ups = memory.matrix(.up, rows: rows, columns: Panel.rows)
-        for (linear, result) in [(layer.gate, gates), (layer.up, ups)] {
-          let decoded = try linear.decode(panel, memory: &memory)
-          for block in blocks {
-            linear.apply(
-              panel: panel, decoded: decoded, to: normalized.part(rows: block),
-              into: result.part(
-                rows: block.lowerBound - origin..<block.upperBound - origin, columns: 0..<panel.count),
-              adding: false)
-          }
+        let decoded = memory.matrix(.panel, rows: 2 * half, columns: layer.gate.inputs)
+        try layer.gate.decode(panel, into: decoded, at: 0, memory: &memory)
+        try layer.up.decode(panel, into: decoded, at: panel.count, memory: &memory)
+        let both = memory.matrix(.gate, rows: min(Panel.tokens, tokens), columns: 2 * panel.count)
+        for block in shares[item % shares.count] {
+          let result = both.part(rows: 0..<block.count)
+          Kernels.multiply(
+            normalized.part(rows: block), transposed: decoded.part(rows: 0..<2 * panel.count), into: result)
+          let gates = result.columns(0..<panel.count), ups = result.columns(panel.count..<2 * panel.count)
+          layer.gate.addBias(panel: panel, to: gates)
+          layer.up.addBias(panel: panel, to: ups)
+          Kernels.gate(gates, ups, into: inner.part(rows: block, columns: panel))
         }
-        Kernels.gate(
-          gates.part(columns: 0..<panel.count), ups.part(columns: 0..<panel.count),
-          into: inner.part(rows: origin..<last.upperBound, columns: panel))
       }
     }
   }

@@ -1,9 +1,13 @@
 /// Sizes of the pieces in which a multiplication is done. They are fixed, because how sums are split decides their
 /// last bits: results must not depend on the number of workers.
 enum Panel {
-  /// Rows of a weight that are decoded at a time. Larger panels repeat the packing of the tokens less often inside the
-  /// multiplication: at 128 it took 16 % of the time, at 256 9 %, at 384 7 %.
-  static let rows = 256
+  /// The most rows of a weight that are decoded and multiplied at a time.
+  static let largestRows = 512
+
+  /// Rows of the panels of a weight. Each multiplication packs its tokens anew: that takes a seventh of the time with
+  /// panels of 256 rows, and half as much with 512. Weights of fewer rows keep enough panels to go around.
+  static func rows(of outputs: Int) -> Int { outputs < 4096 ? largestRows / 2 : largestRows }
+
   /// Tokens of one multiplication.
   static let tokens = 1024
   /// Queries of one block of attention scores.

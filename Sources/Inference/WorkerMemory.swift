@@ -8,7 +8,7 @@ final class WorkerMemory: Sendable {
     var encoded: [UInt8] = []
     private var matrices: [Purpose: Matrix] = [:]
 
-    enum Purpose: Hashable, Sendable { case panel, gate, up, queries, keys, scores }
+    enum Purpose: Hashable, Sendable { case panel, gate, queries, keys, scores }
 
     /// A matrix of that size; its values are whatever was left there.
     mutating func matrix(_ purpose: Purpose, rows: Int, columns: Int) -> Matrix {

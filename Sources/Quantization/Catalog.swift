@@ -10,14 +10,18 @@ public enum Catalog {
     public let encoding: Encoding?
     /// Whether the block size is a choice.
     public let takesBlockSize: Bool
+    /// Whether there is an encoder, so that tensors can be given this type.
+    public let canEncode: Bool
 
     public var description: String { name }
 
     private let make: @Sendable (_ blockSize: Int, KernelSet) -> any ReferencedCodec
 
     init(_ make: @escaping @Sendable (KernelSet) -> any BlockCodec) {
-      encoding = make(.best).encoding
-      name = make(.best).name
+      let codec = make(.best)
+      encoding = codec.encoding
+      name = codec.name
+      canEncode = codec.canEncode
       takesBlockSize = false
       self.make = { _, kernels in make(kernels) }
     }
@@ -26,6 +30,7 @@ public enum Catalog {
       name = code.name
       encoding = nil
       takesBlockSize = true
+      canEncode = true
       make = { BlockwiseCodec(code, blockSize: $0, kernels: $1) }
     }
 
@@ -56,6 +61,26 @@ public enum Catalog {
       Entry { Q5_0(kernels: $0) },
       Entry { Q5_1(kernels: $0) },
       Entry { Q8_0(kernels: $0) },
+      Entry { Q2_K(kernels: $0) },
+      Entry { Q3_K(kernels: $0) },
+      Entry { Q4_K(kernels: $0) },
+      Entry { Q5_K(kernels: $0) },
+      Entry { Q6_K(kernels: $0) },
+      Entry { IQ4_NL(kernels: $0) },
+      Entry { IQ4_XS(kernels: $0) },
+      Entry { TQ1_0(kernels: $0) },
+      Entry { TQ2_0(kernels: $0) },
+      Entry { MXFP4(kernels: $0) },
+      Entry { NVFP4(kernels: $0) },
+      Entry { Q1_0(kernels: $0) },
+      Entry { Q2_0(kernels: $0) },
+      Entry { IQ1_S(kernels: $0) },
+      Entry { IQ1_M(kernels: $0) },
+      Entry { IQ2_XXS(kernels: $0) },
+      Entry { IQ2_XS(kernels: $0) },
+      Entry { IQ2_S(kernels: $0) },
+      Entry { IQ3_XXS(kernels: $0) },
+      Entry { IQ3_S(kernels: $0) },
     ] + BlockwiseCode.all.map { Entry($0) }
 
   /// The codec of that name: `q4_0`, `nf4`, or `nf4/128` with a block size; nil where there is none.

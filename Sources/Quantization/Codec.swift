@@ -14,6 +14,10 @@ public protocol Codec: Sendable {
   /// must be a whole number of blocks.
   var blocksCrossRows: Bool { get }
 
+  /// Whether there is an encoder. Where there is none, `encode` throws `CodecError.notEncodable`; callers that plan ask
+  /// before.
+  var canEncode: Bool { get }
+
   /// Number of planes.
   var planeCount: Int { get }
 
@@ -31,6 +35,7 @@ public protocol Codec: Sendable {
 
 extension Codec {
   public var blocksCrossRows: Bool { false }
+  public var canEncode: Bool { true }
 
   /// Bytes that `elements` elements take over all planes.
   public func byteCount(elements: Int) -> Int {
@@ -44,10 +49,12 @@ extension Codec {
 public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The value at `index` is NaN or infinite.
   case notFinite(index: Int)
-  /// The values from `index` on are so large that the block's scale does not fit its type.
+  /// The values from `index` on are so large, or so small, that the block's scale does not fit its type.
   case scaleOverflow(index: Int)
   /// The value at `index` is too large for the element type, or no whole number where it holds only those.
   case notRepresentable(index: Int)
+  /// There is no encoder for the type: it is only decoded.
+  case notEncodable(type: String)
 
   /// This error of values that begin `offset` elements further on.
   public func moved(by offset: Int) -> CodecError {
@@ -55,6 +62,7 @@ public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
     case .notFinite(let index): .notFinite(index: index + offset)
     case .scaleOverflow(let index): .scaleOverflow(index: index + offset)
     case .notRepresentable(let index): .notRepresentable(index: index + offset)
+    case .notEncodable: self
     }
   }
 
@@ -62,8 +70,9 @@ public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .notFinite(let index): "element \(index) is not a finite number"
     case .scaleOverflow(let index):
-      "the values of the block at element \(index) are too large for the scale of this type"
+      "the values of the block at element \(index) are too large or too small for the scale of this type"
     case .notRepresentable(let index): "element \(index) cannot be represented in this element type"
+    case .notEncodable(let type): "\(type) is decoded, and not yet encoded"
     }
   }
 }

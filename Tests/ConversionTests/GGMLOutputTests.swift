@@ -75,6 +75,17 @@ import Testing
     #expect(plan.notes.contains { $0.contains("q_proj") && $0.contains("matches no tensor") })
   }
 
+  @Test func typesThatAreOnlyDecodedAreRefused() throws {
+    let bench = try Workbench()
+    let checkpoint = try Checkpoint(path: try bench.write(TinyCheckpoint { $0.hidden = 256 }))
+    let error = #expect(throws: FileError.self) {
+      try Plan(
+        converting: checkpoint, to: Destination(path: bench.path("m.gguf")), recipe: Recipe(try .quantizing("iq2_xxs")))
+    }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message.contains("iq2_xxs is decoded, and not yet encoded") == true)
+  }
+
   @Test func safetensorsHasNoGGMLTypes() throws {
     let bench = try Workbench()
     let checkpoint = try Checkpoint(path: try bench.write(TinyCheckpoint { $0.inner = 192 }))

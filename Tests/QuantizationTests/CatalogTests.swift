@@ -9,7 +9,7 @@ import Testing
   /// Values that reach every branch, of a length that is a whole number of every GGML block.
   static let inputs: [(name: String, values: [Float])] = {
     var random = RandomNumbers(seed: 20_261_121)
-    let length = 4096 + 64
+    let length = 4096 + 256
     var outliers = random.normals(length, deviation: 0.02)
     for index in stride(from: 9, to: length, by: 97) { outliers[index] *= 80 }
     return [
@@ -45,7 +45,10 @@ import Testing
     inputs.filter { codec.blocksCrossRows || $0.values.count % codec.elementsPerBlock == 0 }
   }
 
-  @Test(arguments: Catalog.entries) func kernelsGiveTheReferencesBits(entry: Catalog.Entry) throws {
+  /// The codecs that encode.
+  static let encoders = Catalog.entries.filter(\.canEncode)
+
+  @Test(arguments: encoders) func kernelsGiveTheReferencesBits(entry: Catalog.Entry) throws {
     for size in entry.takesBlockSize ? [32, 64, 4096] : [64] {
       let reference = entry.codec(blockSize: size)
       for (name, values) in Self.inputs(of: reference) {
@@ -97,11 +100,18 @@ import Testing
     "f32": 0, "f64": 0, "f16": 0x1p-11, "bf16": 0x1p-8, "f8_e4m3": 0x1p-4, "f8_e5m2": 0x1p-3,
     // A step; for symmetric types the far end is a step short. F16 scales add a little.
     "q4_0": 1.01 / 8, "q4_1": 1.01 / 15, "q5_0": 1.02 / 16, "q5_1": 1.02 / 31, "q8_0": 0.57 / 127,
+    // A step, of scales and minimums with few bits.
+    "q2_k": 0.5, "q4_k": 0.1, "q5_k": 0.05,
+    "tq1_0": 0.501, "tq2_0": 0.501, "q2_0": 0.501,
+    // Signs alone; and what lies beyond 6 times a power of two, or in the widest gap.
+    "q1_0": 1, "mxfp4": 0.25, "nvfp4": 0.25,
+    // Steps, of scales with few bits.
+    "q3_k": 0.3, "q6_k": 0.04, "iq4_nl": 0.15, "iq4_xs": 0.15,
     // Half the widest gap.
     "nf4": 0.1520, "fp4": 0.1667, "int8": 0.5001 / 127, "int4": 0.5001 / 7,
   ]
 
-  @Test(arguments: Catalog.entries.filter { !["i", "u"].contains($0.name.first) || $0.takesBlockSize })
+  @Test(arguments: encoders.filter { $0.encoding?.isInteger != true })
   func errorsAreBounded(entry: Catalog.Entry) throws {
     let bound = try #require(Self.bounds[entry.name], "a new codec needs a bound here")
     for size in entry.takesBlockSize ? BlockwiseCodec.blockSizes : [64] {
@@ -121,7 +131,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["f32", "f64", "f16", "bf16", "f8_e5m2", "q4_0", "q5_0", "q8_0", "nf4", "fp4", "int8", "int4"])
+  @Test(arguments: [
+    "f32", "f64", "f16", "bf16", "f8_e5m2", "q4_0", "q5_0", "q8_0", "tq1_0", "tq2_0", "mxfp4", "q1_0", "q2_0", "nf4",
+    "fp4", "int8", "int4",
+  ])
   func decodedValuesEncodeToThemselves(name: String) throws {
     let codec = try #require(Catalog.codec(named: name))
     let values = try #require(Self.inputs.first { $0.name == "outliers" }).values
@@ -130,13 +143,13 @@ import Testing
     #expect(once == twice)
   }
 
-  @Test(arguments: Catalog.entries) func zerosAreExact(entry: Catalog.Entry) throws {
+  @Test(arguments: encoders) func zerosAreExact(entry: Catalog.Entry) throws {
     let codec = entry.codec()
     let zeros = [Float](repeating: 0, count: 256)
     #expect(codec.decoded(try codec.encoded(zeros), elements: 256) == zeros)
   }
 
-  @Test(arguments: Catalog.entries, KernelSet.all)
+  @Test(arguments: encoders, KernelSet.all)
   func valuesThatAreNotFiniteAreNamed(entry: Catalog.Entry, kernels: KernelSet) {
     let codec = entry.codec(kernels: kernels)
     for index in [0, 1, 63, 64, 2047, 5000, 5119] {
@@ -153,12 +166,12 @@ import Testing
   }
 
   /// Runs that end at block boundaries, put together plane by plane, are the encoding of the whole.
-  @Test(arguments: Catalog.entries) func runsJoin(entry: Catalog.Entry) throws {
+  @Test(arguments: encoders) func runsJoin(entry: Catalog.Entry) throws {
     let codec = entry.codec()
     var random = RandomNumbers(seed: 17)
-    let values = (0..<640).map { _ in Float(Int.random(in: 0...100, using: &random)) }
-    let cut = 5 * 64
-    let tail = codec.blocksCrossRows ? 640 - 13 : 640
+    let values = (0..<2560).map { _ in Float(Int.random(in: 0...100, using: &random)) }
+    let cut = 5 * 256
+    let tail = codec.blocksCrossRows ? 2560 - 13 : 2560
     let runs = [Array(values[..<cut]), Array(values[cut..<tail])]
     let whole = try codec.encoded(Array(values[..<tail]))
     let parts = try runs.map { try codec.encoded($0) }
@@ -173,15 +186,16 @@ import Testing
   }
 
   @Test func scalesThatDoNotFitAreRefused() {
-    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0"] {
+    for name in ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_0", "q2_k", "q4_k", "q5_k"] {
       for kernels in KernelSet.all {
         guard let codec = Catalog.codec(named: name, kernels: kernels) else {
           Issue.record("no \(name)")
           continue
         }
-        var values = [Float](repeating: 0.5, count: 128)
-        values[70] = 1e30
-        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: 64)))
+        var values = [Float](repeating: 0.5, count: 1024)
+        values[300] = 1e30
+        let block = 300 / codec.elementsPerBlock * codec.elementsPerBlock
+        #expect(codec.encoding(of: values) == .failure(.scaleOverflow(index: block)))
       }
     }
     var values = [Float](repeating: 0.5, count: 3000)
@@ -212,7 +226,8 @@ import Testing
 
   @Test func sizes() throws {
     let bits = [
-      "q4_0": 4.5, "q4_1": 5, "q5_0": 5.5, "q5_1": 6, "q8_0": 8.5, "nf4": 4.5, "int8": 8.5, "nf4/4096": 4.0078125,
+      "q4_0": 4.5, "q4_1": 5, "q5_0": 5.5, "q5_1": 6, "q8_0": 8.5, "tq1_0": 1.6875, "mxfp4": 4.25, "nvfp4": 4.5,
+      "q1_0": 1.125, "iq1_s": 1.5625, "iq3_s": 3.4375, "nf4": 4.5, "int8": 8.5, "nf4/4096": 4.0078125,
     ]
     for (name, expected) in bits {
       let codec = try #require(Catalog.codec(named: name))

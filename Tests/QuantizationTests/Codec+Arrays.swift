@@ -24,7 +24,32 @@ extension Codec {
   }
 }
 
+extension Codec {
+  /// The bytes of rows whose columns have that importance, which makes no difference to codecs that do not ask for it.
+  func encoding(of values: [Float], importance: [Float]?) -> Result<[UInt8], CodecError> {
+    guard let importance, let codec = self as? any WeightedBlockCodec else { return encoding(of: values) }
+    var bytes = [UInt8](repeating: 0xA5, count: byteCount(elements: values.count))
+    do throws(CodecError) {
+      try bytes.withMutableBytes { raw throws(CodecError) in
+        try codec.encode(values.span, importance: importance.span, into: &raw)
+      }
+      return .success(bytes)
+    } catch {
+      return .failure(error)
+    }
+  }
+}
+
 extension ReferencedCodec {
+  func referenceEncoding(of values: [Float], importance: [Float]?) -> Result<[UInt8], CodecError> {
+    guard let importance, let codec = self as? any WeightedBlockCodec else { return referenceEncoding(of: values) }
+    do throws(CodecError) {
+      return .success(try codec.referenceEncode(values, importance: importance))
+    } catch {
+      return .failure(error)
+    }
+  }
+
   func referenceEncoding(of values: [Float]) -> Result<[UInt8], CodecError> {
     do throws(CodecError) { return .success(try referenceEncode(values)) } catch { return .failure(error) }
   }

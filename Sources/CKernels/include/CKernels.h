@@ -67,6 +67,51 @@ struct decant_kernels {
   size_t (*encode_q5_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
                                  uint8_t *bytes);
 
+  // Blocks with a scale that is searched for: superblocks of 256 values, and blocks of 32 (iq4_nl).
+  void (*decode_q3_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q3_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q6_k)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q6_k)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_iq4_nl)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_iq4_nl)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_iq4_xs)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_iq4_xs)(const float *values, size_t blocks, uint8_t *bytes);
+  size_t (*encode_q4_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q5_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q3_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_q6_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                 uint8_t *bytes);
+  size_t (*encode_iq4_nl_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                   uint8_t *bytes);
+  size_t (*encode_iq4_xs_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
+                                   uint8_t *bytes);
+
+  // Blocks of 32 (mxfp4), 64 (nvfp4, q2_0), 128 (q1_0) or 256 values, of few bits each.
+  void (*decode_tq1_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_tq1_0)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_tq2_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_tq2_0)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_mxfp4)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_mxfp4)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_nvfp4)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_nvfp4)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q1_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q1_0)(const float *values, size_t blocks, uint8_t *bytes);
+  void (*decode_q2_0)(const uint8_t *bytes, size_t blocks, float *values);
+  size_t (*encode_q2_0)(const float *values, size_t blocks, uint8_t *bytes);
+
+  // Blocks of 256 values that are points of lattices.
+  void (*decode_iq1_s)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq1_m)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq2_xxs)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq2_xs)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq2_s)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq3_xxs)(const uint8_t *bytes, size_t blocks, float *values);
+  void (*decode_iq3_s)(const uint8_t *bytes, size_t blocks, float *values);
+
   // Blockwise codes: `count` values in blocks of `block_size` (a multiple of 32), the last of which may be partial.
   // `codes` holds two values a byte, the first in the high half, or one. `scales` holds a float for every block.
   void (*decode_code16)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
@@ -88,6 +133,20 @@ struct decant_kernels {
   void (*add_outer_product)(size_t rows, size_t columns, size_t rank, float scale, const float *down, const float *up,
                             float *weights);
 };
+
+// A lattice that codes of GGML's IQ types are numbers of points of: `count` points of `dimensions` coordinates.
+struct decant_lattice {
+  const int8_t *points;
+  size_t count, dimensions;
+};
+
+// Of iq1_s and iq1_m, and of the type named.
+struct decant_lattice decant_iq1_lattice(void);
+struct decant_lattice decant_iq2_xxs_lattice(void);
+struct decant_lattice decant_iq2_xs_lattice(void);
+struct decant_lattice decant_iq2_s_lattice(void);
+struct decant_lattice decant_iq3_xxs_lattice(void);
+struct decant_lattice decant_iq3_s_lattice(void);
 
 // The sets in this build, the plainest first.
 size_t decant_kernels_count(void);

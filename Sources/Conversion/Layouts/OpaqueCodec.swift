@@ -10,6 +10,7 @@ struct OpaqueCodec: Codec {
   var name: String { encoding.name }
   var elementsPerBlock: Int { encoding.elementsPerBlock }
   var planeCount: Int { 1 }
+  var canEncode: Bool { false }
 
   func byteCount(plane: Int, elements: Int) -> Int {
     elements.dividedRoundingUp(by: encoding.elementsPerBlock) * encoding.bytesPerBlock

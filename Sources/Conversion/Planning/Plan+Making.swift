@@ -135,7 +135,12 @@ extension Plan {
         TargetType(codec: destination.container.elementCodec(for: source, asMatrix: shape.count > 1)))
     }
 
-    if case .encode = action {
+    if case .encode(let type) = action {
+      guard type.codec.canEncode else {
+        throw FileError(
+          .unsupported, path: destination.path, subject: output.name,
+          CodecError.notEncodable(type: type.name).description)
+      }
       for reference in output.derivation.sources {
         let tensor = try checkpoint.inputs.tensor(reference)
         guard tensor.canBeDecoded else { throw tensor.refusalToDecode }

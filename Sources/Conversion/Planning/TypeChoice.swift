@@ -13,9 +13,9 @@ public struct TargetType: Sendable {
   }
 
   /// The type of that name, without block size.
-  /// - Throws: `FileError` when there is none.
+  /// - Throws: `FileError` when there is none, or it can only be read.
   init(named name: String) throws(FileError) {
-    guard let codec = Catalog.codec(named: name) else {
+    guard let codec = Catalog.codec(named: name), codec.canEncode else {
       throw FileError(.unsupported, path: "--type", subject: name, "is no type that can be written")
     }
     self.init(codec: codec)

@@ -226,12 +226,14 @@ final class PourWorker {
         "\(place(origin.element)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized")
     case .scaleOverflow(let index):
       message =
-        "the values at \(place(firstElement + index)) are too large for \(type.name); give this tensor another type with "
-        + "--tensor-type"
+        "the values at \(place(firstElement + index)) are too large or too small for \(type.name); give this tensor "
+        + "another type with --tensor-type"
     case .notRepresentable(let index):
       message =
         "\(place(firstElement + index)) cannot be represented as \(type.name); choose a type with a wider range, such as "
         + "bf16 or f32"
+    case .notEncodable:
+      message = error.description
     }
     return FileError(.malformed, path: path, subject: planned.name, message)
   }

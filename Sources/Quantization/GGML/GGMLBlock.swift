@@ -21,6 +21,11 @@ enum GGMLBlock {
     return peak
   }
 
+  /// The values in runs of `count`.
+  static func runs(of count: Int, _ values: [Float]) -> [[Float]] {
+    stride(from: 0, to: values.count, by: count).map { Array(values[$0..<$0 + count]) }
+  }
+
   /// The smallest and the largest value, the first of several.
   static func range(of values: [Float]) -> (minimum: Float, maximum: Float) {
     var (minimum, maximum) = (values[0], values[0])
@@ -37,6 +42,16 @@ enum GGMLBlock {
   /// The code of a multiplied value: truncated, at most `most`. A product that is not finite (the scale is so small
   /// that it has no reciprocal) becomes 0, as x86 converts it.
   static func truncated(_ value: Float, atMost most: Int) -> Int { value.isFinite ? min(most, Int(value)) : 0 }
+
+  /// The lowest `bits` bits of several codes in one byte, the first in the lowest place.
+  static func packed(_ codes: [Int], bits: Int) -> UInt8 {
+    codes.reversed().reduce(0) { $0 << UInt8(bits) | UInt8($1 & (1 << bits - 1)) }
+  }
+
+  /// `count` of the codes, `step` apart.
+  static func every(_ step: Int, of codes: [Int], from start: Int, count: Int) -> [Int] {
+    (0..<count).map { codes[start + step * $0] }
+  }
 
   static func packedHalves(_ codes: [Int]) -> [UInt8] {
     (0..<16).map { UInt8(codes[$0] & 15 | (codes[$0 + 16] & 15) << 4) }

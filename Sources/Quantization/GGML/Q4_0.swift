@@ -8,8 +8,8 @@ extension Encoding {
 /// `q4_0`: four bits, symmetric. `value = scale * (code - 8)`.
 ///
 /// The value of largest magnitude gets code 0, so the scale has the opposite sign; the opposite value gets the largest
-/// code. A block of zeros has the scale -0. Source: ggml `quantize_row_q4_0_ref`.
-public struct Q4_0: BlockCodec {
+/// code. A block of zeros has the scale -0. Source: ggml `quantize_row_q4_0_ref`, `quantize_row_q4_0_impl`.
+public struct Q4_0: WeightedBlockCodec {
   private let kernels: KernelSet
 
   public init(kernels: KernelSet = .best) { self.kernels = kernels }
@@ -20,7 +20,20 @@ public struct Q4_0: BlockCodec {
     let scale = GGMLBlock.peak(of: values) / -8
     let inverse = GGMLBlock.inverse(of: scale)
     let codes = values.map { GGMLBlock.truncated($0 * inverse + 8.5, atMost: 15) }
-    return try GGMLBlock.half(scale) + GGMLBlock.packedHalves(codes)
+    return try pack(scale: scale, codes)
+  }
+
+  public func referenceEncode(row: [Float], importance: [Float]) throws(CodecError) -> [UInt8] {
+    let variance = GGMLBlock.sumOfSquares(row) / Float(row.count)
+    return try encodeBlocks(of: row, importance) { values, importance throws(CodecError) in
+      let weights = GGMLBlock.weights(of: values, importance: importance, variance: variance)
+      let fit = SymmetricSearch(limit: 8).fit(values, weights: weights)
+      return try pack(scale: fit.scale, fit.codes)
+    }
+  }
+
+  private func pack(scale: Float, _ codes: [Int]) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(scale) + GGMLBlock.packedHalves(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -31,6 +44,10 @@ public struct Q4_0: BlockCodec {
 
   public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
     kernels.encodeQ4_0(values, into: &bytes)
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ4_0(values, importance: importance, into: &bytes)
   }
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {

@@ -7,8 +7,8 @@ extension Encoding {
 
 /// `q4_1`: four bits with a minimum. `value = scale * code + minimum`.
 ///
-/// Source: ggml `quantize_row_q4_1_ref`.
-public struct Q4_1: BlockCodec {
+/// Source: ggml `quantize_row_q4_1_ref`, `quantize_row_q4_1_impl`.
+public struct Q4_1: WeightedBlockCodec {
   private let kernels: KernelSet
 
   public init(kernels: KernelSet = .best) { self.kernels = kernels }
@@ -20,7 +20,20 @@ public struct Q4_1: BlockCodec {
     let scale = (maximum - minimum) / 15
     let inverse = GGMLBlock.inverse(of: scale)
     let codes = values.map { GGMLBlock.truncated(($0 - minimum) * inverse + 0.5, atMost: 15) }
-    return try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedHalves(codes)
+    return try pack(scale: scale, minimum: minimum, codes)
+  }
+
+  public func referenceEncode(row: [Float], importance: [Float]) throws(CodecError) -> [UInt8] {
+    let variance = GGMLBlock.sumOfSquares(row) / Float(row.count)
+    return try encodeBlocks(of: row, importance) { values, importance throws(CodecError) in
+      let weights = GGMLBlock.weights(of: values, importance: importance, variance: variance)
+      let fit = AffineSearch.weighted(most: 15).fit(values, weights: weights)
+      return try pack(scale: fit.scale, minimum: fit.minimum, fit.codes)
+    }
+  }
+
+  private func pack(scale: Float, minimum: Float, _ codes: [Int]) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedHalves(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -32,6 +45,10 @@ public struct Q4_1: BlockCodec {
 
   public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
     kernels.encodeQ4_1(values, into: &bytes)
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ4_1(values, importance: importance, into: &bytes)
   }
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {

@@ -8,8 +8,8 @@ extension Encoding {
 /// `q5_0`: five bits, symmetric. `value = scale * (code - 16)`.
 ///
 /// The value of largest magnitude gets code 0, so the scale has the opposite sign; the opposite value gets the largest
-/// code. A block of zeros has the scale -0. Source: ggml `quantize_row_q5_0_ref`.
-public struct Q5_0: BlockCodec {
+/// code. A block of zeros has the scale -0. Source: ggml `quantize_row_q5_0_ref`, `quantize_row_q5_0_impl`.
+public struct Q5_0: WeightedBlockCodec {
   private let kernels: KernelSet
 
   public init(kernels: KernelSet = .best) { self.kernels = kernels }
@@ -20,7 +20,20 @@ public struct Q5_0: BlockCodec {
     let scale = GGMLBlock.peak(of: values) / -16
     let inverse = GGMLBlock.inverse(of: scale)
     let codes = values.map { GGMLBlock.truncated($0 * inverse + 16.5, atMost: 31) }
-    return try GGMLBlock.half(scale) + GGMLBlock.packedFifthBits(codes) + GGMLBlock.packedHalves(codes)
+    return try pack(scale: scale, codes)
+  }
+
+  public func referenceEncode(row: [Float], importance: [Float]) throws(CodecError) -> [UInt8] {
+    let variance = GGMLBlock.sumOfSquares(row) / Float(row.count)
+    return try encodeBlocks(of: row, importance) { values, importance throws(CodecError) in
+      let weights = GGMLBlock.weights(of: values, importance: importance, variance: variance)
+      let fit = SymmetricSearch(limit: 16).fit(values, weights: weights)
+      return try pack(scale: fit.scale, fit.codes)
+    }
+  }
+
+  private func pack(scale: Float, _ codes: [Int]) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(scale) + GGMLBlock.packedFifthBits(codes) + GGMLBlock.packedHalves(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -31,6 +44,10 @@ public struct Q5_0: BlockCodec {
 
   public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
     kernels.encodeQ5_0(values, into: &bytes)
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ5_0(values, importance: importance, into: &bytes)
   }
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {

@@ -7,8 +7,8 @@ extension Encoding {
 
 /// `q5_1`: five bits with a minimum. `value = scale * code + minimum`.
 ///
-/// Source: ggml `quantize_row_q5_1_ref`.
-public struct Q5_1: BlockCodec {
+/// Source: ggml `quantize_row_q5_1_ref`, `quantize_row_q5_1_impl`.
+public struct Q5_1: WeightedBlockCodec {
   private let kernels: KernelSet
 
   public init(kernels: KernelSet = .best) { self.kernels = kernels }
@@ -20,7 +20,20 @@ public struct Q5_1: BlockCodec {
     let scale = (maximum - minimum) / 31
     let inverse = GGMLBlock.inverse(of: scale)
     let codes = values.map { GGMLBlock.truncated(($0 - minimum) * inverse + 0.5, atMost: 31) }
-    return try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedFifthBits(codes)
+    return try pack(scale: scale, minimum: minimum, codes)
+  }
+
+  public func referenceEncode(row: [Float], importance: [Float]) throws(CodecError) -> [UInt8] {
+    let variance = GGMLBlock.sumOfSquares(row) / Float(row.count)
+    return try encodeBlocks(of: row, importance) { values, importance throws(CodecError) in
+      let weights = GGMLBlock.weights(of: values, importance: importance, variance: variance)
+      let fit = AffineSearch.weighted(most: 31).fit(values, weights: weights)
+      return try pack(scale: fit.scale, minimum: fit.minimum, fit.codes)
+    }
+  }
+
+  private func pack(scale: Float, minimum: Float, _ codes: [Int]) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(scale) + GGMLBlock.half(minimum) + GGMLBlock.packedFifthBits(codes)
       + GGMLBlock.packedHalves(codes)
   }
 
@@ -33,6 +46,10 @@ public struct Q5_1: BlockCodec {
 
   public func encodeBlocks(_ values: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
     kernels.encodeQ5_1(values, into: &bytes)
+  }
+
+  public func encodeBlocks(_ values: Span<Float>, importance: Span<Float>, into bytes: inout MutableRawSpan) -> Int {
+    kernels.encodeQ5_1(values, importance: importance, into: &bytes)
   }
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {

@@ -40,6 +40,13 @@ public struct KernelSet: Hashable, Sendable, CustomStringConvertible {
 typealias DecodeLoop = @convention(c) (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<Float>) -> Void
 typealias EncodeLoop = @convention(c) (UnsafePointer<Float>, Int, UnsafeMutablePointer<UInt8>) -> Int
 
+/// Whole rows of `row_blocks` blocks, and the importance that all of them have.
+typealias WeightedEncodeLoop =
+  @convention(c) (
+    _ values: UnsafePointer<Float>, _ importance: UnsafePointer<Float>, _ rows: Int, _ rowBlocks: Int,
+    _ bytes: UnsafeMutablePointer<UInt8>
+  ) -> Int
+
 /// Runs a decoder of `count` values or blocks.
 func run(_ loop: DecodeLoop, _ bytes: RawSpan, count: Int, into values: inout MutableSpan<Float>) {
   unsafe bytes.withUnsafeBytes { bytes in
@@ -56,6 +63,25 @@ func run(_ loop: EncodeLoop, _ values: Span<Float>, count: Int, into bytes: inou
     unsafe bytes.withUnsafeMutableBytes { bytes in
       guard let values = values.baseAddress, let bytes = bytes.baseAddress else { return count }
       return unsafe loop(values, count, bytes.assumingMemoryBound(to: UInt8.self))
+    }
+  }
+}
+
+/// Runs an encoder of whole rows of blocks of `elements` values, and returns how many blocks it could encode.
+func run(
+  _ loop: WeightedEncodeLoop, _ values: Span<Float>, importance: Span<Float>, elements: Int,
+  into bytes: inout MutableRawSpan
+) -> Int {
+  unsafe values.withUnsafeBufferPointer { values in
+    unsafe importance.withUnsafeBufferPointer { importance in
+      unsafe bytes.withUnsafeMutableBytes { bytes in
+        guard let start = values.baseAddress, let importanceStart = importance.baseAddress,
+          let bytes = bytes.baseAddress
+        else { return values.count / elements }
+        return unsafe loop(
+          start, importanceStart, values.count / importance.count, importance.count / elements,
+          bytes.assumingMemoryBound(to: UInt8.self))
+      }
     }
   }
 }

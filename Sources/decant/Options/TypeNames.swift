@@ -13,10 +13,13 @@ enum TypeNames {
   }
 
   /// Every name that --type takes: types, then mixes that are no type of the same name.
-  static var allRules: [String] { all + NamedMix.all.map(\.name).filter { !all.contains($0) } }
+  static var allRules: [String] {
+    all + NamedMix.all.filter { all.contains($0.type) && !all.contains($0.name) }.map(\.name)
+  }
 
   private static func isOffered(_ entry: Catalog.Entry) -> Bool {
-    entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
+    guard entry.canEncode else { return false }
+    return entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
   }
 
   static func element(named name: String) -> TargetType? {
