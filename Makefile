@@ -4,6 +4,7 @@
 # make bench-peers  whole jobs beside llama.cpp, bitsandbytes and safetensors, as far as they are installed
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
+# make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes
 # make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
@@ -21,7 +22,7 @@ endif
 PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory interop lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory interop torture lint format docs build release clean
 
 all: release
 
@@ -68,6 +69,10 @@ interop: release
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/interop.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures
+
+TORTURE_KILLS ?= 1000
+torture: release
+	python3 Tests/Torture/torture.py --decant $(abspath $(DECANT)) --kills $(TORTURE_KILLS)
 
 SOURCES := Package.swift Formats Sources Tests Benchmarks
 

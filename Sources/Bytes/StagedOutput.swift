@@ -246,14 +246,16 @@ public final class StagedOutput: Sendable {
     }
   }
 
-  /// A folder with files in it cannot be renamed over: the old one steps aside first and goes last.
+  /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last.
   private func replaceFolder() throws(FileError) {
     guard let stagingFolder else { return }
     guard FileSystem.exists(folder) else {
       return try SystemCall.rename(stagingFolder, to: folder)
     }
+    if SystemCall.exchange(stagingFolder, folder) { return Self.remove(stagingFolder) }
+    // Where the file system has no such call, there is a moment without either.
     let aside = stagingFolder + ".old"
-    SystemCall.removeFolder(aside)
+    Self.remove(aside)
     try SystemCall.rename(folder, to: aside)
     do throws(FileError) {
       try SystemCall.rename(stagingFolder, to: folder)
@@ -261,8 +263,13 @@ public final class StagedOutput: Sendable {
       try SystemCall.rename(aside, to: folder)
       throw error
     }
-    SystemCall.removeFolder(aside)
-    SystemCall.removeFile(aside)
+    Self.remove(aside)
+  }
+
+  /// Removes what an output has replaced: a folder of files, or a file.
+  private static func remove(_ path: String) {
+    SystemCall.removeFolder(path)
+    SystemCall.removeFile(path)
   }
 
   private func close() {

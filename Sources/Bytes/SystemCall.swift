@@ -217,6 +217,12 @@ enum SystemCall {
     guard result == 0 else { throw failure("cannot be renamed to \(target)", from) }
   }
 
+  /// Gives two files or folders each other's names at once. The corresponding C function is `renameat2`.
+  /// - Returns: whether the system can do that here.
+  static func exchange(_ one: String, _ other: String) -> Bool {
+    attempt(.rename) { unsafe decant_exchange(one, other) } == 0
+  }
+
   /// The corresponding C function is `mkdir`.
   static func makeFolder(_ path: String) throws(FileError) {
     guard attempt(.makeFolder, { unsafe mkdir(path, 0o755) }) == 0 else { throw failure("cannot be created", path) }
@@ -283,22 +289,31 @@ enum SystemCall {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
 
-  /// Writes what can be written to a stream. The corresponding C function is `write`.
-  static func writeToStream(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) {
-    guard let start = bytes.baseAddress else { return }
-    var done = 0
-    while done < bytes.count {
-      #if canImport(Glibc)
-        let count = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
-      #elseif canImport(Musl)
-        let count = unsafe Musl.write(descriptor, start + done, bytes.count - done)
-      #else
-        let count = unsafe Darwin.write(descriptor, start + done, bytes.count - done)
-      #endif
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
-      done += count
+  /// Writes all of `bytes` to a stream. The corresponding C function is `write`.
+  static func writeToStream(_ descriptor: Int32, _ bytes: RawSpan, name: String) throws(FileError) {
+    var failure: FileError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      guard let start = buffer.baseAddress else { return }
+      var done = 0
+      while done < buffer.count {
+        let count = attempt(.write, count: buffer.count - done) { count in
+          #if canImport(Glibc)
+            unsafe Glibc.write(descriptor, start + done, count)
+          #elseif canImport(Musl)
+            unsafe Musl.write(descriptor, start + done, count)
+          #else
+            unsafe Darwin.write(descriptor, start + done, count)
+          #endif
+        }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+          failure = SystemCall.failure("cannot be written", name)
+          return
+        }
+        done += count
+      }
     }
+    if let failure { throw failure }
   }
 
   /// The corresponding C function is `isatty`.
@@ -325,6 +340,7 @@ enum SystemCall {
       case EROFS: "the file system is read-only"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
+      case EPIPE: "whoever was reading it is gone"
       case EIO: "input/output error; the disk or network share may be failing"
       default: unsafe String(cString: strerror(number))
       }

@@ -34,7 +34,7 @@ struct Decant: AsyncParsableCommand {
     version: Version.current,
     groupedSubcommands: [
       CommandGroup(
-        name: "Looking", subcommands: [InspectCommand.self]),
+        name: "Looking", subcommands: [InspectCommand.self, HashCommand.self]),
       CommandGroup(
         name: "Making",
         subcommands: [

@@ -31,7 +31,7 @@ struct Job {
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     let report = PlanReport(plan, checkpoint)
     if options.dryRun {
-      print(talk.json ? JSONText.of(.object(report.members)) : report.table())
+      try StandardOutput.writeLine(talk.json ? JSONText.of(.object(report.members)) : report.table())
       return
     }
     if !talk.quiet {
@@ -56,9 +56,9 @@ struct Job {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
       if let comparison { members["verification"] = comparison.json }
-      print(JSONText.of(.object(members)))
+      try StandardOutput.writeLine(JSONText.of(.object(members)))
     } else if let comparison, let verification {
-      verification.measuring.show(comparison, talk)
+      try verification.measuring.show(comparison, talk)
     }
   }
 }

@@ -129,7 +129,7 @@ struct ImatrixCommand: AsyncParsableCommand {
 
   private func show(_ matrix: ImportanceMatrix, seconds: Double) {
     if talk.json {
-      print(
+      try StandardOutput.writeLine(
         JSONText.of([
           "output": .string(output), "bytes": .integer(FileSystem.byteCount(output) ?? 0),
           "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
