@@ -35,6 +35,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   public let offset: Int?
   /// What was found, what was expected, what to do.
   public let message: String
+  /// Failures that were found together with this one. `description` does not tell them.
+  public private(set) var others: [FileError] = []
 
   public init(
     _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String
@@ -44,6 +46,13 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     self.subject = subject
     self.offset = offset
     self.message = message
+  }
+
+  /// This failure with others, and theirs.
+  public func with(others: [FileError]) -> FileError {
+    var result = self
+    for other in others { result.others += [other] + other.others }
+    return result
   }
 
   public var description: String {

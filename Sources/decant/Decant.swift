@@ -57,7 +57,7 @@ struct Decant: AsyncParsableCommand {
     } catch let error as FileError where error.code == .interrupted {
       Terminal.fail(error.description, code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
-      Terminal.fail(error.description)
+      Terminal.fail(error)
     } catch {
       exit(withError: error)
     }

@@ -18,9 +18,14 @@ extension Plan {
       queriesPerKey: checkpoint.model?.configuration.queriesPerKey ?? 1)
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
+    var failures = FileErrors()
     for (output, choice) in zip(outputs, choices) {
-      tensors.append(try Self.planned(output, choice, checkpoint, destination, recipe, &importance))
+      let planned = failures.attempt { () throws(FileError) in
+        try Self.planned(output, choice, checkpoint, destination, recipe, &importance)
+      }
+      if let planned { tensors.append(planned) }
     }
+    try failures.check()
     for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
