@@ -1,6 +1,5 @@
 // GGML's block types: 32 values with an F16 scale, and for some an F16 minimum.
 
-#include "GGML/affine_search.h"
 #include "instruction_sets.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -86,10 +85,6 @@ static KERNEL void add_fifth_bits(const uint8_t *restrict bytes, int32_t *restri
 
 #define DECODER(name)                                                                       \
   DECANT_COMPILE(void, name, (const uint8_t *bytes, size_t blocks, float *values), (bytes, blocks, values))
-#define WEIGHTED_ENCODER(name)                                                                                   \
-  DECANT_COMPILE(size_t, name,                                                                                   \
-                 (const float *values, const float *importance, size_t rows, size_t row_blocks, uint8_t *bytes), \
-                 (values, importance, rows, row_blocks, bytes))
 #define ENCODER(name)                                                                       \
   DECANT_COMPILE(size_t, name, (const float *values, size_t blocks, uint8_t *bytes), (values, blocks, bytes))
 
@@ -173,64 +168,6 @@ static KERNEL size_t encode_ranged(const float *restrict values, size_t blocks, 
   return blocks;
 }
 
-// The mean square of each of four rows, added up in order.
-static KERNEL void row_variances(const float *const *restrict rows, size_t columns, float *restrict variance) {
-  for (int r = 0; r < 4; r++) variance[r] = 0.0f;
-  for (size_t i = 0; i < columns; i++) {
-    for (int r = 0; r < 4; r++) variance[r] += rows[r][i] * rows[r][i];
-  }
-  for (int r = 0; r < 4; r++) variance[r] /= (float)columns;
-}
-
-// With importance scale and minimum are searched for, WIDTH blocks side by side.
-static KERNEL size_t encode_ranged_weighted(const float *restrict values, const float *restrict importance, size_t rows,
-                                            size_t row_blocks, uint8_t *restrict bytes, int bits) {
-  const struct affine_grid grid = {
-      .elements = BLOCK, .most = (1 << bits) - 1, .first = -0.9f, .step = 0.05f, .trials = 37};
-  size_t block_bytes = bits == 4 ? 20 : 24, columns = row_blocks * BLOCK;
-  for (size_t row = 0; row < rows; row += 4) {
-    // Four rows, of which the last may be there several times.
-    const float *row_values[4];
-    for (size_t r = 0; r < 4; r++) row_values[r] = values + (row + r < rows ? row + r : rows - 1) * columns;
-    size_t first = row * row_blocks, wanted = (rows - row < 4 ? rows - row : 4) * row_blocks;
-    size_t count = finite_blocks(values + first * BLOCK, wanted, BLOCK);
-    // The rows before the one with a value that is not finite.
-    size_t encoded = count / row_blocks * row_blocks;
-    float row_variance[4];
-    row_variances(row_values, columns, row_variance);
-    for (size_t start = 0; start < encoded; start += TURNS * WIDTH) {
-      ALIGNED float lanes[TURNS * BLOCK][WIDTH], weights[TURNS * BLOCK][WIDTH];
-      for (size_t t = 0; t < TURNS; t++) {
-        size_t turn = start + t * WIDTH, used = turn < encoded ? encoded - turn : 0;
-        float(*turn_lanes)[WIDTH] = lanes + t * BLOCK, importances[BLOCK][WIDTH], variance[WIDTH];
-        load_lanes(values + (first + turn) * BLOCK, used < WIDTH ? used : WIDTH, BLOCK, turn_lanes);
-        load_row_lanes(importance, row_blocks, turn, BLOCK, importances);
-        for (size_t k = 0; k < WIDTH; k++) variance[k] = row_variance[k < used ? (turn + k) / row_blocks : 0];
-        weigh_by_importance(BLOCK, turn_lanes, importances, variance, weights + t * BLOCK);
-      }
-      struct affine_fit fits[TURNS];
-      search_affine(grid, lanes, weights, fits);
-      for (size_t n = start; n < encoded && n < start + TURNS * WIDTH; n++, bytes += block_bytes) {
-        const float *block = values + (first + n) * BLOCK;
-        const struct affine_fit *fit = &fits[(n - start) / WIDTH];
-        size_t k = n % WIDTH;
-        uint32_t stored_scale = half_of(fit->scale[k]), stored_minimum = half_of(fit->minimum[k]);
-        if (!is_half_finite(stored_scale) || !is_half_finite(stored_minimum)) return first + n;
-        int32_t codes[BLOCK];
-        LANES for (int j = 0; j < BLOCK; j++) {
-          codes[j] = clamped(nearest((block[j] - fit->origin[k]) * fit->inverse[k]), grid.most);
-        }
-        store_u16(bytes, stored_scale);
-        store_u16(bytes + 2, stored_minimum);
-        if (bits == 5) store_fifth_bits(codes, bytes + 4);
-        store_halves(codes, bytes + block_bytes - 16);
-      }
-    }
-    if (count < wanted) return first + count;
-  }
-  return rows * row_blocks;
-}
-
 static KERNEL void decode_ranged(const uint8_t *restrict bytes, size_t blocks, float *restrict values, int bits) {
   size_t block_bytes = bits == 4 ? 20 : 24;
   for (size_t block = 0; block < blocks; block++, values += BLOCK, bytes += block_bytes) {
@@ -247,12 +184,6 @@ static KERNEL size_t encode_q4_1(const float *values, size_t blocks, uint8_t *by
 }
 ENCODER(encode_q4_1)
 
-static KERNEL size_t encode_q4_1_weighted(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                          uint8_t *bytes) {
-  return encode_ranged_weighted(values, importance, rows, row_blocks, bytes, 4);
-}
-WEIGHTED_ENCODER(encode_q4_1_weighted)
-
 static KERNEL void decode_q4_1(const uint8_t *bytes, size_t blocks, float *values) {
   decode_ranged(bytes, blocks, values, 4);
 }
@@ -262,12 +193,6 @@ static KERNEL size_t encode_q5_1(const float *values, size_t blocks, uint8_t *by
   return encode_ranged(values, blocks, bytes, 5);
 }
 ENCODER(encode_q5_1)
-
-static KERNEL size_t encode_q5_1_weighted(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                          uint8_t *bytes) {
-  return encode_ranged_weighted(values, importance, rows, row_blocks, bytes, 5);
-}
-WEIGHTED_ENCODER(encode_q5_1_weighted)
 
 static KERNEL void decode_q5_1(const uint8_t *bytes, size_t blocks, float *values) {
   decode_ranged(bytes, blocks, values, 5);

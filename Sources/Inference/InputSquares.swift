@@ -39,7 +39,7 @@ extension InputSquares: InputObserver {
     guard let key = layers.first else { return }
     let before = groups.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns)
     precondition(before.count == inputs.columns, "a layer's inputs are all of one width")
-    let panels = Panel.pieces(inputs.columns, of: Panel.rows)
+    let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns))
     let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
       Kernels.addSquares(of: inputs.part(columns: panels[number]), to: &sums)

@@ -105,6 +105,8 @@ import Testing
     "tq1_0": 0.501, "tq2_0": 0.501, "q2_0": 0.501,
     // Signs alone; and what lies beyond 6 times a power of two, or in the widest gap.
     "q1_0": 1, "mxfp4": 0.25, "nvfp4": 0.25,
+    // Steps, of scales with few bits.
+    "q3_k": 0.3, "q6_k": 0.04, "iq4_nl": 0.15, "iq4_xs": 0.15,
     // Half the widest gap.
     "nf4": 0.1520, "fp4": 0.1667, "int8": 0.5001 / 127, "int4": 0.5001 / 7,
   ]

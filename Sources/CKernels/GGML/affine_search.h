@@ -8,7 +8,7 @@
 #ifndef DECANT_AFFINE_SEARCH_H
 #define DECANT_AFFINE_SEARCH_H
 
-#include "lanes.h"
+#include "block_groups.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -23,6 +23,12 @@ struct affine_grid {
   // Whether the error is the sum of magnitudes of differences, not of their squares.
   int takes_magnitudes;
 };
+
+// The search where importance is known, the same for all types.
+static KERNEL struct affine_grid weighted_affine_grid(int elements, int bits) {
+  return (struct affine_grid){
+      .elements = elements, .most = (1 << bits) - 1, .first = -0.9f, .step = 0.05f, .trials = 37};
+}
 
 struct affine_fit {
   float scale[WIDTH], minimum[WIDTH];
@@ -173,17 +179,6 @@ static KERNEL void search_affine(struct affine_grid grid, const float (*restrict
     }
   }
   for (int t = 0; t < TURNS; t++) fits[t] = searches[t].best;
-}
-
-// The weights of a search with importance. `variance` is the mean square of what the block belongs to.
-static KERNEL void weigh_by_importance(int elements, const float (*restrict values)[WIDTH],
-                                       const float (*restrict importance)[WIDTH], const float *restrict variance,
-                                       float (*restrict weights)[WIDTH]) {
-  for (int i = 0; i < elements; i++) {
-    EACH_LANE(k) {
-      weights[i][k] = importance[i][k] * __builtin_elementwise_sqrt(variance[k] + values[i][k] * values[i][k]);
-    }
-  }
 }
 
 // The scale of numbers that are not negative, codes from 0 to `most` (wrapped to a byte where ggml lets them), and the

@@ -1,5 +1,5 @@
 // Encodes superblocks of 256 values (Q2_K, Q4_K, Q5_K): blocks with a scale and a minimum, both stored as small
-// multiples of an F16 of the superblock. WIDTH superblocks side by side.
+// multiples of an F16 of the superblock. A group has WIDTH superblocks, which lie side by side.
 
 #ifndef DECANT_AFFINE_SUPERBLOCKS_H
 #define DECANT_AFFINE_SUPERBLOCKS_H
@@ -17,9 +17,9 @@ struct superblock_type {
   int blocks, elements;
   // The largest multiple that a block's scale and minimum are meant to have.
   int most;
-  size_t bytes;
+  int bytes;
   // Where the F16 scale lies; the F16 minimum follows.
-  size_t scale_offset;
+  int scale_offset;
   // Stores the multiples, and replaces them by what will be read.
   void (*store_multiples)(uint8_t *scales, uint8_t *minimums, uint8_t *bytes);
   void (*store_codes)(const int32_t *codes, uint8_t *bytes);
@@ -81,111 +81,113 @@ static KERNEL void search_range(const struct superblock_type *type, const float 
   EACH_LANE(k) stored[k] = half_of(scale[k]);
 }
 
-// Encodes `superblocks`, which are whole rows of `row_superblocks` where there is importance.
-static KERNEL size_t encode_superblocks(const struct superblock_type *type, const float *restrict values,
-                                        const float *restrict importance, size_t superblocks,
-                                        size_t row_superblocks, uint8_t *restrict bytes) {
-  const int bits = type->bits, blocks = type->blocks, elements = type->elements;
-  const struct affine_grid grid = {
-      .elements = elements,
-      .most = (1 << bits) - 1,
-      .first = importance != NULL ? -0.9f : bits == 4 ? -1.0f : -0.5f,
-      .step = importance != NULL ? 0.05f : 0.1f,
-      .trials = importance != NULL ? 37 : bits == 4 ? 21 : 16,
-      .takes_magnitudes = importance == NULL && bits == 2,
+// Without importance.
+static KERNEL struct affine_grid superblock_grid(const struct superblock_type *type) {
+  return (struct affine_grid){
+      .elements = type->elements,
+      .most = (1 << type->bits) - 1,
+      .first = type->bits == 4 ? -1.0f : -0.5f,
+      .step = 0.1f,
+      .trials = type->bits == 4 ? 21 : 16,
+      .takes_magnitudes = type->bits == 2,
   };
-  for (size_t start = 0; start < superblocks; start += WIDTH) {
-    size_t wanted = superblocks - start < WIDTH ? superblocks - start : WIDTH;
-    const float *group = values + start * VALUES;
-    size_t count = finite_blocks(group, wanted, VALUES);
-    ALIGNED float lanes[VALUES][WIDTH], importances[VALUES][WIDTH], variance[WIDTH];
-    load_lanes(group, count, VALUES, lanes);
-    if (importance != NULL) {
-      load_row_lanes(importance, row_superblocks, start, VALUES, importances);
-      superblock_variance(lanes, bits, variance);
-    }
-
-    ALIGNED float weights[VALUES][WIDTH];
-    float scales[MOST_BLOCKS][WIDTH], minimums[MOST_BLOCKS][WIDTH], total_weights[MOST_BLOCKS][WIDTH];
-    for (int j = 0; j < blocks; j++) {
-      int at = j * elements;
-      if (importance != NULL) {
-        weigh_by_importance(elements, lanes + at, importances + at, variance, weights + at);
-        EACH_LANE(k) total_weights[j][k] = 0.0f;
-        for (int i = 0; i < elements; i++) EACH_LANE(k) total_weights[j][k] += weights[at + i][k];
-      } else {
-        weigh_by_magnitude(elements, bits, lanes + at, weights + at);
-      }
-    }
-    struct affine_fit fits[MOST_BLOCKS];
-    for (int j = 0; j < blocks; j += TURNS) search_affine(grid, lanes + j * elements, weights + j * elements, fits + j);
-    for (int j = 0; j < blocks; j++) {
-      EACH_LANE(k) {
-        scales[j][k] = fits[j].scale[k];
-        minimums[j][k] = -fits[j].minimum[k];
-      }
-    }
-
-    struct superblocks found;
-    if (importance != NULL) {
-      search_range(type, scales, total_weights, found.scale, found.scales);
-      search_range(type, minimums, total_weights, found.minimum, found.minimums);
-    } else {
-      divide_range(type, scales, found.scale, found.scales);
-      divide_range(type, minimums, found.minimum, found.minimums);
-    }
-
-    for (size_t b = 0; b < count; b++, bytes += type->bytes) {
-      if (!is_half_finite(found.scale[b]) || !is_half_finite(found.minimum[b])) return start + b;
-      store_u16(bytes + type->scale_offset, found.scale[b]);
-      store_u16(bytes + type->scale_offset + 2, found.minimum[b]);
-      uint8_t scale_multiples[MOST_BLOCKS], minimum_multiples[MOST_BLOCKS];
-      for (int j = 0; j < blocks; j++) {
-        scale_multiples[j] = (uint8_t)found.scales[j][b];
-        minimum_multiples[j] = (uint8_t)found.minimums[j][b];
-      }
-      type->store_multiples(scale_multiples, minimum_multiples, bytes);
-
-      int32_t codes[VALUES];
-      for (int j = 0; j < blocks; j++) {
-        const float *block = group + b * VALUES + (size_t)(j * elements);
-        int32_t *block_codes = codes + j * elements;
-        float scale = float_of_half(found.scale[b]) * (float)scale_multiples[j];
-        float minimum = float_of_half(found.minimum[b]) * (float)minimum_multiples[j];
-        if (scale != 0.0f) {
-          LANES for (int i = 0; i < elements; i++) {
-            block_codes[i] = clamped(nearest((block[i] + minimum) / scale), grid.most);
-          }
-        } else {
-          float origin = fits[j].origin[b], inverse = fits[j].inverse[b];
-          LANES for (int i = 0; i < elements; i++) {
-            block_codes[i] = clamped(nearest((block[i] - origin) * inverse), grid.most);
-          }
-        }
-      }
-      type->store_codes(codes, bytes);
-    }
-    if (count < wanted) return start + count;
-  }
-  return superblocks;
 }
 
-#define ENCODE_PARAMETERS (const float *values, size_t blocks, uint8_t *bytes)
-#define ENCODE_WEIGHTED_PARAMETERS \
-  (const float *values, const float *importance, size_t rows, size_t row_blocks, uint8_t *bytes)
-#define DECODE_PARAMETERS (const uint8_t *bytes, size_t blocks, float *values)
+// Encodes one of the superblocks with what was found for lane k; 0 when its scale or minimum does not fit.
+static KERNEL int finish_superblock(const struct superblock_type *type, const float *restrict x,
+                                    const struct affine_fit *restrict fits, const struct superblocks *restrict found,
+                                    int k, uint8_t *restrict bytes) {
+  if (!is_half_finite(found->scale[k]) || !is_half_finite(found->minimum[k])) return 0;
+  store_u16(bytes + type->scale_offset, found->scale[k]);
+  store_u16(bytes + type->scale_offset + 2, found->minimum[k]);
+  uint8_t scales[MOST_BLOCKS], minimums[MOST_BLOCKS];
+  for (int j = 0; j < type->blocks; j++) {
+    scales[j] = (uint8_t)found->scales[j][k];
+    minimums[j] = (uint8_t)found->minimums[j][k];
+  }
+  type->store_multiples(scales, minimums, bytes);
 
-// The kernels of a type.
+  const int elements = type->elements, most = (1 << type->bits) - 1;
+  int32_t codes[VALUES];
+  for (int j = 0; j < type->blocks; j++) {
+    const float *block = x + j * elements;
+    int32_t *block_codes = codes + j * elements;
+    float scale = float_of_half(found->scale[k]) * (float)scales[j];
+    float minimum = float_of_half(found->minimum[k]) * (float)minimums[j];
+    if (scale != 0.0f) {
+      LANES for (int i = 0; i < elements; i++) block_codes[i] = clamped(nearest((block[i] + minimum) / scale), most);
+    } else {
+      float origin = fits[j].origin[k], inverse = fits[j].inverse[k];
+      LANES for (int i = 0; i < elements; i++) block_codes[i] = clamped(nearest((block[i] - origin) * inverse), most);
+    }
+  }
+  type->store_codes(codes, bytes);
+  return 1;
+}
+
+static KERNEL int encode_superblocks(const struct superblock_type *type, const float *restrict x,
+                                     const struct importance *importance, size_t first, int count,
+                                     uint8_t *restrict bytes) {
+  const int blocks = type->blocks, elements = type->elements;
+  ALIGNED float lanes[VALUES][WIDTH], weights[VALUES][WIDTH], totals[MOST_BLOCKS][WIDTH], variance[WIDTH];
+  to_lanes(x, VALUES, WIDTH, WIDTH, lanes[0]);
+  if (importance != NULL) {
+    superblock_variance(lanes, type->bits, variance);
+    importance_lanes(importance, 1, VALUES, WIDTH, first, weights[0]);
+    weigh(lanes[0], variance, VALUES, WIDTH, weights[0]);
+    for (int j = 0; j < blocks; j++) {
+      EACH_LANE(k) totals[j][k] = 0.0f;
+      for (int i = 0; i < elements; i++) EACH_LANE(k) totals[j][k] += weights[j * elements + i][k];
+    }
+  } else {
+    for (int j = 0; j < blocks; j++) {
+      weigh_by_magnitude(elements, type->bits, lanes + j * elements, weights + j * elements);
+    }
+  }
+
+  const struct affine_grid grid =
+      importance != NULL ? weighted_affine_grid(elements, type->bits) : superblock_grid(type);
+  struct affine_fit fits[MOST_BLOCKS];
+  for (int j = 0; j < blocks; j += TURNS) search_affine(grid, lanes + j * elements, weights + j * elements, fits + j);
+
+  float scales[MOST_BLOCKS][WIDTH], minimums[MOST_BLOCKS][WIDTH];
+  for (int j = 0; j < blocks; j++) {
+    EACH_LANE(k) {
+      scales[j][k] = fits[j].scale[k];
+      minimums[j][k] = -fits[j].minimum[k];
+    }
+  }
+  struct superblocks found;
+  if (importance != NULL) {
+    search_range(type, scales, totals, found.scale, found.scales);
+    search_range(type, minimums, totals, found.minimum, found.minimums);
+  } else {
+    divide_range(type, scales, found.scale, found.scales);
+    divide_range(type, minimums, found.minimum, found.minimums);
+  }
+  for (int k = 0; k < count; k++) {
+    if (!finish_superblock(type, x + k * VALUES, fits, &found, k, bytes + k * type->bytes)) return k;
+  }
+  return count;
+}
+
+// The kernels of a type. `decode_` is there already.
 #define SUPERBLOCK_KERNELS(name, type)                                                                             \
-  static KERNEL size_t encode_##name ENCODE_PARAMETERS {                                                           \
-    return encode_superblocks(&type, values, NULL, blocks, blocks, bytes);                                         \
+  static KERNEL int encode_##name##_group(const float *restrict x, const struct importance *importance,            \
+                                          size_t first, int count, uint8_t *restrict bytes) {                      \
+    return encode_superblocks(&type, x, importance, first, count, bytes);                                          \
   }                                                                                                                \
-  static KERNEL size_t encode_##name##_weighted ENCODE_WEIGHTED_PARAMETERS {                                       \
-    return encode_superblocks(&type, values, importance, rows * row_blocks, row_blocks, bytes);                    \
+  static KERNEL size_t encode_##name(const float *values, size_t blocks, uint8_t *bytes) {                         \
+    return encode_in_groups(encode_##name##_group, values, NULL, blocks, VALUES, type.bytes, bytes);               \
   }                                                                                                                \
-  DECANT_COMPILE(size_t, encode_##name, ENCODE_PARAMETERS, (values, blocks, bytes))                                \
-  DECANT_COMPILE(size_t, encode_##name##_weighted, ENCODE_WEIGHTED_PARAMETERS,                                     \
-                 (values, importance, rows, row_blocks, bytes))                                                    \
-  DECANT_COMPILE(void, decode_##name, DECODE_PARAMETERS, (bytes, blocks, values))
+  static KERNEL size_t encode_##name##_weighted(const float *values, const float *columns, size_t rows,            \
+                                                size_t row_blocks, uint8_t *bytes) {                               \
+    struct importance importance = {.columns = columns, .row_blocks = row_blocks};                                 \
+    return encode_in_groups(encode_##name##_group, values, &importance, rows *row_blocks, VALUES, type.bytes,      \
+                            bytes);                                                                                \
+  }                                                                                                                \
+  COMPILE_DECODER(decode_##name)                                                                                   \
+  COMPILE_ENCODER(encode_##name)                                                                                   \
+  COMPILE_WEIGHTED_ENCODER(encode_##name##_weighted)
 
 #endif

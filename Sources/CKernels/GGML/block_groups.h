@@ -94,7 +94,7 @@ static KERNEL void importance_lanes(const struct importance *restrict importance
                                     int lane_count, size_t first, float *restrict lanes) {
   size_t row_runs = importance->row_blocks * (size_t)block_runs;
   // Four lanes at once need four runs one after the other.
-  float gathered[4 * 32];
+  float gathered[4 * 256];
   for (int lane = 0; lane < lane_count; lane += 4) {
     size_t run = (first + (size_t)lane) % row_runs;
     const float *source = importance->columns + run * (size_t)length;
@@ -120,35 +120,80 @@ static KERNEL void weigh(const float *restrict x, const float *restrict variance
   }
 }
 
-// Encodes `count` blocks of finite values, of which the first is block `first` of a matrix, and returns how many it could
-// before one whose scale does not fit. The values are those of a whole group, whatever `count` is. `importance` may be
-// NULL.
+// Encodes `count` blocks of finite values, of which the first is block `first` of a matrix, and returns how many it
+// could before one whose scale does not fit. The values are those of a whole group, whatever `count` is. `importance`
+// may be NULL.
 typedef int group_encoder(const float *restrict x, const struct importance *importance, size_t first, int count,
                           uint8_t *restrict bytes);
 
-// A group's values.
-#define GROUP_VALUES 4096
+#define MOST_GROUP_VALUES 16384
 
-// Encodes blocks in groups of GROUP_VALUES values. The last group, and one with a value that is not finite, are filled
-// up with zeros.
-static KERNEL size_t encode_in_groups(group_encoder *encode_group, const float *restrict values,
-                                      const struct importance *importance, size_t blocks, int block_values,
-                                      int block_bytes, uint8_t *restrict bytes) {
-  size_t group = (size_t)(GROUP_VALUES / block_values);
+// Encodes blocks in groups of `group`. The last group, and one with a value that is not finite, are filled up with
+// zeros.
+static KERNEL size_t encode_in_groups_of(size_t group, group_encoder *encode_group, const float *restrict values,
+                                         const struct importance *importance, size_t blocks, int block_values,
+                                         int block_bytes, uint8_t *restrict bytes) {
   for (size_t first = 0; first < blocks; first += group) {
     const float *x = values + first * (size_t)block_values;
     size_t count = blocks - first < group ? blocks - first : group;
     size_t finite = finite_runs(x, (size_t)block_values, count);
-    float padded[GROUP_VALUES];
+    float padded[MOST_GROUP_VALUES];
     if (finite < group) {
-      memset(padded, 0, sizeof padded);
-      memcpy(padded, x, finite * (size_t)block_values * sizeof(float));
+      size_t taken = finite * (size_t)block_values;
+      memcpy(padded, x, taken * sizeof(float));
+      memset(padded + taken, 0, (group * (size_t)block_values - taken) * sizeof(float));
       x = padded;
     }
     int done = encode_group(x, importance, first, (int)finite, bytes + first * (size_t)block_bytes);
     if ((size_t)done < count) return first + (size_t)done;
   }
   return blocks;
+}
+
+// The values of the usual group, which fit the nearest cache.
+#define GROUP_VALUES 4096
+
+static KERNEL size_t encode_in_groups(group_encoder *encode_group, const float *restrict values,
+                                      const struct importance *importance, size_t blocks, int block_values,
+                                      int block_bytes, uint8_t *restrict bytes) {
+  return encode_in_groups_of((size_t)(GROUP_VALUES / block_values), encode_group, values, importance, blocks,
+                             block_values, block_bytes, bytes);
+}
+
+// The mean squares of the rows of `lane_count` blocks from `block` on, of a group of `count` blocks that begins with
+// block `first` of a matrix. Lanes beyond the group get that of another row.
+static KERNEL void row_squares_lanes(const struct importance *restrict importance, size_t first, int block, int count,
+                                     int lane_count, float *restrict lanes) {
+  for (int lane = 0; lane < lane_count; lane++) {
+    size_t there = first + (size_t)(block + lane < count ? block + lane : 0);
+    lanes[lane] = importance->row_squares[there / importance->row_blocks];
+  }
+}
+
+// Rows whose squares are summed before they are encoded.
+#define ROWS 16
+
+// Encodes rows in groups, by an encoder that asks for the mean squares of rows.
+static KERNEL size_t encode_in_rows(group_encoder *encode_group, const float *restrict values,
+                                    const float *restrict columns, size_t rows, size_t row_blocks, int block_values,
+                                    int block_bytes, uint8_t *restrict bytes) {
+  size_t row_values = row_blocks * (size_t)block_values;
+  for (size_t first = 0; first < rows; first += ROWS) {
+    const float *x = values + first * row_values;
+    size_t count = rows - first < ROWS ? rows - first : ROWS, done = first * row_blocks;
+    size_t finite = finite_runs(x, row_values, count);
+    float squares[ROWS];
+    sums_of_squares(x, row_values, (int)finite, squares);
+    for (size_t row = 0; row < finite; row++) squares[row] /= (float)row_values;
+    struct importance importance = {columns, row_blocks, squares};
+    size_t blocks = finite * row_blocks;
+    done += encode_in_groups(encode_group, x, &importance, blocks, block_values, block_bytes,
+                             bytes + done * (size_t)block_bytes);
+    if (done < first * row_blocks + blocks) return done;
+    // The mean square of a row with a value that is not finite is none, but blocks before that value are not to blame.
+    if (finite < count) return done + finite_runs(x + finite * row_values, (size_t)block_values, row_blocks);
+  }
+  return rows * row_blocks;
 }
 
 // The same as `nearest`, of a value within 2^22 of zero, as a float.
@@ -158,8 +203,8 @@ static KERNEL int32_t bounded(int32_t value, int32_t low, int32_t high) { return
 
 #define COMPILE_ENCODER(name) \
   DECANT_COMPILE(size_t, name, (const float *values, size_t blocks, uint8_t *bytes), (values, blocks, bytes))
-#define COMPILE_WEIGHTED_ENCODER(name)                                                                               \
-  DECANT_COMPILE(size_t, name,                                                                                       \
+#define COMPILE_WEIGHTED_ENCODER(name)                                                                           \
+  DECANT_COMPILE(size_t, name,                                                                                   \
                  (const float *values, const float *importance, size_t rows, size_t row_blocks, uint8_t *bytes), \
                  (values, importance, rows, row_blocks, bytes))
 #define COMPILE_DECODER(name) \

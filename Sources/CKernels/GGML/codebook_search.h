@@ -28,12 +28,12 @@ static KERNEL int32_t nearest_level_index(float quotient) {
   return index;
 }
 
-// Searches the scale with the smallest weighted square error: that which makes the peak 127, above the highest level, and
-// fifteen of the other sign that make it -134, -133 ... -120. Arrays are [length][lane_count]. Scales of blocks taken for
-// zero are 0.
+// Searches the scale with the smallest weighted square error: that which makes the peak 127, above the highest level,
+// and fifteen of the other sign that make it -134, -133 ... -120. Arrays are [length][lane_count]. Scales of blocks
+// taken for zero are 0.
 //
-// The quotients of a value by those fifteen differ by less than 12 %, and midpoints by more. So there are only two levels
-// that it can take, those of its smallest and its largest quotient.
+// The quotients of a value by those fifteen differ by less than 12 %, and midpoints by more. So there are only two
+// levels that it can take, those of its smallest and its largest quotient.
 static KERNEL void search_levels(const float *restrict x, const float *restrict w, int length, int lane_count,
                                  float *restrict scale) {
   float peak[MOST_LANES], divisor[MOST_LANES], best[MOST_LANES];
@@ -105,10 +105,16 @@ static KERNEL void store_levels(const float *restrict x, float inverse, uint8_t 
   LANES for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)(indices[i] | indices[i + 16] << 4);
 }
 
+// A level from four words of four, which takes shifts where a table would take a load for each value.
+static KERNEL float level_at(uint32_t index) {
+  uint32_t low = index & 4 ? 0xf6eaddcfu : 0xbfad9881u, high = index & 4 ? 0x71594535u : 0x26190d01u;
+  return (float)(int8_t)((index & 8 ? high : low) >> (index % 4 * 8));
+}
+
 static KERNEL void load_levels(const uint8_t *restrict bytes, float scale, float *restrict values) {
-  for (int i = 0; i < 16; i++) {
-    values[i] = scale * levels[bytes[i] & 15];
-    values[i + 16] = scale * levels[bytes[i] >> 4];
+  LANES for (int i = 0; i < 16; i++) {
+    values[i] = scale * level_at(bytes[i] & 15);
+    values[i + 16] = scale * level_at(bytes[i] >> 4);
   }
 }
 

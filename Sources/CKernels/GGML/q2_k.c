@@ -11,7 +11,7 @@
 #define SCALE_OFFSET 80
 #define BYTES 84
 
-static KERNEL void decode_q2_k DECODE_PARAMETERS {
+static KERNEL void decode_q2_k(const uint8_t *bytes, size_t blocks, float *values) {
   for (size_t n = 0; n < blocks; n++, bytes += BYTES, values += VALUES) {
     float scale = float_of_half(load_u16(bytes + SCALE_OFFSET));
     float minimum = float_of_half(load_u16(bytes + SCALE_OFFSET + 2));

@@ -10,10 +10,10 @@
 #define SUB_BLOCKS 16
 #define LIMIT 4
 
-#define GROUP (GROUP_VALUES / BLOCK)
-// Blocks whose sub-blocks are searched side by side.
-#define SIDE_BY_SIDE 4
-#define LANE_COUNT (SIDE_BY_SIDE * SUB_BLOCKS)
+// More than usual: the few sub-blocks that are left for a second pass should fill lanes.
+#define GROUP 64
+// Sub-blocks that are searched side by side.
+#define LANE_COUNT 64
 
 // high[32]: the third bit of value 32 q + l in byte l, bit q. low[64]: two bits of value 128 h + 32 q + l in byte
 // 32 h + l, at 2 q. scales[12]: four bits of scale s in byte s % 8, the upper half for s > 7, and two bits in byte
@@ -45,8 +45,8 @@ static KERNEL int32_t unpacked_scale(const uint8_t *restrict bytes, int s) {
   return (bytes[s % 8] >> (s / 8 * 4) & 15) | (bytes[8 + s % 4] >> (s / 4 * 2) & 3) << 4;
 }
 
-// Encodes a block with the scales of its sub-blocks as they are stored; 0 when its scale does not fit. Where a scale was
-// rounded to zero, codes stay what the search found: those of `inverses`, or what `refined` points at.
+// Encodes a block with the scales of its sub-blocks as they are stored; 0 when its scale does not fit. Where a scale
+// was rounded to zero, codes stay what the search found: those of `inverses`, or what `refined` points at.
 static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_t *restrict scales,
                               const float *restrict inverses, const float *const *restrict refined,
                               uint8_t *restrict bytes) {
@@ -58,7 +58,7 @@ static KERNEL int finish_q3_k(const float *restrict x, float scale, const int32_
     const float *v = x + s * SUB_BLOCK;
     uint8_t *c = codes + s * SUB_BLOCK;
     if (step != 0.0f) {
-      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + bounded(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)nearest_code(v[i] / step, LIMIT);
     } else if (refined != NULL && refined[s] != NULL) {
       for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + (int)refined[s][i * LANE_COUNT]);
     } else {
@@ -128,23 +128,25 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
     int32_t stored[SUB_BLOCKS];
     int s = block * SUB_BLOCKS;
     float scale = scale_of_scales(scales + s, stored);
-    if (!finish_q3_k(x + block * BLOCK, scale, stored, inverses + s, refined + s, bytes + block * BLOCK_BYTES)) return block;
+    if (!finish_q3_k(x + block * BLOCK, scale, stored, inverses + s, refined + s, bytes + block * BLOCK_BYTES)) {
+      return block;
+    }
   }
   return count;
 }
 
 static KERNEL size_t encode_q3_k(const float *values, size_t blocks, uint8_t *bytes) {
-  return encode_in_groups(encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups_of(GROUP, encode_group, values, NULL, blocks, BLOCK, BLOCK_BYTES, bytes);
 }
 COMPILE_ENCODER(encode_q3_k)
 
 // With importance the scales of all sub-blocks of a group are searched first, and then, a lane a block, those of the
 // blocks.
-static KERNEL int encode_group_weighted(const float *restrict x, const struct importance *importance, size_t first_block,
-                               int count, uint8_t *restrict bytes) {
+static KERNEL int encode_group_weighted(const float *restrict x, const struct importance *importance,
+                                        size_t first_block, int count, uint8_t *restrict bytes) {
   float squares[GROUP], scales[GROUP * SUB_BLOCKS], inverses[GROUP * SUB_BLOCKS], weights[GROUP * SUB_BLOCKS];
   sums_of_squares(x, BLOCK, GROUP, squares);
-  for (int first = 0; first < GROUP; first += SIDE_BY_SIDE) {
+  for (int first = 0; first < count; first += LANE_COUNT / SUB_BLOCKS) {
     float v[SUB_BLOCK * LANE_COUNT], w[SUB_BLOCK * LANE_COUNT], wv[SUB_BLOCK * LANE_COUNT];
     float variance[LANE_COUNT], *weight = weights + first * SUB_BLOCKS;
     to_lanes(x + first * BLOCK, SUB_BLOCK, LANE_COUNT, LANE_COUNT, v);
@@ -164,6 +166,10 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
     search_symmetric(v, w, wv, SUB_BLOCK, LANE_COUNT, LIMIT, 1, scales + first * SUB_BLOCKS,
                      inverses + first * SUB_BLOCKS);
   }
+  // Lanes without a block are searched too, and not looked at.
+  size_t rest = (size_t)(GROUP - (count + 3) / 4 * 4) * SUB_BLOCKS, done = GROUP * SUB_BLOCKS - rest;
+  memset(scales + done, 0, rest * sizeof(float));
+  memset(weights + done, 0, rest * sizeof(float));
   float v[SUB_BLOCKS * GROUP], w[SUB_BLOCKS * GROUP], wv[SUB_BLOCKS * GROUP], scale[GROUP], inverse[GROUP];
   to_lanes(scales, SUB_BLOCKS, GROUP, GROUP, v);
   to_lanes(weights, SUB_BLOCKS, GROUP, GROUP, w);
@@ -171,7 +177,8 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
   search_symmetric(v, w, wv, SUB_BLOCKS, GROUP, 32, 0, scale, inverse);
   for (int block = 0; block < count; block++) {
     int32_t stored[SUB_BLOCKS];
-    LANES for (int s = 0; s < SUB_BLOCKS; s++) stored[s] = stored_code(scales[block * SUB_BLOCKS + s], inverse[block], 32);
+    const float *own = scales + block * SUB_BLOCKS;
+    LANES for (int s = 0; s < SUB_BLOCKS; s++) stored[s] = stored_code(own[s], inverse[block], 32);
     if (!finish_q3_k(x + block * BLOCK, scale[block], stored, inverses + block * SUB_BLOCKS, NULL,
                      bytes + block * BLOCK_BYTES)) {
       return block;
@@ -183,7 +190,8 @@ static KERNEL int encode_group_weighted(const float *restrict x, const struct im
 static KERNEL size_t encode_q3_k_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
   struct importance columns = {importance, row_blocks, NULL};
-  return encode_in_groups(encode_group_weighted, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES, bytes);
+  return encode_in_groups_of(GROUP, encode_group_weighted, values, &columns, rows * row_blocks, BLOCK, BLOCK_BYTES,
+                             bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q3_k_weighted)
 

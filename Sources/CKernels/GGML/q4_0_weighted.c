@@ -33,10 +33,7 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
     float variance[LANE_COUNT], scales[LANE_COUNT], inverses[LANE_COUNT];
     to_lanes(x + first * BLOCK, BLOCK, LANE_COUNT, LANE_COUNT, v);
     importance_lanes(importance, 1, BLOCK, LANE_COUNT, first_block + (size_t)first, w);
-    for (int lane = 0; lane < LANE_COUNT; lane++) {
-      int block = first + lane < count ? first + lane : first;
-      variance[lane] = importance->row_squares[(first_block + (size_t)block) / importance->row_blocks];
-    }
+    row_squares_lanes(importance, first_block, first, count, LANE_COUNT, variance);
     weigh(v, variance, BLOCK, LANE_COUNT, w);
     LANES for (int i = 0; i < BLOCK * LANE_COUNT; i++) wv[i] = w[i] * v[i];
     search_symmetric(v, w, wv, BLOCK, LANE_COUNT, 1 << (bits - 1), 1, scales, inverses);
@@ -60,38 +57,14 @@ static KERNEL int encode_group_5(const float *restrict x, const struct importanc
   return encode_group(x, importance, first_block, count, bytes, 5);
 }
 
-// Rows whose squares are summed before they are encoded.
-#define ROWS 16
-
-static KERNEL size_t encode_rows(group_encoder *encode_group, const float *restrict values,
-                                 const float *restrict columns, size_t rows, size_t row_blocks, int block_bytes,
-                                 uint8_t *restrict bytes) {
-  size_t row_values = row_blocks * BLOCK;
-  for (size_t first = 0; first < rows; first += ROWS) {
-    const float *x = values + first * row_values;
-    size_t count = rows - first < ROWS ? rows - first : ROWS, done = first * row_blocks;
-    size_t finite = finite_runs(x, row_values, count);
-    float squares[ROWS];
-    sums_of_squares(x, row_values, (int)finite, squares);
-    for (size_t row = 0; row < finite; row++) squares[row] /= (float)row_values;
-    struct importance importance = {columns, row_blocks, squares};
-    size_t blocks = finite * row_blocks;
-    done += encode_in_groups(encode_group, x, &importance, blocks, BLOCK, block_bytes, bytes + done * (size_t)block_bytes);
-    if (done < first * row_blocks + blocks) return done;
-    // The mean square of a row with a value that is not finite is none, but blocks before that value are not to blame.
-    if (finite < count) return done + finite_runs(x + finite * row_values, BLOCK, row_blocks);
-  }
-  return rows * row_blocks;
-}
-
 static KERNEL size_t encode_q4_0_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
-  return encode_rows(encode_group_4, values, importance, rows, row_blocks, 18, bytes);
+  return encode_in_rows(encode_group_4, values, importance, rows, row_blocks, BLOCK, 18, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q4_0_weighted)
 
 static KERNEL size_t encode_q5_0_weighted(const float *values, const float *importance, size_t rows,
                                           size_t row_blocks, uint8_t *bytes) {
-  return encode_rows(encode_group_5, values, importance, rows, row_blocks, 22, bytes);
+  return encode_in_rows(encode_group_5, values, importance, rows, row_blocks, BLOCK, 22, bytes);
 }
 COMPILE_WEIGHTED_ENCODER(encode_q5_0_weighted)

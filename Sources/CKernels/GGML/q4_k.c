@@ -40,8 +40,8 @@ static KERNEL void decode(const uint8_t *restrict bytes, size_t superblocks, flo
   }
 }
 
-static KERNEL void decode_q4_k DECODE_PARAMETERS { decode(bytes, blocks, values, 4); }
-static KERNEL void decode_q5_k DECODE_PARAMETERS { decode(bytes, blocks, values, 5); }
+static KERNEL void decode_q4_k(const uint8_t *bytes, size_t blocks, float *values) { decode(bytes, blocks, values, 4); }
+static KERNEL void decode_q5_k(const uint8_t *bytes, size_t blocks, float *values) { decode(bytes, blocks, values, 5); }
 
 // Multiples of more than 6 bits spill over into others', as they do in ggml.
 static KERNEL void store_multiples(uint8_t *restrict scales, uint8_t *restrict minimums, uint8_t *restrict bytes) {

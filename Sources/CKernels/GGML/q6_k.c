@@ -58,7 +58,7 @@ static KERNEL int finish_q6_k(const float *restrict x, const float *restrict sca
     const float *v = x + s * SUB_BLOCK;
     uint8_t *c = codes + s * SUB_BLOCK;
     if (step != 0.0f) {
-      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)(LIMIT + bounded(nearest(v[i] / step), -LIMIT, LIMIT - 1));
+      LANES for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)nearest_code(v[i] / step, LIMIT);
     } else {
       for (int i = 0; i < SUB_BLOCK; i++) c[i] = (uint8_t)stored_code(v[i], inverses[s], LIMIT);
     }

@@ -71,9 +71,14 @@ static KERNEL void search_symmetric(const float *restrict x, const float *restri
   }
 }
 
-// The unsigned code of a value after the search. All codes of a block taken for zero are 0, which means -limit.
+// The unsigned code of a quotient.
+static KERNEL int32_t nearest_code(float quotient, int limit) {
+  return limit + bounded(nearest(quotient), -limit, limit - 1);
+}
+
+// That of a value after the search. All codes of a block taken for zero are 0, which means -limit.
 static KERNEL int32_t stored_code(float x, float inverse, int limit) {
-  return inverse == __builtin_inff() ? 0 : limit + bounded(nearest(inverse * x), -limit, limit - 1);
+  return inverse == __builtin_inff() ? 0 : nearest_code(inverse * x, limit);
 }
 
 // The sums of a block with the codes of the scale that makes the peak the smallest code. A weight is x squared.
@@ -139,9 +144,9 @@ static KERNEL void refine_symmetric(const float *restrict x, int length, int lan
 // blocks are settled at once, and this is seen without walking them in order.
 //
 // A code stays where it is if wxl is not positive (so it is in half of all blocks: the codes of a positive peak are
-// negative), or as long as x * wll / wxl is less than half a code away, with the sums less its own part: that part cancels
-// out of x * wll - code * wxl. What is too close to half to tell apart by rounded sums, or too large or small to be
-// rounded well, counts as not settled.
+// negative), or as long as x * wll / wxl is less than half a code away, with the sums less its own part: that part
+// cancels out of x * wll - code * wxl. What is too close to half to tell apart by rounded sums, or too large or small
+// to be rounded well, counts as not settled.
 static KERNEL void settle_symmetric(const float *restrict x, int length, int lane_count, int limit,
                                     float *restrict scale, float *restrict inverse, int32_t *restrict is_settled) {
   float codes[16 * MOST_LANES], peak[MOST_LANES], sum_wxl[MOST_LANES], sum_wll[MOST_LANES];
@@ -150,7 +155,7 @@ static KERNEL void settle_symmetric(const float *restrict x, int length, int lan
   LANES for (int lane = 0; lane < lane_count; lane++) {
     low[lane] = (float)-limit * sum_wxl[lane];
     high[lane] = (float)(limit - 1) * sum_wxl[lane];
-    margin[lane] = 0x1p-16f * (__builtin_fabsf(peak[lane]) * sum_wll[lane]);
+    margin[lane] = 0x1p-18f * (__builtin_fabsf(peak[lane]) * sum_wll[lane]);
     worst[lane] = 0.0f;
   }
   for (int n = 0; n < length; n++) {
@@ -159,7 +164,7 @@ static KERNEL void settle_symmetric(const float *restrict x, int length, int lan
       float value = x[at], wxl = sum_wxl[lane] - value * value * value * codes[at], target = value * sum_wll[lane];
       target = target < high[lane] ? target : high[lane];
       target = target > low[lane] ? target : low[lane];
-      float excess = __builtin_fabsf(target - codes[at] * sum_wxl[lane]) + margin[lane] - 0.49f * wxl;
+      float excess = __builtin_fabsf(target - codes[at] * sum_wxl[lane]) + margin[lane] - 0.4999f * wxl;
       excess = wxl > 0.0f ? excess : 0.0f;
       worst[lane] = worst[lane] > excess ? worst[lane] : excess;
     }
