@@ -1,6 +1,6 @@
 // Q1_0: signs of 128 values, and an F16 scale, their mean magnitude. Source: ggml quantize_row_q1_0_ref.
 
-#include "lanes.h"
+#include "block_groups.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -10,7 +10,13 @@
 // The sums of the magnitudes of up to WIDTH blocks, each in order.
 static KERNEL void sum_magnitudes(const float *restrict values, size_t blocks, float *restrict sums) {
   ALIGNED float lanes[BLOCK][WIDTH];
-  load_lanes(values, blocks, BLOCK, lanes);
+  if (blocks == WIDTH) {
+    to_lanes(values, BLOCK, WIDTH, WIDTH, lanes[0]);
+  } else {
+    float padded[WIDTH * BLOCK] = {0};
+    memcpy(padded, values, sizeof(float) * BLOCK * blocks);
+    to_lanes(padded, BLOCK, WIDTH, WIDTH, lanes[0]);
+  }
   EACH_LANE(k) sums[k] = 0.0f;
   for (int j = 0; j < BLOCK; j++) EACH_LANE(k) sums[k] += __builtin_fabsf(lanes[j][k]);
 }
