@@ -69,6 +69,8 @@ interop: release
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/interop.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures
+	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
+	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 
 TORTURE_KILLS ?= 1000
 torture: release

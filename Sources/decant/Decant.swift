@@ -1,6 +1,7 @@
 internal import ArgumentParser
-internal import Conversion
 internal import Bytes
+internal import Conversion
+internal import Quantization
 
 /// The command `decant`.
 @main
@@ -47,6 +48,11 @@ struct Decant: AsyncParsableCommand {
   /// Failures of ours print as one line without the usage text.
   static func main() async {
     Interruption.watch()
+    if let name = KernelSet.refusedName {
+      Terminal.fail(
+        "DECANT_KERNELS: \(FileError.quoted(name)) is no set of kernels that this machine runs; it runs "
+          + KernelSet.all.map(\.name).joined(separator: ", "))
+    }
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

@@ -1,21 +1,24 @@
 // Q1_0: signs of 128 values, and an F16 scale, their mean magnitude. Source: ggml quantize_row_q1_0_ref.
 
-#include "../instruction_sets.h"
+#include "block_groups.h"
 
 #pragma STDC FP_CONTRACT OFF
 
 #define BLOCK 128
 #define BLOCK_BYTES 18
 
-// Blocks whose sums are computed side by side: each is a chain of additions in order.
-#define CHAINS 16
-
-// The sum of the magnitudes of each block.
+// The sums of the magnitudes of up to WIDTH blocks, each in order.
 static KERNEL void sum_magnitudes(const float *restrict values, size_t blocks, float *restrict sums) {
-  for (size_t block = 0; block < blocks; block++) sums[block] = 0.0f;
-  for (int j = 0; j < BLOCK; j++) {
-    for (size_t block = 0; block < blocks; block++) sums[block] += __builtin_fabsf(values[BLOCK * block + (size_t)j]);
+  ALIGNED float lanes[BLOCK][WIDTH];
+  if (blocks == WIDTH) {
+    to_lanes(values, BLOCK, WIDTH, WIDTH, lanes[0]);
+  } else {
+    float padded[WIDTH * BLOCK] = {0};
+    memcpy(padded, values, sizeof(float) * BLOCK * blocks);
+    to_lanes(padded, BLOCK, WIDTH, WIDTH, lanes[0]);
   }
+  EACH_LANE(k) sums[k] = 0.0f;
+  for (int j = 0; j < BLOCK; j++) EACH_LANE(k) sums[k] += __builtin_fabsf(lanes[j][k]);
 }
 
 // A bit for every value that is not below zero.
@@ -31,11 +34,10 @@ static KERNEL void store_signs(const float *restrict values, uint8_t *restrict b
 }
 
 static KERNEL size_t encode_q1_0(const float *restrict values, size_t blocks, uint8_t *restrict bytes) {
-  for (size_t first = 0; first < blocks; first += CHAINS) {
-    size_t count = blocks - first < CHAINS ? blocks - first : CHAINS;
-    float sums[CHAINS];
-    if (count == CHAINS) sum_magnitudes(values, CHAINS, sums);
-    else sum_magnitudes(values, count, sums);
+  for (size_t first = 0; first < blocks; first += WIDTH) {
+    size_t count = blocks - first < WIDTH ? blocks - first : WIDTH;
+    ALIGNED float sums[WIDTH];
+    sum_magnitudes(values, count, sums);
     for (size_t block = 0; block < count; block++, values += BLOCK, bytes += BLOCK_BYTES) {
       // A sum with a value that is not finite is not finite.
       uint32_t scale = half_of(sums[block] / (float)BLOCK);

@@ -29,7 +29,7 @@ extension Plan {
     for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
-    notes += try importance?.notes() ?? []
+    notes += try importance?.notes(ofModelWith: Set(outputs.map(\.originalName))) ?? []
     let again = tensors.filter(\.isQuantizedAgain)
     if let first = again.first {
       notes.append(
