@@ -29,7 +29,9 @@ extension Plan {
     for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
-    notes += try importance?.notes(ofModelWith: Set(outputs.map(\.originalName))) ?? []
+    // With layers left out the matrix may well know more than the output has.
+    let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
+    notes += try importance?.notes(ofModelWith: names) ?? []
     let again = tensors.filter(\.isQuantizedAgain)
     if let first = again.first {
       notes.append(
