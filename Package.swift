@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "Safetensors", targets: ["Safetensors"]),
     .library(name: "GGUF", targets: ["GGUF"]),
     .library(name: "Packed", targets: ["Packed"]),
+    .library(name: "Digests", targets: ["Digests"]),
     .library(name: "Quantization", targets: ["Quantization"]),
     .library(name: "Tokenizers", targets: ["Tokenizers"]),
     .library(name: "Architectures", targets: ["Architectures"]),
@@ -106,7 +107,7 @@ let package = Package(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures",
-        "Tokenizers", "Conversion", "Inference", "Evaluation",
+        "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),

@@ -1,7 +1,7 @@
 public import Bytes
 public import Digests
 internal import Synchronization
-public import Tensors
+internal import Tensors
 
 /// Digests of every stored tensor of a model, and of all of them together: two files hold the same weights where these
 /// are equal, however the tensors are ordered, divided among files or packed.
@@ -32,16 +32,13 @@ public struct ModelDigests: Hashable, Sendable {
     onBytes: @escaping @Sendable (Int) -> Void = { _ in }
   ) async throws(FileError) {
     let source = try Recognition.open(path).source
-    let next = Mutex(0)
+    let queue = Queue()
     let outcome = await withTaskGroup(of: Result<[Tensor], FileError>.self) { group in
       for _ in 0..<max(1, workers) {
         group.addTask {
           var tensors: [Tensor] = []
           while true {
-            let number = next.withLock { next in
-              defer { next += 1 }
-              return next
-            }
+            let number = queue.next()
             guard number < source.tensors.count else { return .success(tensors) }
             do throws(FileError) {
               let tensor = try Tensor(source.tensors[number], in: source, isCryptographic: isCryptographic, onBytes)
@@ -59,6 +56,18 @@ public struct ModelDigests: Hashable, Sendable {
       return all
     }
     tensors = try outcome.get().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Hands out the numbers of tensors.
+  private final class Queue: Sendable {
+    private let taken = Mutex(0)
+
+    func next() -> Int {
+      taken.withLock { taken in
+        defer { taken += 1 }
+        return taken
+      }
+    }
   }
 
   /// XXH3-128 of the list of tensors: a line for each with name, type, shape and digest.

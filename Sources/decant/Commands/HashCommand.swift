@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Digests
 internal import JSON
 
 struct HashCommand: AsyncParsableCommand {

@@ -88,7 +88,7 @@ struct ImatrixCommand: AsyncParsableCommand {
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     try matrix.write(to: output, replacing: force)
-    show(matrix, seconds: (ContinuousClock.now - start).seconds)
+    try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }
 
   /// What cannot be merged in the end is told before the model runs.
@@ -127,7 +127,7 @@ struct ImatrixCommand: AsyncParsableCommand {
       chunkSize: reading.context)
   }
 
-  private func show(_ matrix: ImportanceMatrix, seconds: Double) {
+  private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {
     if talk.json {
       try StandardOutput.writeLine(
         JSONText.of([

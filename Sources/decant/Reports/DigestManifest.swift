@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Conversion
+internal import Digests
 internal import JSON
 
 /// The digests of a model as `hash --json` prints them and `hash --check` reads them.
