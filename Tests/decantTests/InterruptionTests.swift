@@ -3,64 +3,84 @@ import JSON
 import TestSupport
 import Testing
 
-/// The program is asked to stop, and started again.
+/// The program is asked to stop, or killed, and started again.
 @Suite struct InterruptionTests {
-  /// Runs, sends a signal, and gives the exit code and what was said.
-  private static func run(
-    _ arguments: [String], signal: Int32, after time: Duration, in folder: TemporaryFolder
-  ) async throws -> (code: Int32, said: String) {
+  /// A model, and the arguments that quantize it to `m.gguf`, which takes a while.
+  private static func job(_ folder: TemporaryFolder) throws -> [String] {
+    let model = try TinyCheckpoint {
+      $0.hidden = 256
+      $0.inner = 768
+      $0.layers = 6
+    }.write(to: folder.file("model"))
+    try Command.succeed("quantize", model, folder.file("whole.gguf"), "--type", "q3_k", "--pure")
+    return ["quantize", model, folder.file("m.gguf"), "--type", "q3_k", "--pure", "--threads", "1"]
+  }
+
+  /// Starts a run, and sends it a signal when it has completed some tensors more than the journal knew before.
+  private static func run(_ arguments: [String], signal: Int32, in folder: TemporaryFolder) throws -> (
+    process: Process, said: String
+  ) {
     let said = URL(fileURLWithPath: folder.file("said"))
+    let before = items(folder)
     let process = try Command.start(arguments, output: said, errors: said)
-    try await Task.sleep(for: time)
+    // Not a task's sleep: the other tests may leave this one no thread for longer than the program runs.
+    while process.isRunning, items(folder) < before + 3 { usleep(500) }
     kill(process.processIdentifier, signal)
     process.waitUntilExit()
-    #expect(process.terminationReason == .exit, "the program ends itself")
     defer { try? folder.remove("said") }
-    return (process.terminationStatus, String(decoding: try folder.read("said"), as: UTF8.self))
+    return (process, String(decoding: try folder.read("said"), as: UTF8.self))
   }
 
-  @Test("It stops at once, says how to go on, and the next run ends with the same bytes", arguments: [SIGINT, SIGTERM])
-  func stopping(_ signal: Int32) async throws {
+  /// Tensors that the journal of the partial output lists.
+  private static func items(_ folder: TemporaryFolder) -> Int {
+    let text = String(decoding: (try? folder.read(".m.gguf.partial.journal")) ?? [], as: UTF8.self)
+    return text.split(separator: "\n").count { $0.hasPrefix("item ") }
+  }
+
+  private static func finish(_ arguments: [String], _ folder: TemporaryFolder, goesOn: Bool) throws {
+    let result = try Command.run(arguments + ["--force"])
+    #expect(result.exitCode == 0, "\(result.errors)")
+    #expect(result.errors.contains("going on with an earlier run") == goesOn, "\(result.errors)")
+    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
+    #expect(try folder.names() == ["m.gguf", "model", "whole.gguf"])
+  }
+
+  @Test("It stops, says how to go on, and the next run ends with the same bytes", arguments: [SIGINT, SIGTERM])
+  func stopping(_ signal: Int32) throws {
     let folder = try TemporaryFolder()
-    // Long enough to be met half way: a few seconds in a debug build.
-    let model = try TinyCheckpoint {
-      $0.hidden = 512
-      $0.inner = 2048
-      $0.layers = 6
-    }.write(to: folder.file("model"))
-    let arguments = ["quantize", model, folder.file("m.gguf"), "--type", "q6_k", "--threads", "1"]
-    try Command.succeed("quantize", model, folder.file("whole.gguf"), "--type", "q6_k")
+    let arguments = try Self.job(folder)
     var stopped = 0
-    for milliseconds in [50, 200, 400, 800, 1600] {
-      let (code, said) = try await Self.run(arguments, signal: signal, after: .milliseconds(milliseconds), in: folder)
-      guard code != 0 else { break }
-      #expect(code == 128 + signal, "\(said)")
-      #expect(try !folder.names().contains("m.gguf"))
-      if said.contains("the same command goes on") { stopped += 1 }
+    for _ in 0..<2 {
+      let (process, said) = try Self.run(arguments, signal: signal, in: folder)
+      #expect(process.terminationReason == .exit, "the program ends itself")
+      guard process.terminationStatus != 0 else { break }  // It was quicker.
+      stopped += 1
+      #expect(process.terminationStatus == 128 + signal && said.contains("the same command goes on"), "\(said)")
+      #expect(try folder.names().filter { !$0.hasPrefix(".") } == ["model", "whole.gguf"])
     }
-    #expect(stopped > 0, "a run was stopped after it had finished a tensor")
-    let result = try Command.run(arguments + ["--force"])
-    #expect(result.exitCode == 0, "\(result.errors)")
-    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
-    #expect(try folder.names() == ["m.gguf", "model", "whole.gguf"])
+    #expect(stopped > 0)
+    try Self.finish(arguments, folder, goesOn: stopped == 2)
   }
 
-  @Test func aKilledRunIsGoneOnWith() async throws {
+  @Test func aKilledRunIsGoneOnWith() throws {
     let folder = try TemporaryFolder()
-    let model = try TinyCheckpoint {
-      $0.hidden = 512
-      $0.inner = 2048
-      $0.layers = 6
-    }.write(to: folder.file("model"))
-    let arguments = ["quantize", model, folder.file("m.gguf"), "--type", "q6_k", "--threads", "1"]
-    try Command.succeed("quantize", model, folder.file("whole.gguf"), "--type", "q6_k")
-    for milliseconds in [100, 300, 600] {
-      try await Killing.run(arguments, after: .milliseconds(milliseconds), in: folder)
+    let arguments = try Self.job(folder)
+    var killed = 0
+    for _ in 0..<2 {
+      let (process, _) = try Self.run(arguments, signal: SIGKILL, in: folder)
+      guard process.terminationReason == .uncaughtSignal else { break }
+      killed += 1
+      #expect(try folder.names().filter { !$0.hasPrefix(".") } == ["model", "whole.gguf"])
     }
-    let result = try Command.run(arguments + ["--force"])
-    #expect(result.exitCode == 0, "\(result.errors)")
-    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
-    #expect(try folder.names() == ["m.gguf", "model", "whole.gguf"])
+    #expect(killed > 0)
+    try Self.finish(arguments, folder, goesOn: killed == 2)
+  }
+
+  @Test func whatIsStartedOverDoesNotGoOn() throws {
+    let folder = try TemporaryFolder()
+    let arguments = try Self.job(folder)
+    _ = try Self.run(arguments, signal: SIGKILL, in: folder)
+    try Self.finish(arguments + ["--no-resume"], folder, goesOn: false)
   }
 
   @Test func resultsThatNobodyReadsAreAFailure() throws {
