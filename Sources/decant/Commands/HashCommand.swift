@@ -52,7 +52,9 @@ struct HashCommand: AsyncParsableCommand {
           .mismatch, path: model,
           "\(differences.count) of \(manifest.count) tensors are not those of \(manifest.path): \(differences[0])")
       }
-      if !talk.quiet, !talk.json { try StandardOutput.writeLine("\(model): all \(manifest.count) tensors are those of \(manifest.path)") }
+      if !talk.quiet, !talk.json {
+        try StandardOutput.writeLine("\(model): all \(manifest.count) tensors are those of \(manifest.path)")
+      }
       if !talk.json { return }
     }
     try StandardOutput.writeLine(talk.json ? JSONText.of(DigestManifest.json(of: digests)) : Self.text(digests))

@@ -35,7 +35,8 @@ final class Progress: Sendable {
       )
     case .resumed(let tensorCount):
       guard !isQuiet else { return }
-      Terminal.note("going on with an earlier run of this command: \(tensorCount) tensors are there; --no-resume starts over")
+      Terminal.note(
+        "going on with an earlier run of this command: \(tensorCount) tensors are there; --no-resume starts over")
     case .advanced(let elements):
       guard isBar else { return }
       let line = state.withLock { state -> String? in
