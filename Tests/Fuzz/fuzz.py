@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build/fuzz"
 
 # The same for all targets: what an input may have (bytes) and cost (seconds, MB).
-LIMITS = ["-max_len=16384", "-timeout=1", "-rss_limit_mb=2048", "-malloc_limit_mb=256"]
+LIMITS = ["-max_len=2048", "-timeout=1", "-rss_limit_mb=2048", "-malloc_limit_mb=256"]
 # After so many findings a target is not gone on with.
 MOST_FINDINGS = 5
 # On a trap, Swift's own backtrace would take longer than all inputs together.

@@ -213,7 +213,8 @@ private struct PatternParser {
     guard !isAnchor else { throw PatternError(message: "repeats an anchor") }
     // As few as possible or as many makes no difference to whether all is matched.
     _ = take("?")
-    if current == "+" || (try parseCount()) != nil { throw PatternError(message: "repeats a repetition") }
+    let hasSecondCount = try parseCount() != nil
+    if current == "+" || hasSecondCount { throw PatternError(message: "repeats a repetition") }
     return .repeated(part, least: least, most: most)
   }
 
