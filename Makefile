@@ -73,13 +73,14 @@ interop: release
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 
 # Loops over raw memory are fuzzed with the address sanitizer too, which makes the others several times slower.
+# Of several sanitizers the Swift compiler takes the last -sanitize only, which has to name them all.
 # FUZZ_SECONDS: for each target, 60 unless FUZZ_RUNS says how many inputs. FUZZ_TARGETS: names, all unless given.
 FUZZ_BUILD := DECANT_FUZZ=1 $(SWIFT) build -c release --sanitize fuzzer
 export FUZZ_SECONDS FUZZ_RUNS FUZZ_TARGETS
 fuzz: deps
 	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-formats
 	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-models
-	$(FUZZ_BUILD) --scratch-path .build/fuzz-address --sanitize address --product fuzz-memory
+	$(FUZZ_BUILD) --scratch-path .build/fuzz-address --sanitize address -Xswiftc -sanitize=fuzzer,address --product fuzz-memory
 	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models \
 	  .build/fuzz-address/release/fuzz-memory
 
