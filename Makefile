@@ -5,6 +5,7 @@
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
 # make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes
+# make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
@@ -22,7 +23,7 @@ endif
 PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory interop torture lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory interop torture fuzz lint format docs build release clean
 
 all: release
 
@@ -75,6 +76,18 @@ interop: release
 TORTURE_KILLS ?= 1000
 torture: release
 	python3 Tests/Torture/torture.py --decant $(abspath $(DECANT)) --kills $(TORTURE_KILLS)
+
+# Loops over raw memory are fuzzed with the address sanitizer too, which makes the others several times slower.
+# Of several sanitizers the Swift compiler takes the last -sanitize only, which has to name them all.
+# FUZZ_SECONDS: for each target, 60 unless FUZZ_RUNS says how many inputs. FUZZ_TARGETS: names, all unless given.
+FUZZ_BUILD := DECANT_FUZZ=1 $(SWIFT) build -c release --sanitize fuzzer
+export FUZZ_SECONDS FUZZ_RUNS FUZZ_TARGETS
+fuzz: deps
+	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-formats
+	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-models
+	$(FUZZ_BUILD) --scratch-path .build/fuzz-address --sanitize address -Xswiftc -sanitize=fuzzer,address --product fuzz-memory
+	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models \
+	  .build/fuzz-address/release/fuzz-memory
 
 SOURCES := Package.swift Formats Sources Tests Benchmarks
 

@@ -30,6 +30,23 @@ let documentation: [Package.Dependency] =
   Context.environment["DECANT_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
+/// Targets of fuzzing, grouped by what they need; `make fuzz` builds the programs, `make test` replays their seeds.
+func fuzzing(_ group: String, imports: [Target.Dependency]) -> [Target] {
+  [
+    .target(
+      name: "Fuzz" + group, dependencies: ["FuzzSupport"] + imports, path: "Tests/Fuzz/\(group)",
+      swiftSettings: strict)
+  ]
+    // libFuzzer has the entry point, so that the programs are whole only with its sanitizer.
+    + (Context.environment["DECANT_FUZZ"] == nil
+      ? []
+      : [
+        .executableTarget(
+          name: "fuzz-" + group.lowercased(), dependencies: [.byName(name: "Fuzz" + group), "FuzzSupport"],
+          path: "Tests/Fuzz/Programs/\(group)Program", swiftSettings: strict)
+      ])
+}
+
 let real = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
 
 let package = Package(
@@ -134,6 +151,19 @@ let package = Package(
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
     tests(of: "decant", imports: ["Conversion", "JSON"]),
-  ],
+
+    // Fuzzing.
+    .target(
+      name: "FuzzSupport", dependencies: ["Bytes", "Tensors"], path: "Tests/Fuzz/Support", swiftSettings: strict),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory"],
+      path: "Tests/Fuzz/Replay", swiftSettings: strict),
+  ] + fuzzing("Formats", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF"])
+    + fuzzing(
+      "Models",
+      imports: [
+        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion",
+      ])
+    + fuzzing("Memory", imports: ["Bytes", "Packed", "Quantization"]),
   swiftLanguageModes: [.v6]
 )

@@ -38,6 +38,8 @@ public struct GGUFFile: Sendable {
         .mismatch, path: path, subject: descriptor.name,
         "\(count) bytes from byte \(offset) of the tensor are wanted, but it has \(descriptor.byteCount)")
     }
+    // The offset of a tensor without bytes may lie past the end of the file.
+    guard count > 0 else { return }
     guard !isLittleEndian, let type = GGMLType(descriptor.encoding), type.fields != [] else {
       return try source.read(at: tensor.offset + offset, into: &bytes, subject: descriptor.name)
     }

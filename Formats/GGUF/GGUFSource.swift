@@ -23,7 +23,12 @@ public struct GGUFSource: TensorSource {
   /// Opens a file, packed or not. If it is one of a split set, any of them, opens the others beside it as well.
   /// - Throws: `FileError` when a file breaks a rule of `SPEC.md`, or the files do not make one set.
   public init(path: String) throws(FileError) {
-    let opened = try GGUFFile(path: path)
+    try self.init(GGUFFile(path: path))
+  }
+
+  /// The model that an opened file is, or is a part of.
+  /// - Throws: `FileError` when the others of a split set cannot be read, or the files do not make one set.
+  public init(_ opened: GGUFFile) throws(FileError) {
     let files = try ShardSet(of: opened)?.files ?? [opened]
 
     var places: [String: Place] = [:]
@@ -38,7 +43,7 @@ public struct GGUFSource: TensorSource {
         tensors.append(tensor.descriptor)
       }
     }
-    self.name = path
+    self.name = opened.path
     self.files = files
     self.metadata = try ShardSet.mergedMetadata(of: files)
     self.tensors = tensors

@@ -15,7 +15,7 @@ public final class PackedFile: ByteSource {
   /// The original's parts and how each is laid out.
   public let regions: [PackedRegion]
 
-  private let file: InputFile
+  private let file: any ByteSource
   private let slabs: [PackedSlab]
   /// Where each frame begins, and where the last one ends.
   private let frameOffsets: [Int]
@@ -30,7 +30,7 @@ public final class PackedFile: ByteSource {
   }
 
   /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
-  public init(_ file: InputFile) throws(FileError) {
+  public init(_ file: any ByteSource) throws(FileError) {
     let index = try PackedIndex(readingFrom: file)
     var offsets = [PackedIndex.openingByteCount]
     offsets.reserveCapacity(index.frameByteCounts.count + 1)

@@ -1,14 +1,14 @@
-internal import Bytes
+package import Bytes
 
 /// What a packed file's index says: the regions of the original and the length of every frame.
-struct PackedIndex: Sendable {
+package struct PackedIndex: Hashable, Sendable {
   /// In the original's order, without a gap.
-  var regions: [PackedRegion]
-  var slabByteCount: Int
+  package internal(set) var regions: [PackedRegion]
+  package internal(set) var slabByteCount: Int
   /// Length of the original.
-  var byteCount: Int
+  package internal(set) var byteCount: Int
   /// Bytes of every frame, slab after slab and in a slab plane after plane.
-  var frameByteCounts: [UInt32]
+  package internal(set) var frameByteCounts: [UInt32]
 
   static let openingMagic = Array("DECANTPK".utf8)
   static let footerMagic = Array("DECANTIX".utf8)
@@ -25,7 +25,7 @@ struct PackedIndex: Sendable {
   }
 
   /// What a packed file begins with.
-  static var opening: [UInt8] {
+  package static var opening: [UInt8] {
     var writer = ByteWriter()
     writer.write(skippableMagic)
     writer.write(UInt32(openingByteCount - 8))
@@ -35,8 +35,8 @@ struct PackedIndex: Sendable {
     return writer.bytes
   }
 
-  /// What a packed file ends with, from `offset` on.
-  func closing(at offset: Int, path: String) throws(FileError) -> [UInt8] {
+  /// The index before it is compressed.
+  package var fields: [UInt8] {
     var fields = ByteWriter()
     fields.write(UInt64(byteCount))
     fields.write(UInt32(slabByteCount))
@@ -48,7 +48,12 @@ struct PackedIndex: Sendable {
       fields.write(UInt16(0))
     }
     for count in frameByteCounts { fields.write(count) }
-    guard let frame = Zstandard.frame(of: fields.bytes.span, .level(3)),
+    return fields.bytes
+  }
+
+  /// What a packed file ends with, from `offset` on.
+  package func closing(at offset: Int, path: String) throws(FileError) -> [UInt8] {
+    guard let frame = Zstandard.frame(of: fields.span, .level(3)),
       let frameByteCount = UInt32(exactly: frame.count), frameByteCount <= .max - UInt32(Self.footerByteCount)
     else { throw FileError(.system, path: path, "the index cannot be compressed; is there enough memory?") }
     var writer = ByteWriter()
@@ -67,12 +72,12 @@ struct PackedIndex: Sendable {
 
 extension PackedIndex {
   /// Whether a file begins as a packed file does.
-  static func isPacked(_ file: InputFile) throws(FileError) -> Bool {
+  static func isPacked(_ file: any ByteSource) throws(FileError) -> Bool {
     guard file.byteCount >= openingByteCount else { return false }
     return Array(try file.bytes(at: 0, count: 16).suffix(8)) == openingMagic
   }
 
-  init(readingFrom file: InputFile) throws(FileError) {
+  package init(readingFrom file: any ByteSource) throws(FileError) {
     let path = file.path
     guard file.byteCount >= Self.openingByteCount + 8 + Self.footerByteCount else {
       throw PackedRule.opening.broken(
@@ -112,13 +117,13 @@ extension PackedIndex {
 
     let fields = try Self.unpackedFields(
       try file.bytes(at: frameOffset, count: frameByteCount), at: frameOffset, in: file)
-    try self.init(fields, indexOffset: indexOffset, path: path)
+    try self.init(fields: fields, indexOffset: indexOffset, path: path)
   }
 
   /// Each frame of the file takes `Zstandard.minimumFrameByteCount` bytes at least, has one length in the index, and
   /// belongs to a region. So the file's length bounds the index before anything is allocated for it.
   private static func unpackedFields(
-    _ frame: [UInt8], at offset: Int, in file: InputFile
+    _ frame: [UInt8], at offset: Int, in file: any ByteSource
   ) throws(FileError) -> [UInt8] {
     let limit = 16 + 16 * (file.byteCount / Zstandard.minimumFrameByteCount)
     guard Zstandard.frameByteCount(frame.span) == frame.count, Zstandard.hasChecksum(frame.span),
@@ -137,7 +142,10 @@ extension PackedIndex {
     return fields
   }
 
-  private init(_ fields: [UInt8], indexOffset: Int, path: String) throws(FileError) {
+  /// - Parameters:
+  ///   - fields: the index as it is after unpacking.
+  ///   - indexOffset: where in the file it begins, and so where the frames end.
+  package init(fields: [UInt8], indexOffset: Int, path: String) throws(FileError) {
     func broken(_ rule: PackedRule, _ message: String) -> FileError {
       rule.broken(path, at: indexOffset, "in the index, \(message)")
     }

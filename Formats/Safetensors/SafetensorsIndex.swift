@@ -1,12 +1,12 @@
-internal import Bytes
+package import Bytes
 internal import JSON
 
 /// The index of a sharded folder, `model.safetensors.index.json`: which file holds which tensor.
-struct SafetensorsIndex {
+package struct SafetensorsIndex {
   /// Shard of every tensor.
-  var shards: [String: String] = [:]
+  package private(set) var shards: [String: String] = [:]
   /// `metadata.total_size`, where it is a whole number.
-  var totalByteCount: Int?
+  package private(set) var totalByteCount: Int?
 
   /// The header limit of one file bounds an index too.
   static let maximumByteCount = 100_000_000
@@ -14,7 +14,11 @@ struct SafetensorsIndex {
   private static let maximumDepth = 16
 
   init(readingFrom path: String) throws(FileError) {
-    let bytes = try InputFile.contents(of: path, limit: Self.maximumByteCount)
+    try self.init(parsing: try InputFile.contents(of: path, limit: Self.maximumByteCount), path: path)
+  }
+
+  /// - Parameter path: what errors name.
+  package init(parsing bytes: [UInt8], path: String) throws(FileError) {
     var reader = FileJSONReader(bytes, path: path, at: 0, rule: .indexFile, maximumDepth: Self.maximumDepth)
     var keys: Set<String> = []
     try reader.beginObject()

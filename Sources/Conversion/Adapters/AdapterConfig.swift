@@ -1,19 +1,23 @@
-internal import Bytes
+package import Bytes
 internal import JSON
 
 /// The parts of PEFT's `adapter_config.json` that decide how a LoRA adapter is merged.
-struct AdapterConfig {
+package struct AdapterConfig {
   private let path: String
   private let defaultRank: Int
   private let defaultAlpha: Double
-  private let rankPattern: [(module: String, value: Double)]
-  private let alphaPattern: [(module: String, value: Double)]
+  private let rankPattern: [(module: ModulePattern, value: Double)]
+  private let alphaPattern: [(module: ModulePattern, value: Double)]
   private let usesRankStabilizedScale: Bool
   let usesDoRA: Bool
   let fanInFanOut: Bool
 
   init(path: String) throws(FileError) {
-    let bytes = try InputFile.contents(of: path, limit: 16 << 20)
+    try self.init(parsing: try InputFile.contents(of: path, limit: 16 << 20), path: path)
+  }
+
+  /// - Parameter path: what errors name.
+  package init(parsing bytes: [UInt8], path: String) throws(FileError) {
     let json: JSONValue
     do throws(JSONError) {
       json = try JSONValue(parsing: bytes)
@@ -84,22 +88,25 @@ struct AdapterConfig {
 
   private static func pattern(
     _ value: JSONValue?, order: [String], _ malformed: (String) -> FileError
-  ) throws(FileError) -> [(module: String, value: Double)] {
+  ) throws(FileError) -> [(module: ModulePattern, value: Double)] {
     guard let value, !value.isNull else { return [] }
     guard let members = value.object else { throw malformed("is no object") }
-    var pattern: [(module: String, value: Double)] = []
+    var pattern: [(module: ModulePattern, value: Double)] = []
     for module in order {
       guard let number = members[module]?.double, number.isFinite else {
-        throw malformed("\(module) is no finite number")
+        throw malformed("the value of \(FileError.quoted(module)) is no finite number")
       }
-      guard (try? Regex(module)) != nil else { throw malformed("\(module) is no regular expression") }
-      pattern.append((module, number))
+      do throws(PatternError) {
+        pattern.append((try ModulePattern(module), number))
+      } catch {
+        throw malformed("the pattern \(FileError.quoted(module)) \(error.message)")
+      }
     }
     return pattern
   }
 
   /// The rank of a module's factors.
-  func rank(of module: String) throws(FileError) -> Int {
+  package func rank(of module: String) throws(FileError) -> Int {
     let rank = Self.value(for: module, in: rankPattern) ?? Double(defaultRank)
     guard let whole = Int(exactly: rank), whole > 0 else {
       throw FileError(.malformed, path: path, subject: "rank_pattern", "\(rank) is no rank")
@@ -108,17 +115,13 @@ struct AdapterConfig {
   }
 
   /// What the product of a module's factors is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA.
-  func scale(of module: String, rank: Int) throws(FileError) -> Float {
+  package func scale(of module: String, rank: Int) throws(FileError) -> Float {
     let alpha = Self.value(for: module, in: alphaPattern) ?? defaultAlpha
     return Float(usesRankStabilizedScale ? alpha / Double(rank).squareRoot() : alpha / Double(rank))
   }
 
-  /// PEFT's rule (`get_pattern_key`): a pattern is a regular expression that a module's path must end with, whole names
-  /// only; the first that matches counts.
-  private static func value(for module: String, in pattern: [(module: String, value: Double)]) -> Double? {
-    pattern.first { entry in
-      guard let expression = try? Regex("(.*\\.)?(\(entry.module))") else { return false }
-      return (try? expression.wholeMatch(in: module)) ?? nil != nil
-    }?.value
+  /// Where several patterns match, the first one counts.
+  private static func value(for module: String, in pattern: [(module: ModulePattern, value: Double)]) -> Double? {
+    pattern.first { $0.module.matches(module) }?.value
   }
 }

@@ -1,11 +1,11 @@
-internal import Bytes
-internal import GGUF
-internal import Tensors
-internal import Tokenizers
+package import Bytes
+package import GGUF
+package import Tensors
+package import Tokenizers
 
 /// A vocabulary as GGUF metadata and back. The keys are those of GGUF's specification; the one thing it has no key
 /// for, a list of end tokens, is ours.
-enum VocabularyMetadata {
+package enum VocabularyMetadata {
   /// Every id that ends a text or a turn.
   static let endIDsKey = "decant.tokenizer.end_token_ids"
 
@@ -25,7 +25,7 @@ enum VocabularyMetadata {
   private static let templateKey = "tokenizer.chat_template"
   private static let templateNamesKey = "tokenizer.chat_templates"
 
-  static func entries(for vocabulary: GGUFVocabulary) -> [(key: String, value: MetadataValue)] {
+  package static func entries(for vocabulary: GGUFVocabulary) -> [(key: String, value: MetadataValue)] {
     var entries: [(key: String, value: MetadataValue)] = []
     func add(_ key: String, _ value: MetadataValue?) {
       if let value { entries.append((key, value)) }
@@ -49,7 +49,7 @@ enum VocabularyMetadata {
 
   /// The vocabulary in a GGUF; nil where it has none.
   /// - Throws: `FileError` when a key has a value of the wrong type.
-  static func vocabulary(in metadata: GGUFMetadata) throws(FileError) -> GGUFVocabulary? {
+  package static func vocabulary(in metadata: GGUFMetadata) throws(FileError) -> GGUFVocabulary? {
     guard let model = try metadata.string("tokenizer.ggml.model") else { return nil }
     guard let stored = try metadata.stringBytes("tokenizer.ggml.tokens") else {
       throw metadata.missing("tokenizer.ggml.tokens")

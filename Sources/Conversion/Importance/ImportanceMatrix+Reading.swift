@@ -15,10 +15,14 @@ extension ImportanceMatrix {
   /// Reads a file in either form: GGUF, or the binary one that llama-imatrix wrote before.
   /// - Throws: `FileError` when it is neither, or breaks a rule.
   public init(path: String) throws(FileError) {
-    let bytes = try Packing.open(path)
+    try self.init(Packing.open(path))
+  }
+
+  /// Reads either form.
+  package init(_ bytes: any ByteSource) throws(FileError) {
     let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
     if start == Array("GGUF".utf8) {
-      try self.init(try GGUFSource(path: path))
+      try self.init(GGUFSource(GGUFFile(bytes)))
     } else {
       try self.init(oldForm: bytes)
     }

@@ -1,16 +1,16 @@
-internal import Bytes
+package import Bytes
 internal import Quantization
-internal import Tensors
+package import Tensors
 
 /// How weights are spelled in safetensors files, one line each. A layout takes the stored tensors it knows; what no
 /// layout takes is a tensor of its own.
-enum SafetensorsLayouts {
+package enum SafetensorsLayouts {
   static let all: [any WeightLayout] = [BlockwiseLayout(), LLMInt8Layout()]
 
   /// The weights of a safetensors file or folder.
   /// - Throws: `FileError` when the parts of a quantized weight do not fit each other, or belong to a format that is not
   ///   read.
-  static func tensors(of source: any TensorSource) throws(FileError) -> [EncodedTensor] {
+  package static func tensors(of source: any TensorSource) throws(FileError) -> [EncodedTensor] {
     var taken: Set<String> = []
     var result: [String: EncodedTensor] = [:]
     for layout in all {

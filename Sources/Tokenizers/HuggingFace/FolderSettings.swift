@@ -19,25 +19,30 @@ struct FolderSettings {
   static let tokenizerConfigurationName = "tokenizer_config.json"
 
   init(folder: String) throws(FileError) {
-    self.folder = folder
-    tokenizerConfiguration = try Self.document(folder, Self.tokenizerConfigurationName)
-    specialTokensMap = try Self.document(folder, "special_tokens_map.json")
-    configuration = try Self.document(folder, "config.json")
-    generationConfiguration = try Self.document(folder, "generation_config.json")
-    try readAddedTokens()
-    try readTemplates()
+    try self.init(folder: folder) { name throws(FileError) in
+      let path = FileSystem.join(folder, name)
+      return FileSystem.isFile(path) ? try InputFile.contents(of: path, limit: 64 << 20) : nil
+    }
+    try readTemplateFiles()
   }
 
-  /// The document of that name; null where there is no such file.
-  private static func document(_ folder: String, _ name: String) throws(FileError) -> JSONValue {
-    let path = FileSystem.join(folder, name)
-    guard FileSystem.isFile(path) else { return .null }
-    let bytes = try InputFile.contents(of: path, limit: 64 << 20)
-    do throws(JSONError) {
-      return try JSONValue(parsing: bytes)
-    } catch {
-      throw FileError(error, path: path)
+  /// - Parameter contents: the bytes of a document by its name; nil where there is none.
+  init(folder: String, contents: (String) throws(FileError) -> [UInt8]?) throws(FileError) {
+    func document(_ name: String) throws(FileError) -> JSONValue {
+      guard let bytes = try contents(name) else { return .null }
+      do throws(JSONError) {
+        return try JSONValue(parsing: bytes)
+      } catch {
+        throw FileError(error, path: FileSystem.join(folder, name))
+      }
     }
+    self.folder = folder
+    tokenizerConfiguration = try document(Self.tokenizerConfigurationName)
+    specialTokensMap = try document("special_tokens_map.json")
+    configuration = try document("config.json")
+    generationConfiguration = try document("generation_config.json")
+    try readAddedTokens(listed: try document("added_tokens.json").object ?? [:])
+    try readTemplates(file: try document("chat_template.json"))
   }
 
   // MARK: - Tokens with a role
@@ -63,7 +68,8 @@ struct FolderSettings {
   /// A yes or no of `tokenizer_config.json`, such as `add_bos_token`.
   func flag(_ key: String) -> Bool? { tokenizerConfiguration[key]?.bool }
 
-  private mutating func readAddedTokens() throws(FileError) {
+  /// - Parameter listed: what `added_tokens.json` says.
+  private mutating func readAddedTokens(listed: [String: JSONValue]) throws(FileError) {
     let path = FileSystem.join(folder, Self.tokenizerConfigurationName)
     for (key, entry) in tokenizerConfiguration["added_tokens_decoder"]?.object ?? [:] {
       guard let id = Int(key) else {
@@ -72,7 +78,6 @@ struct FolderSettings {
       }
       addedTokens.append(try Self.added(entry, id: id, path: path, subject: "added_tokens_decoder"))
     }
-    let listed = try Self.document(folder, "added_tokens.json").object ?? [:]
     for (content, id) in listed where !addedTokens.contains(where: { $0.content == content }) {
       guard let id = id.int, let id = Int32(exactly: id), id >= 0 else {
         throw FileError(
@@ -113,38 +118,39 @@ struct FolderSettings {
 
   // MARK: - Chat templates
 
-  /// A file `chat_template.jinja` goes before what the configuration says, as in the transformers library.
-  private mutating func readTemplates() throws(FileError) {
-    var templates: [GGUFVocabulary.NamedTemplate] = []
+  /// - Parameter file: `chat_template.json`, which goes before what `tokenizer_config.json` says.
+  private mutating func readTemplates(file: JSONValue) throws(FileError) {
     let value = tokenizerConfiguration["chat_template"] ?? .null
-    if let template = value.string { templates.append(.init(name: "default", template: template)) }
+    if let template = value.string { set(template, named: Self.defaultTemplate) }
     for entry in value.array ?? [] {
       guard let name = entry["name"]?.string, let template = entry["template"]?.string else {
         throw FileError(
           .malformed, path: FileSystem.join(folder, Self.tokenizerConfigurationName), subject: "chat_template",
           "an entry of the list has no name or no template")
       }
-      templates.append(.init(name: name, template: template))
+      set(template, named: name)
     }
-    if let template = try Self.document(folder, "chat_template.json")["chat_template"]?.string {
-      set(template, named: "default", in: &templates)
-    }
+    if let template = file["chat_template"]?.string { set(template, named: Self.defaultTemplate) }
+  }
+
+  /// Files of templates go before what the documents say, as in the transformers library.
+  private mutating func readTemplateFiles() throws(FileError) {
     let file = FileSystem.join(folder, "chat_template.jinja")
-    if FileSystem.isFile(file) { set(try Self.text(file), named: "default", in: &templates) }
+    if FileSystem.isFile(file) { set(try Self.text(file), named: Self.defaultTemplate) }
     let more = FileSystem.join(folder, "additional_chat_templates")
     if FileSystem.isFolder(more) {
       for name in try FileSystem.names(inFolder: more) where name.hasSuffix(".jinja") {
-        set(
-          try Self.text(FileSystem.join(more, name)), named: String(name.dropLast(".jinja".count)), in: &templates)
+        set(try Self.text(FileSystem.join(more, name)), named: String(name.dropLast(".jinja".count)))
       }
     }
-    chatTemplate = templates.first { $0.name == "default" }?.template
-    namedTemplates = templates.filter { $0.name != "default" }
   }
 
-  private func set(_ template: String, named name: String, in templates: inout [GGUFVocabulary.NamedTemplate]) {
-    templates.removeAll { $0.name == name }
-    templates.append(.init(name: name, template: template))
+  private static let defaultTemplate = "default"
+
+  private mutating func set(_ template: String, named name: String) {
+    if name == Self.defaultTemplate { return chatTemplate = template }
+    namedTemplates.removeAll { $0.name == name }
+    namedTemplates.append(.init(name: name, template: template))
   }
 
   private static func text(_ path: String) throws(FileError) -> String {

@@ -5,19 +5,20 @@ public enum TokenizerFolder {
   /// A file that holds a whole vocabulary. The first one in a folder counts.
   private struct VocabularyFile: Sendable {
     let name: String
-    let load: @Sendable (_ path: String, FolderSettings, _ vocabularySize: Int?) throws(FileError) -> LoadedTokenizer
+    let load:
+      @Sendable (_ path: String, [UInt8], FolderSettings, _ vocabularySize: Int?) throws(FileError) -> LoadedTokenizer
   }
 
   private static let vocabularyFiles = [
     VocabularyFile(
       name: "tokenizer.json",
-      load: { path, settings, size throws(FileError) in
-        try TokenizerJSONLoader(path: path, settings: settings, vocabularySize: size).load()
+      load: { path, bytes, settings, size throws(FileError) in
+        try TokenizerJSONLoader(path: path, settings: settings, vocabularySize: size).load(bytes)
       }),
     VocabularyFile(
       name: "tokenizer.model",
-      load: { path, settings, size throws(FileError) in
-        try SentencePieceLoader(path: path, settings: settings, vocabularySize: size).load()
+      load: { path, bytes, settings, size throws(FileError) in
+        try SentencePieceLoader(path: path, settings: settings, vocabularySize: size).load(bytes)
       }),
   ]
 
@@ -35,9 +36,20 @@ public enum TokenizerFolder {
     for file in vocabularyFiles {
       let path = FileSystem.join(folder, file.name)
       guard FileSystem.isFile(path) else { continue }
-      return try file.load(path, try FolderSettings(folder: folder), vocabularySize)
+      return try file.load(path, try InputFile.contents(of: path), try FolderSettings(folder: folder), vocabularySize)
     }
     let names = vocabularyFiles.map(\.name).joined(separator: " nor ")
     throw FileError(.missing, path: folder, "there is no tokenizer: neither \(names) is in the folder")
+  }
+
+  /// The same of files in memory, by name. Chat templates in files of their own are not looked for.
+  package static func load(_ files: [String: [UInt8]], vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer
+  {
+    for file in vocabularyFiles {
+      guard let bytes = files[file.name] else { continue }
+      let settings = try FolderSettings(folder: "folder") { files[$0] }
+      return try file.load(file.name, bytes, settings, vocabularySize)
+    }
+    throw FileError(.missing, path: "folder", "there is no tokenizer")
   }
 }

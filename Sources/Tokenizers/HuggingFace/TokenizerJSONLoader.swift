@@ -7,8 +7,8 @@ struct TokenizerJSONLoader {
   let settings: FolderSettings
   let vocabularySize: Int?
 
-  func load() throws(FileError) -> LoadedTokenizer {
-    let json = try TokenizerJSON(try InputFile.contents(of: path), path: path)
+  func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer {
+    let json = try TokenizerJSON(bytes, path: path)
     let pipeline = try TokenizerPipeline(json)
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let text = json.model[key]?.string, !text.isEmpty {

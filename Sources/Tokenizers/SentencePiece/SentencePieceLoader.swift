@@ -7,8 +7,8 @@ struct SentencePieceLoader {
   let settings: FolderSettings
   let vocabularySize: Int?
 
-  func load() throws(FileError) -> LoadedTokenizer {
-    let file = try Self.parse(path)
+  func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer {
+    let file = try Self.parse(bytes, path: path)
     guard file.trainer.algorithm == .bpe else {
       throw FileError(
         .unsupported, path: path, subject: "trainer_spec.model_type",
@@ -77,10 +77,11 @@ struct SentencePieceLoader {
   // MARK: - The file
 
   /// The pieces of a file, whatever its algorithm.
-  static func pieces(of path: String) throws(FileError) -> [SPModel.Piece] { try parse(path).pieces }
+  static func pieces(of path: String) throws(FileError) -> [SPModel.Piece] {
+    try parse(try InputFile.contents(of: path), path: path).pieces
+  }
 
-  private static func parse(_ path: String) throws(FileError) -> SPModel {
-    let bytes = try InputFile.contents(of: path)
+  private static func parse(_ bytes: [UInt8], path: String) throws(FileError) -> SPModel {
     var cause = "it has no pieces"
     do {
       let file = try SPModel(serializedBytes: bytes)

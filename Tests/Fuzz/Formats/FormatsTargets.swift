@@ -1,0 +1,6 @@
+package import FuzzSupport
+
+/// Readers of containers.
+package enum FormatsTargets {
+  package static let all = [gguf, safetensors, safetensorsIndex, json]
+}

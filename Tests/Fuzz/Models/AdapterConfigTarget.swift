@@ -1,0 +1,22 @@
+internal import Conversion
+internal import FuzzSupport
+
+extension ModelsTargets {
+  static let adapterConfig = FuzzTarget(
+    "adapter-config",
+    seeds: [
+      "Tests/Fixtures/adapters/plain/adapter_config.json",
+      "Tests/Fixtures/adapters/rslora-patterns/adapter_config.json",
+      "Tests/Fuzz/Seeds/adapter-config",
+    ]
+  ) { bytes in
+    let config = try AdapterConfig(parsing: bytes, path: "adapter_config.json")
+    for module in [
+      "model.layers.11.self_attn.q_proj", "model.embed_tokens", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
+    ] {
+      let rank = try config.rank(of: module)
+      let scale = try config.scale(of: module, rank: rank)
+      try FuzzFinding.unless(rank > 0 && !scale.isNaN, "rank \(rank), scale \(scale)")
+    }
+  }
+}
