@@ -21,7 +21,9 @@ extension Plan {
     for (output, choice) in zip(outputs, choices) {
       tensors.append(try Self.planned(output, choice, checkpoint, destination, recipe, &importance))
     }
-    for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
+    for override in recipe.overrides {
+      let matches = override.matcher()
+      if tensors.contains(where: { matches($0.name) }) { continue }
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
     notes += try importance?.notes() ?? []
