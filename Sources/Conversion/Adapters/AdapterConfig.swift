@@ -92,33 +92,44 @@ struct AdapterConfig {
       guard let number = members[module]?.double, number.isFinite else {
         throw malformed("\(module) is no finite number")
       }
-      guard (try? Regex(module)) != nil else { throw malformed("\(module) is no regular expression") }
+      if let reason = ModulePattern.refusal(of: module) { throw malformed("\(module) \(reason)") }
       pattern.append((module, number))
+    }
+    guard pattern.count(where: { !ModulePattern.isPlain($0.module) }) <= ModulePattern.mostExpressions else {
+      throw malformed("has more than \(ModulePattern.mostExpressions) regular expressions")
     }
     return pattern
   }
 
+  /// What the settings are for some modules.
+  func settings(of modules: some Sequence<String>) -> [String: ModuleSettings] {
+    let ranks = rankPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
+    let alphas = alphaPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
+    var settings: [String: ModuleSettings] = [:]
+    for module in modules {
+      settings[module] = ModuleSettings(
+        rank: ranks.first { $0.pattern.matches(module) }?.value ?? Double(defaultRank),
+        alpha: alphas.first { $0.pattern.matches(module) }?.value ?? defaultAlpha)
+    }
+    return settings
+  }
+
   /// The rank of a module's factors.
-  func rank(of module: String) throws(FileError) -> Int {
-    let rank = Self.value(for: module, in: rankPattern) ?? Double(defaultRank)
-    guard let whole = Int(exactly: rank), whole > 0 else {
-      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(rank) is no rank")
+  func rank(_ settings: ModuleSettings) throws(FileError) -> Int {
+    guard let whole = Int(exactly: settings.rank), whole > 0 else {
+      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(settings.rank) is no rank")
     }
     return whole
   }
 
   /// What the product of a module's factors is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA.
-  func scale(of module: String, rank: Int) throws(FileError) -> Float {
-    let alpha = Self.value(for: module, in: alphaPattern) ?? defaultAlpha
-    return Float(usesRankStabilizedScale ? alpha / Double(rank).squareRoot() : alpha / Double(rank))
+  func scale(_ settings: ModuleSettings, rank: Int) -> Float {
+    Float(usesRankStabilizedScale ? settings.alpha / Double(rank).squareRoot() : settings.alpha / Double(rank))
   }
+}
 
-  /// PEFT's rule (`get_pattern_key`): a pattern is a regular expression that a module's path must end with, whole names
-  /// only; the first that matches counts.
-  private static func value(for module: String, in pattern: [(module: String, value: Double)]) -> Double? {
-    pattern.first { entry in
-      guard let expression = try? Regex("(.*\\.)?(\(entry.module))") else { return false }
-      return (try? expression.wholeMatch(in: module)) ?? nil != nil
-    }?.value
-  }
+/// What the configuration says of one module.
+struct ModuleSettings {
+  let rank: Double
+  let alpha: Double
 }
