@@ -78,6 +78,7 @@ output=folder quantize nf4
 output=folder quantize nf4 --double-quant
 output=folder quantize int8
 output=model.gguf quantize q4_0
+output=model.gguf quantize q4_k_m
 output=model.gguf quantize q8_0
 output=model.gguf convert --dtype bf16
 output=folder convert --max-shard-size 500MB

@@ -59,8 +59,15 @@ size_t decant_kernels_count(void) { return sizeof sets / sizeof sets[0]; }
 
 const struct decant_kernels *decant_kernels_at(size_t index) { return &sets[index]; }
 
+static const char *wanted_name(void) { return getenv("DECANT_KERNELS"); }
+
+const char *decant_kernels_refused(void) {
+  const char *wanted = wanted_name();
+  return wanted == NULL || strcmp(wanted, decant_kernels_best()->name) == 0 ? NULL : wanted;
+}
+
 static const struct decant_kernels *choose(void) {
-  const char *wanted = getenv("DECANT_KERNELS");
+  const char *wanted = wanted_name();
   const struct decant_kernels *best = &sets[0];
   for (size_t i = 0; i < decant_kernels_count(); i++) {
     if (!sets[i].is_supported()) continue;

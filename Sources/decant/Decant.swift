@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Bytes
+internal import Quantization
 
 /// The command `decant`.
 @main
@@ -43,6 +44,11 @@ struct Decant: AsyncParsableCommand {
 
   /// Failures of ours print as one line without the usage text.
   static func main() async {
+    if let name = KernelSet.refusedName {
+      Terminal.fail(
+        "DECANT_KERNELS: \(FileError.quoted(name)) is no set of kernels that this machine runs; it runs "
+          + KernelSet.all.map(\.name).joined(separator: ", "))
+    }
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

@@ -21,12 +21,14 @@ struct Command {
       .first { FileManager.default.isExecutableFile(atPath: $0.path) && !$0.hasDirectoryPath }
   }()
 
-  static func start(_ arguments: [String], output: URL, errors: URL) throws -> Process {
+  static func start(
+    _ arguments: [String], environment: [String: String] = [:], output: URL, errors: URL
+  ) throws -> Process {
     let process = Process()
     let program: URL = try #require(executable, "the tests lie beside the program")
     process.executableURL = program
     process.arguments = arguments
-    process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
+    process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"].merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice
     for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: output)
@@ -39,14 +41,14 @@ struct Command {
   static func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
   @discardableResult
-  static func run(_ arguments: [String]) throws -> Result {
+  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Result {
     let folder = FileManager.default.temporaryDirectory
     let name = "decant-said-\(UUID().uuidString)"
     let (output, errors) = (folder.appendingPathComponent(name + ".out"), folder.appendingPathComponent(name + ".err"))
     defer {
       for file in [output, errors] { try? FileManager.default.removeItem(at: file) }
     }
-    let process = try start(arguments, output: output, errors: errors)
+    let process = try start(arguments, environment: environment, output: output, errors: errors)
     process.waitUntilExit()
     // A process that was ended by a signal has not exited with a code: no test expects that of it.
     return Result(

@@ -156,6 +156,9 @@ const struct decant_kernels *decant_kernels_at(size_t index);
 // this machine supports. Chosen at the first call.
 const struct decant_kernels *decant_kernels_best(void);
 
+// What DECANT_KERNELS names where that is no set, or none that this machine supports; else NULL.
+const char *_Nullable decant_kernels_refused(void);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -88,19 +88,22 @@ public struct Recipe: Sendable {
   struct Candidate {
     let name: String
     let shape: [Int]
+    let role: TensorRole
+    let isQuantizable: Bool
+    /// The number of its layer, in GGUF or Hugging Face spelling; tensors outside of layers come first.
+    let layer: Int
+
+    init(name: String, shape: [Int]) {
+      self.name = name
+      self.shape = shape
+      role = TensorRole(name: name)
+      isQuantizable = TensorRole.isQuantizable(name: name, shape: shape)
+      let parts = name.split(separator: ".")
+      let place = parts.firstIndex { $0 == "blk" || $0 == "layers" }
+      layer = place.flatMap { $0 + 1 < parts.count ? Int(parts[$0 + 1]) : nil } ?? -1
+    }
 
     var columns: Int { shape.last ?? 0 }
-    var role: TensorRole { TensorRole(name: name) }
-    var isQuantizable: Bool { TensorRole.isQuantizable(name: name, shape: shape) }
-
-    /// The number of its layer, in GGUF or Hugging Face spelling; tensors outside of layers come first.
-    var layer: Int {
-      let parts = name.split(separator: ".")
-      guard let place = parts.firstIndex(where: { $0 == "blk" || $0 == "layers" }), place + 1 < parts.count else {
-        return -1
-      }
-      return Int(parts[place + 1]) ?? -1
-    }
   }
 
   /// The type for each output tensor, before it is known whether its rows fit. A mix counts tensors layer by layer.
@@ -114,9 +117,8 @@ public struct Recipe: Sendable {
     for candidate in candidates where candidate.isQuantizable { counts[candidate.role, default: 0] += 1 }
     var seen: [TensorRole: Int] = [:]
     var choices = Array(repeating: TypeChoice.kept, count: candidates.count)
-    let layers = candidates.map(\.layer)
     let matchers = overrides.map { (matches: $0.matcher(), type: $0.type) }
-    for number in candidates.indices.sorted(by: { (layers[$0], $0) < (layers[$1], $1) }) {
+    for number in candidates.indices.sorted(by: { (candidates[$0].layer, $0) < (candidates[$1].layer, $1) }) {
       let candidate = candidates[number]
       if let fixed = fixedChoice(for: candidate, matchers) {
         choices[number] = fixed

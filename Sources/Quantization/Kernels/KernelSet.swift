@@ -27,6 +27,9 @@ public struct KernelSet: Hashable, Sendable, CustomStringConvertible {
     return all.first { $0.name == name } ?? KernelSet(index: 0)
   }()
 
+  /// What the environment variable `DECANT_KERNELS` names where that is none of `all`; nil where it is one, or is not set.
+  public static var refusedName: String? { unsafe decant_kernels_refused().map { unsafe String(cString: $0) } }
+
   /// The set of that name, nil where there is none or this machine cannot run it.
   public static func named(_ name: String) -> KernelSet? { all.first { $0.name == name } }
 

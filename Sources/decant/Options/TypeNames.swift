@@ -42,6 +42,9 @@ enum TypeNames {
       let sizes = BlockwiseCodec.blockSizes.map(String.init).joined(separator: ", ")
       return "--block-size \(blockSize): the block sizes are \(sizes)."
     }
+    if ["iq1_", "iq2_", "iq3_"].contains(where: { name.lowercased().hasPrefix($0) }) {
+      return "\(name) is read here, but not yet written; those of the fewest bits that are written are q2_k and iq4_xs."
+    }
     return "There is no type \(name); the types are \(allRules.joined(separator: ", "))."
   }
 }
