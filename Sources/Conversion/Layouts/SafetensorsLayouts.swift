@@ -46,13 +46,13 @@ enum SafetensorsLayouts {
   ]
 
   private static func refuseForeign(_ source: any TensorSource, taken: Set<String>) throws(FileError) {
+    if let state = source.tensors.first(where: { QuantState.isNamed($0.name) && !taken.contains($0.name) }) {
+      throw FileError(
+        .unsupported, path: source.name, subject: state.name,
+        "is the state of a code that is not known; these are: "
+          + BlockwiseCode.all.map { "\($0.owner)__\($0.name)" }.joined(separator: ", "))
+    }
     for descriptor in source.tensors where !taken.contains(descriptor.name) {
-      if QuantState.isNamed(descriptor.name) {
-        throw FileError(
-          .unsupported, path: source.name, subject: descriptor.name,
-          "is the state of a code that is not known; these are: "
-            + BlockwiseCode.all.map { "\($0.owner)__\($0.name)" }.joined(separator: ", "))
-      }
       if let part = parts.first(where: { descriptor.name.hasSuffix($0.ending) }) {
         throw FileError(
           .missing, path: source.name, subject: descriptor.name,
