@@ -92,7 +92,7 @@ struct AdapterConfig {
       guard let number = members[module]?.double, number.isFinite else {
         throw malformed("\(module) is no finite number")
       }
-      if let reason = ModulePattern.refusal(of: module) { throw malformed("\(module) \(reason)") }
+      if let reason = ModulePattern.refusal(of: module) { throw malformed("\(FileError.quoted(module)) \(reason)") }
       pattern.append((module, number))
     }
     guard pattern.count(where: { !ModulePattern.isPlain($0.module) }) <= ModulePattern.mostExpressions else {
