@@ -82,7 +82,7 @@ import Testing
   @Test func sumsAreTakenTokenAfterToken() async throws {
     var generator = SeededGenerator(seed: 3)
     let squares = InputSquares()
-    let columns = 2 * Panel.rows + 7
+    let columns = 2 * Panel.largestRows + 7
     var expected = [Double](repeating: 0, count: columns)
     for rows in [5, 1, 30] {
       let inputs = Matrix(rows: rows, columns: columns)
