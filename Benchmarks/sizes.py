@@ -7,8 +7,9 @@ memory, or its output is wrong.
 The models are sparse files: 200 GB in 40 shards take a few megabytes of disk. They lie in a temporary folder that is
 removed in the end. One job writes 5 GB. Needs nothing but Python 3 on a system whose files may have holes.
 
-Wall time is that of one run, in the state that the machine is in; peak memory is the kernel's count of resident pages,
-mapped files included. A job of less memory than this script shows the script's own.
+Wall time is that of one run, in the state that the machine is in; a job that writes nothing and is too slow is run twice
+more. Peak memory is the kernel's count of resident pages, mapped files included; a job of less than this script's shows
+the script's own.
 """
 import argparse
 import json
@@ -193,6 +194,13 @@ class Table:
     def measure(self, name, *arguments, seconds, mebibytes=300):
         job = Job(name, arguments, seconds, mebibytes)
         job.run(self.decant)
+        # What else the machine does can only make a job slower: the best of three counts, of jobs that write nothing.
+        writes = arguments[0] in ("convert", "quantize") and "--dry-run" not in arguments
+        for _ in range(2):
+            if job.wall > seconds * self.scale and not writes:
+                other = Job(name, arguments, seconds, mebibytes)
+                other.run(self.decant)
+                job = min(job, other, key=lambda job: (job.code != 0, job.wall))
         self.row(job, *job.failures(self.scale))
         return job
 
