@@ -6,6 +6,7 @@
 # make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens (sparse files), with bars
 # make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
+# make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes
 # make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
@@ -20,10 +21,10 @@ export DECANT_SHARED ?= $(abspath ../shared)
 endif
 
 # Debian packages with the headers and libraries that the build links.
-PACKAGES := libopenblas-dev libzstd-dev
+PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop torture lint format docs build release clean
 
 all: release
 
@@ -82,6 +83,10 @@ interop: release
 	$(INTEROP_VENV)/bin/python Tests/Interop/interop.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures
 	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
+
+TORTURE_KILLS ?= 1000
+torture: release
+	python3 Tests/Torture/torture.py --decant $(abspath $(DECANT)) --kills $(TORTURE_KILLS)
 
 SOURCES := Package.swift Formats Sources Tests Benchmarks
 

@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "Safetensors", targets: ["Safetensors"]),
     .library(name: "GGUF", targets: ["GGUF"]),
     .library(name: "Packed", targets: ["Packed"]),
+    .library(name: "Digests", targets: ["Digests"]),
     .library(name: "Quantization", targets: ["Quantization"]),
     .library(name: "Tokenizers", targets: ["Tokenizers"]),
     .library(name: "Architectures", targets: ["Architectures"]),
@@ -77,6 +78,13 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    room("Digests", "Sources/Digests", imports: ["CXXHash", "CCrypto"]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room(
       "Tokenizers", "Sources/Tokenizers",
@@ -87,7 +95,7 @@ let package = Package(
       "Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
-        "Architectures", "Tokenizers", "CKernels",
+        "Architectures", "Tokenizers", "CKernels", "Digests",
       ]),
     room(
       "Inference", "Sources/Inference",
@@ -99,7 +107,7 @@ let package = Package(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures",
-        "Tokenizers", "Conversion", "Inference", "Evaluation",
+        "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),
@@ -109,6 +117,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     tests(of: "Bytes"),
     tests(of: "JSON"),
+    tests(of: "Digests"),
     tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),

@@ -5,7 +5,7 @@
 
 FOLDER holds files that are not part of the repository, in folders by kind, with the verdicts of a reference reader in
 VERDICTS.json where there is one. Each file is opened twice, by `inspect` and by `convert --dry-run`. Fails when a file has no
-answer within a second of processor time, or an answer that is none: a signal, a trap, more than a line. With --check nothing is written;
+answer within a second of processor time, or an answer that is none: a signal, a trap, silence. With --check nothing is written;
 fails when VERDICTS.md would be another.
 """
 import argparse
@@ -62,7 +62,7 @@ def run(decant, *arguments):
     if seconds > LIMIT:
         raise Wrong("the answer took %.2f s: %s" % (seconds, " ".join(arguments)))
     error = done.stderr.decode(errors="strict")
-    if done.returncode not in (0, 1) or (done.returncode == 1 and len(error.strip().splitlines()) != 1):
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not error.strip()):
         raise Wrong("exit code %d: %s: %s" % (done.returncode, " ".join(arguments), error[:500]))
     return done.returncode, done.stdout.decode(errors="strict") + error
 

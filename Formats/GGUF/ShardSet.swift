@@ -26,19 +26,21 @@ struct ShardSet {
 
     let folder = FileSystem.parent(opened.path)
     var files: [GGUFFile] = []
+    var failures = FileErrors()
     for number in 1...fileName.count {
-      if number == fileName.number {
-        files.append(opened)
-        continue
+      let file = failures.attempt { () throws(FileError) -> GGUFFile in
+        if number == fileName.number { return opened }
+        let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
+        let path = FileSystem.join(folder, sibling.fileName)
+        guard let there = PackedFile.inPlace(of: path) else {
+          throw Rule.shardName.broken(
+            .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
+        }
+        return try GGUFFile(path: there)
       }
-      let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
-      let path = FileSystem.join(folder, sibling.fileName)
-      guard let there = PackedFile.inPlace(of: path) else {
-        throw Rule.shardName.broken(
-          .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
-      }
-      files.append(try GGUFFile(path: there))
+      if let file { files.append(file) }
     }
+    try failures.check()
     for (index, file) in files.enumerated() { try Self.checkKeys(of: file, index: index, count: files.count) }
     try Self.checkTotal(files)
     self.files = files

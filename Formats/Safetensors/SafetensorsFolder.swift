@@ -35,9 +35,14 @@ public struct SafetensorsFolder: TensorSource {
       index = read
     }
     var files: [SafetensorsFile] = []
+    var failures = FileErrors()
     for fileName in names {
-      files.append(try SafetensorsFile(Self.openShard(fileName, in: choice.folder, listedIn: choice.indexPath)))
+      let file = failures.attempt { () throws(FileError) in
+        try SafetensorsFile(Self.openShard(fileName, in: choice.folder, listedIn: choice.indexPath))
+      }
+      if let file { files.append(file) }
     }
+    try failures.check()
 
     var fileNumbers: [String: Int] = [:]
     var metadata: [String: String] = [:]

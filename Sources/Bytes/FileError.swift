@@ -3,7 +3,9 @@
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The kinds of failure a program may want to tell apart.
   public struct Code: Hashable, Sendable {
-    private enum Kind: Hashable { case missing, exists, truncated, malformed, unsupported, mismatch, system }
+    private enum Kind: Hashable {
+      case missing, exists, truncated, malformed, unsupported, mismatch, system, interrupted
+    }
     private let kind: Kind
 
     /// The file, shard, tensor or key is not there.
@@ -20,6 +22,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let mismatch = Code(kind: .mismatch)
     /// The operating system refused: full disk, permission, input or output error.
     public static let system = Code(kind: .system)
+    /// The process was asked to stop (SIGINT, SIGTERM).
+    public static let interrupted = Code(kind: .interrupted)
   }
 
   public let code: Code
@@ -31,6 +35,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   public let offset: Int?
   /// What was found, what was expected, what to do.
   public let message: String
+  /// Failures that were found together with this one. `description` does not tell them.
+  public private(set) var others: [FileError] = []
 
   public init(
     _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String
@@ -40,6 +46,13 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     self.subject = subject
     self.offset = offset
     self.message = message
+  }
+
+  /// This failure with others, and theirs.
+  public func with(others: [FileError]) -> FileError {
+    var result = self
+    for other in others { result.others += [other] + other.others }
+    return result
   }
 
   public var description: String {

@@ -43,6 +43,9 @@ public enum FileSystem {
   /// Number of processors, the default number of workers.
   public static func processorCount() -> Int { SystemCall.processorCount() }
 
+  /// What tells one start of the system from another; nil where it does not say.
+  static let bootIdentifier: String? = SystemCall.bootIdentifier()
+
   /// `folder/name`.
   public static func join(_ folder: String, _ name: String) -> String {
     folder.isEmpty ? name : folder.hasSuffix("/") ? folder + name : folder + "/" + name

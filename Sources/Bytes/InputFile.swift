@@ -3,6 +3,8 @@
 public final class InputFile: ByteSource {
   public let path: String
   public let byteCount: Int
+  /// When its contents were last changed, in nanoseconds since 1970.
+  public let modified: Int64
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the file is missing, a folder, or cannot be opened.
@@ -20,6 +22,7 @@ public final class InputFile: ByteSource {
     }
     self.path = path
     self.byteCount = status.byteCount
+    self.modified = status.modified
     self.descriptor = descriptor
   }
 
@@ -31,16 +34,7 @@ public final class InputFile: ByteSource {
     try requireInside(offset, count: bytes.byteCount, subject: subject)
     let wanted = bytes.byteCount
     guard wanted > 0 else { return }
-    var failure: FileError?
-    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      do throws(FileError) {
-        return try unsafe SystemCall.read(descriptor, into: buffer, at: offset, path: path)
-      } catch {
-        failure = error
-        return 0
-      }
-    }
-    if let failure { throw failure }
+    let count = try SystemCall.read(descriptor, into: &bytes, at: offset, path: path)
     guard count == wanted else {
       throw FileError(
         .truncated, path: path, subject: subject, offset: offset + count,

@@ -4,6 +4,9 @@ internal import Synchronization
 ///
 /// The target is one file, several files of one folder (a split set), or a whole folder. Until `commit()` the
 /// target's name holds what it held before; an output that is dropped without it is removed.
+///
+/// With a fingerprint of the job the partial output of a run that was killed is not lost: a run with the same one goes
+/// on with it, and learns from `finishedItems` what it need not write again.
 public final class StagedOutput: Sendable {
   /// What the target is.
   public enum Kind: Sendable {
@@ -26,6 +29,8 @@ public final class StagedOutput: Sendable {
 
   /// The folder that will hold the files.
   public let folder: String
+  /// Items that an earlier run of the same job has completed, with their notes. Empty without a fingerprint.
+  public let finishedItems: [Int: String]
   private let kind: Kind
   private let files: [File]
   private let descriptors: [Int32]
@@ -34,66 +39,98 @@ public final class StagedOutput: Sendable {
   /// Keeps the staging folder locked.
   private let stagingDescriptor: Int32?
   private let replacing: Bool
+  private let journal: OutputJournal?
   private let isFinished = Mutex(false)
-  /// Bytes written into each file since the system was told to bring it to disk.
-  private let waiting: Mutex<[Int]>
+
+  private struct Waiting {
+    /// Bytes written into each file since the system was told to bring it to disk.
+    var unstarted: [Int]
+    /// Bytes written since everything was on disk.
+    var unsynced = 0
+  }
+
+  private let waiting: Mutex<Waiting>
 
   /// Bytes of a file that wait in memory at most before the system is told to bring them to disk. Left to itself it
   /// begins with `commit()`, and the disk has nothing to do until then.
   private static let mostWaitingBytes = 32 << 20
+  /// Bytes of the whole output that a power failure may cost at most, with a fingerprint.
+  private static let mostUnsyncedBytes = 1 << 30
 
   /// Creates the files, with their lengths, beside the target.
   /// - Parameters:
   ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
   ///   - replacing: whether what has the target's name may be replaced at the end.
+  ///   - fingerprint: what identifies the job, in one line; nil to begin anew always. All lengths must be known then.
+  ///   - isResuming: whether the partial output of such a job is gone on with.
   /// - Throws: `FileError` when the target is there and must not be replaced, another run is writing it, the disk
   ///   has too little space, or a file cannot be created.
-  public init(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
+  public init(
+    _ kind: Kind, in folder: String, files: [File], replacing: Bool, fingerprint: String? = nil, isResuming: Bool = true
+  ) throws(FileError) {
     let parent = kind == .folder ? FileSystem.parent(folder) : folder
     guard FileSystem.isFolder(parent) else {
       throw FileError(.missing, path: parent, "no such folder; create it first")
     }
     if !replacing { try Self.refuseExisting(kind, folder, files) }
-    let total = files.reduce(0) { sum, file in
-      let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
-      return overflow ? .max : total
-    }
-    if let free = FileSystem.freeBytes(at: parent), total > free {
-      throw FileError(
-        .system, path: folder,
-        "\(total) bytes are to be written, but the disk has \(free) left; free some space or choose another target")
-    }
 
     var stagingFolder: String?
-    var stagingDescriptor: Int32?
-    var stagedPaths: [String] = []
+    let stagedPaths: [String]
+    let journalPath: String
     switch kind {
     case .folder:
       let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
-      if !FileSystem.isFolder(staging) { try SystemCall.makeFolder(staging) }
-      stagingDescriptor = try SystemCall.openLockedFolder(staging)
-      // What a run that was killed has left.
-      SystemCall.removeFiles(inFolder: staging)
       stagingFolder = staging
       stagedPaths = files.map { FileSystem.join(staging, $0.name) }
+      journalPath = staging + ".journal"
     case .files:
       stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
+      journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
     }
+    try Self.checkSpace(for: files, replacing: stagedPaths, in: parent, target: folder)
 
+    var stagingDescriptor: Int32?
     var descriptors: [Int32] = []
     do throws(FileError) {
-      for (path, file) in zip(stagedPaths, files) {
-        let descriptor = try SystemCall.openForWriting(path)
-        descriptors.append(descriptor)
+      if let stagingFolder {
+        if !FileSystem.isFolder(stagingFolder) { try SystemCall.makeFolder(stagingFolder) }
+        stagingDescriptor = try SystemCall.openLockedFolder(stagingFolder)
+        // What another job has left.
+        let names = Set(files.map(\.name))
+        for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) {
+          SystemCall.removeFile(FileSystem.join(stagingFolder, name))
+        }
+      }
+      for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path, emptying: false)) }
+      if let fingerprint {
+        var statuses: [SystemCall.Status] = []
+        for (number, descriptor) in descriptors.enumerated() {
+          var status = try SystemCall.status(of: descriptor, path: stagedPaths[number])
+          status.byteCount = files[number].byteCount ?? 0
+          statuses.append(status)
+        }
+        if !isResuming { SystemCall.removeFile(journalPath) }
+        journal = try OutputJournal(path: journalPath, fingerprint: fingerprint, files: statuses)
+      } else {
+        SystemCall.removeFile(journalPath)
+        journal = nil
+      }
+      finishedItems = journal?.finished ?? [:]
+      for (number, file) in files.enumerated() {
+        if finishedItems.isEmpty { try SystemCall.setLength(descriptors[number], to: 0, path: stagedPaths[number]) }
         if let byteCount = file.byteCount {
-          try SystemCall.setLength(descriptor, to: byteCount, path: path)
+          try SystemCall.setLength(descriptors[number], to: byteCount, path: stagedPaths[number])
         }
       }
     } catch {
-      for descriptor in descriptors { SystemCall.close(descriptor) }
+      // What is locked by another run, or could not be locked, is not ours to remove.
       for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
-      if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
-      if let stagingDescriptor { SystemCall.close(stagingDescriptor) }
+      for descriptor in descriptors { SystemCall.close(descriptor) }
+      if let stagingDescriptor {
+        SystemCall.removeFile(journalPath)
+        if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
+        SystemCall.close(stagingDescriptor)
+      }
       throw error
     }
     self.folder = folder
@@ -104,7 +141,24 @@ public final class StagedOutput: Sendable {
     self.descriptors = descriptors
     self.stagedPaths = stagedPaths
     self.stagingFolder = stagingFolder
-    self.waiting = Mutex(Array(repeating: 0, count: files.count))
+    self.waiting = Mutex(Waiting(unstarted: Array(repeating: 0, count: files.count)))
+    Interruption.outputBegins()
+  }
+
+  /// - Throws: `FileError` when the files need more space than the disk has, with what is there of them already.
+  private static func checkSpace(
+    for files: [File], replacing stagedPaths: [String], in parent: String, target: String
+  ) throws(FileError) {
+    let total = files.reduce(0) { sum, file in
+      let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
+      return overflow ? .max : total
+    }
+    let taken = stagedPaths.reduce(0) { $0 + (SystemCall.status(ofPath: $1)?.allocatedByteCount ?? 0) }
+    if let free = FileSystem.freeBytes(at: parent), total > free.addingReportingOverflow(taken).partialValue {
+      throw FileError(
+        .system, path: target,
+        "\(total) bytes are to be written, but the disk has \(free) left; free some space or choose another target")
+    }
   }
 
   /// - Throws: `FileError` when the target is there.
@@ -118,28 +172,49 @@ public final class StagedOutput: Sendable {
   deinit {
     guard !isFinished.withLock({ $0 }) else { return }
     discard()
-    closeAll()
+    close()
   }
 
   /// Writes `bytes` into file number `file` at `offset`. May be called from several tasks at once.
+  /// - Throws: `FileError` when the system refuses, or has asked the process to stop.
   public func write(_ bytes: RawSpan, file: Int, at offset: Int) throws(FileError) {
     precondition(!isFinished.withLock { $0 }, "nothing may be written after commit()")
-    var failure: FileError?
-    unsafe bytes.withUnsafeBytes { buffer in
-      do throws(FileError) {
-        try unsafe SystemCall.write(descriptors[file], buffer, at: offset, path: stagedPaths[file])
-      } catch {
-        failure = error
-      }
-    }
-    if let failure { throw failure }
+    try Interruption.check(folder)
+    try SystemCall.write(descriptors[file], bytes, at: offset, path: stagedPaths[file])
     let isDue = waiting.withLock { waiting in
-      waiting[file] += bytes.byteCount
-      guard waiting[file] >= Self.mostWaitingBytes else { return false }
-      waiting[file] = 0
+      waiting.unsynced += bytes.byteCount
+      waiting.unstarted[file] += bytes.byteCount
+      guard waiting.unstarted[file] >= Self.mostWaitingBytes else { return false }
+      waiting.unstarted[file] = 0
       return true
     }
     if isDue { SystemCall.startWriting(descriptors[file]) }
+  }
+
+  /// Notes that everything of an item has been written, for a later run of the same job. `note` has no line ends.
+  public func finish(item: Int, note: String = "") throws(FileError) {
+    guard let journal else { return }
+    try journal.finish(item, note: note)
+    let isDue = waiting.withLock { waiting in
+      guard waiting.unsynced >= Self.mostUnsyncedBytes else { return false }
+      waiting.unsynced = 0
+      return true
+    }
+    guard isDue else { return }
+    let count = journal.itemCount
+    for (descriptor, path) in zip(descriptors, stagedPaths) {
+      try SystemCall.synchronize(descriptor, path: path)
+    }
+    try journal.synchronized(count)
+  }
+
+  /// Leaves the partial output for a later run of the same job. Nothing may be written afterwards.
+  /// - Returns: whether there is anything of it; without a fingerprint or an item that is complete it is removed.
+  public func keep() -> Bool {
+    guard let journal, journal.itemCount > 0 else { return false }
+    isFinished.withLock { $0 = true }
+    close()
+    return true
   }
 
   /// Syncs everything and gives it the target's name. Nothing may be written afterwards.
@@ -151,7 +226,9 @@ public final class StagedOutput: Sendable {
     }
     if let stagingFolder { try SystemCall.synchronizeFolder(stagingFolder) }
     isFinished.withLock { $0 = true }
-    defer { closeAll() }
+    defer { close() }
+    // Without its journal a partial output is nobody's: so the journal never speaks of files that are gone.
+    journal?.remove()
     do throws(FileError) {
       switch kind {
       case .files:
@@ -169,14 +246,16 @@ public final class StagedOutput: Sendable {
     }
   }
 
-  /// A folder with files in it cannot be renamed over: the old one steps aside first and goes last.
+  /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last.
   private func replaceFolder() throws(FileError) {
     guard let stagingFolder else { return }
     guard FileSystem.exists(folder) else {
       return try SystemCall.rename(stagingFolder, to: folder)
     }
+    if SystemCall.exchange(stagingFolder, folder) { return Self.remove(stagingFolder) }
+    // Where the file system has no such call, there is a moment without either.
     let aside = stagingFolder + ".old"
-    SystemCall.removeFolder(aside)
+    Self.remove(aside)
     try SystemCall.rename(folder, to: aside)
     do throws(FileError) {
       try SystemCall.rename(stagingFolder, to: folder)
@@ -184,16 +263,23 @@ public final class StagedOutput: Sendable {
       try SystemCall.rename(aside, to: folder)
       throw error
     }
-    SystemCall.removeFolder(aside)
-    SystemCall.removeFile(aside)
+    Self.remove(aside)
   }
 
-  private func closeAll() {
+  /// Removes what an output has replaced: a folder of files, or a file.
+  private static func remove(_ path: String) {
+    SystemCall.removeFolder(path)
+    SystemCall.removeFile(path)
+  }
+
+  private func close() {
     for descriptor in descriptors { SystemCall.close(descriptor) }
     if let stagingDescriptor { SystemCall.close(stagingDescriptor) }
+    Interruption.outputEnds()
   }
 
   private func discard() {
+    journal?.remove()
     for path in stagedPaths { SystemCall.removeFile(path) }
     if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
   }

@@ -5,9 +5,7 @@ public enum StandardError {
 
   /// Writes text as it is. A closed stream is nobody's concern here.
   public static func write(_ text: String) {
-    Array(text.utf8).withBytes { bytes in
-      unsafe bytes.withUnsafeBytes { unsafe SystemCall.writeToStream(2, $0) }
-    }
+    Array(text.utf8).withBytes { try? SystemCall.writeToStream(2, $0, name: "standard error") }
   }
 
   /// Ends the process with that exit code.

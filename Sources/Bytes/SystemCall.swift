@@ -18,20 +18,22 @@ enum SystemCall {
     var device: UInt64
     var inode: UInt64
     var modified: Int64
+    /// Bytes that its contents take on disk.
+    var allocatedByteCount: Int
   }
 
   /// The corresponding C function is `open`, read only. It does not wait for the other end of a pipe.
   static func openForReading(_ path: String) throws(FileError) -> Int32 {
-    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    let descriptor = repeatingInterrupted(.open) { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw failure("cannot be opened", path) }
     return descriptor
   }
 
-  /// Creates or empties a file and locks it against other runs. The corresponding C functions are `open` and `flock`.
+  /// Creates a file, or empties the one that is there, and locks it against other runs. The corresponding C functions are `open` and `flock`.
   /// - Throws: `FileError` with the code `exists` while another run has it locked.
-  static func openForWriting(_ path: String) throws(FileError) -> Int32 {
+  static func openForWriting(_ path: String, emptying: Bool = true) throws(FileError) -> Int32 {
     while true {
-      let descriptor = repeatingInterrupted {
+      let descriptor = repeatingInterrupted(.open) {
         unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o644))
       }
       guard descriptor >= 0 else { throw failure("cannot be created", path) }
@@ -40,7 +42,7 @@ enum SystemCall {
         // Another run may have finished, and renamed this file, between our opening and our locking it.
         let opened = try status(of: descriptor, path: path)
         if let named = status(ofPath: path), named.inode == opened.inode, named.device == opened.device {
-          try setLength(descriptor, to: 0, path: path)
+          if emptying { try setLength(descriptor, to: 0, path: path) }
           return descriptor
         }
       } catch {
@@ -54,7 +56,9 @@ enum SystemCall {
   /// Opens a folder and locks it against other runs.
   /// - Throws: `FileError` with the code `exists` while another run has it locked.
   static func openLockedFolder(_ path: String) throws(FileError) -> Int32 {
-    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) }
+    let descriptor = repeatingInterrupted(.open) {
+      unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    }
     guard descriptor >= 0 else { throw failure("cannot be opened", path) }
     do throws(FileError) {
       try lock(descriptor, path: path)
@@ -66,7 +70,7 @@ enum SystemCall {
   }
 
   private static func lock(_ descriptor: Int32, path: String) throws(FileError) {
-    guard repeatingInterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 else { return }
+    guard repeatingInterrupted(.lock, { flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 else { return }
     if errno == EWOULDBLOCK {
       throw FileError(.exists, path: path, "another run is writing this; wait for it or choose another target")
     }
@@ -87,7 +91,9 @@ enum SystemCall {
   /// The corresponding C function is `fstat`.
   static func status(of descriptor: Int32, path: String) throws(FileError) -> Status {
     var result = stat()
-    guard unsafe fstat(descriptor, &result) == 0 else { throw failure("cannot be examined", path) }
+    guard attempt(.examine, { unsafe fstat(descriptor, &result) }) == 0 else {
+      throw failure("cannot be examined", path)
+    }
     return Status(result)
   }
 
@@ -101,13 +107,30 @@ enum SystemCall {
   /// Fills `bytes` from `offset`. The corresponding C function is `pread`.
   /// - Returns: the number of bytes read, less than asked for only at the end of the file.
   static func read(
+    _ descriptor: Int32, into bytes: inout MutableRawSpan, at offset: Int, path: String
+  ) throws(FileError) -> Int {
+    var failure: FileError?
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      do throws(FileError) {
+        return try unsafe read(descriptor, into: buffer, at: offset, path: path)
+      } catch {
+        failure = error
+        return 0
+      }
+    }
+    if let failure { throw failure }
+    return count
+  }
+
+  private static func read(
     _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
   ) throws(FileError) -> Int {
     guard let start = bytes.baseAddress else { return 0 }
     var done = 0
     while done < bytes.count {
-      let count = unsafe pread(
-        descriptor, start + done, bytes.count - done, off_t(offset + done))
+      let count = attempt(.read, count: bytes.count - done) { count in
+        unsafe pread(descriptor, start + done, count, off_t(offset + done))
+      }
       if count == 0 { break }
       if count < 0 {
         if errno == EINTR { continue }
@@ -119,17 +142,33 @@ enum SystemCall {
   }
 
   /// Writes all of `bytes` at `offset`. The corresponding C function is `pwrite`.
-  static func write(
+  static func write(_ descriptor: Int32, _ bytes: RawSpan, at offset: Int, path: String) throws(FileError) {
+    var failure: FileError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      do throws(FileError) {
+        try unsafe write(descriptor, buffer, at: offset, path: path)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(FileError) {
     guard let start = bytes.baseAddress else { return }
     var done = 0
     while done < bytes.count {
-      let count = unsafe pwrite(
-        descriptor, start + done, bytes.count - done, off_t(offset + done))
+      let count = attempt(.write, count: bytes.count - done) { count in
+        unsafe pwrite(descriptor, start + done, count, off_t(offset + done))
+      }
       if count < 0 {
         if errno == EINTR { continue }
         throw failure("cannot be written", path, offset: offset + done)
+      }
+      guard count > 0 else {
+        throw FileError(.system, path: path, offset: offset + done, "cannot be written: the system takes no more bytes")
       }
       done += count
     }
@@ -137,7 +176,7 @@ enum SystemCall {
 
   /// The corresponding C function is `ftruncate`.
   static func setLength(_ descriptor: Int32, to byteCount: Int, path: String) throws(FileError) {
-    guard repeatingInterrupted({ ftruncate(descriptor, off_t(byteCount)) }) == 0 else {
+    guard repeatingInterrupted(.setLength, { ftruncate(descriptor, off_t(byteCount)) }) == 0 else {
       throw failure("cannot be given its length of \(byteCount) bytes", path)
     }
   }
@@ -148,35 +187,45 @@ enum SystemCall {
 
   /// The corresponding C function is `fsync`.
   static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
-    guard repeatingInterrupted({ fsync(descriptor) }) == 0 else {
+    guard repeatingInterrupted(.synchronize, { fsync(descriptor) }) == 0 else {
       throw failure("cannot be brought safely to disk", path)
     }
   }
 
   /// Syncs the folder's list of names.
   static func synchronizeFolder(_ path: String) throws(FileError) {
-    let descriptor = repeatingInterrupted { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    let descriptor = repeatingInterrupted(.open) { unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw failure("cannot be opened", path) }
     defer { close(descriptor) }
     // Some file systems cannot sync a folder and say EINVAL: nothing is lost by going on.
-    if fsync(descriptor) != 0, errno != EINVAL { throw failure("cannot be brought safely to disk", path) }
+    if repeatingInterrupted(.synchronize, { fsync(descriptor) }) != 0, errno != EINVAL {
+      throw failure("cannot be brought safely to disk", path)
+    }
   }
 
   /// The corresponding C function is `rename`: replaces a file of that name at once.
   static func rename(_ from: String, to target: String) throws(FileError) {
-    #if canImport(Glibc)
-      let result = unsafe Glibc.rename(from, target)
-    #elseif canImport(Musl)
-      let result = unsafe Musl.rename(from, target)
-    #else
-      let result = unsafe Darwin.rename(from, target)
-    #endif
+    let result = attempt(.rename) {
+      #if canImport(Glibc)
+        unsafe Glibc.rename(from, target)
+      #elseif canImport(Musl)
+        unsafe Musl.rename(from, target)
+      #else
+        unsafe Darwin.rename(from, target)
+      #endif
+    }
     guard result == 0 else { throw failure("cannot be renamed to \(target)", from) }
+  }
+
+  /// Gives two files or folders each other's names at once. The corresponding C function is `renameat2`.
+  /// - Returns: whether the system can do that here.
+  static func exchange(_ one: String, _ other: String) -> Bool {
+    attempt(.rename) { unsafe decant_exchange(one, other) } == 0
   }
 
   /// The corresponding C function is `mkdir`.
   static func makeFolder(_ path: String) throws(FileError) {
-    guard unsafe mkdir(path, 0o755) == 0 else { throw failure("cannot be created", path) }
+    guard attempt(.makeFolder, { unsafe mkdir(path, 0o755) }) == 0 else { throw failure("cannot be created", path) }
   }
 
   /// The corresponding C function is `unlink`. Missing files are no error.
@@ -197,7 +246,9 @@ enum SystemCall {
 
   /// The corresponding C function is `readdir`; names sorted, without `.` and `..`.
   static func names(inFolder path: String) throws(FileError) -> [String] {
-    guard let folder = unsafe opendir(path) else { throw failure("cannot be listed", path) }
+    guard attempt(.list, { Int32(0) }) == 0, let folder = unsafe opendir(path) else {
+      throw failure("cannot be listed", path)
+    }
     defer { unsafe closedir(folder) }
     var names: [String] = []
     while let entry = unsafe readdir(folder) {
@@ -220,27 +271,49 @@ enum SystemCall {
     return overflow ? Int.max : bytes
   }
 
+  /// What tells one start of the system from another; nil where it does not say. Linux: `/proc/sys/kernel/random/boot_id`.
+  static func bootIdentifier() -> String? {
+    let path = "/proc/sys/kernel/random/boot_id"
+    guard let descriptor = try? openForReading(path) else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = try? bytes.withMutableBytes { span throws(FileError) in
+      try read(descriptor, into: &span, at: 0, path: path)
+    }
+    let text = String(decoding: bytes.prefix(count ?? 0), as: UTF8.self)
+    return text.split(whereSeparator: \.isWhitespace).first.map(String.init)
+  }
+
   /// Number of processors that are on line. The corresponding C function is `sysconf`.
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
 
-  /// Writes what can be written to a stream. The corresponding C function is `write`.
-  static func writeToStream(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) {
-    guard let start = bytes.baseAddress else { return }
-    var done = 0
-    while done < bytes.count {
-      #if canImport(Glibc)
-        let count = unsafe Glibc.write(descriptor, start + done, bytes.count - done)
-      #elseif canImport(Musl)
-        let count = unsafe Musl.write(descriptor, start + done, bytes.count - done)
-      #else
-        let count = unsafe Darwin.write(descriptor, start + done, bytes.count - done)
-      #endif
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
-      done += count
+  /// Writes all of `bytes` to a stream. The corresponding C function is `write`.
+  static func writeToStream(_ descriptor: Int32, _ bytes: RawSpan, name: String) throws(FileError) {
+    var failure: FileError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      guard let start = buffer.baseAddress else { return }
+      var done = 0
+      while done < buffer.count {
+        let count = attempt(.write, count: buffer.count - done) { count in
+          #if canImport(Glibc)
+            unsafe Glibc.write(descriptor, start + done, count)
+          #elseif canImport(Musl)
+            unsafe Musl.write(descriptor, start + done, count)
+          #else
+            unsafe Darwin.write(descriptor, start + done, count)
+          #endif
+        }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+          failure = SystemCall.failure("cannot be written", name)
+          return
+        }
+        done += count
+      }
     }
+    if let failure { throw failure }
   }
 
   /// The corresponding C function is `isatty`.
@@ -249,9 +322,11 @@ enum SystemCall {
   /// Ends the process. The corresponding C function is `exit`.
   static func end(code: Int32) -> Never { exit(code) }
 
-  private static func repeatingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  private static func repeatingInterrupted<Result: SignedInteger>(
+    _ kind: SystemFaults.Call, _ call: () -> Result
+  ) -> Result {
     while true {
-      let result = call()
+      let result = attempt(kind, call)
       if result != -1 || errno != EINTR { return result }
     }
   }
@@ -265,6 +340,7 @@ enum SystemCall {
       case EROFS: "the file system is read-only"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
+      case EPIPE: "whoever was reading it is gone"
       case EIO: "input/output error; the disk or network share may be failing"
       default: unsafe String(cString: strerror(number))
       }
@@ -284,6 +360,7 @@ extension SystemCall.Status {
     self.init(
       byteCount: Int(result.st_size), isFolder: kind == S_IFDIR, isRegular: kind == S_IFREG,
       device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino),
-      modified: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec))
+      modified: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec),
+      allocatedByteCount: Int(result.st_blocks) * 512)
   }
 }

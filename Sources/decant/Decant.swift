@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Bytes
+internal import Conversion
 internal import Quantization
 
 /// The command `decant`.
@@ -26,13 +27,15 @@ struct Decant: AsyncParsableCommand {
         1   failed; one line on standard error names the file, the tensor,
             what was found and what to do
         64  the command line is wrong
+        130 stopped by SIGINT (Ctrl-C), 143 by SIGTERM; the same command goes on
+            where it stopped
 
       Nothing is written under OUT's name unless everything succeeded.
       """,
-    version: "0.1.0",
+    version: Version.current,
     groupedSubcommands: [
       CommandGroup(
-        name: "Looking", subcommands: [InspectCommand.self]),
+        name: "Looking", subcommands: [InspectCommand.self, HashCommand.self]),
       CommandGroup(
         name: "Making",
         subcommands: [
@@ -44,6 +47,7 @@ struct Decant: AsyncParsableCommand {
 
   /// Failures of ours print as one line without the usage text.
   static func main() async {
+    Interruption.watch()
     if let name = KernelSet.refusedName {
       Terminal.fail(
         "DECANT_KERNELS: \(FileError.quoted(name)) is no set of kernels that this machine runs; it runs "
@@ -56,8 +60,10 @@ struct Decant: AsyncParsableCommand {
       } else {
         try command.run()
       }
+    } catch let error as FileError where error.code == .interrupted {
+      Terminal.fail(error.description, code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
-      Terminal.fail(error.description)
+      Terminal.fail(error)
     } catch {
       exit(withError: error)
     }

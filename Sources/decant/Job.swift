@@ -31,7 +31,7 @@ struct Job {
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     let report = PlanReport(plan, checkpoint)
     if options.dryRun {
-      print(talk.json ? JSONText.of(.object(report.members)) : report.table())
+      try StandardOutput.writeLine(talk.json ? JSONText.of(.object(report.members)) : report.table())
       return
     }
     if !talk.quiet {
@@ -41,7 +41,7 @@ struct Job {
     let windows = try verification?.windows()
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now
-    let poured = try await plan.pour(workers: options.workers.count) { progress.show($0) }
+    let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
     progress.end()
     let seconds = (ContinuousClock.now - start).seconds
     if !talk.json, !talk.quiet {
@@ -56,9 +56,9 @@ struct Job {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
       if let comparison { members["verification"] = comparison.json }
-      print(JSONText.of(.object(members)))
+      try StandardOutput.writeLine(JSONText.of(.object(members)))
     } else if let comparison, let verification {
-      verification.measuring.show(comparison, talk)
+      try verification.measuring.show(comparison, talk)
     }
   }
 }

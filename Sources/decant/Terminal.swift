@@ -2,11 +2,24 @@ internal import Bytes
 
 /// What is said along the way, on standard error; results go to standard output.
 enum Terminal {
-  /// Prints a failure as one line and ends the process with exit code 1.
-  static func fail(_ message: String) -> Never {
-    note("decant: " + message.replacing("\n", with: " "))
-    StandardError.end(code: 1)
+  /// Prints a failure as one line and ends the process.
+  static func fail(_ message: String, code: Int32 = 1) -> Never {
+    note("decant: " + line(message))
+    StandardError.end(code: code)
   }
+
+  /// Failures that are told before the rest is only counted.
+  private static let mostFailures = 20
+
+  /// Prints everything that was found, a line each, and ends the process with exit code 1.
+  static func fail(_ failure: FileError) -> Never {
+    let all = [failure] + failure.others
+    for other in all.prefix(mostFailures).dropLast() { note("decant: " + line(other.description)) }
+    if all.count > mostFailures { note("decant: and \(all.count - mostFailures) more of the kind") }
+    fail(all.prefix(mostFailures).last?.description ?? failure.description)
+  }
+
+  private static func line(_ message: String) -> String { message.replacing("\n", with: " ") }
 
   /// A line on standard error.
   static func note(_ line: String) {

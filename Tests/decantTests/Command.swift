@@ -24,15 +24,23 @@ struct Command {
   static func start(
     _ arguments: [String], environment: [String: String] = [:], output: URL, errors: URL
   ) throws -> Process {
+    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+    return try start(
+      arguments, environment: environment, output: try FileHandle(forWritingTo: output),
+      errors: try FileHandle(forWritingTo: errors))
+  }
+
+  static func start(
+    _ arguments: [String], environment: [String: String] = [:], output: FileHandle, errors: FileHandle
+  ) throws -> Process {
     let process = Process()
     let program: URL = try #require(executable, "the tests lie beside the program")
     process.executableURL = program
     process.arguments = arguments
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"].merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice
-    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
+    process.standardOutput = output
+    process.standardError = errors
     try process.run()
     return process
   }

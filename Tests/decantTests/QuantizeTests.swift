@@ -15,8 +15,8 @@ import Testing
   @Test(
     "A name means the mix of that name, --pure one type",
     arguments: [
-      ([], ["output.weight": "q6_k", "blk.0.attn_v.weight": "q6_k", "blk.0.attn_q.weight": "q4_k"]),
-      (["--pure"], ["output.weight": "q4_k", "blk.0.attn_v.weight": "q4_k", "blk.0.attn_q.weight": "q4_k"]),
+      ([], ["output.weight": "q6_k", "blk.1.attn_v.weight": "q6_k", "blk.0.attn_q.weight": "q4_k"]),
+      (["--pure"], ["output.weight": "q4_k", "blk.1.attn_v.weight": "q4_k", "blk.0.attn_q.weight": "q4_k"]),
       (
         ["--output-tensor-type", "q8_0", "--token-embedding-type", "q5_0"],
         ["output.weight": "q8_0", "token_embd.weight": "q5_0", "blk.0.attn_q.weight": "q4_k"]

@@ -7,4 +7,19 @@
 /// nothing where the system has no such call.
 void decant_start_writing(int descriptor);
 
+/// Gives two files or folders each other's names at once. Answers -1 and sets `errno` where that fails; not every file
+/// system can.
+int decant_exchange(const char *one, const char *other);
+
+/// From now on SIGINT and SIGTERM end the process at once with 128 plus their number, or, while outputs are being
+/// written, are noted for `decant_interruption`; a second one always ends it. SIGPIPE is ignored: writing to a closed
+/// pipe fails instead.
+void decant_catch_signals(void);
+
+/// Counts one more (1) or one less (-1) output that is being written.
+void decant_count_outputs(int change);
+
+/// The number of the signal that was noted; 0 for none.
+int decant_interruption(void);
+
 #endif

@@ -9,6 +9,8 @@ internal import Tensors
 /// Source of the arithmetic and of the names: PEFT's `LoraLayer` and `save_pretrained`.
 public struct Adapter: Sendable {
   public let path: String
+  /// The files that hold its weights.
+  let weightFiles: [String]
   /// What the whole change is multiplied by; 1 unless the person says otherwise.
   public let weight: Float
   /// The adapter's own tensors.
@@ -49,6 +51,7 @@ public struct Adapter: Sendable {
           ? "only adapter_model.bin is there; save the adapter again with safe_serialization=True"
           : "the adapter has no weights")
     }
+    weightFiles = [file]
     let source = try SafetensorsFile(path: file)
     tensors = try SafetensorsLayouts.tensors(of: source)
     modules = try Self.modules(of: tensors, path: file)

@@ -155,24 +155,28 @@ public struct Checkpoint: Sendable {
   }
 
   /// Checks that every tensor the configuration asks for is there with its shape.
-  /// - Throws: `FileError` naming the first that is not.
+  /// - Throws: `FileError` naming those that are not.
   public func checkTensors() throws(FileError) {
     guard let model else { return }
     var shapes: [String: [Int]] = [:]
     for tensor in tensors { shapes[tensor.name] = try DerivedTensor(tensor.derivation, inputs: inputs).shape }
+    var failures = FileErrors()
     for expected in model.family.expectedTensors(model.configuration) {
-      guard let shape = shapes[expected.name] else {
-        if expected.isOptional { continue }
-        throw FileError(
-          .missing, path: path, subject: expected.name,
-          "the configuration asks for this tensor of shape \(expected.shape), but it is not there")
-      }
-      guard shape == expected.shape else {
-        throw FileError(
-          .mismatch, path: path, subject: expected.name,
-          "has shape \(shape), but the configuration asks for \(expected.shape)")
+      failures.attempt { () throws(FileError) in
+        guard let shape = shapes[expected.name] else {
+          if expected.isOptional { return }
+          throw FileError(
+            .missing, path: path, subject: expected.name,
+            "the configuration asks for this tensor of shape \(expected.shape), but it is not there")
+        }
+        guard shape == expected.shape else {
+          throw FileError(
+            .mismatch, path: path, subject: expected.name,
+            "has shape \(shape), but the configuration asks for \(expected.shape)")
+        }
       }
     }
+    try failures.check()
   }
 
   // MARK: - Configuration files

@@ -18,15 +18,22 @@ extension Plan {
       queriesPerKey: checkpoint.model?.configuration.queriesPerKey ?? 1)
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
+    var failures = FileErrors()
     for (output, choice) in zip(outputs, choices) {
-      tensors.append(try Self.planned(output, choice, checkpoint, destination, recipe, &importance))
+      let planned = failures.attempt { () throws(FileError) in
+        try Self.planned(output, choice, checkpoint, destination, recipe, &importance)
+      }
+      if let planned { tensors.append(planned) }
     }
+    try failures.check()
     for override in recipe.overrides {
       let matches = override.matcher()
       if tensors.contains(where: { matches($0.name) }) { continue }
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
-    notes += try importance?.notes() ?? []
+    // With layers left out the matrix may well know more than the output has.
+    let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
+    notes += try importance?.notes(ofModelWith: names) ?? []
     let again = tensors.filter(\.isQuantizedAgain)
     if let first = again.first {
       notes.append(
@@ -37,7 +44,7 @@ extension Plan {
     try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
-      notes: notes + laidOut.notes)
+      notes: notes + laidOut.notes, sources: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles))
   }
 
   /// An output tensor: how it comes about, and how it would without adapters.

@@ -14,6 +14,8 @@ public struct Plan: Sendable {
   public let sidecars: [Sidecar]
   /// What the person should know: what was left out or cannot be kept.
   public let notes: [String]
+  /// Files that weights are read from.
+  let sources: [String]
   /// File number and offset of every stored tensor.
   let places: [String: Place]
 
@@ -33,13 +35,15 @@ public struct Plan: Sendable {
   }
 
   init(
-    destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String]
+    destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String],
+    sources: [String]
   ) {
     self.destination = destination
     self.tensors = tensors
     self.files = files
     self.sidecars = sidecars
     self.notes = notes
+    self.sources = sources
     var places: [String: Place] = [:]
     for (number, file) in files.enumerated() {
       for tensor in file.tensors { places[tensor.descriptor.name] = Place(file: number, offset: tensor.offset) }

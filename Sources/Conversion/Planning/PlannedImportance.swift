@@ -36,18 +36,22 @@ struct PlannedImportance {
   }
 
   /// What the person should know.
+  /// - Parameter names: the tensors of the model; nil for no check of the matrix's own names.
   /// - Throws: `FileError` when the matrix is of another model.
-  func notes() throws(FileError) -> [String] {
+  func notes(ofModelWith names: Set<String>?) throws(FileError) -> [String] {
     if used == 0, !missing.isEmpty {
       throw FileError(
         .mismatch, path: matrix.name,
         "has no entry for any tensor of the output, such as \(missing[0]); it seems to be of another model")
     }
     if used == 0 { return ["no tensor becomes a type whose encoder takes an importance matrix; it changes nothing"] }
-    guard let first = missing.first else { return [] }
+    let unknown = matrix.weightNames.filter { names?.contains($0) == false }
     return [
-      "the importance matrix has no entry for \(first)" + (missing.count > 1 ? " and \(missing.count - 1) more" : "")
-        + "; encoded without"
-    ]
+      (missing, "has no entry for", "; encoded without"), (unknown, "speaks of", ", which the model does not have"),
+    ].compactMap { tensors, says, consequence in
+      guard let first = tensors.first else { return nil }
+      return "the importance matrix \(says) \(first)" + (tensors.count > 1 ? " and \(tensors.count - 1) more" : "")
+        + consequence
+    }
   }
 }

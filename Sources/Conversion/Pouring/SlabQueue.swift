@@ -67,6 +67,14 @@ final class TensorProgress: Sendable {
     }
   }
 
+  /// What a later run needs to know of the tensor: how far it has moved, to the last bit.
+  var note: String { String(relativeChange().bitPattern, radix: 16) }
+
+  /// How far the tensor of such a note has moved.
+  static func relativeChange(of note: String) -> Double {
+    Double(bitPattern: UInt64(note, radix: 16) ?? 0)
+  }
+
   /// ‖W' − W‖ / ‖W‖ over all slabs.
   func relativeChange() -> Double {
     state.withLock { state in
@@ -82,11 +90,13 @@ final class SlabQueue: Sendable {
     var tensor = 0
     var slab = 0
     var progress: TensorProgress?
-    var merged: [(name: String, progress: TensorProgress)] = []
+    var merged: [(name: String, change: @Sendable () -> Double)] = []
     var isStopped = false
   }
 
   private let plan: Plan
+  /// Notes of the tensors that are there already.
+  private let finished: [Int: String]
   private let cursor = Mutex(Cursor())
 
   /// Elements of a slab that is encoded: 512 KiB of Float, which stays in a core's second-level cache together with the
@@ -95,19 +105,29 @@ final class SlabQueue: Sendable {
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
   private static let copiedElements = 1 << 19
 
-  init(_ plan: Plan) { self.plan = plan }
+  init(_ plan: Plan, finished: [Int: String]) {
+    self.plan = plan
+    self.finished = finished
+  }
 
   func stop() { cursor.withLock { $0.isStopped = true } }
 
   func next() -> Slab? {
     cursor.withLock { cursor in
+      while let note = finished[cursor.tensor] {
+        let planned = plan.tensors[cursor.tensor]
+        if planned.isMerged { cursor.merged.append((planned.name, { TensorProgress.relativeChange(of: note) })) }
+        cursor.tensor += 1
+      }
       guard !cursor.isStopped, cursor.tensor < plan.tensors.count else { return nil }
       let planned = plan.tensors[cursor.tensor]
       let rowCount = planned.rows.rowCount
       let slabRows = Self.rowsPerSlab(planned)
       let slabCount = max(1, rowCount.dividedRoundingUp(by: slabRows))
       let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
-      if cursor.progress == nil, planned.isMerged { cursor.merged.append((planned.name, progress)) }
+      if cursor.progress == nil, planned.isMerged {
+        cursor.merged.append((planned.name, { progress.relativeChange() }))
+      }
       let first = cursor.slab * slabRows
       let rows = min(first, rowCount)..<min(first + slabRows, rowCount)
       let slab = Slab(
@@ -126,7 +146,7 @@ final class SlabQueue: Sendable {
 
   func movements() -> [PourReport.Movement] {
     cursor.withLock { cursor in
-      cursor.merged.map { PourReport.Movement(name: $0.name, relativeChange: $0.progress.relativeChange()) }
+      cursor.merged.map { PourReport.Movement(name: $0.name, relativeChange: $0.change()) }
     }
   }
 

@@ -57,9 +57,9 @@ struct CompareCommand: AsyncParsableCommand {
           before: before, after: other, over: windows, workers: workers.count, shownTensors: tensors, talk))
     }
     if reports.count == 1 {
-      measuring.show(reports[0], talk)
+      try measuring.show(reports[0], talk)
     } else {
-      measuring.show(ComparisonSummary(reports), talk)
+      try measuring.show(ComparisonSummary(reports), talk)
     }
   }
 }

@@ -88,7 +88,7 @@ struct ImatrixCommand: AsyncParsableCommand {
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     try matrix.write(to: output, replacing: force)
-    show(matrix, seconds: (ContinuousClock.now - start).seconds)
+    try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }
 
   /// What cannot be merged in the end is told before the model runs.
@@ -127,9 +127,9 @@ struct ImatrixCommand: AsyncParsableCommand {
       chunkSize: reading.context)
   }
 
-  private func show(_ matrix: ImportanceMatrix, seconds: Double) {
+  private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {
     if talk.json {
-      print(
+      try StandardOutput.writeLine(
         JSONText.of([
           "output": .string(output), "bytes": .integer(FileSystem.byteCount(output) ?? 0),
           "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),

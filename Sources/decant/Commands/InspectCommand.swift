@@ -36,7 +36,7 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     let report = InspectionReport(try Inspection(path: model))
-    print(
+    try StandardOutput.writeLine(
       json
         ? JSONText.of(report.json(tensors: tensors, metadata: metadata))
         : report.text(tensors: tensors, metadata: metadata))

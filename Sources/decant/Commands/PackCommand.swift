@@ -40,6 +40,6 @@ struct PackCommand: AsyncParsableCommand {
   func run() async throws {
     let sizes = try await Packing.pack(
       input, to: output, level: level, workers: workers.count, replacing: force)
-    PackReport.show(input, output, sizes, talk)
+    try PackReport.show(input, output, sizes, talk)
   }
 }

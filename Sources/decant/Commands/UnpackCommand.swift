@@ -29,6 +29,6 @@ struct UnpackCommand: AsyncParsableCommand {
   func run() async throws {
     let sizes = try await Packing.unpack(
       input, to: output, workers: workers.count, replacing: force)
-    PackReport.show(input, output, sizes, talk)
+    try PackReport.show(input, output, sizes, talk)
   }
 }

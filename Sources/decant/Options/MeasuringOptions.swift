@@ -24,7 +24,7 @@ struct MeasuringOptions: ParsableArguments {
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
     }
-    show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
+    try show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
   }
 
   /// Runs two models side by side.
@@ -79,9 +79,9 @@ struct MeasuringOptions: ParsableArguments {
     }
   }
 
-  func show(_ report: some EvaluationReport, _ talk: TalkOptions) {
+  func show(_ report: some EvaluationReport, _ talk: TalkOptions) throws {
     let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
-    print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
+    try StandardOutput.writeLine(text)
   }
 
   // MARK: - Parts

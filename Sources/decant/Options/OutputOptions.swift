@@ -26,6 +26,11 @@ struct OutputOptions: ParsableArguments {
     help: "Leave tensors with NaN or infinite values unquantized, instead of refusing them. Reads everything twice.")
   var allowNonfinite = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go on with the partial output of an earlier run of the same command that was stopped.")
+  var resume = true
+
   @OptionGroup var workers: WorkerOptions
 
   func validate() throws {

@@ -12,6 +12,7 @@ final class Progress: Sendable {
 
   private let totalElements: Int
   private let isBar: Bool
+  private let isQuiet: Bool
   private let isVerbose: Bool
   private let start = ContinuousClock.now
   private let state: Mutex<State>
@@ -20,6 +21,7 @@ final class Progress: Sendable {
     self.totalElements = totalElements
     isBar = !talk.quiet && !talk.verbose && Terminal.errorIsTerminal
     isVerbose = talk.verbose
+    isQuiet = talk.quiet
     state = Mutex(State(lastShown: ContinuousClock.now))
   }
 
@@ -31,6 +33,10 @@ final class Progress: Sendable {
       Terminal.note(
         "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(NumberText.bytes(tensor.byteCount))"
       )
+    case .resumed(let tensorCount):
+      guard !isQuiet else { return }
+      Terminal.note(
+        "going on with an earlier run of this command: \(tensorCount) tensors are there; --no-resume starts over")
     case .advanced(let elements):
       guard isBar else { return }
       let line = state.withLock { state -> String? in

@@ -1,0 +1,23 @@
+/// Gathers failures, so that a person learns of all of them at once and not of one a run.
+public struct FileErrors: Sendable {
+  private var failures: [FileError] = []
+
+  public init() {}
+
+  /// The result of `body`; nil where it fails, which is kept.
+  @discardableResult
+  public mutating func attempt<Result>(_ body: () throws(FileError) -> Result) -> Result? {
+    do throws(FileError) {
+      return try body()
+    } catch {
+      failures.append(error)
+      return nil
+    }
+  }
+
+  /// - Throws: the first failure that was kept, with the others.
+  public func check() throws(FileError) {
+    guard let first = failures.first else { return }
+    throw first.with(others: Array(failures.dropFirst()))
+  }
+}

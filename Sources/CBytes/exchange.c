@@ -1,0 +1,16 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "CBytes.h"
+
+int decant_exchange(const char *one, const char *other) {
+#if defined(__linux__)
+  return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+#elif defined(__APPLE__)
+  return renamex_np(one, other, RENAME_SWAP);
+#else
+  errno = ENOSYS;
+  return -1;
+#endif
+}

@@ -1,0 +1,32 @@
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "CBytes.h"
+
+static atomic_int interruption;
+static atomic_int outputs;
+
+// Only what POSIX allows in a handler: lock-free atomics and _exit.
+static void handle(int number) {
+  int none = 0;
+  if (atomic_load(&outputs) == 0 || !atomic_compare_exchange_strong(&interruption, &none, number)) _exit(128 + number);
+}
+
+void decant_catch_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handle;
+  // Calls that were under way are not cut short: the writer looks for itself whether it is to stop.
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, NULL);
+}
+
+void decant_count_outputs(int change) { atomic_fetch_add(&outputs, change); }
+
+int decant_interruption(void) { return atomic_load(&interruption); }

@@ -1,0 +1,118 @@
+public import Bytes
+public import Digests
+internal import Synchronization
+internal import Tensors
+
+/// Digests of every stored tensor of a model, and of all of them together: two files hold the same weights where these
+/// are equal, however the tensors are ordered, divided among files or packed.
+public struct ModelDigests: Hashable, Sendable {
+  /// One stored tensor.
+  public struct Tensor: Hashable, Sendable {
+    public let name: String
+    /// The encoding: `bf16`, `q4_k`.
+    public let type: String
+    public let shape: [Int]
+    public let byteCount: Int
+    /// XXH3-128 of the bytes.
+    public let fast: FastDigest
+    /// SHA-256 of the bytes, where it was asked for.
+    public let cryptographic: SHA256Digest?
+  }
+
+  /// Sorted by name.
+  public let tensors: [Tensor]
+
+  /// Reads every tensor of a model, `workers` tensors at a time.
+  /// - Parameters:
+  ///   - isCryptographic: whether SHA-256 is computed too, which takes several times as long.
+  ///   - onBytes: is told how many bytes more have been read.
+  /// - Throws: `FileError` when the container is malformed or cannot be read.
+  public init(
+    ofModelAt path: String, isCryptographic: Bool = true, workers: Int = FileSystem.processorCount(),
+    onBytes: @escaping @Sendable (Int) -> Void = { _ in }
+  ) async throws(FileError) {
+    let source = try Recognition.open(path).source
+    let queue = Queue()
+    let outcome = await withTaskGroup(of: Result<[Tensor], FileError>.self) { group in
+      for _ in 0..<max(1, workers) {
+        group.addTask {
+          var tensors: [Tensor] = []
+          while true {
+            let number = queue.next()
+            guard number < source.tensors.count else { return .success(tensors) }
+            do throws(FileError) {
+              let tensor = try Tensor(source.tensors[number], in: source, isCryptographic: isCryptographic, onBytes)
+              tensors.append(tensor)
+            } catch {
+              return .failure(error)
+            }
+          }
+        }
+      }
+      var all: Result<[Tensor], FileError> = .success([])
+      for await part in group {
+        all = all.flatMap { tensors in part.map { tensors + $0 } }
+      }
+      return all
+    }
+    tensors = try outcome.get().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Hands out the numbers of tensors.
+  private final class Queue: Sendable {
+    private let taken = Mutex(0)
+
+    func next() -> Int {
+      taken.withLock { taken in
+        defer { taken += 1 }
+        return taken
+      }
+    }
+  }
+
+  /// XXH3-128 of the list of tensors: a line for each with name, type, shape and digest.
+  public var fast: FastDigest {
+    var stream = FastDigest.Stream()
+    for tensor in tensors { stream.add("\(tensor.line) \(tensor.fast)\n") }
+    return stream.digest
+  }
+
+  /// SHA-256 of the same list with SHA-256 digests, where they were asked for.
+  public var cryptographic: SHA256Digest? {
+    var stream = SHA256Digest.Stream()
+    for tensor in tensors {
+      guard let digest = tensor.cryptographic else { return nil }
+      let line = Array("\(tensor.line) \(digest)\n".utf8)
+      line.withBytes { stream.add($0) }
+    }
+    return stream.finish()
+  }
+}
+
+extension ModelDigests.Tensor {
+  fileprivate var line: String { "\(name) \(type) \(shape.map(String.init).joined(separator: "x"))" }
+
+  private static let partByteCount = 4 << 20
+
+  fileprivate init(
+    _ descriptor: TensorDescriptor, in source: any TensorSource, isCryptographic: Bool, _ onBytes: (Int) -> Void
+  ) throws(FileError) {
+    var fast = FastDigest.Stream()
+    var cryptographic = SHA256Digest.Stream()
+    var part = [UInt8](repeating: 0, count: min(Self.partByteCount, descriptor.byteCount))
+    for start in stride(from: 0, to: descriptor.byteCount, by: Self.partByteCount) {
+      let count = min(Self.partByteCount, descriptor.byteCount - start)
+      try part.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+        try source.read(descriptor.name, at: start, into: &bytes)
+      }
+      part.withBytes(in: 0..<count) { bytes in
+        fast.add(bytes)
+        if isCryptographic { cryptographic.add(bytes) }
+      }
+      onBytes(count)
+    }
+    self.init(
+      name: descriptor.name, type: descriptor.encoding.name, shape: descriptor.shape, byteCount: descriptor.byteCount,
+      fast: fast.digest, cryptographic: isCryptographic ? cryptographic.finish() : nil)
+  }
+}

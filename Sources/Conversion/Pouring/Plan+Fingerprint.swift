@@ -1,0 +1,43 @@
+internal import Architectures
+internal import Bytes
+internal import Digests
+internal import Tensors
+
+extension Plan {
+  /// What tells this job from every other: by it a run that was stopped is gone on with only where every byte would
+  /// come out the same. It covers the files that are read (length, time of the last change, header), everything that
+  /// is written but the weights, and how each weight comes about.
+  /// - Throws: `FileError` when a file cannot be read.
+  func fingerprint() throws(FileError) -> String {
+    var stream = FastDigest.Stream()
+    stream.add("decant \(Version.current)\n")
+    for path in sources {
+      let file = try InputFile(path: path)
+      stream.add("source \(file.byteCount) \(file.modified)\n")
+      let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
+      head.withBytes { stream.add($0) }
+    }
+    for file in files {
+      stream.add("file \(file.name) \(file.byteCount)\n")
+      file.header.withBytes { stream.add($0) }
+    }
+    for sidecar in sidecars {
+      stream.add("file \(sidecar.name) \(sidecar.bytes.count)\n")
+      sidecar.bytes.withBytes { stream.add($0) }
+    }
+    for tensor in tensors {
+      stream.add("tensor \(tensor.name) \(tensor.targetType) \(tensor.keepsNonFinite)\n")
+      let derivation = tensor.rows.derivation
+      if case .source(let reference) = derivation {
+        stream.add("\(reference.name)\n")
+      } else {
+        stream.add("\(derivation)\n")
+      }
+      if let importance = tensor.importance { importance.withBytes { stream.add($0) } }
+    }
+    return stream.digest.description
+  }
+
+  /// Bytes at the beginning of a source that are looked at; headers are seldom longer.
+  private static let headByteCount = 1 << 20
+}

@@ -1,0 +1,175 @@
+import Bytes
+import Quantization
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Conversion
+
+/// A system that fails while a model is converted: at every call of every kind, one after the other.
+@Suite struct FaultTests {
+  private static func job(_ bench: Workbench, to output: String) throws -> Plan {
+    try Plan(
+      converting: try Checkpoint(path: bench.path("model")), to: Destination(path: bench.path(output)),
+      recipe: Recipe(try .quantizing(output.hasSuffix(".gguf") ? "q8_0" : "nf4")))
+  }
+
+  /// Every file of an output with its bytes: of a folder, or one file.
+  private static func contents(_ path: String) throws -> [String: [UInt8]] {
+    FileSystem.isFolder(path) ? try Workbench.files(of: path) : ["": try Workbench.bytes(path)]
+  }
+
+  @Test(
+    "Whatever call fails, the target is not there, and a second run makes it complete",
+    arguments: ["m.gguf", "folder"], SystemFaults.Call.allCases)
+  func everyCall(_ output: String, _ call: SystemFaults.Call) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let whole = bench.path("whole" + output)
+    let counter = SystemFaults.counting()
+    try await SystemFaults.$current.withValue(counter) {
+      _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
+    }
+    let calls = counter.count(of: call)
+    let step = max(1, calls / 40)
+    for number in stride(from: 0, to: calls, by: step) {
+      let faults = SystemFaults(.ioError, call) { $0 == number }
+      do {
+        try await SystemFaults.$current.withValue(faults) {
+          _ = try await Self.job(bench, to: output).pour(workers: 1)
+        }
+        // A failure of what only asks, or of the way to it, may be of no consequence.
+        #expect(try Self.contents(bench.path(output)) == Self.contents(whole), "\(call) \(number)")
+      } catch let error as FileError {
+        #expect(!error.description.isEmpty)
+        let isThere = FileSystem.exists(bench.path(output))
+        // The last call of all brings the new name to disk.
+        if isThere { #expect(try Self.contents(bench.path(output)) == Self.contents(whole), "\(call) \(number)") }
+      }
+      if FileSystem.exists(bench.path(output)) { try bench.folder.remove(output) }
+      _ = try await Self.job(bench, to: output).pour(workers: 1)
+      #expect(try Self.contents(bench.path(output)) == Self.contents(whole), "\(call) \(number)")
+      try bench.folder.remove(output)
+      #expect(try bench.folder.names().filter { $0.hasPrefix(".") }.isEmpty, "\(call) \(number)")
+    }
+  }
+
+  @Test("A full disk is said in a sentence, and the next run goes on", arguments: ["m.gguf", "folder"])
+  func fullDisk(_ output: String) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
+    var resumed = 0
+    for number in stride(from: 1, to: 24, by: 3) {
+      let faults = SystemFaults(.diskFull, .write) { $0 >= number }
+      let error = await #expect(throws: FileError.self) {
+        try await SystemFaults.$current.withValue(faults) {
+          _ = try await Self.job(bench, to: output).pour(workers: 2)
+        }
+      }
+      #expect(error?.description.contains("the disk is full; free some space") == true)
+      #expect(!FileSystem.exists(bench.path(output)))
+      let events = Events()
+      _ = try await Self.job(bench, to: output).pour(workers: 2) { events.add($0) }
+      resumed += events.resumedTensors
+      #expect(
+        try Self.contents(bench.path(output)) == Self.contents(bench.path("whole" + output)), "write \(number)")
+      try bench.folder.remove(output)
+      #expect(try bench.folder.names().filter { $0.hasPrefix(".") }.isEmpty)
+    }
+    #expect(resumed > 0, "some of these runs were gone on with")
+  }
+
+  @Test("Calls that are interrupted or do half of their work are continued", arguments: ["m.gguf", "folder"])
+  func interruptedAndShort(_ output: String) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
+    for (fault, calls) in [
+      (SystemFaults.Fault.interrupted, [SystemFaults.Call.read, .write, .open, .synchronize, .setLength, .lock]),
+      (.short, [.read, .write]),
+    ] {
+      for call in calls {
+        let faults = SystemFaults(fault, call) { $0.isMultiple(of: 2) }
+        try await SystemFaults.$current.withValue(faults) {
+          _ = try await Self.job(bench, to: output).pour(workers: 1)
+        }
+        #expect(try Self.contents(bench.path(output)) == Self.contents(bench.path("whole" + output)), "\(call)")
+        try bench.folder.remove(output)
+      }
+    }
+  }
+
+  @Test func anotherJobDoesNotGoOnWithWhatIsThere() async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(faults) {
+        _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1)
+      }
+    }
+    #expect(try bench.folder.names().contains(".m.gguf.partial"))
+    let other = try Plan(
+      converting: try Checkpoint(path: bench.path("model")), to: Destination(path: bench.path("m.gguf")),
+      recipe: Recipe(try .quantizing("q4_1")))
+    let events = Events()
+    _ = try await other.pour(workers: 1) { events.add($0) }
+    #expect(events.resumedTensors == 0)
+    #expect(try bench.folder.names() == ["m.gguf", "model"])
+  }
+
+  @Test func withoutResumingItStartsOver() async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(faults) {
+        _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1)
+      }
+    }
+    let events = Events()
+    _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1, isResuming: false) { events.add($0) }
+    #expect(events.resumedTensors == 0)
+  }
+
+  @Test func aSourceThatChangesMeanwhileIsNoticed() async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let path = bench.path("model/model.safetensors")
+    let plan = try Self.job(bench, to: "m.gguf")
+    let bytes = try Workbench.bytes(path)
+    let events = Events()
+    let error = await #expect(throws: FileError.self) {
+      _ = try await plan.pour(workers: 1) { _ in
+        if events.isFirst() { _ = try? bench.folder.write(bytes, to: "model/model.safetensors") }
+      }
+    }
+    #expect(error?.description.contains("changed while it was read") == true)
+    #expect(!FileSystem.exists(bench.path("m.gguf")))
+  }
+}
+
+/// What a pour tells.
+private final class Events: Sendable {
+  private struct State {
+    var resumedTensors = 0
+    var count = 0
+  }
+
+  private let state = Mutex(State())
+
+  var resumedTensors: Int { state.withLock { $0.resumedTensors } }
+
+  func add(_ event: PourEvent) {
+    if case .resumed(let count) = event { state.withLock { $0.resumedTensors += count } }
+  }
+
+  /// Whether nobody has asked before.
+  func isFirst() -> Bool {
+    state.withLock { state in
+      state.count += 1
+      return state.count == 1
+    }
+  }
+}

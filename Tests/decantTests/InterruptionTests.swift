@@ -1,0 +1,94 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// The program is asked to stop, or killed, and started again.
+@Suite struct InterruptionTests {
+  /// A model, and the arguments that quantize it to `m.gguf`, which takes a while.
+  private static func job(_ folder: TemporaryFolder) throws -> [String] {
+    let model = try TinyCheckpoint {
+      $0.hidden = 256
+      $0.inner = 768
+      $0.layers = 6
+    }.write(to: folder.file("model"))
+    try Command.succeed("quantize", model, folder.file("whole.gguf"), "--type", "q3_k", "--pure")
+    return ["quantize", model, folder.file("m.gguf"), "--type", "q3_k", "--pure", "--threads", "1"]
+  }
+
+  /// Starts a run, and sends it a signal when it has completed some tensors more than the journal knew before.
+  private static func run(_ arguments: [String], signal: Int32, in folder: TemporaryFolder) throws -> (
+    process: Process, said: String
+  ) {
+    let said = URL(fileURLWithPath: folder.file("said"))
+    let before = items(folder)
+    let process = try Command.start(arguments, output: said, errors: said)
+    // Not a task's sleep: the other tests may leave this one no thread for longer than the program runs.
+    while process.isRunning, items(folder) < before + 3 { usleep(500) }
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    defer { try? folder.remove("said") }
+    return (process, String(decoding: try folder.read("said"), as: UTF8.self))
+  }
+
+  /// Tensors that the journal of the partial output lists.
+  private static func items(_ folder: TemporaryFolder) -> Int {
+    let text = String(decoding: (try? folder.read(".m.gguf.partial.journal")) ?? [], as: UTF8.self)
+    return text.split(separator: "\n").count { $0.hasPrefix("item ") }
+  }
+
+  private static func finish(_ arguments: [String], _ folder: TemporaryFolder, goesOn: Bool) throws {
+    let result = try Command.run(arguments + ["--force"])
+    #expect(result.exitCode == 0, "\(result.errors)")
+    #expect(result.errors.contains("going on with an earlier run") == goesOn, "\(result.errors)")
+    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
+    #expect(try folder.names() == ["m.gguf", "model", "whole.gguf"])
+  }
+
+  @Test("It stops, says how to go on, and the next run ends with the same bytes", arguments: [SIGINT, SIGTERM])
+  func stopping(_ signal: Int32) throws {
+    let folder = try TemporaryFolder()
+    let arguments = try Self.job(folder)
+    var stopped = 0
+    for _ in 0..<2 {
+      let (process, said) = try Self.run(arguments, signal: signal, in: folder)
+      #expect(process.terminationReason == .exit, "the program ends itself")
+      guard process.terminationStatus != 0 else { break }  // It was quicker.
+      stopped += 1
+      #expect(process.terminationStatus == 128 + signal && said.contains("the same command goes on"), "\(said)")
+      #expect(try folder.names().filter { !$0.hasPrefix(".") } == ["model", "whole.gguf"])
+    }
+    #expect(stopped > 0)
+    try Self.finish(arguments, folder, goesOn: stopped == 2)
+  }
+
+  @Test func aKilledRunIsGoneOnWith() throws {
+    let folder = try TemporaryFolder()
+    let arguments = try Self.job(folder)
+    var killed = 0
+    for _ in 0..<2 {
+      let (process, _) = try Self.run(arguments, signal: SIGKILL, in: folder)
+      guard process.terminationReason == .uncaughtSignal else { break }
+      killed += 1
+      #expect(try folder.names().filter { !$0.hasPrefix(".") } == ["model", "whole.gguf"])
+    }
+    #expect(killed > 0)
+    try Self.finish(arguments, folder, goesOn: killed == 2)
+  }
+
+  @Test func whatIsStartedOverDoesNotGoOn() throws {
+    let folder = try TemporaryFolder()
+    let arguments = try Self.job(folder)
+    _ = try Self.run(arguments, signal: SIGKILL, in: folder)
+    try Self.finish(arguments + ["--no-resume"], folder, goesOn: false)
+  }
+
+  @Test func resultsThatNobodyReadsAreAFailure() throws {
+    let pipe = Pipe()
+    try pipe.fileHandleForReading.close()
+    let process = try Command.start(
+      ["inspect", TinyLlama.path], output: pipe.fileHandleForWriting, errors: FileHandle.nullDevice)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+  }
+}
