@@ -3,6 +3,8 @@
 # make bench     kernels, codecs, readers (Benchmarks/)
 # make bench-peers  whole jobs beside llama.cpp, bitsandbytes and safetensors, as far as they are installed
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
+# make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens (sparse files), with bars
+# make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
 # make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
@@ -23,7 +25,7 @@ endif
 PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory interop torture fuzz lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop torture fuzz lint format docs build release clean
 
 all: release
 
@@ -63,6 +65,16 @@ bench-peers: release
 memory: PACKAGES += time
 memory: release
 	@DECANT=$(abspath $(DECANT)) Benchmarks/memory.sh
+
+# SIZES_ARGUMENTS: --folder, --only, --time-scale. Most is sparse; one job writes 5 GB.
+sizes: release
+	@python3 Benchmarks/sizes.py --decant $(abspath $(DECANT)) $(SIZES_ARGUMENTS)
+
+# HOSTILE_FILES: folders of malformed files that are not part of the repository. VERDICTS_ARGUMENTS: --check.
+HOSTILE_FILES ?= $(DECANT_SHARED)/hostile
+verdicts: release
+	@test -d "$(HOSTILE_FILES)" || { echo "HOSTILE_FILES names no folder" >&2; exit 1; }
+	@python3 Formats/make_verdicts.py --decant $(abspath $(DECANT)) --files "$(HOSTILE_FILES)" $(VERDICTS_ARGUMENTS)
 
 # The libraries go to a virtual environment outside the checkout: INTEROP_VENV, made where it is missing.
 INTEROP_VENV ?= $(or $(TMPDIR),/tmp)/decant-interop-venv

@@ -84,7 +84,7 @@ let package = Package(
     // What is done with tensors.
     room("Bytes", "Sources/Bytes", imports: ["CBytes"]),
     .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
-    room("JSON", "Sources/JSON"),
+    room("JSON", "Sources/JSON", imports: ["Bytes"]),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
     .target(
       name: "CKernels", path: "Sources/CKernels", exclude: ["GGML/make_lattices.py"],

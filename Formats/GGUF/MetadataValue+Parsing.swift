@@ -30,7 +30,7 @@ extension MetadataValue {
     case .bool: self = .bool(try reader.bools(1, key: key)[0])
     case .string:
       let bytes = try reader.string("the string's length", subject: key)
-      if let text = String(validating: bytes, as: UTF8.self) {
+      if let text = String(comparable: bytes) {
         self = .string(text)
       } else {
         self = .rawString(Array(bytes))
@@ -132,7 +132,7 @@ extension HeaderReader {
     texts.reserveCapacity(count)
     while texts.count < count {
       let bytes = try string("a string's length", subject: key)
-      guard let text = String(validating: bytes, as: UTF8.self) else {
+      guard let text = String(comparable: bytes) else {
         var all = texts.map { Array($0.utf8) }
         texts = []
         all.append(Array(bytes))
@@ -142,5 +142,13 @@ extension HeaderReader {
       texts.append(text)
     }
     return .strings(texts)
+  }
+}
+
+extension String {
+  /// Nil for bytes that are no UTF-8, and for text that would take ages to compare. Either stays bytes.
+  fileprivate init?(comparable bytes: ArraySlice<UInt8>) {
+    guard let text = String(validating: bytes, as: UTF8.self), StreamSafeText.holds(text) else { return nil }
+    self = text
   }
 }

@@ -59,21 +59,25 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     var place = path
     if let subject { place += ": \(Self.quoted(subject))" }
     if let offset { place += " (byte \(offset))" }
-    return "\(place): \(message)"
+    return "\(place): \(Self.escaped(message.unicodeScalars))"
   }
 
   /// A name in quotes. Names come from files: characters that control a terminal or the direction of text are
   /// escaped, and the length is bounded.
   public static func quoted(_ name: String) -> String {
+    let shown = escaped(name.unicodeScalars.prefix(160))
+    return "\"\(shown)\(name.unicodeScalars.count > 160 ? "…" : "")\""
+  }
+
+  private static func escaped(_ scalars: some Sequence<Unicode.Scalar>) -> String {
     var shown = ""
-    for scalar in name.unicodeScalars.prefix(160) {
+    for scalar in scalars {
       switch scalar.properties.generalCategory {
       case .control, .format, .lineSeparator, .paragraphSeparator: shown += scalar.escaped(asASCII: true)
       default: shown.unicodeScalars.append(scalar)
       }
     }
-    if name.unicodeScalars.count > 160 { shown += "…" }
-    return "\"\(shown)\""
+    return shown
   }
 
   public static func noSuchTensor(_ name: String, in path: String) -> FileError {

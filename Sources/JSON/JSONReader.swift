@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// Reads a JSON document from front to back, value by value, as its caller asks for them.
 ///
 ///     var reader = JSONReader(bytes)
@@ -12,6 +14,7 @@
 ///   two are one; where that matters, collect them into something that compares their UTF-8.
 /// - It is strict (RFC 8259: UTF-8, no comments, no trailing commas, no leading zeros, no lone surrogates, nothing
 ///   after the value but white space), counts depth, and tells where an error is.
+/// - A string whose characters have more than 30 marks is an error: such strings take ages to compare.
 /// - It takes time in proportion to the bytes, and memory only for the strings that are asked for, each no longer than
 ///   its bytes. Values are skipped without taking any.
 public struct JSONReader: ~Copyable {
@@ -97,6 +100,10 @@ public struct JSONReader: ~Copyable {
     let (content, isEscaped) = try scanString()
     guard let string = try isEscaped ? unescaped(content) : String(validating: bytes[content], as: UTF8.self) else {
       throw notUTF8(content)
+    }
+    guard StreamSafeText.holds(string) else {
+      throw JSONError(
+        "a character of a string has more than \(StreamSafeText.mostMarks) marks", offset: content.lowerBound)
     }
     return string
   }

@@ -94,8 +94,7 @@ public struct GGUFVocabulary: Hashable, Sendable {
 
   /// Every token that ends a text or a turn, the principal one first.
   public var allEndIDs: [Int32] {
-    var ids: [Int32] = []
-    for id in [eosID, eotID, eomID].compactMap(\.self) + endIDs where !ids.contains(id) { ids.append(id) }
-    return ids
+    var seen: Set<Int32> = []
+    return ([eosID, eotID, eomID].compactMap(\.self) + endIDs).filter { seen.insert($0).inserted }
   }
 }

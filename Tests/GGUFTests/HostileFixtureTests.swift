@@ -47,6 +47,7 @@ import Testing
     Expectation("GGUF-12-truncated.gguf", .truncated, "x", at: 41),
     Expectation("GGUF-13-alignment-i32.gguf", .malformed, "general.alignment", at: 49),
     Expectation("GGUF-13-alignment-u64.gguf", .malformed, "general.alignment", at: 49),
+    Expectation("GGUF-13-architecture-marks.gguf", .malformed, "general.architecture", at: 52),
     Expectation("GGUF-13-architecture-not-utf8.gguf", .malformed, "general.architecture", at: 52),
     Expectation("GGUF-13-architecture-u32.gguf", .malformed, "general.architecture", at: 52),
     Expectation("GGUF-13-scores-strings.gguf", .malformed, "tokenizer.ggml.scores", at: 53),

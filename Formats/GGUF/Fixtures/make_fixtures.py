@@ -255,6 +255,8 @@ hostile("GGUF-12-nested-five-deep", entries(
 hostile("GGUF-12-nested-thousandfold", entries(
     LE.string("x") + struct.pack("<I", ARRAY) + struct.pack("<IQ", ARRAY, 1) * 1000))
 hostile("GGUF-13-architecture-u32", entries(LE.entry("general.architecture", U32, 1)))
+hostile("GGUF-13-architecture-marks", entries(
+    LE.entry("general.architecture", STRING, ("a" + "\u0301\u0316" * 2000).encode())))
 hostile("GGUF-13-architecture-not-utf8", entries(LE.entry("general.architecture", STRING, b"\xff")))
 hostile("GGUF-13-alignment-u64", entries(LE.entry("general.alignment", U64, 32)))
 hostile("GGUF-13-alignment-i32", entries(LE.entry("general.alignment", I32, 32)))

@@ -99,6 +99,7 @@ hostile = {
     "ST-5-encoded-surrogate": file(b'{"\xed\xa0\x80":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8)),
     "ST-5-lone-surrogate": file('{"\\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8)),
     "ST-5-reversed-surrogates": file('{"\\udc0d\\ud83d":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8)),
+    "ST-5-marks": file('{"a%s":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' % ("\u0301\u0316" * 2000), bytes(8)),
     "ST-5-short-escape": file('{"\\u12":1}'),
     "ST-5-unknown-escape": file('{"\\x41":1}'),
     "ST-5-line-break-in-name": file('{"a\nb":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8)),

@@ -17,6 +17,7 @@ public struct Adapter: Sendable {
   public let tensors: [EncodedTensor]
   private let config: AdapterConfig
   private let modules: [String: Module]
+  private let settings: [String: ModuleSettings]
 
   /// What the adapter holds for one module of the model, by stored name.
   private struct Module {
@@ -54,6 +55,7 @@ public struct Adapter: Sendable {
     let source = try SafetensorsFile(path: file)
     tensors = try SafetensorsLayouts.tensors(of: source)
     modules = try Self.modules(of: tensors, path: file)
+    settings = config.settings(of: modules.keys)
     for tensor in tensors { try NonFinite.refuse(in: tensor, path: file) }
   }
 
@@ -130,7 +132,7 @@ public struct Adapter: Sendable {
       }
       if let bias = module.upBias {
         let index = try place(name, "bias", stored: bias)
-        let scale = try config.scale(of: name, rank: try rank(of: module, name, inputs, input)) * weight
+        let scale = try scale(of: name, rank: try rank(of: module, name, inputs, input))
         result[index].derivation = .addingScaled(
           result[index].derivation, TensorReference(bias, input: input), scale: scale)
         _ = try DerivedTensor(result[index].derivation, inputs: inputs)
@@ -147,7 +149,7 @@ public struct Adapter: Sendable {
       }
       var update = LowRankUpdate(
         down: TensorReference(down, input: input), up: TensorReference(up, input: input), rank: rank,
-        scale: try config.scale(of: name, rank: rank) * weight, isTransposed: isEmbedding,
+        scale: try scale(of: name, rank: rank), isTransposed: isEmbedding,
         magnitude: module.magnitude.map { TensorReference($0, input: input) })
       if config.fanInFanOut, !isEmbedding {
         // A layer that stores its weight [in, out] is known by its shape; PEFT ignores the flag for the others.
@@ -171,13 +173,22 @@ public struct Adapter: Sendable {
     }
   }
 
+  private func settings(of module: String) throws(FileError) -> ModuleSettings {
+    guard let settings = settings[module] else { throw FileError.noSuchTensor(module, in: path) }
+    return settings
+  }
+
+  private func scale(of module: String, rank: Int) throws(FileError) -> Float {
+    config.scale(try settings(of: module), rank: rank) * weight
+  }
+
   /// The rank that the factor has, which must be the one that the configuration names.
   private func rank(of module: Module, _ name: String, _ inputs: TensorInputs, _ input: Int) throws(FileError) -> Int {
     guard let down = module.down ?? module.embeddingDown else {
       throw FileError(.mismatch, path: path, subject: name, "has a bias for a factor lora_B that is not there")
     }
     let found = try inputs.tensor(TensorReference(down, input: input)).shape.first ?? 0
-    let expected = try config.rank(of: name)
+    let expected = try config.rank(try settings(of: name))
     guard found == expected else {
       throw FileError(
         .mismatch, path: path, subject: down, "has rank \(found), but adapter_config.json says \(expected)")

@@ -6,8 +6,8 @@ package struct AdapterConfig {
   private let path: String
   private let defaultRank: Int
   private let defaultAlpha: Double
-  private let rankPattern: [(module: ModulePattern, value: Double)]
-  private let alphaPattern: [(module: ModulePattern, value: Double)]
+  private let rankPattern: [(module: String, value: Double)]
+  private let alphaPattern: [(module: String, value: Double)]
   private let usesRankStabilizedScale: Bool
   let usesDoRA: Bool
   let fanInFanOut: Bool
@@ -88,40 +88,52 @@ package struct AdapterConfig {
 
   private static func pattern(
     _ value: JSONValue?, order: [String], _ malformed: (String) -> FileError
-  ) throws(FileError) -> [(module: ModulePattern, value: Double)] {
+  ) throws(FileError) -> [(module: String, value: Double)] {
     guard let value, !value.isNull else { return [] }
     guard let members = value.object else { throw malformed("is no object") }
-    var pattern: [(module: ModulePattern, value: Double)] = []
+    var pattern: [(module: String, value: Double)] = []
     for module in order {
       guard let number = members[module]?.double, number.isFinite else {
-        throw malformed("the value of \(FileError.quoted(module)) is no finite number")
+        throw malformed("\(module) is no finite number")
       }
-      do throws(PatternError) {
-        pattern.append((try ModulePattern(module), number))
-      } catch {
-        throw malformed("the pattern \(FileError.quoted(module)) \(error.message)")
-      }
+      if let reason = ModulePattern.refusal(of: module) { throw malformed("\(FileError.quoted(module)) \(reason)") }
+      pattern.append((module, number))
+    }
+    guard pattern.count(where: { !ModulePattern.isPlain($0.module) }) <= ModulePattern.mostExpressions else {
+      throw malformed("has more than \(ModulePattern.mostExpressions) regular expressions")
     }
     return pattern
   }
 
+  /// What the settings are for some modules.
+  package func settings(of modules: some Sequence<String>) -> [String: ModuleSettings] {
+    let ranks = rankPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
+    let alphas = alphaPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
+    var settings: [String: ModuleSettings] = [:]
+    for module in modules {
+      settings[module] = ModuleSettings(
+        rank: ranks.first { $0.pattern.matches(module) }?.value ?? Double(defaultRank),
+        alpha: alphas.first { $0.pattern.matches(module) }?.value ?? defaultAlpha)
+    }
+    return settings
+  }
+
   /// The rank of a module's factors.
-  package func rank(of module: String) throws(FileError) -> Int {
-    let rank = Self.value(for: module, in: rankPattern) ?? Double(defaultRank)
-    guard let whole = Int(exactly: rank), whole > 0 else {
-      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(rank) is no rank")
+  package func rank(_ settings: ModuleSettings) throws(FileError) -> Int {
+    guard let whole = Int(exactly: settings.rank), whole > 0 else {
+      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(settings.rank) is no rank")
     }
     return whole
   }
 
   /// What the product of a module's factors is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA.
-  package func scale(of module: String, rank: Int) throws(FileError) -> Float {
-    let alpha = Self.value(for: module, in: alphaPattern) ?? defaultAlpha
-    return Float(usesRankStabilizedScale ? alpha / Double(rank).squareRoot() : alpha / Double(rank))
+  package func scale(_ settings: ModuleSettings, rank: Int) -> Float {
+    Float(usesRankStabilizedScale ? settings.alpha / Double(rank).squareRoot() : settings.alpha / Double(rank))
   }
+}
 
-  /// Where several patterns match, the first one counts.
-  private static func value(for module: String, in pattern: [(module: ModulePattern, value: Double)]) -> Double? {
-    pattern.first { $0.module.matches(module) }?.value
-  }
+/// What the configuration says of one module.
+package struct ModuleSettings {
+  let rank: Double
+  let alpha: Double
 }

@@ -38,8 +38,26 @@ package enum SafetensorsLayouts {
     (".scales", "MLX"), ("_blocks", "MXFP4"), (".trellis", "EXL3"),
   ]
 
+  /// Parts of weights in layouts that are read, which would belong to one if the rest of it were there.
+  private static let parts: [(ending: String, whole: String)] = [
+    (".absmax", "quantization state"), (".quant_map", "quantization state"),
+    (".nested_absmax", "quantization state"), (".nested_quant_map", "quantization state"),
+    (".SCB", "weight of type i8"),
+  ]
+
   private static func refuseForeign(_ source: any TensorSource, taken: Set<String>) throws(FileError) {
+    if let state = source.tensors.first(where: { QuantState.isNamed($0.name) && !taken.contains($0.name) }) {
+      throw FileError(
+        .unsupported, path: source.name, subject: state.name,
+        "is the state of a code that is not known; these are: "
+          + BlockwiseCode.all.map { "\($0.owner)__\($0.name)" }.joined(separator: ", "))
+    }
     for descriptor in source.tensors where !taken.contains(descriptor.name) {
+      if let part = parts.first(where: { descriptor.name.hasSuffix($0.ending) }) {
+        throw FileError(
+          .missing, path: source.name, subject: descriptor.name,
+          "is a part of a bitsandbytes weight, but there is no \(part.whole) that it belongs to")
+      }
       guard let known = foreign.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
       throw FileError(
         .unsupported, path: source.name, subject: descriptor.name,

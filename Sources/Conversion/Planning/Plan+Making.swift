@@ -26,7 +26,9 @@ extension Plan {
       if let planned { tensors.append(planned) }
     }
     try failures.check()
-    for override in recipe.overrides where !tensors.contains(where: { override.matches($0.name) }) {
+    for override in recipe.overrides {
+      let matches = override.matcher()
+      if tensors.contains(where: { matches($0.name) }) { continue }
       notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
     }
     // With layers left out the matrix may well know more than the output has.

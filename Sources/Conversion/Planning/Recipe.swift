@@ -31,9 +31,11 @@ public struct Recipe: Sendable {
       self.type = type
     }
 
-    func matches(_ name: String) -> Bool {
-      guard let expression = try? Regex(pattern) else { return false }
-      return name.contains(expression)
+    /// Tells whether a name matches. Made once for all names: compiling takes longer than matching, and what is compiled
+    /// cannot be kept in a `Sendable` value.
+    func matcher() -> (String) -> Bool {
+      guard let expression = try? Regex(pattern) else { return { _ in false } }
+      return { $0.contains(expression) }
     }
   }
 
@@ -115,9 +117,10 @@ public struct Recipe: Sendable {
     for candidate in candidates where candidate.isQuantizable { counts[candidate.role, default: 0] += 1 }
     var seen: [TensorRole: Int] = [:]
     var choices = Array(repeating: TypeChoice.kept, count: candidates.count)
+    let matchers = overrides.map { (matches: $0.matcher(), type: $0.type) }
     for number in candidates.indices.sorted(by: { (candidates[$0].layer, $0) < (candidates[$1].layer, $1) }) {
       let candidate = candidates[number]
-      if let fixed = fixedChoice(for: candidate) {
+      if let fixed = fixedChoice(for: candidate, matchers) {
         choices[number] = fixed
       } else if case .mix(let mix) = rule {
         let role = candidate.role
@@ -139,7 +142,9 @@ public struct Recipe: Sendable {
   }
 
   /// What is said of this very tensor, or of tensors that a mix has nothing to do with.
-  private func fixedChoice(for candidate: Candidate) -> TypeChoice? {
+  private func fixedChoice(
+    for candidate: Candidate, _ overrides: [(matches: (String) -> Bool, type: TargetType)]
+  ) -> TypeChoice? {
     let (role, isQuantizable) = (candidate.role, candidate.isQuantizable)
     if kept.contains(candidate.name) || (leavesOutput && role == .output) { return .kept }
     if isQuantizable, role == .tokenEmbedding, let embeddingType { return .type(embeddingType) }

@@ -57,10 +57,16 @@ public struct QuantState: Hashable, Sendable {
 
   /// The code whose state a tensor of that name holds, and the weight's name before it; nil for other tensors.
   public static func recognize(_ tensorName: String) -> (weight: String, code: BlockwiseCode)? {
-    for code in BlockwiseCode.all where tensorName.hasSuffix("." + key(of: code)) {
-      return (String(tensorName.dropLast(key(of: code).count + 1)), code)
-    }
-    return nil
+    guard let (place, code) = endings.first(where: { tensorName.hasSuffix($0.ending) }) else { return nil }
+    return (String(tensorName.dropLast(place.count)), code)
+  }
+
+  private static let endings = BlockwiseCode.all.map { (ending: "." + key(of: $0), code: $0) }
+
+  /// Whether a tensor has the name of a state, of whatever code.
+  public static func isNamed(_ tensorName: String) -> Bool {
+    guard let period = tensorName.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
+    return tensorName[..<period].hasSuffix(".quant_state")
   }
 
   // MARK: Sizes

@@ -58,9 +58,10 @@ struct FolderSettings {
   /// Ids of a role, such as `eos_token_id`, in the model's configuration files, where it may be a list.
   func ids(_ role: String) -> [Int] {
     var ids: [Int] = []
+    var seen: Set<Int> = []
     for file in [generationConfiguration, configuration, configuration["text_config"] ?? .null] {
       let value = file[role] ?? .null
-      for id in (value.array ?? [value]).compactMap(\.int) where id >= 0 && !ids.contains(id) { ids.append(id) }
+      for id in (value.array ?? [value]).compactMap(\.int) where id >= 0 && seen.insert(id).inserted { ids.append(id) }
     }
     return ids
   }
@@ -78,21 +79,22 @@ struct FolderSettings {
       }
       addedTokens.append(try Self.added(entry, id: id, path: path, subject: "added_tokens_decoder"))
     }
-    for (content, id) in listed where !addedTokens.contains(where: { $0.content == content }) {
+    let described = Set(addedTokens.map(\.content))
+    let special = specialTokens
+    for (content, id) in listed where !described.contains(content) {
       guard let id = id.int, let id = Int32(exactly: id), id >= 0 else {
         throw FileError(
           .malformed, path: FileSystem.join(folder, "added_tokens.json"), subject: content, "the value is no token id")
       }
-      addedTokens.append(AddedToken(id: id, content: content, isSpecial: isSpecial(content)))
+      addedTokens.append(AddedToken(id: id, content: content, isSpecial: special.contains(content)))
     }
     addedTokens.sort { $0.id < $1.id }
   }
 
-  /// Whether a token of a list without flags has a role.
-  private func isSpecial(_ content: String) -> Bool {
+  /// The tokens that have a role, which says of a list without flags what is special.
+  private var specialTokens: Set<String> {
     let more = tokenizerConfiguration["additional_special_tokens"]?.array ?? []
-    return more.contains { $0.string == content || $0["content"]?.string == content }
-      || Self.roles.contains { token($0) == content }
+    return Set(more.compactMap { $0.string ?? $0["content"]?.string } + Self.roles.compactMap(token))
   }
 
   static let roles = ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "mask_token", "cls_token"]

@@ -11,7 +11,7 @@ struct TokenRoles {
   var endOfTurnID: Int32?
   var endOfMessageID: Int32?
   /// Every token that ends a text or a turn.
-  var endIDs: [Int32] = []
+  var endIDs: [Int32]
 
   /// Texts that end a turn, in the families that have one.
   private static let endsOfTurn = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eot|>"]
@@ -34,7 +34,8 @@ struct TokenRoles {
     paddingID = id("pad_token")
     separatorID = id("sep_token")
     maskID = id("mask_token")
-    for end in [eosID].compactMap(\.self) + ids("eos_token") where !endIDs.contains(end) { endIDs.append(end) }
+    var seen: Set<Int32> = []
+    endIDs = ([eosID].compactMap(\.self) + ids("eos_token")).filter { seen.insert($0).inserted }
     endOfTurnID = endIDs.first { Self.endsOfTurn.contains(index.tokens[Int($0)]) }
     endOfMessageID = endIDs.first { Self.endsOfMessage.contains(index.tokens[Int($0)]) }
   }

@@ -5,6 +5,8 @@ struct VocabularyTable {
   private let path: String
   private var entries: [(token: String, type: TokenType)?] = []
   private let limit: Int
+  /// Most tokens: more names than a GGUF's header can hold.
+  private static let most = 1 << 24
 
   /// - Parameter count: how many tokens the files state. Ids far beyond it are refused before memory is taken for them.
   init(count: Int, vocabularySize: Int?, path: String) {
@@ -44,6 +46,10 @@ struct VocabularyTable {
       throw FileError(
         .mismatch, path: path,
         "the vocabulary has ids up to \(entries.count - 1), but the embedding has \(vocabularySize) rows")
+    }
+    guard vocabularySize ?? 0 <= Self.most else {
+      throw FileError(
+        .unsupported, path: path, "the embedding has \(vocabularySize ?? 0) rows; at most \(Self.most) are supported")
     }
     var tokens: [String] = []
     var types: [TokenType] = []

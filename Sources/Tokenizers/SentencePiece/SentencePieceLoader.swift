@@ -85,7 +85,15 @@ struct SentencePieceLoader {
     var cause = "it has no pieces"
     do {
       let file = try SPModel(serializedBytes: bytes)
-      if !file.pieces.isEmpty { return file }
+      if !file.pieces.isEmpty {
+        guard file.pieces.allSatisfy({ StreamSafeText.holds($0.piece) }) else {
+          throw FileError(
+            .malformed, path: path, "a character of a piece has more than \(StreamSafeText.mostMarks) marks")
+        }
+        return file
+      }
+    } catch let error as FileError {
+      throw error
     } catch {
       cause = "\(error)"
     }

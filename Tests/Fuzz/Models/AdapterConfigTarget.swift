@@ -11,11 +11,12 @@ extension ModelsTargets {
     ]
   ) { bytes in
     let config = try AdapterConfig(parsing: bytes, path: "adapter_config.json")
-    for module in [
+    let modules = [
       "model.layers.11.self_attn.q_proj", "model.embed_tokens", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
-    ] {
-      let rank = try config.rank(of: module)
-      let scale = try config.scale(of: module, rank: rank)
+    ]
+    for settings in config.settings(of: modules).values {
+      let rank = try config.rank(settings)
+      let scale = config.scale(settings, rank: rank)
       try FuzzFinding.unless(rank > 0 && !scale.isNaN, "rank \(rank), scale \(scale)")
     }
   }
