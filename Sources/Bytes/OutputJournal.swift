@@ -28,7 +28,7 @@ final class OutputJournal: Sendable {
   init(path: String, fingerprint: String, files: [SystemCall.Status]) throws(FileError) {
     let boot = FileSystem.bootIdentifier
     let header = Self.header(fingerprint, files)
-    let descriptor = try SystemCall.openForWriting(path, emptying: false)
+    let descriptor = try SystemCall.openForWriting(path)
     do throws(FileError) {
       let found = try Self.lines(of: descriptor, path: path)
       if found.lines.starts(with: header), let boot {

@@ -101,7 +101,7 @@ public final class StagedOutput: Sendable {
           SystemCall.removeFile(FileSystem.join(stagingFolder, name))
         }
       }
-      for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path, emptying: false)) }
+      for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path)) }
       if let fingerprint {
         var statuses: [SystemCall.Status] = []
         for (number, descriptor) in descriptors.enumerated() {

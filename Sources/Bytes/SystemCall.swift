@@ -29,9 +29,10 @@ enum SystemCall {
     return descriptor
   }
 
-  /// Creates a file, or empties the one that is there, and locks it against other runs. The corresponding C functions are `open` and `flock`.
+  /// Creates a file, or opens the one that is there as it is, and locks it against other runs. The corresponding C
+  /// functions are `open` and `flock`.
   /// - Throws: `FileError` with the code `exists` while another run has it locked.
-  static func openForWriting(_ path: String, emptying: Bool = true) throws(FileError) -> Int32 {
+  static func openForWriting(_ path: String) throws(FileError) -> Int32 {
     while true {
       let descriptor = repeatingInterrupted(.open) {
         unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o644))
@@ -42,7 +43,6 @@ enum SystemCall {
         // Another run may have finished, and renamed this file, between our opening and our locking it.
         let opened = try status(of: descriptor, path: path)
         if let named = status(ofPath: path), named.inode == opened.inode, named.device == opened.device {
-          if emptying { try setLength(descriptor, to: 0, path: path) }
           return descriptor
         }
       } catch {
