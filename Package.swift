@@ -147,6 +147,7 @@ let package = Package(
       of: "Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
+        "Digests",
       ], exclude: ["Golden"]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),

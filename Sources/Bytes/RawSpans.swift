@@ -82,3 +82,22 @@ extension MutableRawSpan {
     }
   }
 }
+
+extension RawSpan {
+  /// The first byte that is another one, or is missing in one of both; nil where all are the same.
+  public func firstDifference(from other: RawSpan) -> Int? {
+    let common = min(byteCount, other.byteCount)
+    let index = unsafe withUnsafeBytes { one in
+      unsafe other.withUnsafeBytes { other in
+        var index = 0
+        while index + 8 <= common,
+          unsafe one.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            == other.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        { index += 8 }
+        while index < common, unsafe one[index] == other[index] { index += 1 }
+        return index
+      }
+    }
+    return index < max(byteCount, other.byteCount) ? index : nil
+  }
+}

@@ -22,6 +22,15 @@ public struct FastDigest: Hashable, Sendable, CustomStringConvertible {
     self.init(of: unsafe bytes.span.bytes)
   }
 
+  /// Reads 32 hexadecimal digits; nil where it is something else.
+  public init?(_ text: some StringProtocol) {
+    guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
+      let low = UInt64(text.suffix(16), radix: 16)
+    else { return nil }
+    self.high = high
+    self.low = low
+  }
+
   /// 32 hexadecimal digits, as `xxhsum -H2` prints them.
   public var description: String { Self.digits(high) + Self.digits(low) }
 

@@ -35,7 +35,7 @@ struct Decant: AsyncParsableCommand {
     version: Version.current,
     groupedSubcommands: [
       CommandGroup(
-        name: "Looking", subcommands: [InspectCommand.self, HashCommand.self]),
+        name: "Looking", subcommands: [InspectCommand.self, HashCommand.self, RebuildCommand.self]),
       CommandGroup(
         name: "Making",
         subcommands: [

@@ -15,6 +15,8 @@ public struct Adapter: Sendable {
   public let weight: Float
   /// The adapter's own tensors.
   public let tensors: [EncodedTensor]
+  /// Where they are stored.
+  let source: any TensorSource
   private let config: AdapterConfig
   private let modules: [String: Module]
   private let settings: [String: ModuleSettings]
@@ -53,6 +55,7 @@ public struct Adapter: Sendable {
     }
     weightFiles = [file]
     let source = try SafetensorsFile(path: file)
+    self.source = source
     tensors = try SafetensorsLayouts.tensors(of: source)
     modules = try Self.modules(of: tensors, path: file)
     settings = config.settings(of: modules.keys)

@@ -178,6 +178,18 @@ public final class DerivedTensor: RowSource {
     return result
   }
 
+  /// The stored tensors that the rows are computed from, each once.
+  func storedTensors() throws(FileError) -> [TensorReference] {
+    var stored: [TensorReference] = []
+    for reference in derivation.sources {
+      for name in try inputs.tensor(reference).storedNames {
+        let part = TensorReference(name, input: reference.input)
+        if !stored.contains(part) { stored.append(part) }
+      }
+    }
+    return stored
+  }
+
   /// Where an element comes from: the file, the stored tensor and the element's number in it.
   func origin(ofElement element: Int) -> (path: String, name: String?, element: Int) {
     var (place, element) = (derivation, element)

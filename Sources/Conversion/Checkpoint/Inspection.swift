@@ -23,6 +23,8 @@ public struct Inspection: Sendable {
   public let checkpoint: Checkpoint?
   /// Why it cannot.
   public let obstacle: FileError?
+  /// What it says of how it was made; nil where that is nothing, or malformed.
+  public let provenance: Provenance?
   /// What is odd about the files, as sentences.
   public let remarks: [String]
 
@@ -38,6 +40,7 @@ public struct Inspection: Sendable {
     self.metadata = opened.metadata
     self.fileMetadata = opened.fileMetadata
     self.remarks = opened.remarks
+    self.provenance = (try? Provenance(of: opened, path: path)) ?? nil
     do throws(FileError) {
       checkpoint = try Checkpoint(opened, path: path)
       obstacle = nil

@@ -55,7 +55,12 @@ public struct ModelDigests: Hashable, Sendable {
       }
       return all
     }
-    tensors = try outcome.get().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    self.init(try outcome.get())
+  }
+
+  /// - Parameter tensors: in any order.
+  init(_ tensors: [Tensor]) {
+    self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
   /// Hands out the numbers of tensors.
@@ -92,10 +97,19 @@ public struct ModelDigests: Hashable, Sendable {
 extension ModelDigests.Tensor {
   fileprivate var line: String { "\(name) \(type) \(shape.map(String.init).joined(separator: "x"))" }
 
-  private static let partByteCount = 4 << 20
+  /// Stays in a core's second-level cache between being read and being digested.
+  private static let partByteCount = 1 << 20
 
-  fileprivate init(
-    _ descriptor: TensorDescriptor, in source: any TensorSource, isCryptographic: Bool, _ onBytes: (Int) -> Void
+  init(_ descriptor: TensorDescriptor, fast: FastDigest, cryptographic: SHA256Digest? = nil) {
+    self.init(
+      name: descriptor.name, type: descriptor.encoding.name, shape: descriptor.shape, byteCount: descriptor.byteCount,
+      fast: fast, cryptographic: cryptographic)
+  }
+
+  /// Reads the tensor.
+  init(
+    _ descriptor: TensorDescriptor, in source: any TensorSource, isCryptographic: Bool = false,
+    _ onBytes: (Int) -> Void = { _ in }
   ) throws(FileError) {
     var fast = FastDigest.Stream()
     var cryptographic = SHA256Digest.Stream()
@@ -111,8 +125,6 @@ extension ModelDigests.Tensor {
       }
       onBytes(count)
     }
-    self.init(
-      name: descriptor.name, type: descriptor.encoding.name, shape: descriptor.shape, byteCount: descriptor.byteCount,
-      fast: fast.digest, cryptographic: isCryptographic ? cryptographic.finish() : nil)
+    self.init(descriptor, fast: fast.digest, cryptographic: isCryptographic ? cryptographic.finish() : nil)
   }
 }

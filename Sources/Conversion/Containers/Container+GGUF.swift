@@ -26,8 +26,8 @@ extension Container {
       return try model.family.ggufTensors(
         fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
     },
-    layOut: { checkpoint, tensors, destination, recipe throws(FileError) in
-      let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe)
+    layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
+      let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe, provenance)
       let files = try GGUFWriter.plan(
         metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
         name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)

@@ -17,14 +17,14 @@ extension Container {
     outputs: { checkpoint in
       checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
     },
-    layOut: { checkpoint, tensors, destination, _ throws(FileError) in
+    layOut: { checkpoint, tensors, destination, _, provenance throws(FileError) in
       let isFile = destination.isFile
       if isFile, destination.maximumFileBytes != nil {
         throw FileError(
           .unsupported, path: destination.path,
           "one .safetensors file cannot be sharded; name a folder, or leave --max-shard-size out")
       }
-      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination)
+      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination, provenance)
       let plan = try SafetensorsWriter.plan(
         tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
         maximumShardBytes: destination.maximumFileBytes,

@@ -25,8 +25,11 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   let open: @Sendable (_ path: String, any ByteSource) throws(FileError) -> OpenedContainer
   /// The tensors that an output holds, each derived from those of the Hugging Face form.
   let outputs: @Sendable (Checkpoint) throws(FileError) -> [NamedDerivation]
-  /// Lays out an output.
-  let layOut: @Sendable (Checkpoint, [PlannedTensor], Destination, Recipe) throws(FileError) -> LaidOutFiles
+  /// Lays out an output, with the keys of its provenance in the metadata.
+  let layOut:
+    @Sendable (
+      Checkpoint, [PlannedTensor], Destination, Recipe, _ provenance: [(key: String, value: String)]
+    ) throws(FileError) -> LaidOutFiles
 
   /// Every container, one line each. A file is that of the first whose magic it has.
   public static let all: [Container] = [gguf, safetensors]

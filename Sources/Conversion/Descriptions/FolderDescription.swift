@@ -20,10 +20,13 @@ struct FolderDescription {
     "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
   ]
 
-  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination)
-    throws(FileError)
-  {
-    metadata = checkpoint.fileMetadata
+  init(
+    of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination,
+    _ provenance: [(key: String, value: String)]
+  ) throws(FileError) {
+    // How the source was made is not how this is.
+    metadata = checkpoint.fileMetadata.filter { !$0.key.hasPrefix(Provenance.prefix) }
+    for (key, value) in provenance { metadata[key] = value }
     // transformers refuses weights that do not say which library wrote them.
     if metadata["format"] == nil { metadata["format"] = "pt" }
     guard !destination.isFile else { return }

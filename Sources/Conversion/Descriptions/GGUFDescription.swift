@@ -30,14 +30,18 @@ struct GGUFDescription {
     static let doubleQuantized = "decant.quantization.double_quant"
   }
 
-  init(of checkpoint: Checkpoint, tensors: [PlannedTensor], _ recipe: Recipe) throws(FileError) {
+  init(
+    of checkpoint: Checkpoint, tensors: [PlannedTensor], _ recipe: Recipe, _ provenance: [(key: String, value: String)]
+  ) throws(FileError) {
     guard let model = checkpoint.model else {
       throw FileError(.missing, path: checkpoint.path, "a GGUF needs the model's configuration")
     }
     if let source = checkpoint.metadata {
       // From GGUF to GGUF everything that is said stays said.
       metadata = source
-      metadata.removeAll { $0.key.hasPrefix("split.") || $0.key == "general.alignment" }
+      metadata.removeAll {
+        $0.key.hasPrefix("split.") || $0.key == "general.alignment" || $0.key.hasPrefix(Provenance.prefix)
+      }
       if metadata[Key.elementType] != nil {
         metadata.removeAll { $0.key.hasPrefix(Key.elementType) || $0.key.hasPrefix(Key.otherTypesPrefix) }
         addElementTypes(tensors)
@@ -46,7 +50,7 @@ struct GGUFDescription {
       metadata = GGUFMetadata()
       metadata["general.architecture"] = .string(model.family.ggufArchitecture)
       metadata["general.type"] = .string("model")
-      metadata["general.name"] = .string(FileSystem.lastComponent(checkpoint.folder ?? checkpoint.path))
+      metadata["general.name"] = (recipe.modelName ?? checkpoint.modelName).map(MetadataValue.string)
       for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
       try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
       try addFiles(of: checkpoint)
@@ -64,6 +68,7 @@ struct GGUFDescription {
     }
     if let importance = recipe.importance, tensors.contains(where: { $0.importance != nil }) { add(importance) }
     for override in recipe.metadata { metadata[override.key] = override.value }
+    for (key, value) in provenance { metadata[key] = .string(value) }
   }
 
   /// llama-quantize's record of the matrix.

@@ -8,6 +8,12 @@ extension Plan {
   /// - Throws: `FileError` for whatever would make the output wrong or impossible.
   public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
     try destination.check(against: [checkpoint.path] + checkpoint.adapters.map(\.path))
+    try self.init(of: checkpoint, to: destination, recipe)
+    try destination.check(files: files.map(\.name), against: checkpoint.weightFiles)
+  }
+
+  /// Plans without a look at what is at the destination.
+  init(of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination)
     var notes: [String] = []
@@ -40,11 +46,15 @@ extension Plan {
         "\(again.count) tensors are quantized already, such as \(first.name) (\(first.sourceType)); their losses add up. "
           + "Quantize the unquantized model where there is one")
     }
-    let laidOut = try destination.container.layOut(checkpoint, tensors, destination, recipe)
-    try destination.check(files: laidOut.files.map(\.name), against: checkpoint.weightFiles)
+    let provenance =
+      destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination) : nil
+    let laidOut = try destination.container.layOut(
+      checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
-      notes: notes + laidOut.notes, sources: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles))
+      notes: notes + laidOut.notes, provenance: provenance,
+      sourceFiles: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles),
+      sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
   }
 
   /// An output tensor: how it comes about, and how it would without adapters.

@@ -14,8 +14,12 @@ public struct Plan: Sendable {
   public let sidecars: [Sidecar]
   /// What the person should know: what was left out or cannot be kept.
   public let notes: [String]
+  /// What the output says of how it was made; nil for nothing.
+  public let provenance: Provenance?
   /// Files that weights are read from.
-  let sources: [String]
+  let sourceFiles: [String]
+  /// What weights are read from: the model, then adapters.
+  let sources: [any TensorSource]
   /// File number and offset of every stored tensor.
   let places: [String: Place]
 
@@ -36,13 +40,15 @@ public struct Plan: Sendable {
 
   init(
     destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String],
-    sources: [String]
+    provenance: Provenance?, sourceFiles: [String], sources: [any TensorSource]
   ) {
     self.destination = destination
     self.tensors = tensors
     self.files = files
     self.sidecars = sidecars
     self.notes = notes
+    self.provenance = provenance
+    self.sourceFiles = sourceFiles
     self.sources = sources
     var places: [String: Place] = [:]
     for (number, file) in files.enumerated() {
@@ -86,15 +92,19 @@ public struct Destination: Sendable {
   public var maximumFileBytes: Int?
   /// Whether an output that is there already is replaced.
   public let replacesExisting: Bool
+  /// Whether the output says how it was made.
+  public let recordsProvenance: Bool
 
   /// - Parameter container: nil to let the name of the output decide.
   public init(
-    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, replacesExisting: Bool = false
+    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, replacesExisting: Bool = false,
+    recordsProvenance: Bool = true
   ) {
     self.path = path
     self.container = container ?? Container.forOutput(path)
     self.maximumFileBytes = maximumFileBytes
     self.replacesExisting = replacesExisting
+    self.recordsProvenance = recordsProvenance
   }
 
   /// A file or split set of files; a folder otherwise. GGUF files have no folder of their own.

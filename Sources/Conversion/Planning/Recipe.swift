@@ -58,6 +58,8 @@ public struct Recipe: Sendable {
   public var metadata: [MetadataOverride] = []
   /// `general.file_type`, where a name stands for one.
   public var fileType: UInt32?
+  /// `general.name` of a GGUF that is made of a folder; the folder's own name by default.
+  public var modelName: String?
   /// How much each column of each weight matters.
   public var importance: ImportanceMatrix?
 

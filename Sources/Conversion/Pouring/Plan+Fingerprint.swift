@@ -7,16 +7,11 @@ extension Plan {
   /// What tells this job from every other: by it a run that was stopped is gone on with only where every byte would
   /// come out the same. It covers the files that are read (length, time of the last change, header), everything that
   /// is written but the weights, and how each weight comes about.
-  /// - Throws: `FileError` when a file cannot be read.
-  func fingerprint() throws(FileError) -> String {
+  /// - Parameter sources: `sourceFingerprint()`.
+  func fingerprint(of sources: FastDigest) -> String {
     var stream = FastDigest.Stream()
     stream.add("decant \(Version.current)\n")
-    for path in sources {
-      let file = try InputFile(path: path)
-      stream.add("source \(file.byteCount) \(file.modified)\n")
-      let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
-      head.withBytes { stream.add($0) }
-    }
+    stream.add("sources \(sources)\n")
     for file in files {
       stream.add("file \(file.name) \(file.byteCount)\n")
       file.header.withBytes { stream.add($0) }
@@ -36,6 +31,19 @@ extension Plan {
       if let importance = tensor.importance { importance.withBytes { stream.add($0) } }
     }
     return stream.digest.description
+  }
+
+  /// What tells whether a file that is read is still the one it was.
+  /// - Throws: `FileError` when it cannot be read.
+  func sourceFingerprint() throws(FileError) -> FastDigest {
+    var stream = FastDigest.Stream()
+    for path in sourceFiles {
+      let file = try InputFile(path: path)
+      stream.add("source \(file.byteCount) \(file.modified)\n")
+      let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
+      head.withBytes { stream.add($0) }
+    }
+    return stream.digest
   }
 
   /// Bytes at the beginning of a source that are looked at; headers are seldom longer.

@@ -9,6 +9,8 @@ public struct PourReport: Sendable {
   public let byteCount: Int
   /// How far each weight that an adapter changes has moved: ‖W' − W‖ / ‖W‖, in the order of the plan.
   public let movements: [Movement]
+  /// Digests of the weights of the model and of each adapter, as `ModelDigests.fast` gives them. None without provenance.
+  public let sourceDigests: [String]
 
   public struct Movement: Sendable {
     public let name: String
@@ -40,37 +42,52 @@ extension Plan {
     workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
     onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> PourReport {
-    let fingerprint = try fingerprint()
+    let sources = try sourceFingerprint()
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
       files: files.map { StagedOutput.File(name: $0.name, byteCount: $0.byteCount) }
         + sidecars.map { StagedOutput.File(name: $0.name, byteCount: $0.bytes.count) },
-      replacing: destination.replacesExisting, fingerprint: fingerprint, isResuming: isResuming)
-    let finished = staged.finishedItems.filter { tensors.indices.contains($0.key) }
+      replacing: destination.replacesExisting, fingerprint: fingerprint(of: sources), isResuming: isResuming)
+    let report: PourReport
+    do throws(FileError) {
+      report = try await pour(into: staged, workers: workers, onEvent: onEvent)
+    } catch {
+      throw Self.stopped(by: error, staged)
+    }
+    guard try sourceFingerprint() == sources else {
+      throw FileError(
+        .mismatch, path: sourceFiles.first ?? destination.path,
+        "a file of the model was changed while it was read; nothing was written. Try again when nobody writes it")
+    }
+    try staged.commit()
+    return report
+  }
+
+  /// Pours the weights, then what stands before and beside them.
+  func pour(
+    into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
+  ) async throws(FileError) -> PourReport {
+    let digests = provenance.map { _ in SourceDigests(of: sources) }
+    let finished = try finishedTensors(of: target, digests)
     if !finished.isEmpty {
       onEvent(.resumed(tensorCount: finished.count))
       onEvent(.advanced(sourceElements: finished.keys.reduce(0) { $0 + tensors[$1].elementCount }))
-    }
-    for (number, file) in files.enumerated() {
-      try file.header.withBytes { bytes throws(FileError) in try staged.write(bytes, file: number, at: 0) }
-    }
-    for (number, sidecar) in sidecars.enumerated() {
-      try sidecar.bytes.withBytes { bytes throws(FileError) in
-        try staged.write(bytes, file: files.count + number, at: 0)
-      }
     }
     let queue = SlabQueue(self, finished: finished)
     let failure = await withTaskGroup(of: FileError?.self) { group in
       for _ in 0..<max(1, workers) {
         group.addTask {
-          let worker = PourWorker(plan: self, output: staged)
+          let worker = PourWorker(plan: self, output: target)
           do throws(FileError) {
             while let slab = queue.next() {
               try worker.pour(slab)
               onEvent(.advanced(sourceElements: slab.elementCount))
               if slab.progress.finishSlab() {
                 try worker.finish(slab)
-                try staged.finish(item: slab.tensor, note: slab.progress.note)
+                let tensor = FinishedTensor(
+                  relativeChange: slab.progress.relativeChange(),
+                  digests: try digests?.digests(of: tensors[slab.tensor].rows.storedTensors()) ?? [])
+                try target.finish(item: slab.tensor, note: tensor.note)
                 onEvent(.finished(tensors[slab.tensor]))
               }
             }
@@ -85,14 +102,41 @@ extension Plan {
       for await error in group where first == nil { first = error }
       return first
     }
-    if let failure { throw Self.stopped(by: failure, staged) }
-    guard try self.fingerprint() == fingerprint else {
-      throw FileError(
-        .mismatch, path: sources.first ?? destination.path,
-        "a file of the model was changed while it was read; nothing was written. Try again when nobody writes it")
+    if let failure { throw failure }
+    let wholes = try digests?.wholes() ?? []
+    try pourHeaders(into: target, wholes)
+    return PourReport(byteCount: byteCount, movements: queue.movements(), sourceDigests: wholes)
+  }
+
+  /// The tensors that an earlier run has completed, as far as its notes can be read.
+  private func finishedTensors(
+    of target: any PourTarget, _ digests: SourceDigests?
+  ) throws(FileError) -> [Int: FinishedTensor] {
+    var finished: [Int: FinishedTensor] = [:]
+    for (number, note) in target.finishedItems where tensors.indices.contains(number) {
+      let stored = digests == nil ? [] : try tensors[number].rows.storedTensors()
+      guard let tensor = FinishedTensor(note: note, digestCount: stored.count) else { continue }
+      digests?.keep(tensor.digests, of: stored)
+      finished[number] = tensor
     }
-    try staged.commit()
-    return PourReport(byteCount: byteCount, movements: queue.movements())
+    return finished
+  }
+
+  /// Writes everything but weights. Headers come last, since the digests in them do.
+  private func pourHeaders(into target: any PourTarget, _ digests: [String]) throws(FileError) {
+    for (number, file) in files.enumerated() {
+      var header = file.header
+      if let provenance {
+        let path = FileSystem.join(destination.folder, file.name)
+        header = try provenance.completed(header, with: digests, path: path) ?? header
+      }
+      try header.withBytes { bytes throws(FileError) in try target.write(bytes, file: number, at: 0) }
+    }
+    for (number, sidecar) in sidecars.enumerated() {
+      try sidecar.bytes.withBytes { bytes throws(FileError) in
+        try target.write(bytes, file: files.count + number, at: 0)
+      }
+    }
   }
 
   /// What is said of a failure, after the partial output was kept where another run could do better.

@@ -5,7 +5,7 @@ internal import Tensors
 /// Pours slabs, one after another, with buffers of its own.
 final class PourWorker {
   let plan: Plan
-  let output: StagedOutput
+  let output: any PourTarget
   private let valueBuffer = ValueBuffer()
   private let originalBuffer = ValueBuffer()
   private var encoded: [UInt8] = []
@@ -14,7 +14,7 @@ final class PourWorker {
   /// Bytes that are copied at once where nothing is computed.
   private static let copySize = 4 << 20
 
-  init(plan: Plan, output: StagedOutput) {
+  init(plan: Plan, output: any PourTarget) {
     self.plan = plan
     self.output = output
   }

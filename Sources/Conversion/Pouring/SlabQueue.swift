@@ -67,14 +67,6 @@ final class TensorProgress: Sendable {
     }
   }
 
-  /// What a later run needs to know of the tensor: how far it has moved, to the last bit.
-  var note: String { String(relativeChange().bitPattern, radix: 16) }
-
-  /// How far the tensor of such a note has moved.
-  static func relativeChange(of note: String) -> Double {
-    Double(bitPattern: UInt64(note, radix: 16) ?? 0)
-  }
-
   /// ‖W' − W‖ / ‖W‖ over all slabs.
   func relativeChange() -> Double {
     state.withLock { state in
@@ -95,8 +87,8 @@ final class SlabQueue: Sendable {
   }
 
   private let plan: Plan
-  /// Notes of the tensors that are there already.
-  private let finished: [Int: String]
+  /// The tensors that are there already.
+  private let finished: [Int: FinishedTensor]
   private let cursor = Mutex(Cursor())
 
   /// Elements of a slab that is encoded: 512 KiB of Float, which stays in a core's second-level cache together with the
@@ -105,7 +97,7 @@ final class SlabQueue: Sendable {
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
   private static let copiedElements = 1 << 19
 
-  init(_ plan: Plan, finished: [Int: String]) {
+  init(_ plan: Plan, finished: [Int: FinishedTensor]) {
     self.plan = plan
     self.finished = finished
   }
@@ -114,9 +106,9 @@ final class SlabQueue: Sendable {
 
   func next() -> Slab? {
     cursor.withLock { cursor in
-      while let note = finished[cursor.tensor] {
+      while let tensor = finished[cursor.tensor] {
         let planned = plan.tensors[cursor.tensor]
-        if planned.isMerged { cursor.merged.append((planned.name, { TensorProgress.relativeChange(of: note) })) }
+        if planned.isMerged { cursor.merged.append((planned.name, { tensor.relativeChange })) }
         cursor.tensor += 1
       }
       guard !cursor.isStopped, cursor.tensor < plan.tensors.count else { return nil }

@@ -13,7 +13,8 @@ struct InspectCommand: AsyncParsableCommand {
 
       With --json: path, container, packed, bytes, files, remarks, types (of each:
       tensors, weights, bytes); where the model is known weights, bits_per_weight,
-      model; where it cannot be converted obstacle; with --tensors tensors (name,
+      model; where it says how it was made provenance (version, recipe, sources);
+      where it cannot be converted obstacle; with --tensors tensors (name,
       type, shape, bytes), with --metadata metadata.
 
       EXAMPLES

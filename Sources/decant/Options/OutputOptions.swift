@@ -31,6 +31,11 @@ struct OutputOptions: ParsableArguments {
     help: "Go on with the partial output of an earlier run of the same command that was stopped.")
   var resume = true
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Record in the output's metadata how it was made: digests of the weights, recipe and version.")
+  var provenance = true
+
   @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
@@ -49,7 +54,7 @@ struct OutputOptions: ParsableArguments {
     }
     var destination = Destination(
       path: path, container: container, maximumFileBytes: (maxShardSize ?? splitMaxSize)?.bytes,
-      replacesExisting: force)
+      replacesExisting: force, recordsProvenance: provenance)
     // What huggingface_hub cuts at.
     if !destination.isFile, destination.maximumFileBytes == nil { destination.maximumFileBytes = 5_000_000_000 }
     return destination

@@ -39,6 +39,9 @@ struct InspectionReport {
     } else if let metadata = inspection.metadata {
       rows.append(["Architecture", metadata["general.architecture"]?.string ?? "not said"])
     }
+    if let provenance = inspection.provenance {
+      rows.append(["Made by", "decant " + MetadataText.short(.string("\(provenance.version), \(provenance.summary)"))])
+    }
     return ReportTable(
       FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows
     ).plain
@@ -122,7 +125,7 @@ struct InspectionReport {
   // MARK: - For programs
 
   /// Keys: `path`, `container`, `packed`, `bytes`, `files`, `types`, and where the model is known `model`, `weights`,
-  /// `bits_per_weight`; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
+  /// `bits_per_weight`; `provenance` where the file says how it was made; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
   func json(tensors: Bool, metadata: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
       "path": .string(inspection.path), "container": .string(inspection.container.name),
@@ -142,6 +145,12 @@ struct InspectionReport {
       members["weights"] = .integer(checkpoint.parameterCount)
       members["bits_per_weight"] = .number(checkpoint.bitsPerWeight)
       if let model = checkpoint.model { members["model"] = .object(model.family.config(for: model.configuration)) }
+    }
+    if let provenance = inspection.provenance {
+      members["provenance"] = [
+        "version": .string(provenance.version), "recipe": provenance.document,
+        "sources": .array((provenance.sources ?? []).map(JSONValue.string)),
+      ]
     }
     if let obstacle = inspection.obstacle { members["obstacle"] = .string(obstacle.description) }
     if tensors {

@@ -4,6 +4,6 @@ package import FuzzSupport
 package enum ModelsTargets {
   package static let all = [
     config, tokenizerJSON, tokenizerModel, tokenizerSettings, ggufVocabulary, adapterConfig, quantState, layouts,
-    importanceMatrix,
+    importanceMatrix, recipe,
   ]
 }

@@ -121,6 +121,17 @@ def adapters():
     })
 
 
+def recipes():
+    write("recipe/mix.json", {
+        "rule": "mix", "type": "q4_k_m", "file_type": 15, "name": "Llama", "output_type": "q8_0", "kept": ["output.weight"]})
+    write("recipe/overrides.json", {
+        "rule": "linear_layers", "type": "int4/64", "embedding_type": "f16", "leaves_output": True, "refuses_fallback": True,
+        "overrides": [{"pattern": r"blk\.(0|1)\.ffn", "type": "nf4/128+dq"}]})
+    write("recipe/gguf.json", {
+        "rule": "every_matrix", "type": "iq4_xs", "adapters": [0.5], "maximum_file_bytes": 1000000, "pruned_layers": [1, 3],
+        "metadata": ["a=int:1", "b=float:0.5", "c=bool:true", "d=str:x"]})
+
+
 def states():
     plain = {"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": [8, 8]}
     nested = {"nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": 0.0399}
@@ -173,5 +184,5 @@ def packed_indexes():
 
 
 if __name__ == "__main__":
-    for make in (configs, tokenizers, vocabularies, adapters, states, codecs, packed_indexes):
+    for make in (configs, tokenizers, vocabularies, adapters, recipes, states, codecs, packed_indexes):
         make()

@@ -1,0 +1,138 @@
+internal import Bytes
+public import JSON
+internal import GGUF
+internal import Quantization
+internal import Tensors
+
+/// What an output says of how it was made, enough to make it again and compare: the version, the recipe, and digests of
+/// what was read. Nothing in it depends on time, place or machine.
+///
+/// The keys are the same in the metadata of a GGUF and in the `__metadata__` of safetensors; `Formats/GGUF/SPEC.md`,
+/// section 8, says what they hold.
+public struct Provenance: Sendable {
+  /// Where keys of provenance begin.
+  static let prefix = "decant.provenance."
+
+  enum Key {
+    static let version = prefix + "version"
+    static let recipe = prefix + "recipe"
+    static let sources = prefix + "sources_xxh3_128"
+  }
+
+  /// The version of Decant that wrote the output.
+  public let version: String
+  /// Digests of the weights of the model and of each adapter, in the order in which they were given: those that
+  /// `ModelDigests.fast` gives. Nil before everything has been read.
+  public private(set) var sources: [String]?
+  /// The recipe and the rest of what was asked for.
+  public let document: JSONValue
+  private let sourceCount: Int
+
+  /// As long as a digest, and none.
+  private static let pending = "digest-that-is-not-known-so-far."
+
+  /// What an output made of `checkpoint` will say.
+  /// - Throws: `FileError` when the recipe cannot be written down.
+  init(of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination) throws(FileError) {
+    version = Version.current
+    sourceCount = 1 + checkpoint.adapters.count
+    var recipe = recipe
+    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = checkpoint.modelName }
+    var members = try recipe.members()
+    if !checkpoint.adapters.isEmpty {
+      members["adapters"] = .array(checkpoint.adapters.map { .number(Double($0.weight)) })
+    }
+    if let bytes = destination.maximumFileBytes { members["maximum_file_bytes"] = .integer(bytes) }
+    document = .object(members)
+  }
+
+  /// Reads what an output says; nil where it says nothing.
+  /// - Throws: `FileError` when a key is missing or malformed.
+  init?(of opened: OpenedContainer, path: String) throws(FileError) {
+    func value(_ key: String) -> String? { opened.metadata?[key]?.string ?? opened.fileMetadata[key] }
+    guard let recipe = value(Key.recipe) else { return nil }
+    guard let version = value(Key.version), let sources = value(Key.sources)?.split(separator: ",").map(String.init)
+    else {
+      throw FileError(
+        .malformed, path: path, subject: Key.recipe, "\(Key.version) and \(Key.sources) are missing beside it")
+    }
+    self.version = version
+    self.sources = sources
+    sourceCount = sources.count
+    do throws(JSONError) {
+      document = try JSONValue(parsing: Array(recipe.utf8))
+    } catch {
+      throw FileError(.malformed, path: path, subject: Key.recipe, error.description)
+    }
+  }
+
+  /// The recipe that is written down.
+  /// - Parameter importance: the importance matrix, which the record only names.
+  /// - Throws: `FileError` when something in it is unknown to this version, or the matrix is not the one that is named.
+  func recipe(with importance: ImportanceMatrix?, path: String) throws(FileError) -> Recipe {
+    try Recipe(document, importance: importance, path: path)
+  }
+
+  /// What each adapter's change was multiplied by.
+  var adapterWeights: [Float] { (document["adapters"]?.array ?? []).map { Float($0.double ?? 1) } }
+
+  var maximumFileBytes: Int? { document["maximum_file_bytes"]?.int }
+
+  /// The keys with their values, in the order in which they are written.
+  /// - Throws: `FileError` when a number in the recipe is not finite.
+  func entries(path: String) throws(FileError) -> [(key: String, value: String)] {
+    do throws(JSONError) {
+      let recipe = try document.serialized(pretty: false)
+      return [
+        (Key.version, version), (Key.recipe, String(decoding: recipe, as: UTF8.self)),
+        (Key.sources, sources.map(Self.text) ?? placeholder),
+      ]
+    } catch {
+      throw FileError(.unsupported, path: path, subject: Key.recipe, "\(error); --no-provenance leaves it out")
+    }
+  }
+
+  /// The recipe in a few words: `linear_layers nf4/64`, `mix q4_k_m`.
+  public var summary: String {
+    [document["rule"]?.string, document["type"]?.string].compactMap(\.self).joined(separator: " ")
+  }
+
+  // MARK: - Digests, which are known last
+
+  /// What stands in headers for the digests until they are known. As long as they are.
+  private var placeholder: String { Self.text(Array(repeating: Self.pending, count: sourceCount)) }
+
+  private static func text(_ digests: [String]) -> String {
+    digests.joined(separator: ",")
+  }
+
+  /// A header with the digests in their place.
+  /// - Returns: nil where the header has no such place.
+  /// - Throws: `FileError` when it has several, so that it is not clear which is meant.
+  func completed(_ header: [UInt8], with digests: [String], path: String) throws(FileError) -> [UInt8]? {
+    let pending = Array(placeholder.utf8)
+    let text = Array(Self.text(digests).utf8)
+    let places = Self.places(of: pending, in: header)
+    guard let place = places.first else { return nil }
+    guard places.count == 1, text.count == pending.count else {
+      throw FileError(
+        .malformed, path: path, subject: Key.sources,
+        "the model holds the text \(FileError.quoted(placeholder)) itself; --no-provenance leaves the digests out")
+    }
+    var header = header
+    header.replaceSubrange(place..<place + text.count, with: text)
+    return header
+  }
+
+  private static func places(of part: [UInt8], in bytes: [UInt8]) -> [Int] {
+    guard let first = part.first, part.count <= bytes.count else { return [] }
+    return (0...bytes.count - part.count).filter { start in
+      bytes[start] == first && bytes[start..<start + part.count].elementsEqual(part)
+    }
+  }
+}
+
+extension Checkpoint {
+  /// What a GGUF made of this model calls it; nil for a model that has a name of its own.
+  var modelName: String? { metadata == nil ? FileSystem.lastComponent(folder ?? path) : nil }
+}

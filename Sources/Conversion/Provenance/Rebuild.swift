@@ -1,0 +1,122 @@
+public import Bytes
+internal import GGUF
+internal import Tensors
+
+/// An output made again from what it says of itself, and compared with what is there. Nothing is written.
+public struct Rebuild: Sendable {
+  /// The output.
+  public let path: String
+  public let plan: Plan
+  /// What the output says of how it was made.
+  public let provenance: Provenance
+  private let opened: OpenedContainer
+
+  /// What has come of it.
+  public struct Outcome: Sendable {
+    /// What is not the same, as sentences. None where every byte is.
+    public let differences: [String]
+    /// Bytes that were compared.
+    public let byteCount: Int
+  }
+
+  /// - Parameters:
+  ///   - path: the output.
+  ///   - source: path of the model it was made from.
+  ///   - adapters: paths of the adapters that were merged, in the same order.
+  ///   - importance: the importance matrix, where one was used.
+  /// - Throws: `FileError` when the output does not say how it was made, or it cannot be made again from these.
+  public init(
+    of path: String, from source: String, adapters: [String] = [], importance: ImportanceMatrix? = nil
+  ) throws(FileError) {
+    let opened = try Recognition.open(path)
+    guard let provenance = try Provenance(of: opened, path: path) else {
+      throw FileError(
+        .missing, path: path,
+        "does not say how it was made; it was written with --no-provenance, or by another program or version")
+    }
+    let weights = provenance.adapterWeights
+    guard adapters.count == weights.count else {
+      throw FileError(
+        .mismatch, path: path,
+        "was made with another number of adapters (\(weights.count)) than are given (\(adapters.count)); give each with --adapter"
+      )
+    }
+    var checkpoint = try Checkpoint(path: source)
+    for (adapter, weight) in zip(adapters, weights) {
+      checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
+    }
+    let destination = Destination(
+      path: Self.target(path), container: opened.container, maximumFileBytes: provenance.maximumFileBytes,
+      replacesExisting: true)
+    self.path = path
+    self.opened = opened
+    self.provenance = provenance
+    plan = try Plan(of: checkpoint, to: destination, try provenance.recipe(with: importance, path: path))
+  }
+
+  /// The name that the output had when it was written: of a folder its own, of a packed file that of the original.
+  private static func target(_ path: String) -> String {
+    if path.hasSuffix(".index.json") { return FileSystem.parent(path) }
+    return !FileSystem.isFolder(path) && path.hasSuffix(".zst") ? String(path.dropLast(4)) : path
+  }
+
+  /// Reads the source and the output.
+  /// - Throws: `FileError` when a file cannot be read or a weight cannot be encoded.
+  public func run(
+    workers: Int = FileSystem.processorCount(), onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
+  ) async throws(FileError) -> Outcome {
+    guard opened.files.count == plan.files.count else {
+      let difference = "\(opened.files.count) files of weights are there, but \(plan.files.count) would be written"
+      return Outcome(differences: [difference], byteCount: 0)
+    }
+    let sidecars = plan.sidecars.map { FileSystem.join(plan.destination.path, $0.name) }
+    let missing = sidecars.filter { !FileSystem.isFile($0) }
+    guard missing.isEmpty else { return Outcome(differences: missing.map { "\($0) is missing" }, byteCount: 0) }
+    let output = try ExistingOutput(paths: opened.files + sidecars)
+    let report = try await plan.pour(into: output, workers: workers, onEvent: onEvent)
+    return Outcome(
+      differences: sourceDifferences(report) + sizeDifferences(output) + byteDifferences(output),
+      byteCount: report.byteCount + plan.sidecars.reduce(0) { $0 + $1.bytes.count })
+  }
+
+  private func sourceDifferences(_ report: PourReport) -> [String] {
+    zip(provenance.sources ?? [], report.sourceDigests).enumerated().compactMap { number, digests in
+      guard digests.0 != digests.1 else { return nil }
+      return (number == 0 ? "the model" : "adapter \(number)")
+        + " is not the one that was used: its digest is \(digests.1), not \(digests.0)"
+    }
+  }
+
+  private func sizeDifferences(_ output: ExistingOutput) -> [String] {
+    let planned = plan.files.map(\.byteCount) + plan.sidecars.map(\.bytes.count)
+    return zip(output.byteCounts, planned).enumerated().compactMap { number, counts in
+      counts.0 == counts.1 ? nil : "\(name(ofFile: number)) has \(counts.0) bytes, not \(counts.1)"
+    }
+  }
+
+  /// A line for each file that is no file of weights, for each header, and for each tensor.
+  private func byteDifferences(_ output: ExistingOutput) -> [String] {
+    var lines: [String] = []
+    for difference in output.differences {
+      let line = describe(difference)
+      if !lines.contains(line) { lines.append(line) }
+    }
+    return lines
+  }
+
+  private func describe(_ difference: ExistingOutput.Difference) -> String {
+    let name = name(ofFile: difference.file)
+    guard plan.files.indices.contains(difference.file) else { return "\(name) has other bytes" }
+    let file = plan.files[difference.file]
+    guard difference.offset >= file.header.count else {
+      return "the header of \(name) has other bytes: metadata, names or types of tensors"
+    }
+    let tensor = file.tensors.last { $0.offset <= difference.offset }?.descriptor.name ?? "?"
+    return "\(FileError.quoted(tensor)) has other bytes"
+  }
+
+  private func name(ofFile number: Int) -> String {
+    plan.files.indices.contains(number)
+      ? FileSystem.lastComponent(opened.files[number]) : plan.sidecars[number - plan.files.count].name
+  }
+}

@@ -1,0 +1,74 @@
+internal import ArgumentParser
+internal import Bytes
+internal import Conversion
+internal import JSON
+
+struct RebuildCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rebuild",
+    abstract: "Make an output again from what it says of itself, and compare every byte.",
+    discussion: """
+      Outputs hold in their metadata the recipe they were made by, the version, and
+      digests of the weights that were read (--no-provenance leaves that out). This
+      plans the same recipe for SOURCE, computes everything again, and compares it
+      with what is there. Nothing is written. It fails where a byte differs, and
+      says in which tensor or file.
+
+      An output that was renamed is still the same; so is one that was packed.
+
+      With --json: output, source, same, differences, bytes, version, recipe,
+      sources.
+
+      EXAMPLES
+        decant rebuild llama-q4_k_m.gguf --from Llama-3.2-1B/
+        decant rebuild merged.gguf --from Llama-3.2-1B/ --adapter my-lora/
+        decant rebuild llama-q2_k_s.gguf --from Llama-3.2-1B/ --imatrix im.gguf
+      """)
+
+  @Argument(help: "The file or folder to make again.")
+  var output: String
+
+  @Option(name: .customLong("from"), help: ArgumentHelp("The model it was made from.", valueName: "source"))
+  var source: String
+
+  @Option(
+    name: .customLong("adapter"),
+    help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "folder"))
+  var adapters: [String] = []
+
+  @Option(help: ArgumentHelp("The importance matrix it was made with.", valueName: "file"))
+  var imatrix: String?
+
+  @OptionGroup var workers: WorkerOptions
+  @OptionGroup(title: "Talk") var talk: TalkOptions
+
+  func run() async throws {
+    let importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
+    let rebuild = try Rebuild(of: output, from: source, adapters: adapters, importance: importance)
+    let version = rebuild.provenance.version
+    if version != Version.current, !talk.quiet {
+      Terminal.note("note: \(output) was written by decant \(version); this is \(Version.current)")
+    }
+    let progress = Progress(totalElements: rebuild.plan.parameterCount, talk)
+    let outcome = try await rebuild.run(workers: workers.count) { progress.show($0) }
+    progress.end()
+    if talk.json {
+      try StandardOutput.writeLine(
+        JSONText.of([
+          "output": .string(output), "source": .string(source), "same": .bool(outcome.differences.isEmpty),
+          "differences": .array(outcome.differences.map(JSONValue.string)), "bytes": .integer(outcome.byteCount),
+          "version": .string(version), "recipe": rebuild.provenance.document,
+          "sources": .array((rebuild.provenance.sources ?? []).map(JSONValue.string)),
+        ]))
+    }
+    guard let first = outcome.differences.first else {
+      if !talk.quiet, !talk.json {
+        try StandardOutput.writeLine("\(output): the same \(outcome.byteCount) bytes come of \(source)")
+      }
+      return
+    }
+    for line in outcome.differences.dropFirst() { Terminal.note(line) }
+    throw FileError(
+      .mismatch, path: output, "does not come of \(source) again, \(outcome.differences.count) differences: \(first)")
+  }
+}
