@@ -15,6 +15,21 @@ public struct FileErrors: Sendable {
     }
   }
 
+  /// The result of `body`, the last thing that is tried.
+  /// - Throws: the first failure that was kept, with the others and that of `body`.
+  public func finish<Result>(_ body: () throws(FileError) -> Result) throws(FileError) -> Result {
+    var all = self
+    let result: Result
+    do throws(FileError) {
+      result = try body()
+    } catch {
+      all.failures.append(error)
+      throw all.failures[0].with(others: Array(all.failures.dropFirst()))
+    }
+    try check()
+    return result
+  }
+
   /// - Throws: the first failure that was kept, with the others.
   public func check() throws(FileError) {
     guard let first = failures.first else { return }

@@ -68,26 +68,10 @@ public final class StagedOutput: Sendable {
   public init(
     _ kind: Kind, in folder: String, files: [File], replacing: Bool, fingerprint: String? = nil, isResuming: Bool = true
   ) throws(FileError) {
-    let parent = kind == .folder ? FileSystem.parent(folder) : folder
-    guard FileSystem.isFolder(parent) else {
-      throw FileError(.missing, path: parent, "no such folder; create it first")
-    }
+    let places = Places(kind, folder, files)
+    let (stagedPaths, stagingFolder, journalPath) = (places.stagedPaths, places.stagingFolder, places.journalPath)
     if !replacing { try Self.refuseExisting(kind, folder, files) }
-
-    var stagingFolder: String?
-    let stagedPaths: [String]
-    let journalPath: String
-    switch kind {
-    case .folder:
-      let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
-      stagingFolder = staging
-      stagedPaths = files.map { FileSystem.join(staging, $0.name) }
-      journalPath = staging + ".journal"
-    case .files:
-      stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
-      journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
-    }
-    try Self.checkSpace(for: files, replacing: stagedPaths, in: parent, target: folder)
+    try Self.check(places, files, target: folder)
 
     var stagingDescriptor: Int32?
     var descriptors: [Int32] = []
@@ -145,16 +129,56 @@ public final class StagedOutput: Sendable {
     Interruption.outputBegins()
   }
 
+  /// Where an output is written before it has its name.
+  private struct Places {
+    /// The folder that holds the target.
+    let parent: String
+    let stagingFolder: String?
+    let stagedPaths: [String]
+    let journalPath: String
+
+    init(_ kind: Kind, _ folder: String, _ files: [File]) {
+      switch kind {
+      case .folder:
+        parent = FileSystem.parent(folder)
+        let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
+        stagingFolder = staging
+        stagedPaths = files.map { FileSystem.join(staging, $0.name) }
+        journalPath = staging + ".journal"
+      case .files:
+        parent = folder
+        stagingFolder = nil
+        stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
+        journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
+      }
+    }
+  }
+
+  /// Looks at a target before anything is made of it.
+  /// - Throws: `FileError` when there is no folder to hold it, nothing may be written there, or the disk has too little
+  ///   space for the files whose length is known.
+  public static func check(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
+    try check(Places(kind, folder, files), files, target: folder)
+  }
+
+  private static func check(_ places: Places, _ files: [File], target: String) throws(FileError) {
+    guard FileSystem.isFolder(places.parent) else {
+      throw FileError(.missing, path: places.parent, "no such folder; create it first")
+    }
+    var failures = FileErrors()
+    failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.parent) }
+    failures.attempt { () throws(FileError) in try checkSpace(for: files, places, target: target) }
+    try failures.check()
+  }
+
   /// - Throws: `FileError` when the files need more space than the disk has, with what is there of them already.
-  private static func checkSpace(
-    for files: [File], replacing stagedPaths: [String], in parent: String, target: String
-  ) throws(FileError) {
+  private static func checkSpace(for files: [File], _ places: Places, target: String) throws(FileError) {
     let total = files.reduce(0) { sum, file in
       let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
       return overflow ? .max : total
     }
-    let taken = stagedPaths.reduce(0) { $0 + (SystemCall.status(ofPath: $1)?.allocatedByteCount ?? 0) }
-    if let free = FileSystem.freeBytes(at: parent), total > free.addingReportingOverflow(taken).partialValue {
+    let taken = places.stagedPaths.reduce(0) { $0 + (SystemCall.status(ofPath: $1)?.allocatedByteCount ?? 0) }
+    if let free = FileSystem.freeBytes(at: places.parent), total > free.addingReportingOverflow(taken).partialValue {
       throw FileError(
         .system, path: target,
         "\(total) bytes are to be written, but the disk has \(free) left; free some space or choose another target")
@@ -232,9 +256,7 @@ public final class StagedOutput: Sendable {
     do throws(FileError) {
       switch kind {
       case .files:
-        for (path, file) in zip(stagedPaths, files) {
-          try SystemCall.rename(path, to: FileSystem.join(folder, file.name))
-        }
+        try replaceFiles()
         try SystemCall.synchronizeFolder(folder)
       case .folder:
         try replaceFolder()
@@ -244,6 +266,19 @@ public final class StagedOutput: Sendable {
       discard()
       throw error
     }
+  }
+
+  /// A set is opened by its first file: that goes before the others change and comes last, so that old and new ones are
+  /// never read as one set.
+  private func replaceFiles() throws(FileError) {
+    let moves = zip(stagedPaths, files.map { FileSystem.join(folder, $0.name) })
+    if files.count > 1, let first = files.first {
+      SystemCall.removeFile(FileSystem.join(folder, first.name))
+      try SystemCall.synchronizeFolder(folder)
+      for (path, target) in moves.dropFirst() { try SystemCall.rename(path, to: target) }
+      try SystemCall.synchronizeFolder(folder)
+    }
+    for (path, target) in moves.prefix(1) { try SystemCall.rename(path, to: target) }
   }
 
   /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last.

@@ -262,6 +262,14 @@ enum SystemCall {
     return names.sorted()
   }
 
+  /// The corresponding C function is `access`.
+  /// - Throws: `FileError` when no file may be created in the folder.
+  static func requireWritable(folder path: String) throws(FileError) {
+    guard attempt(.examine, { unsafe access(path, W_OK | X_OK) }) == 0 else {
+      throw failure("nothing can be written there", path)
+    }
+  }
+
   /// Bytes an unprivileged writer may still use. The corresponding C function is `statvfs`.
   static func freeBytes(at path: String) -> Int? {
     var result = statvfs()
@@ -336,8 +344,8 @@ enum SystemCall {
     let remedy =
       switch number {
       case ENOSPC, EDQUOT: "the disk is full; free some space or choose another target"
-      case EACCES, EPERM: "permission denied"
-      case EROFS: "the file system is read-only"
+      case EACCES, EPERM: "permission denied; ask its owner, or choose another place"
+      case EROFS: "the file system is read-only; choose another place"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
       case EPIPE: "whoever was reading it is gone"

@@ -28,12 +28,18 @@ struct Job {
       recipe = recipe.keeping(
         try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
     }
-    let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
-    let report = PlanReport(plan, checkpoint)
-    if options.dryRun {
-      try StandardOutput.writeLine(talk.json ? JSONText.of(.object(report.members)) : report.table())
-      return
+    var failures = FileErrors()
+    let planned = failures.attempt { [recipe] () throws(FileError) in
+      try Plan(converting: checkpoint, to: destination, recipe: recipe)
     }
+    failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
+    if options.dryRun, let planned {
+      let report = PlanReport(planned, checkpoint)
+      try StandardOutput.writeLine(talk.json ? JSONText.of(.object(report.members)) : report.table())
+    }
+    try failures.check()
+    guard !options.dryRun, let plan = planned else { return }
+    let report = PlanReport(plan, checkpoint)
     if !talk.quiet {
       for note in plan.notes { Terminal.note("note: " + note) }
       for line in report.substitutionLines() { Terminal.note(line) }

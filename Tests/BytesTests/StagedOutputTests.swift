@@ -177,6 +177,36 @@ struct StagedOutputTests {
     #expect(error.code == .missing)
   }
 
+  @Test("What is known of a target before anything is written, all of it at once")
+  func aLookAtTheTarget() throws {
+    let folder = try TemporaryFolder()
+    let files = [StagedOutput.File(name: "a", byteCount: .max / 2)]
+    let error = try #require(throws: FileError.self) {
+      try SystemFaults.$current.withValue(SystemFaults(.forbidden, .examine) { _ in true }) {
+        try StagedOutput.check(.files, in: folder.path, files: files)
+      }
+    }
+    #expect(error.message.contains("permission denied"))
+    #expect(error.others.map(\.message).contains { $0.contains("bytes are to be written") })
+    #expect(throws: FileError.self) { try StagedOutput.check(.folder, in: folder.file("none/new"), files: []) }
+    try StagedOutput.check(.folder, in: folder.file("new"), files: [.init(name: "a", byteCount: 3)])
+    #expect(try folder.names() == [])
+  }
+
+  @Test("A set that is replaced is the old one, the new one or none, whichever renaming fails", arguments: 0..<3)
+  func setsAreNotMixed(_ failing: Int) throws {
+    let folder = try TemporaryFolder()
+    let names = ["1", "2", "3"]
+    for name in names { try folder.write("old".utf8, to: name) }
+    let output = try StagedOutput(
+      .files, in: folder.path, files: names.map { .init(name: $0, byteCount: 3) }, replacing: true)
+    try Self.fill(output, ["new", "new", "new"])
+    #expect(throws: FileError.self) {
+      try SystemFaults.$current.withValue(SystemFaults(.ioError, .rename) { $0 == failing }) { try output.commit() }
+    }
+    #expect(try !folder.names().contains("1"), "without its first file a set is none")
+  }
+
   @Test func writingAfterCommitIsAMistake() async {
     await #expect(processExitsWith: .failure) {
       let folder = try TemporaryFolder()

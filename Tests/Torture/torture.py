@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Kills decant at random moments, lets it go on, fills the disk under it, and compares what comes out.
 
-    torture.py --decant PATH [--kills N] [--seed N] [--work DIR]
+    torture.py --decant PATH [--kills N] [--fillings N] [--seed N] [--work DIR]
 
 Every job is first run undisturbed; its output is what all others must give. Then runs of it are killed (SIGKILL) at a
 random moment, once or several times, and finished by a run that goes on or starts over. After each kill the target must
-hold nothing, the old output or the new one, complete. Then each job writes to small file systems of growing size (a tmpfs;
-needs root), where it must fail with a sentence that names the disk, leave no output, and succeed when there is room.
+hold nothing, the old output or the new one, complete. Then each job writes to small file systems (a tmpfs; needs root): too
+small ones, and some that become full while it runs. It must fail with a sentence that names the disk, leave no output, and
+succeed when there is room.
 Prints a table and exits with 1 when anything was found.
 """
 
@@ -86,25 +87,38 @@ def make_adapter(folder, rng, rank=8):
         "peft_type": "LORA", "r": rank, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}))
 
 
+def files(path):
+    """A file, the files of a folder, or those of a split set, which is nothing without its first."""
+    if path.is_dir():
+        return sorted(path.iterdir())
+    if path.exists():
+        return [path]
+    split = sorted(path.parent.glob(path.stem + "-*-of-*.gguf"))
+    return split if split and "-00001-of-" in split[0].name else []
+
+
 def digest(path):
-    """Of a file, or of the names and contents of a folder; None where there is nothing."""
-    if not path.exists():
-        return None
+    """Of names and contents; None where there is nothing."""
     sums = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        sums.update(file.name.encode() if path.is_dir() else b"")
+    for file in files(path):
+        sums.update(file.name.encode() + b"\0")
         sums.update(file.read_bytes())
-    return sums.hexdigest()
+    return sums.hexdigest() if files(path) else None
 
 
 def remove(path):
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        for file in [path, *path.parent.glob(path.stem + "-*-of-*.gguf")]:
+            file.unlink(missing_ok=True)
 
 
 class Job:
-    def __init__(self, name, command, output, resumes=True):
-        self.name, self.command, self.output, self.resumes = name, command, output, resumes
-        self.kills = self.hits = self.resumed = self.restarted = self.full = 0
+    def __init__(self, name, command, output, resumes=True, is_one_file=True):
+        self.name, self.command, self.output = name, command, output
+        self.resumes, self.is_one_file = resumes, is_one_file
+        self.kills = self.hits = self.resumed = self.restarted = self.full = self.filled = 0
         self.findings = []
 
     def arguments(self, decant, target, *more):
@@ -130,8 +144,9 @@ def torture_kills(job, decant, folder, count, rng):
         replaces = rng.random() < 0.3
         if not replaces:
             remove(target)
-        elif target.is_file() and rng.random() < 0.5:
-            target.write_bytes(b"an older file")
+        elif not target.is_dir() and rng.random() < 0.5:
+            for file in files(target):
+                file.write_bytes(b"an older file")
         old = digest(target)
         force = ["--force"] if replaces else []
         for _ in range(rng.choice([1, 1, 2, 3])):
@@ -145,7 +160,8 @@ def torture_kills(job, decant, folder, count, rng):
             there = digest(target)
             if there not in (None, old, expected):
                 job.findings.append("a partial output under the target's name")
-            if there is None and old is not None and target.suffix:
+            # Of a folder and a set of files nothing may be there for a moment.
+            if there is None and old is not None and job.is_one_file:
                 job.findings.append("the old file is gone")
             if there == expected and not force:
                 force = ["--force"]
@@ -165,39 +181,83 @@ def torture_kills(job, decant, folder, count, rng):
             job.findings.append(f"left behind: {', '.join(left)}")
             for name in left:
                 remove(folder / name)
-    return expected
+    return expected, seconds
+
+
+class SmallDisk:
+    """A tmpfs of so many bytes."""
+
+    def __init__(self, folder, size):
+        self.folder, self.size = folder, size
+
+    def __enter__(self):
+        self.folder.mkdir(exist_ok=True)
+        options = f"size={self.size // 4096 * 4096}"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "decant", self.folder], check=True, capture_output=True)
+        return self.folder
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", self.folder], check=True)
+
+
+def says_full(said):
+    return sum("disk" in line for line in said.splitlines() if line.startswith("decant: ")) == 1
 
 
 def torture_full_disk(job, decant, folder, expected):
-    """Returns False where no small file system can be made."""
-    size = sum(f.stat().st_size for f in (folder / job.output).rglob("*")) if (folder / job.output).is_dir() else (
-        folder / job.output).stat().st_size
-    small = folder / "small"
-    small.mkdir(exist_ok=True)
+    """Disks that are too small from the beginning."""
+    size = sum(file.stat().st_size for file in files(folder / job.output))
     for share in (0.05, 0.3, 0.6, 0.9, 0.99, 1.2):
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={int(size * share) // 4096 * 4096}", "decant", small],
-                          capture_output=True).returncode != 0:
-            return False
-        try:
+        with SmallDisk(folder / "small", int(size * share)) as small:
             target = small / job.output
             code, said = run(job.arguments(decant, target))
             job.full += 1
             if share > 1:
                 if code != 0 or digest(target) != expected:
                     job.findings.append(f"with room enough: {said.strip()}")
-            elif code == 0 or target.exists():
+            elif code == 0 or files(target):
                 job.findings.append(f"success on a disk of {share} times the size")
-            elif sum("disk" in line for line in said.splitlines() if line.startswith("decant: ")) != 1:
+            elif not says_full(said):
                 job.findings.append(f"a full disk is not said: {said.strip()}")
-        finally:
-            subprocess.run(["umount", small], check=True)
-    return True
+
+
+def torture_filling_disk(job, decant, folder, expected, count, seconds, rng):
+    """Disks with room enough, until another program fills them while the job runs."""
+    size = sum(file.stat().st_size for file in files(folder / job.output))
+    for _ in range(count):
+        with SmallDisk(folder / "small", int(size * 1.5)) as small:
+            target, filler = small / job.output, small / "filler"
+            process = subprocess.Popen(job.arguments(decant, target), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True)
+            time.sleep(rng.random() * seconds)
+            try:
+                with filler.open("wb", buffering=0) as output:
+                    while True:
+                        output.write(bytes(4096))
+            except OSError:
+                pass
+            said = process.communicate()[1]
+            if process.returncode != 0:
+                job.filled += 1
+                if files(target):
+                    job.findings.append("an output on a disk that became full")
+                if not says_full(said):
+                    job.findings.append(f"a disk that became full is not said: {said.strip()}")
+            filler.unlink()
+            # What is complete by then needs no second run.
+            if process.returncode != 0:
+                code, said = run(job.arguments(decant, target))
+                if code != 0:
+                    job.findings.append(f"after some space was freed: {said.strip()}")
+            if digest(target) != expected:
+                job.findings.append("other bytes after a full disk")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--decant", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--fillings", type=int, default=20, help="disks that fill up under each job")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path)
     options = parser.parse_args()
@@ -212,27 +272,31 @@ def main():
         slow = ["--threads", "1"]
         jobs = [
             Job("convert to GGUF", ["convert", model, "OUT", *slow], "c.gguf"),
-            Job("convert to a folder of shards", ["convert", model, "OUT", "--max-shard-size", "8MB", *slow], "folder"),
+            Job("convert to a folder of shards", ["convert", model, "OUT", "--max-shard-size", "8MB", *slow], "folder",
+                is_one_file=False),
             Job("quantize to Q2_K", ["quantize", model, "OUT", "--type", "q2_k", *slow], "q.gguf"),
-            Job("quantize to a split set", ["quantize", model, "OUT", "--type", "q6_k", *slow], "s.gguf"),
-            Job("quantize to NF4, double", ["quantize", model, "OUT", "--type", "nf4", "--double-quant"], "nf4"),
+            Job("quantize to a split set", ["quantize", model, "OUT", "--type", "q6_k", "--split-max-size", "3MB", *slow],
+                "s.gguf", is_one_file=False),
+            Job("quantize to NF4, double", ["quantize", model, "OUT", "--type", "nf4", "--double-quant"], "nf4", is_one_file=False),
             Job("merge to Q5_K", ["merge", model, adapter, "OUT", "--type", "q5_k_m", *slow], "m.gguf"),
             Job("pack", ["pack", model / "model.safetensors", "OUT", "--level", "6"], "p.zst", resumes=False),
         ]
-        is_small_possible = True
+        is_small_possible = os.geteuid() == 0
         for job in jobs:
-            expected = torture_kills(job, options.decant, outputs, options.kills // len(jobs) + 1, rng)
-            if job.resumes:
-                is_small_possible &= torture_full_disk(job, options.decant, outputs, expected)
-        print("| job | kills | while running | gone on with | started over | full disks | findings |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+            expected, seconds = torture_kills(job, options.decant, outputs, options.kills // len(jobs) + 1, rng)
+            if is_small_possible:
+                torture_full_disk(job, options.decant, outputs, expected)
+                torture_filling_disk(job, options.decant, outputs, expected, options.fillings, seconds, rng)
+        print("| job | kills | while running | gone on with | started over | disks too small | disks that filled | findings |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
         for job in jobs:
             found = "; ".join(f"{job.findings.count(f)} x {f}" for f in sorted(set(job.findings))) or "none"
-            print(f"| {job.name} | {job.kills} | {job.hits} | {job.resumed} | {job.restarted} | {job.full} | {found} |")
+            print(f"| {job.name} | {job.kills} | {job.hits} | {job.resumed} | {job.restarted} | {job.full} | {job.filled} "
+                  f"| {found} |")
         total = sum(job.kills for job in jobs)
         print(f"\n{total} kills, seed {options.seed}.")
         if not is_small_possible:
-            print("No tmpfs could be mounted: full disks were not tried.")
+            print("Only root can mount a tmpfs: full disks were not tried.")
         if any(job.findings for job in jobs):
             sys.exit(1)
     finally:

@@ -103,6 +103,29 @@ import Testing
     #expect(try folder.names().filter { $0.hasPrefix("out") || $0.hasPrefix(".") }.isEmpty)
   }
 
+  @Test func aDryRunShowsThePlanAndWhatStandsAgainstIt() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model"))
+    let result = try Command.run("convert", model, folder.file("none/out.gguf"), "--dry-run")
+    #expect(result.exitCode == 1 && result.output.contains("blk.0.attn_q.weight"))
+    #expect(result.errors.contains("no such folder; create it first"))
+    #expect(
+      try Command.succeed("convert", model, folder.file("out.gguf"), "--dry-run").output.contains("are free there"))
+  }
+
+  @Test func allProblemsAreToldAtOnce() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint().write(to: folder.file("model")) { tensors in
+      for number in [1, 2] {
+        tensors[number] = RawTensor(tensors[number].name, type: "BF16", shape: [1], values: [1])
+      }
+    }
+    let result = try Command.run("convert", model, folder.file("none/out.gguf"))
+    #expect(result.exitCode == 1 && result.output.isEmpty)
+    for part in ["input_layernorm", "self_attn.q_proj", "no such folder"] { #expect(result.errors.contains(part)) }
+    #expect(result.errors.split(separator: "\n").count == 3)
+  }
+
   @Test func modelsOfOtherKinds() throws {
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint { $0.settings = ["architectures": ["GPT2LMHeadModel"]] }.write(

@@ -118,6 +118,8 @@ import Testing
     try folder.write("kept".utf8, to: "m.gguf")
     // Told before the model has run.
     try Command.expectFailure(Self.reading + ["--output", output], mentions: [output, "--force"])
+    try Command.expectFailure(
+      Self.reading + ["--output", folder.file("none/m.gguf")], mentions: ["no such folder"])
     let new = folder.file("new.gguf")
     let one = Fixtures(of: "GGUF").path("importance/valid/one.gguf")
     let hostile = Fixtures(of: "GGUF").path("importance/hostile/IMATRIX-5-nan.gguf")

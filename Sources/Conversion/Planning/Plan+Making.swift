@@ -7,9 +7,14 @@ extension Plan {
   /// Plans the whole output of a conversion.
   /// - Throws: `FileError` for whatever would make the output wrong or impossible.
   public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
-    try destination.check(against: [checkpoint.path] + checkpoint.adapters.map(\.path))
-    try self.init(of: checkpoint, to: destination, recipe)
-    try destination.check(files: files.map(\.name), against: checkpoint.weightFiles)
+    var failures = FileErrors()
+    let inputs = [checkpoint.path] + checkpoint.adapters.map(\.path)
+    let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
+    self = try failures.finish { () throws(FileError) in
+      let plan = try Plan(of: checkpoint, to: destination, recipe)
+      if isFree { try destination.check(files: plan.files.map(\.name), against: checkpoint.weightFiles) }
+      return plan
+    }
   }
 
   /// Plans without a look at what is at the destination.

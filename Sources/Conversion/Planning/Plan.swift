@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 public import Tensors
 
 /// Everything about an output before a weight is read: every file with its header, every tensor with its source, type
@@ -72,6 +72,12 @@ public struct Plan: Sendable {
   /// Weights that did not get the type the recipe asked for.
   public var substitutions: [PlannedTensor] { tensors.filter { $0.substitution != nil } }
 
+  /// Everything that is written.
+  var stagedFiles: [StagedOutput.File] {
+    files.map { StagedOutput.File(name: $0.name, byteCount: $0.byteCount) }
+      + sidecars.map { StagedOutput.File(name: $0.name, byteCount: $0.bytes.count) }
+  }
+
   /// What to open to read the output: the folder, the file, or the first of a split set.
   public var outputPath: String {
     guard destination.isFile, let first = files.first else { return destination.path }
@@ -112,6 +118,17 @@ public struct Destination: Sendable {
 
   /// The folder that the files are put into, or the new folder itself.
   var folder: String { isFile ? FileSystem.parent(path) : path }
+
+  /// Looks at where the output goes, before anything is written.
+  /// - Parameter plan: nil where there is none, so that the space that it takes is not known.
+  /// - Throws: `FileError` when there is no folder to hold the output, nothing may be written there, or the disk has too
+  ///   little space.
+  public func checkRoom(for plan: Plan?) throws(FileError) {
+    try StagedOutput.check(isFile ? .files : .folder, in: folder, files: plan?.stagedFiles ?? [])
+  }
+
+  /// Bytes that can still be written there; nil where the system does not say.
+  public var freeBytes: Int? { FileSystem.freeBytes(at: FileSystem.parent(path)) }
 
   /// - Throws: `FileError` when the output is one of the inputs, lies in one or holds one, or is there and must not be
   ///   replaced.

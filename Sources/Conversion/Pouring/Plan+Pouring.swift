@@ -45,9 +45,8 @@ extension Plan {
     let sources = try sourceFingerprint()
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
-      files: files.map { StagedOutput.File(name: $0.name, byteCount: $0.byteCount) }
-        + sidecars.map { StagedOutput.File(name: $0.name, byteCount: $0.bytes.count) },
-      replacing: destination.replacesExisting, fingerprint: fingerprint(of: sources), isResuming: isResuming)
+      files: stagedFiles, replacing: destination.replacesExisting, fingerprint: fingerprint(of: sources),
+      isResuming: isResuming)
     let report: PourReport
     do throws(FileError) {
       report = try await pour(into: staged, workers: workers, onEvent: onEvent)

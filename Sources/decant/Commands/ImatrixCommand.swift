@@ -76,10 +76,9 @@ struct ImatrixCommand: AsyncParsableCommand {
 
   func run() async throws {
     let start = ContinuousClock.now
-    if !force {
-      try StagedOutput.refuseExisting(
-        .files, FileSystem.parent(output), [.init(name: FileSystem.lastComponent(output), byteCount: nil)])
-    }
+    let files = [StagedOutput.File(name: FileSystem.lastComponent(output), byteCount: nil)]
+    if !force { try StagedOutput.refuseExisting(.files, FileSystem.parent(output), files) }
+    try StagedOutput.check(.files, in: FileSystem.parent(output), files: files)
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint(path: model))

@@ -31,7 +31,8 @@ struct PlanReport {
     }
     let columns = ["Tensor", "Type", "Shape", "Bytes", "Offset"] + (plan.files.count > 1 ? ["File"] : [])
     let table = ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).plain
-    let lines = plan.notes.map { "note: " + $0 } + substitutionLines() + [totals]
+    let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
+    let lines = plan.notes.map { "note: " + $0 } + substitutionLines() + [totals + free]
     return table + "\n" + lines.joined(separator: "\n")
   }
 
