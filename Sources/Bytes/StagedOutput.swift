@@ -73,6 +73,8 @@ public final class StagedOutput: Sendable {
     if !replacing { try Self.refuseExisting(kind, folder, files) }
     try Self.check(places, files, target: folder)
 
+    // What an earlier run has left for one that goes on is not lost where this one cannot even begin.
+    let isKept = FileSystem.isFile(journalPath)
     var stagingDescriptor: Int32?
     var descriptors: [Int32] = []
     do throws(FileError) {
@@ -108,13 +110,12 @@ public final class StagedOutput: Sendable {
       }
     } catch {
       // What is locked by another run, or could not be locked, is not ours to remove.
-      for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
-      for descriptor in descriptors { SystemCall.close(descriptor) }
-      if let stagingDescriptor {
-        SystemCall.removeFile(journalPath)
-        if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
-        SystemCall.close(stagingDescriptor)
+      if !isKept {
+        for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
+        if stagingDescriptor != nil || !descriptors.isEmpty { SystemCall.removeFile(journalPath) }
+        if stagingDescriptor != nil, let stagingFolder { SystemCall.removeFolder(stagingFolder) }
       }
+      for descriptor in descriptors + (stagingDescriptor.map { [$0] } ?? []) { SystemCall.close(descriptor) }
       throw error
     }
     self.folder = folder

@@ -119,6 +119,26 @@ import Testing
     #expect(try bench.folder.names() == ["m.gguf", "model"])
   }
 
+  @Test("What an earlier run has left survives a run that cannot begin", arguments: ["m.gguf", "folder"])
+  func nothingIsLostAtTheBeginning(_ output: String) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    for (fault, call) in [
+      (SystemFaults(.diskFull, .write) { $0 >= 12 }, "the run that is stopped"),
+      (SystemFaults(.diskFull, .setLength) { $0 >= 1 }, "setLength"),
+      (SystemFaults(.ioError, .lock) { _ in true }, "lock"),
+    ] {
+      await #expect(throws: FileError.self, "\(call)") {
+        try await SystemFaults.$current.withValue(fault) {
+          _ = try await Self.job(bench, to: output).pour(workers: 1)
+        }
+      }
+    }
+    let events = Events()
+    _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
+    #expect(events.resumedTensors > 0)
+  }
+
   @Test func withoutResumingItStartsOver() async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
