@@ -1,6 +1,6 @@
 // GGML's block types: 32 values with an F16 scale, and for some an F16 minimum.
 
-#include "instruction_sets.h"
+#include "GGML/codes_of_32.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -59,30 +59,6 @@ static KERNEL struct rounding rounding_of(float scale, float bias) {
   return result;
 }
 
-// Two codes a byte: the first half of the block in the low halves.
-static KERNEL void store_halves(const int32_t *restrict codes, uint8_t *restrict bytes) {
-  LANES for (int j = 0; j < BLOCK / 2; j++) bytes[j] = (uint8_t)((codes[j] & 15) | (codes[j + BLOCK / 2] & 15) << 4);
-}
-
-static KERNEL void store_fifth_bits(const int32_t *restrict codes, uint8_t *restrict bytes) {
-  uint32_t bits = 0;
-  LANES for (int j = 0; j < BLOCK; j++) bits |= (((uint32_t)codes[j] >> 4) & 1u) << j;
-  memcpy(bytes, &bits, 4);
-}
-
-static KERNEL void load_halves(const uint8_t *restrict bytes, int32_t *restrict codes) {
-  LANES for (int j = 0; j < BLOCK / 2; j++) {
-    codes[j] = bytes[j] & 15;
-    codes[j + BLOCK / 2] = bytes[j] >> 4;
-  }
-}
-
-static KERNEL void add_fifth_bits(const uint8_t *restrict bytes, int32_t *restrict codes) {
-  uint32_t bits;
-  memcpy(&bits, bytes, 4);
-  LANES for (int j = 0; j < BLOCK; j++) codes[j] += (bits & (1u << j)) != 0 ? 16 : 0;
-}
-
 #define DECODER(name)                                                                       \
   DECANT_COMPILE(void, name, (const uint8_t *bytes, size_t blocks, float *values), (bytes, blocks, values))
 #define ENCODER(name)                                                                       \
@@ -105,8 +81,7 @@ static KERNEL size_t encode_symmetric(const float *restrict values, size_t block
       codes[j] = smaller(most, (int32_t)(values[j] * rounding.inverse + rounding.bias));
     }
     store_u16(bytes, stored);
-    if (bits == 5) store_fifth_bits(codes, bytes + 2);
-    store_halves(codes, bytes + block_bytes - 16);
+    store_codes_of_32(codes, bits, bytes + 2);
   }
   return blocks;
 }
@@ -117,8 +92,7 @@ static KERNEL void decode_symmetric(const uint8_t *restrict bytes, size_t blocks
   for (size_t block = 0; block < blocks; block++, values += BLOCK, bytes += block_bytes) {
     float scale = float_of_half(load_u16(bytes));
     int32_t codes[BLOCK];
-    load_halves(bytes + block_bytes - 16, codes);
-    if (bits == 5) add_fifth_bits(bytes + 2, codes);
+    load_codes_of_32(bytes + 2, bits, codes);
     LANES for (int j = 0; j < BLOCK; j++) values[j] = (float)(codes[j] - half) * scale;
   }
 }
@@ -162,8 +136,7 @@ static KERNEL size_t encode_ranged(const float *restrict values, size_t blocks, 
     }
     store_u16(bytes, stored_scale);
     store_u16(bytes + 2, stored_minimum);
-    if (bits == 5) store_fifth_bits(codes, bytes + 4);
-    store_halves(codes, bytes + block_bytes - 16);
+    store_codes_of_32(codes, bits, bytes + 4);
   }
   return blocks;
 }
@@ -173,8 +146,7 @@ static KERNEL void decode_ranged(const uint8_t *restrict bytes, size_t blocks, f
   for (size_t block = 0; block < blocks; block++, values += BLOCK, bytes += block_bytes) {
     float scale = float_of_half(load_u16(bytes)), minimum = float_of_half(load_u16(bytes + 2));
     int32_t codes[BLOCK];
-    load_halves(bytes + block_bytes - 16, codes);
-    if (bits == 5) add_fifth_bits(bytes + 4, codes);
+    load_codes_of_32(bytes + 4, bits, codes);
     LANES for (int j = 0; j < BLOCK; j++) values[j] = (float)codes[j] * scale + minimum;
   }
 }

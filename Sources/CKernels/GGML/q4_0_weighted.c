@@ -1,5 +1,6 @@
 // Q4_0 and Q5_0 with importance: 32 values of four or five bits with an F16 scale.
 
+#include "codes_of_32.h"
 #include "symmetric_search.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -8,26 +9,20 @@
 #define GROUP (GROUP_VALUES / BLOCK)
 #define LANE_COUNT 32
 
-// Encodes a block with its scale; 0 when that does not fit. Scale F16; for five bits, the fifth ones in a 32-bit word;
-// codes[16], the first sixteen in the lower halves.
+// Encodes a block with its scale; 0 when that does not fit. Scale F16; codes.
 static KERNEL int finish_symmetric(const float *restrict x, float scale, float inverse, int bits,
                                    uint8_t *restrict bytes) {
-  uint32_t half = half_of(scale), fifth = 0;
+  uint32_t half = half_of(scale);
   if (!is_half_finite(half)) return 0;
   int32_t codes[BLOCK];
   LANES for (int i = 0; i < BLOCK; i++) codes[i] = stored_code(x[i], inverse, 1 << (bits - 1));
   store_u16(bytes, half);
-  if (bits == 5) {
-    LANES for (int i = 0; i < BLOCK; i++) fifth |= ((uint32_t)codes[i] >> 4) << i;
-    memcpy(bytes + 2, &fifth, 4);
-  }
-  uint8_t *low = bytes + (bits == 5 ? 6 : 2);
-  LANES for (int i = 0; i < 16; i++) low[i] = (uint8_t)((codes[i] & 15) | (codes[i + 16] & 15) << 4);
+  store_codes_of_32(codes, bits, bytes + 2);
   return 1;
 }
 
 static KERNEL int encode_group(const float *restrict x, const struct importance *importance, size_t first_block,
-                               int count, uint8_t *restrict bytes, int bits) {
+                               int count, uint8_t *restrict bytes, int bits, int block_bytes) {
   for (int first = 0; first < count; first += LANE_COUNT) {
     float v[BLOCK * LANE_COUNT], w[BLOCK * LANE_COUNT], wv[BLOCK * LANE_COUNT];
     float variance[LANE_COUNT], scales[LANE_COUNT], inverses[LANE_COUNT];
@@ -39,7 +34,7 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
     search_symmetric(v, w, wv, BLOCK, LANE_COUNT, 1 << (bits - 1), 1, scales, inverses);
     for (int k = 0; k < LANE_COUNT && first + k < count; k++) {
       int block = first + k;
-      if (!finish_symmetric(x + block * BLOCK, scales[k], inverses[k], bits, bytes + block * (bits == 5 ? 22 : 18))) {
+      if (!finish_symmetric(x + block * BLOCK, scales[k], inverses[k], bits, bytes + block * block_bytes)) {
         return block;
       }
     }
@@ -47,24 +42,5 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
   return count;
 }
 
-static KERNEL int encode_group_4(const float *restrict x, const struct importance *importance, size_t first_block,
-                                 int count, uint8_t *restrict bytes) {
-  return encode_group(x, importance, first_block, count, bytes, 4);
-}
-
-static KERNEL int encode_group_5(const float *restrict x, const struct importance *importance, size_t first_block,
-                                 int count, uint8_t *restrict bytes) {
-  return encode_group(x, importance, first_block, count, bytes, 5);
-}
-
-static KERNEL size_t encode_q4_0_weighted(const float *values, const float *importance, size_t rows,
-                                          size_t row_blocks, uint8_t *bytes) {
-  return encode_in_rows(encode_group_4, values, importance, rows, row_blocks, BLOCK, 18, bytes);
-}
-COMPILE_WEIGHTED_ENCODER(encode_q4_0_weighted)
-
-static KERNEL size_t encode_q5_0_weighted(const float *values, const float *importance, size_t rows,
-                                          size_t row_blocks, uint8_t *bytes) {
-  return encode_in_rows(encode_group_5, values, importance, rows, row_blocks, BLOCK, 22, bytes);
-}
-COMPILE_WEIGHTED_ENCODER(encode_q5_0_weighted)
+WEIGHTED_ENCODER_OF_32(encode_q4_0_weighted, 4, 18)
+WEIGHTED_ENCODER_OF_32(encode_q5_0_weighted, 5, 22)

@@ -1,6 +1,7 @@
 // Q4_1 and Q5_1 with importance: 32 values of four or five bits with an F16 scale and minimum.
 
 #include "affine_search.h"
+#include "codes_of_32.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -8,11 +9,10 @@
 // Blocks that are searched at once.
 #define LANE_BLOCKS (TURNS * WIDTH)
 
-// Encodes a block with what the search found in lane k; 0 when that does not fit. Scale F16, minimum F16; for five bits,
-// the fifth ones in a 32-bit word; codes[16], the first sixteen in the lower halves.
+// Encodes a block with what the search found in lane k; 0 when that does not fit. Scale F16, minimum F16; codes.
 static KERNEL int finish_affine(const float *restrict x, const struct affine_fit *restrict fit, int k, int bits,
                                 uint8_t *restrict bytes) {
-  uint32_t scale = half_of(fit->scale[k]), minimum = half_of(fit->minimum[k]), fifth = 0;
+  uint32_t scale = half_of(fit->scale[k]), minimum = half_of(fit->minimum[k]);
   if (!is_half_finite(scale) || !is_half_finite(minimum)) return 0;
   int32_t codes[BLOCK];
   LANES for (int i = 0; i < BLOCK; i++) {
@@ -20,17 +20,12 @@ static KERNEL int finish_affine(const float *restrict x, const struct affine_fit
   }
   store_u16(bytes, scale);
   store_u16(bytes + 2, minimum);
-  if (bits == 5) {
-    LANES for (int i = 0; i < BLOCK; i++) fifth |= ((uint32_t)codes[i] >> 4) << i;
-    memcpy(bytes + 4, &fifth, 4);
-  }
-  uint8_t *low = bytes + (bits == 5 ? 8 : 4);
-  LANES for (int i = 0; i < 16; i++) low[i] = (uint8_t)((codes[i] & 15) | (codes[i + 16] & 15) << 4);
+  store_codes_of_32(codes, bits, bytes + 4);
   return 1;
 }
 
 static KERNEL int encode_group(const float *restrict x, const struct importance *importance, size_t first_block,
-                               int count, uint8_t *restrict bytes, int bits) {
+                               int count, uint8_t *restrict bytes, int bits, int block_bytes) {
   const struct affine_grid grid = weighted_affine_grid(BLOCK, bits);
   for (int first = 0; first < count; first += LANE_BLOCKS) {
     ALIGNED float lanes[TURNS * BLOCK][WIDTH], weights[TURNS * BLOCK][WIDTH], variance[WIDTH];
@@ -46,7 +41,7 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
     search_affine(grid, lanes, weights, fits);
     for (int block = first; block < count && block < first + LANE_BLOCKS; block++) {
       const struct affine_fit *fit = &fits[(block - first) / WIDTH];
-      if (!finish_affine(x + block * BLOCK, fit, block % WIDTH, bits, bytes + block * (bits == 5 ? 24 : 20))) {
+      if (!finish_affine(x + block * BLOCK, fit, block % WIDTH, bits, bytes + block * block_bytes)) {
         return block;
       }
     }
@@ -54,24 +49,5 @@ static KERNEL int encode_group(const float *restrict x, const struct importance 
   return count;
 }
 
-static KERNEL int encode_group_4(const float *restrict x, const struct importance *importance, size_t first_block,
-                                 int count, uint8_t *restrict bytes) {
-  return encode_group(x, importance, first_block, count, bytes, 4);
-}
-
-static KERNEL int encode_group_5(const float *restrict x, const struct importance *importance, size_t first_block,
-                                 int count, uint8_t *restrict bytes) {
-  return encode_group(x, importance, first_block, count, bytes, 5);
-}
-
-static KERNEL size_t encode_q4_1_weighted(const float *values, const float *importance, size_t rows,
-                                          size_t row_blocks, uint8_t *bytes) {
-  return encode_in_rows(encode_group_4, values, importance, rows, row_blocks, BLOCK, 20, bytes);
-}
-COMPILE_WEIGHTED_ENCODER(encode_q4_1_weighted)
-
-static KERNEL size_t encode_q5_1_weighted(const float *values, const float *importance, size_t rows,
-                                          size_t row_blocks, uint8_t *bytes) {
-  return encode_in_rows(encode_group_5, values, importance, rows, row_blocks, BLOCK, 24, bytes);
-}
-COMPILE_WEIGHTED_ENCODER(encode_q5_1_weighted)
+WEIGHTED_ENCODER_OF_32(encode_q4_1_weighted, 4, 20)
+WEIGHTED_ENCODER_OF_32(encode_q5_1_weighted, 5, 24)
