@@ -105,23 +105,23 @@ public enum SafetensorsWriter {
         $0.rank == $1.rank
           ? $0.descriptor.name.utf8.lexicographicallyPrecedes($1.descriptor.name.utf8) : $0.rank > $1.rank
       }
-    let header = header(of: ordered.map(\.descriptor), metadata: metadata)
+      .map(\.descriptor)
+    var header = header(of: ordered, metadata: metadata)
     guard header.count <= SafetensorsHeader.maximumByteCount else {
       throw FileError(
         .unsupported, path: name,
         "the header would have \(header.count) bytes, but readers take \(SafetensorsHeader.maximumByteCount); "
           + "write smaller shards [\(SafetensorsRule.headerLimit.citation)]")
     }
-    var writer = ByteWriter()
-    writer.write(UInt64(header.count))
-    writer.write(contentsOf: header)
-    var offset = writer.count
-    var placed: [PlacedTensor] = []
-    for (_, descriptor) in ordered {
-      placed.append(PlacedTensor(descriptor: descriptor, offset: offset))
-      offset += descriptor.byteCount
+    var length = ByteWriter()
+    length.write(UInt64(header.count))
+    header.insert(contentsOf: length.bytes, at: 0)
+    var end = header.count
+    let placed = ordered.map { descriptor in
+      defer { end += descriptor.byteCount }
+      return PlacedTensor(descriptor: descriptor, offset: end)
     }
-    return PlannedFile(name: name, header: writer.bytes, tensors: placed, byteCount: offset)
+    return PlannedFile(name: name, header: header, tensors: placed, byteCount: end)
   }
 
   /// The JSON, padded with spaces so that the data is aligned to 8 bytes.
@@ -149,7 +149,8 @@ public enum SafetensorsWriter {
       begin += tensor.byteCount
     }
     json.write(raw: "}")
-    return json.bytes + [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.bytes.count % 8) % 8)
+    json.write(raw: String(repeating: " ", count: (8 - json.bytes.count % 8) % 8))
+    return json.bytes
   }
 
   private static func index(

@@ -10,7 +10,7 @@ public struct EncodedTensor: RowSource {
     /// As the codec's own last plane.
     case plain
     /// Quantized themselves: 8-bit codes and one F32 for every block of codes.
-    case doubleQuantized(DoubleQuantizedScales)
+    indirect case doubleQuantized(DoubleQuantizedScales)
   }
 
   public let name: String
