@@ -76,7 +76,7 @@ public enum SafetensorsWriter {
   /// Fills shards in order. A tensor larger than a shard goes into one of its own, and what comes after it still
   /// goes into the shard begun before.
   private static func divide(_ tensors: [TensorDescriptor], maximumBytes: Int?) -> [[TensorDescriptor]] {
-    guard let maximumBytes else { return [tensors] }
+    guard let maximumBytes, tensors.reduce(0, { $0 + $1.byteCount }) > maximumBytes else { return [tensors] }
     var shards: [[TensorDescriptor]] = []
     var shard: [TensorDescriptor] = []
     var byteCount = 0
@@ -127,6 +127,7 @@ public enum SafetensorsWriter {
   /// The JSON, padded with spaces so that the data is aligned to 8 bytes.
   private static func header(of tensors: [TensorDescriptor], metadata: [String: String]) -> [UInt8] {
     var json = JSONWriter()
+    json.reserveCapacity(tensors.reduce(1 << 10) { $0 + $1.name.utf8.count + 96 })
     json.write(raw: "{")
     if !metadata.isEmpty {
       json.write(SafetensorsHeader.metadataKey)
