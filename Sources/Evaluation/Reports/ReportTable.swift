@@ -54,6 +54,7 @@ package struct ReportTable {
 
   /// Names come from files: what would command a terminal is spelled out.
   private static func printable(_ text: String) -> String {
+    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
     var shown = ""
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {
