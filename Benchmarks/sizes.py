@@ -13,6 +13,7 @@ the script's own.
 """
 import argparse
 import json
+import math
 import os
 import shutil
 import struct
@@ -21,7 +22,6 @@ import sys
 import tempfile
 import time
 
-MIB = 1 << 20
 BF16, F32 = ("BF16", 2), ("F32", 4)
 
 
@@ -140,19 +140,50 @@ def tokenizer(folder, count):
         file.write("]}}")
 
 
-def gguf_of_many(path, count):
-    """A GGUF with that many tensors of zeros."""
+def gguf(path, metadata, tensors):
+    """A GGUF of zeros, with one tensor for each name and shape: matrices in Q4_0, vectors in F32."""
     def text(value):
         return struct.pack("<Q", len(value)) + value.encode()
 
     with open(path, "wb") as file:
-        file.write(b"GGUF" + struct.pack("<IQQ", 3, count, 1))
-        file.write(text("general.architecture") + struct.pack("<I", 8) + text("llama"))
-        for number in range(count):
-            name = "blk.%d.ffn_up.%d.weight" % (number // 256, number % 256)
-            file.write(text(name) + struct.pack("<IQQIQ", 2, 32, 2, 2, number * 64))  # q4_0, 36 bytes padded to 64
+        file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, len(metadata)))
+        for key, value in metadata.items():
+            kind = {str: 8, int: 4, float: 6}[type(value)]
+            file.write(text(key) + struct.pack("<I", kind))
+            file.write(text(value) if kind == 8 else struct.pack("<I" if kind == 4 else "<f", value))
+        count = end = 0
+        for name, shape in tensors:
+            elements = math.prod(shape)
+            kind, size = (2, elements // 32 * 18) if len(shape) == 2 else (0, 4 * elements)
+            file.write(text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *reversed(shape), kind, end))
+            count += 1
+            end += -(-size // 32) * 32
         start = -(-file.tell() // 32) * 32
-        file.truncate(start + 64 * count)
+        file.seek(8)
+        file.write(struct.pack("<Q", count))
+        file.truncate(start + end)
+
+
+def gguf_llama(path, layers, hidden):
+    """A GGUF of a Llama with all the biases there can be."""
+    modules = {"attn_norm": (hidden,), "ffn_norm": (hidden,)}
+    for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"):
+        modules[name] = (hidden, hidden)
+
+    def tensors():
+        for name in ("token_embd", "output"):
+            yield name + ".weight", (64, hidden)
+        yield "output_norm.weight", (hidden,)
+        for layer in range(layers):
+            for name, shape in modules.items():
+                yield "blk.%d.%s.weight" % (layer, name), shape
+                yield "blk.%d.%s.bias" % (layer, name), (hidden,)
+
+    gguf(path, {
+        "general.architecture": "llama", "llama.block_count": layers, "llama.embedding_length": hidden,
+        "llama.feed_forward_length": hidden, "llama.attention.head_count": 1, "llama.context_length": 8192,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.vocab_size": 64,
+    }, tensors())
 
 
 # --- Running
@@ -160,8 +191,8 @@ def gguf_of_many(path, count):
 class Job:
     """What a job may take, and what it took."""
 
-    def __init__(self, name, arguments, seconds, mebibytes):
-        self.name, self.arguments, self.seconds, self.mebibytes = name, arguments, seconds, mebibytes
+    def __init__(self, name, arguments, seconds, megabytes):
+        self.name, self.arguments, self.seconds, self.megabytes = name, arguments, seconds, megabytes
 
     def run(self, decant):
         with tempfile.TemporaryFile() as output:
@@ -173,32 +204,32 @@ class Job:
             output.seek(0)
             self.output = output.read().decode(errors="replace")
         self.code = process.returncode
-        # Kilobytes, but bytes on macOS.
-        self.peak = usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
+        # The kernel counts in units of 1024 bytes, but in bytes on macOS.
+        self.peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
     def failures(self, scale):
         if self.code != 0:
             yield "failed with exit code %d: %s" % (self.code, self.output.strip()[-300:])
         if self.wall > self.seconds * scale:
             yield "over %g s" % (self.seconds * scale)
-        if self.peak > self.mebibytes:
-            yield "over %d MiB" % self.mebibytes
+        if self.peak > self.megabytes:
+            yield "over %d MB" % self.megabytes
 
 
 class Table:
     def __init__(self, decant, scale):
         self.decant, self.scale, self.count = decant, scale, 0
-        print("| %-66s | %7s | %6s | %7s | %5s |" % ("job", "wall s", "bar s", "MiB", "bar"))
+        print("| %-66s | %7s | %6s | %7s | %5s |" % ("job", "wall s", "bar s", "MB", "bar"))
         print("|:%s|%s:|%s:|%s:|%s:|" % ("-" * 67, "-" * 8, "-" * 7, "-" * 8, "-" * 6), flush=True)
 
-    def measure(self, name, *arguments, seconds, mebibytes=300):
-        job = Job(name, arguments, seconds, mebibytes)
+    def measure(self, name, *arguments, seconds, megabytes=300):
+        job = Job(name, arguments, seconds, megabytes)
         job.run(self.decant)
         # What else the machine does can only make a job slower: the best of three counts, of jobs that write nothing.
         writes = arguments[0] in ("convert", "quantize") and "--dry-run" not in arguments
         for _ in range(2):
             if job.wall > seconds * self.scale and not writes:
-                other = Job(name, arguments, seconds, mebibytes)
+                other = Job(name, arguments, seconds, megabytes)
                 other.run(self.decant)
                 job = min(job, other, key=lambda job: (job.code != 0, job.wall))
         self.row(job, *job.failures(self.scale))
@@ -206,7 +237,7 @@ class Table:
 
     def row(self, job, *failures):
         print("| %-66s | %7.2f | %6g | %7.1f | %5d |%s" % (
-            job.name, job.wall, job.seconds, job.peak, job.mebibytes, "".join(" " + failure for failure in failures)),
+            job.name, job.wall, job.seconds, job.peak, job.megabytes, "".join(" " + failure for failure in failures)),
             flush=True)
         self.count += bool(failures)
 
@@ -365,13 +396,20 @@ def many_tensors(table, work):
     safetensors(one, (("model.layers.%d.mlp.experts.%d.up_proj.weight" % divmod(number, 256), (2, 16))
                       for number in range(200000)))
     other = os.path.join(work, "many.gguf")
-    gguf_of_many(other, 200000)
+    gguf(other, {"general.architecture": "llama"}, (
+        ("blk.%d.ffn_up.%d.weight" % divmod(number, 256), (2, 32)) for number in range(200000)))
     for path in (one, other):
-        kind = path.rsplit(".", 1)[1]
-        table.measure("200,000 tensors in a %s: inspect" % kind, "inspect", path, seconds=5, mebibytes=500)
-        table.measure("200,000 tensors in a %s: inspect --tensors" % kind, "inspect", path, "--tensors", seconds=10,
-                      mebibytes=500)
-        os.remove(path)
+        name = "200,000 tensors in a %s: inspect" % path.rsplit(".", 1)[1]
+        table.measure(name, "inspect", path, seconds=5)
+        table.measure(name + " --tensors", "inspect", path, "--tensors", seconds=10)
+    table.measure("200,000 tensors in a safetensors: convert --dry-run", "convert", one,
+                  os.path.join(work, "out.safetensors"), "--dry-run", seconds=20)
+    # More than that a Llama of as many layers as are read cannot have.
+    gguf_llama(other, layers=10000, hidden=32)
+    table.measure("180,003 tensors in a gguf: convert --dry-run", "convert", other, os.path.join(work, "out"), "--dry-run",
+                  seconds=20)
+    os.remove(one)
+    os.remove(other)
 
 
 def many_tokens(table, work):

@@ -71,7 +71,7 @@ public enum GGUFWriter {
         throw Rule.writtenTensors.broken(
           .unsupported, path: name, subject: tensor.name, "GGUF files have no tensors of type \(tensor.encoding)")
       }
-      records.append(Record(descriptor: tensor, type: type))
+      records.append(Record(descriptor: tensor, typeID: type.id))
     }
     return records
   }
@@ -217,10 +217,10 @@ extension GGUFWriter {
 // MARK: - One file
 
 extension GGUFWriter {
-  /// A tensor with the type that stores it.
+  /// A tensor with the number of the type that stores it.
   private struct Record {
     let descriptor: TensorDescriptor
-    let type: GGMLType
+    let typeID: UInt32
 
     /// Bytes it takes in the list of tensors.
     var byteCount: Int { 8 + descriptor.name.utf8.count + 4 + 8 * descriptor.shape.count + 4 + 8 }
@@ -229,7 +229,7 @@ extension GGUFWriter {
       writer.writeString(descriptor.name.utf8)
       writer.write(UInt32(descriptor.shape.count))
       for dimension in descriptor.shape.reversed() { writer.write(UInt64(dimension)) }
-      writer.write(type.id)
+      writer.write(typeID)
       writer.write(UInt64(offset))
     }
   }
@@ -242,6 +242,7 @@ extension GGUFWriter {
     /// Nil when the file would be longer than 63 bits can count.
     func planned(name: String, alignment: Int) -> PlannedFile? {
       var writer = ByteWriter()
+      writer.reserveCapacity(records.reduce(24 + metadata.count) { $0 + $1.byteCount })
       writer.write(contentsOf: "GGUF".utf8)
       writer.write(UInt32(3))
       writer.write(UInt64(records.count))

@@ -9,12 +9,13 @@ public struct SafetensorsFile: TensorSource {
   public let source: any ByteSource
   /// The header's `__metadata__`, empty where there is none.
   public let metadata: [String: String]
-  /// Every tensor with its offset in the file, in that order.
-  public let placedTensors: [PlacedTensor]
   /// Where the data begins: the length field and the header are before it.
   public let dataOffset: Int
 
+  /// In the order of their bytes.
   public let tensors: [TensorDescriptor]
+  /// Where each of `tensors` begins in the file.
+  private let offsets: [Int]
   private let positions: [String: Int]
 
   /// Opens a file, packed or not.
@@ -29,12 +30,16 @@ public struct SafetensorsFile: TensorSource {
     self.source = source
     metadata = header.metadata
     dataOffset = header.dataOffset
-    placedTensors = header.tensors
-    tensors = header.tensors.map(\.descriptor)
-    positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($0.element.name, $0.offset) })
+    let tensors = header.tensors.map(\.descriptor)
+    self.tensors = tensors
+    offsets = header.tensors.map(\.offset)
+    positions = Dictionary(uniqueKeysWithValues: tensors.indices.lazy.map { (tensors[$0].name, $0) })
   }
 
   public var name: String { source.path }
+
+  /// Every tensor with its offset in the file, in that order.
+  public var placedTensors: [PlacedTensor] { zip(tensors, offsets).map { PlacedTensor(descriptor: $0, offset: $1) } }
 
   /// What `PackedWriter` should know of the file: where its tensors are, and how wide their elements.
   public var packedRegions: [PackedRegion] { placedTensors.map { PackedRegion($0) } }
@@ -43,14 +48,12 @@ public struct SafetensorsFile: TensorSource {
 
   public func read(_ name: String, at offset: Int, into bytes: inout MutableRawSpan) throws(FileError) {
     guard let position = positions[name] else { throw FileError.noSuchTensor(name, in: self.name) }
-    let placed = placedTensors[position]
-    guard offset >= 0, bytes.byteCount <= placed.descriptor.byteCount,
-      offset <= placed.descriptor.byteCount - bytes.byteCount
-    else {
+    let (descriptor, start) = (tensors[position], offsets[position])
+    guard offset >= 0, bytes.byteCount <= descriptor.byteCount, offset <= descriptor.byteCount - bytes.byteCount else {
       throw FileError(
-        .mismatch, path: self.name, subject: name, offset: placed.offset,
-        "\(bytes.byteCount) bytes at \(offset) are not inside this tensor of \(placed.descriptor.byteCount)")
+        .mismatch, path: self.name, subject: name, offset: start,
+        "\(bytes.byteCount) bytes at \(offset) are not inside this tensor of \(descriptor.byteCount)")
     }
-    try source.read(at: placed.offset + offset, into: &bytes, subject: name)
+    try source.read(at: start + offset, into: &bytes, subject: name)
   }
 }

@@ -16,6 +16,8 @@ struct SafetensorsHeaderParser {
 
   private(set) var entries: [Entry] = []
   private(set) var metadata: [String: String] = [:]
+  /// Those there are, so that the many tensors of one shape have one array.
+  private var shapes: Set<[Int]> = []
 
   mutating func parse(_ bytes: [UInt8], path: String) throws(FileError) {
     // The header, a tensor, its shape: nothing deeper belongs here.
@@ -50,7 +52,7 @@ struct SafetensorsHeaderParser {
     }
   }
 
-  private func parseTensor(_ name: String, _ reader: inout FileJSONReader) throws(FileError) -> Entry {
+  private mutating func parseTensor(_ name: String, _ reader: inout FileJSONReader) throws(FileError) -> Entry {
     let start = reader.offset
     guard try reader.peek() == .object else {
       throw reader.broken(.fields, "must be an object with dtype, shape and data_offsets")
@@ -67,7 +69,7 @@ struct SafetensorsHeaderParser {
         encoding = try parseElementType(&reader)
       case "shape":
         isRepeated = shape != nil
-        shape = try parseShape(&reader)
+        shape = shapes.insert(try parseShape(&reader)).memberAfterInsert
       case "data_offsets":
         isRepeated = range != nil
         range = try parseOffsets(&reader)

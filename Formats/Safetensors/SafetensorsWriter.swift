@@ -76,7 +76,7 @@ public enum SafetensorsWriter {
   /// Fills shards in order. A tensor larger than a shard goes into one of its own, and what comes after it still
   /// goes into the shard begun before.
   private static func divide(_ tensors: [TensorDescriptor], maximumBytes: Int?) -> [[TensorDescriptor]] {
-    guard let maximumBytes else { return [tensors] }
+    guard let maximumBytes, tensors.reduce(0, { $0 + $1.byteCount }) > maximumBytes else { return [tensors] }
     var shards: [[TensorDescriptor]] = []
     var shard: [TensorDescriptor] = []
     var byteCount = 0
@@ -105,28 +105,29 @@ public enum SafetensorsWriter {
         $0.rank == $1.rank
           ? $0.descriptor.name.utf8.lexicographicallyPrecedes($1.descriptor.name.utf8) : $0.rank > $1.rank
       }
-    let header = header(of: ordered.map(\.descriptor), metadata: metadata)
+      .map(\.descriptor)
+    var header = header(of: ordered, metadata: metadata)
     guard header.count <= SafetensorsHeader.maximumByteCount else {
       throw FileError(
         .unsupported, path: name,
         "the header would have \(header.count) bytes, but readers take \(SafetensorsHeader.maximumByteCount); "
           + "write smaller shards [\(SafetensorsRule.headerLimit.citation)]")
     }
-    var writer = ByteWriter()
-    writer.write(UInt64(header.count))
-    writer.write(contentsOf: header)
-    var offset = writer.count
-    var placed: [PlacedTensor] = []
-    for (_, descriptor) in ordered {
-      placed.append(PlacedTensor(descriptor: descriptor, offset: offset))
-      offset += descriptor.byteCount
+    var length = ByteWriter()
+    length.write(UInt64(header.count))
+    header.insert(contentsOf: length.bytes, at: 0)
+    var end = header.count
+    let placed = ordered.map { descriptor in
+      defer { end += descriptor.byteCount }
+      return PlacedTensor(descriptor: descriptor, offset: end)
     }
-    return PlannedFile(name: name, header: writer.bytes, tensors: placed, byteCount: offset)
+    return PlannedFile(name: name, header: header, tensors: placed, byteCount: end)
   }
 
   /// The JSON, padded with spaces so that the data is aligned to 8 bytes.
   private static func header(of tensors: [TensorDescriptor], metadata: [String: String]) -> [UInt8] {
     var json = JSONWriter()
+    json.reserveCapacity(tensors.reduce(1 << 10) { $0 + $1.name.utf8.count + 96 })
     json.write(raw: "{")
     if !metadata.isEmpty {
       json.write(SafetensorsHeader.metadataKey)
@@ -149,7 +150,8 @@ public enum SafetensorsWriter {
       begin += tensor.byteCount
     }
     json.write(raw: "}")
-    return json.bytes + [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.bytes.count % 8) % 8)
+    json.write(raw: String(repeating: " ", count: (8 - json.bytes.count % 8) % 8))
+    return json.bytes
   }
 
   private static func index(

@@ -6,6 +6,9 @@ public struct ByteWriter: Sendable {
 
   public var count: Int { bytes.count }
 
+  /// Makes room for that many bytes, so that a long header is not copied as it grows.
+  public mutating func reserveCapacity(_ byteCount: Int) { bytes.reserveCapacity(byteCount) }
+
   public mutating func write(_ value: some FixedWidthInteger) {
     var rest = value
     for _ in 0..<(value.bitWidth / 8) {

@@ -3,7 +3,26 @@ public enum StandardOutput {
   /// Writes a text and the end of its line.
   /// - Throws: `FileError` when nobody reads it any more, or the disk that it goes to is full.
   public static func writeLine(_ text: String) throws(FileError) {
-    let bytes = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)
+    try write(Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
+  }
+
+  /// Writes the lines that `make` gives its argument, some at a time, so that they are never all in memory.
+  /// - Throws: `FileError` as `writeLine` does.
+  public static func writeLines(
+    _ make: (_ line: (String) throws(FileError) -> Void) throws(FileError) -> Void
+  ) throws(FileError) {
+    var waiting: [UInt8] = []
+    try make { line throws(FileError) in
+      waiting += line.utf8
+      waiting.append(UInt8(ascii: "\n"))
+      guard waiting.count >= 1 << 16 else { return }
+      try write(waiting)
+      waiting.removeAll(keepingCapacity: true)
+    }
+    try write(waiting)
+  }
+
+  private static func write(_ bytes: [UInt8]) throws(FileError) {
     try bytes.withBytes { span throws(FileError) in try SystemCall.writeToStream(1, span, name: "standard output") }
   }
 }

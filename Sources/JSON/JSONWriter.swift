@@ -5,6 +5,9 @@ public struct JSONWriter: Sendable {
 
   public init() {}
 
+  /// Makes room for about that many bytes, so that a long document is not copied as it grows.
+  public mutating func reserveCapacity(_ byteCount: Int) { bytes.reserveCapacity(byteCount) }
+
   /// Appends text that is JSON already: brackets, colons, commas, numbers.
   public mutating func write(raw text: String) { bytes.append(contentsOf: text.utf8) }
 

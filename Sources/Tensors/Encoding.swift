@@ -1,7 +1,9 @@
 /// How the elements of a stored tensor lie in bytes: blocks of `elementsPerBlock` elements in
 /// `bytesPerBlock` bytes. A plain element type has one element a block (or the fewest that fill whole
 /// bytes: two for F4, four for F6).
-public struct Encoding: Hashable, Sendable, CustomStringConvertible {
+///
+/// A class, since there are some dozens of them and up to millions of descriptors that name one.
+public final class Encoding: Hashable, Sendable, CustomStringConvertible {
   /// Lower case, as on the command line: `bf16`, `f8_e4m3`, `q4_0`.
   public let name: String
   public let elementsPerBlock: Int
@@ -14,6 +16,15 @@ public struct Encoding: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { name }
+
+  public static func == (one: Encoding, other: Encoding) -> Bool {
+    one === other
+      || (one.name, one.elementsPerBlock, one.bytesPerBlock) == (
+        other.name, other.elementsPerBlock, other.bytesPerBlock
+      )
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
   /// Bytes of `elements` elements; nil when they are no whole number of blocks or the product overflows.
   public func byteCount(elements: Int) -> Int? {

@@ -4,9 +4,6 @@ public struct TensorDescriptor: Hashable, Sendable {
   public let encoding: Encoding
   /// Outermost dimension first, as PyTorch prints it: a linear layer is `[out, in]`. Empty for a scalar.
   public let shape: [Int]
-  /// Product of `shape`.
-  public let elementCount: Int
-  public let byteCount: Int
 
   /// - Throws: `ShapeError` when a dimension is negative, a product overflows, or the rows are no whole
   ///   number of blocks.
@@ -25,13 +22,18 @@ public struct TensorDescriptor: Hashable, Sendable {
     guard elements % encoding.elementsPerBlock == 0 else {
       throw ShapeError.partialBlocks(shape, encoding)
     }
-    guard let bytes = encoding.byteCount(elements: elements) else { throw ShapeError.overflow(shape) }
+    guard encoding.byteCount(elements: elements) != nil else { throw ShapeError.overflow(shape) }
     self.name = name
     self.encoding = encoding
     self.shape = shape
-    self.elementCount = elements
-    self.byteCount = bytes
   }
+
+  // Neither can overflow, or leave a rest: the initializer has seen to that.
+
+  /// Product of `shape`.
+  public var elementCount: Int { shape.reduce(1, *) }
+
+  public var byteCount: Int { elementCount / encoding.elementsPerBlock * encoding.bytesPerBlock }
 
   /// Length of a row: the innermost dimension, 1 for a scalar.
   public var columns: Int { shape.last ?? 1 }

@@ -35,7 +35,11 @@ struct Job {
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {
       let report = PlanReport(planned, checkpoint)
-      try StandardOutput.writeLine(talk.json ? JSONText.of(.object(report.members)) : report.table())
+      if talk.json {
+        try StandardOutput.writeLine(JSONText.of(.object(report.members)))
+      } else {
+        try StandardOutput.writeLines(report.write)
+      }
     }
     try failures.check()
     guard !options.dryRun, let plan = planned else { return }

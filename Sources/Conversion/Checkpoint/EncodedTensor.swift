@@ -10,17 +10,16 @@ public struct EncodedTensor: RowSource {
     /// As the codec's own last plane.
     case plain
     /// Quantized themselves: 8-bit codes and one F32 for every block of codes.
-    case doubleQuantized(DoubleQuantizedScales)
+    indirect case doubleQuantized(DoubleQuantizedScales)
   }
 
   public let name: String
   public let shape: [Int]
   public let codec: any Codec
-  /// The stored tensor of each plane of the codec, in the codec's order.
-  public let planes: [String]
+  /// The stored tensors that belong to the weight beside the one that has its name: first those of the codec's further
+  /// planes in their order, then tables and state.
+  let companions: [String]
   public let scales: Scales
-  /// Every stored tensor that belongs to the weight: planes, tables, state.
-  public let storedNames: [String]
   /// What the tensor was before it was quantized, where the checkpoint tells.
   public let originalEncoding: Encoding?
   /// Bytes of all stored tensors this weight takes, tables included.
@@ -28,21 +27,23 @@ public struct EncodedTensor: RowSource {
   let source: any TensorSource
 
   public init(
-    name: String, shape: [Int], codec: any Codec, planes: [String], scales: Scales = .plain,
-    storedNames: [String]? = nil, originalEncoding: Encoding? = nil, byteCount: Int, source: any TensorSource
+    name: String, shape: [Int], codec: any Codec, companions: [String] = [], scales: Scales = .plain,
+    originalEncoding: Encoding? = nil, byteCount: Int, source: any TensorSource
   ) {
     self.name = name
     self.shape = shape
     self.codec = codec
-    self.planes = planes
+    self.companions = companions
     self.scales = scales
-    self.storedNames = storedNames ?? planes
     self.originalEncoding = originalEncoding
     self.byteCount = byteCount
     self.source = source
   }
 
   public var elementCount: Int { shape.reduce(1, *) }
+
+  /// Every stored tensor that belongs to the weight: planes, tables, state.
+  public var storedNames: [String] { [name] + companions }
 
   /// Whether there is a codec for it; otherwise it can only be copied.
   var canBeDecoded: Bool { !(codec is OpaqueCodec) }
@@ -57,7 +58,7 @@ public struct EncodedTensor: RowSource {
 
   /// The stored tensor's own encoding where the weight is one tensor of plain blocks; nil where it has several planes.
   public var singleEncoding: Encoding? {
-    codec.planeCount == 1 && !codec.blocksCrossRows ? source.descriptor(of: planes[0])?.encoding : nil
+    codec.planeCount == 1 && !codec.blocksCrossRows ? source.descriptor(of: name)?.encoding : nil
   }
 
   public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
@@ -90,7 +91,7 @@ public struct EncodedTensor: RowSource {
         try scales.read(
           blocks: elements.lowerBound / codec.elementsPerBlock, into: &scratch, at: start, count: count, from: source)
       } else {
-        let name = planes[plane]
+        let name = plane == 0 ? name : companions[plane - 1]
         try scratch.withMutableBytes(in: start..<start + count) { bytes throws(FileError) in
           try source.read(name, at: offset, into: &bytes)
         }
@@ -102,6 +103,6 @@ public struct EncodedTensor: RowSource {
 
   /// Fills `bytes` with the encoded rows from `row` on, for tensors that have a `singleEncoding`.
   public func readEncoded(fromRow row: Int, into bytes: inout MutableRawSpan) throws(FileError) {
-    try source.read(planes[0], at: codec.byteCount(plane: 0, elements: row * columns), into: &bytes)
+    try source.read(name, at: codec.byteCount(plane: 0, elements: row * columns), into: &bytes)
   }
 }

@@ -3,34 +3,45 @@ public import Bytes
 
 /// The tensors a derivation can name: those of the model, then those of each adapter.
 public struct TensorInputs: Sendable {
-  private let tables: [(path: String, tensors: [String: EncodedTensor])]
+  private let inputs: [Input]
 
-  public init(model path: String, tensors: [EncodedTensor]) {
-    tables = [(path, Self.table(tensors))]
+  private struct Input {
+    let path: String
+    let tensors: [EncodedTensor]
+    /// Numbers in `tensors`. A table of the tensors themselves would be the largest thing of a plan.
+    let positions: [String: Int]
+
+    init(_ path: String, _ tensors: [EncodedTensor]) {
+      self.path = path
+      self.tensors = tensors
+      positions = Dictionary(
+        tensors.indices.lazy.map { (tensors[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
   }
 
-  private init(tables: [(path: String, tensors: [String: EncodedTensor])]) { self.tables = tables }
+  public init(model path: String, tensors: [EncodedTensor]) {
+    inputs = [Input(path, tensors)]
+  }
+
+  private init(inputs: [Input]) { self.inputs = inputs }
 
   /// These and the tensors of one more input.
   public func appending(_ path: String, tensors: [EncodedTensor]) -> TensorInputs {
-    TensorInputs(tables: tables + [(path, Self.table(tensors))])
+    TensorInputs(inputs: inputs + [Input(path, tensors)])
   }
 
-  private static func table(_ tensors: [EncodedTensor]) -> [String: EncodedTensor] {
-    Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  public var count: Int { tables.count }
+  public var count: Int { inputs.count }
 
   /// - Throws: `FileError` when there is no such tensor.
   public func tensor(_ reference: TensorReference) throws(FileError) -> EncodedTensor {
-    guard let tensor = tables[reference.input].tensors[reference.name] else {
-      throw FileError.noSuchTensor(reference.name, in: tables[reference.input].path)
+    let input = inputs[reference.input]
+    guard let position = input.positions[reference.name] else {
+      throw FileError.noSuchTensor(reference.name, in: input.path)
     }
-    return tensor
+    return input.tensors[position]
   }
 
-  public func path(of reference: TensorReference) -> String { tables[reference.input].path }
+  public func path(of reference: TensorReference) -> String { inputs[reference.input].path }
 
   /// As what the weight behind a derivation is stored.
   public func typeName(of derivation: Derivation) throws(FileError) -> String {
@@ -39,6 +50,6 @@ public struct TensorInputs: Sendable {
   }
 
   func path(of derivation: Derivation) -> String {
-    derivation.sources.first.map { path(of: $0) } ?? tables[0].path
+    derivation.sources.first.map { path(of: $0) } ?? inputs[0].path
   }
 }

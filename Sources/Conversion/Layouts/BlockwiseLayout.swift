@@ -57,13 +57,13 @@ struct BlockwiseLayout: WeightLayout {
     let codes = try part("")
     let absmax = try part(Part.absmax)
     let map = try part(Part.quantMap)
-    var stored = [name, absmax.name, map.name, stateName]
+    var companions = [absmax.name, map.name, stateName]
     var scales = EncodedTensor.Scales.plain
     var nestedCount: Int?
     if let offset = state.nestedOffset {
       let nested = try part(Part.nestedAbsmax)
       let nestedMap = try part(Part.nestedMap)
-      stored += [nested.name, nestedMap.name]
+      companions += [nested.name, nestedMap.name]
       nestedCount = nested.elementCount
       scales = .doubleQuantized(
         DoubleQuantizedScales(
@@ -85,12 +85,13 @@ struct BlockwiseLayout: WeightLayout {
       throw FileError(
         .unsupported, path: source.name, subject: map.name, "holds other values than those of \(code.name)")
     }
+    let stored = [name] + companions
     let byteCount = stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }
     return LaidOutWeight(
       name: name,
       weight: EncodedTensor(
         name: name, shape: state.shape, codec: BlockwiseCodec(code, blockSize: state.blockSize),
-        planes: [name, absmax.name], scales: scales, storedNames: stored,
+        companions: companions, scales: scales,
         originalEncoding: ["float32": Encoding.f32, "float16": .f16, "bfloat16": .bf16][state.elementType],
         byteCount: byteCount, source: source),
       stored: stored)

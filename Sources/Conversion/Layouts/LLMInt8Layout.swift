@@ -15,7 +15,7 @@ struct LLMInt8Layout: WeightLayout {
           .mismatch, path: source.name, subject: scales.name,
           "should hold one f32 for each of the \(codes.shape[0]) rows of \(name)")
       }
-      var stored = [name, scales.name]
+      var companions = [scales.name]
       let formatName = module + ".weight_format"
       if let format = source.descriptor(of: formatName) {
         guard format.byteCount == 1, try source.bytes(of: formatName) == [0] else {
@@ -23,14 +23,15 @@ struct LLMInt8Layout: WeightLayout {
             .unsupported, path: source.name, subject: formatName,
             "the rows are stored in an order for one kind of GPU; only format 0, plain rows, is read")
         }
-        stored.append(formatName)
+        companions.append(formatName)
       }
+      let stored = [name] + companions
       result.append(
         LaidOutWeight(
           name: name,
           weight: EncodedTensor(
-            name: name, shape: codes.shape, codec: RowInt8Codec(columns: codes.shape[1]), planes: [name, scales.name],
-            storedNames: stored, originalEncoding: .f16,
+            name: name, shape: codes.shape, codec: RowInt8Codec(columns: codes.shape[1]), companions: companions,
+            originalEncoding: .f16,
             byteCount: stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }, source: source),
           stored: stored))
     }

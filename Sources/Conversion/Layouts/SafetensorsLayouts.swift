@@ -85,7 +85,6 @@ extension EncodedTensor {
     self.init(
       name: descriptor.name, shape: descriptor.shape,
       codec: Catalog.codec(for: descriptor.encoding) ?? OpaqueCodec(encoding: descriptor.encoding),
-      planes: [descriptor.name],
       originalEncoding: original ?? descriptor.encoding, byteCount: descriptor.byteCount, source: source)
   }
 }

@@ -29,6 +29,7 @@ extension Plan {
       queriesPerKey: checkpoint.model?.configuration.queriesPerKey ?? 1)
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
+    tensors.reserveCapacity(outputs.count)
     var failures = FileErrors()
     for (output, choice) in zip(outputs, choices) {
       let planned = failures.attempt { () throws(FileError) in

@@ -51,6 +51,7 @@ public struct Plan: Sendable {
     self.sourceFiles = sourceFiles
     self.sources = sources
     var places: [String: Place] = [:]
+    places.reserveCapacity(files.reduce(0) { $0 + $1.tensors.count })
     for (number, file) in files.enumerated() {
       for tensor in file.tensors { places[tensor.descriptor.name] = Place(file: number, offset: tensor.offset) }
     }

@@ -65,7 +65,7 @@ public struct PlannedPlane: Sendable {
     /// The absmax of the blocks of scales.
     case nestedScales
     /// The state of a double-quantized weight, but for the offset, which is known last.
-    case quantState(QuantState)
+    indirect case quantState(QuantState)
   }
 
   public let descriptor: TensorDescriptor

@@ -1,23 +1,32 @@
 /// A table of text, for a terminal or as Markdown. The first column is words, the others are numbers and stand to the
 /// right, unless `leading` says otherwise.
-package struct ReportTable: Hashable, Sendable {
+package struct ReportTable {
   let heading: String
   let columns: [String]
-  let rows: [[String]]
+  /// Made when they are asked for, where they are lazy: a table may have 200,000.
+  let rows: any Collection<[String]>
   /// How many columns from the first are words.
   let leading: Int
 
-  package init(_ heading: String, columns: [String], leading: Int = 1, rows: [[String]]) {
+  package init(_ heading: String, columns: [String], leading: Int = 1, rows: any Collection<[String]>) {
     self.heading = Self.printable(heading)
     self.columns = columns.map(Self.printable)
     self.leading = leading
-    self.rows = rows.map { row in row.map(Self.printable) }
+    self.rows = rows
   }
 
   /// Columns as wide as their widest cell, two spaces between.
   package var plain: String {
-    let widths = columns.indices.map { column in
-      ([columns] + rows).map { $0[column].count }.max() ?? 0
+    var text = ""
+    forEachLine { text += $0 + "\n" }
+    return text
+  }
+
+  /// The lines of `plain`, one by one.
+  package func forEachLine<Failure>(_ body: (String) throws(Failure) -> Void) throws(Failure) {
+    var widths = columns.map(\.count)
+    for row in rows {
+      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], Self.printable(cell).count) }
     }
     func line(_ cells: [String]) -> String {
       let padded = cells.enumerated().map { column, cell in
@@ -28,7 +37,9 @@ package struct ReportTable: Hashable, Sendable {
       while text.hasSuffix(" ") { text.removeLast() }
       return text
     }
-    return ([heading, line(columns)] + rows.map(line)).joined(separator: "\n") + "\n"
+    try body(heading)
+    try body(line(columns))
+    for row in rows { try body(line(row.map(Self.printable))) }
   }
 
   package var markdown: String {
@@ -36,12 +47,14 @@ package struct ReportTable: Hashable, Sendable {
       "| " + cells.map { Self.escaped($0) }.joined(separator: " | ") + " |"
     }
     let rule = columns.indices.map { $0 < leading ? "---" : "---:" }
-    let lines = [line(columns), "| " + rule.joined(separator: " | ") + " |"] + rows.map(line)
+    let lines =
+      [line(columns), "| " + rule.joined(separator: " | ") + " |"] + rows.map { line($0.map(Self.printable)) }
     return "### \(Self.escaped(heading))\n\n" + lines.joined(separator: "\n") + "\n"
   }
 
   /// Names come from files: what would command a terminal is spelled out.
   private static func printable(_ text: String) -> String {
+    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
     var shown = ""
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {

@@ -37,9 +37,12 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     let report = InspectionReport(try Inspection(path: model))
-    try StandardOutput.writeLine(
-      json
-        ? JSONText.of(report.json(tensors: tensors, metadata: metadata))
-        : report.text(tensors: tensors, metadata: metadata))
+    if json {
+      try StandardOutput.writeLine(JSONText.of(report.json(tensors: tensors, metadata: metadata)))
+    } else {
+      try StandardOutput.writeLines { line throws(FileError) in
+        try report.write(tensors: tensors, metadata: metadata, line)
+      }
+    }
   }
 }

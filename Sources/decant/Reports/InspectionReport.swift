@@ -14,16 +14,19 @@ struct InspectionReport {
 
   // MARK: - For people
 
-  func text(tensors: Bool, metadata: Bool) -> String {
-    var parts = [overview, types]
-    if metadata { parts.append(metadataTable) }
-    if tensors { parts.append(tensorTable) }
-    parts += inspection.remarks.map { "note: \($0)\n" }
-    if let obstacle = inspection.obstacle { parts.append("note: cannot be converted here: \(obstacle)\n") }
-    return parts.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
+  func write(tensors: Bool, metadata: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
+    try overview.forEachLine(line)
+    for table in [types] + (metadata ? [metadataTable] : []) + (tensors ? [tensorTable] : []) {
+      try line("")
+      try table.forEachLine(line)
+    }
+    for note in inspection.remarks + (inspection.obstacle.map { ["cannot be converted here: \($0)"] } ?? []) {
+      try line("")
+      try line("note: \(note)")
+    }
   }
 
-  private var overview: String {
+  private var overview: ReportTable {
     var rows = [
       ["Container", inspection.container.name + (inspection.isPacked ? ", packed" : "")],
       [
@@ -43,8 +46,7 @@ struct InspectionReport {
       rows.append(["Made by", "decant " + MetadataText.short(.string("\(provenance.version), \(provenance.summary)"))])
     }
     return ReportTable(
-      FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows
-    ).plain
+      FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows)
   }
 
   private static func rows(of configuration: LlamaConfiguration) -> [[String]] {
@@ -72,7 +74,7 @@ struct InspectionReport {
   }
 
   /// Stored tensors by type, or weights by type where they are known.
-  private var types: String {
+  private var types: ReportTable {
     struct Sum {
       var count = 0
       var elements = 0
@@ -90,7 +92,7 @@ struct InspectionReport {
         NumberText.fixed(Double(sum.bytes) * 8 / Double(max(sum.elements, 1)), 3),
       ]
     }
-    return ReportTable("Types", columns: ["Type", "Tensors", "Weights", "Size", "Bits"], rows: rows).plain
+    return ReportTable("Types", columns: ["Type", "Tensors", "Weights", "Size", "Bits"], rows: rows)
   }
 
   private var typed: [(type: String, elements: Int, bytes: Int)] {
@@ -100,26 +102,25 @@ struct InspectionReport {
     return inspection.source.tensors.map { ($0.encoding.name, $0.elementCount, $0.byteCount) }
   }
 
-  private var tensorTable: String {
+  private var tensorTable: ReportTable {
     ReportTable(
       "Tensors", columns: ["Name", "Type", "Shape", "Bytes"], leading: 3,
-      rows: inspection.source.tensors.map { tensor in
+      rows: inspection.source.tensors.lazy.map { tensor in
         [
           tensor.name, tensor.encoding.name, tensor.shape.map(String.init).joined(separator: " x "),
           NumberText.grouped(tensor.byteCount),
         ]
-      }
-    ).plain
+      })
   }
 
-  private var metadataTable: String {
+  private var metadataTable: ReportTable {
     let rows: [[String]]
     if let metadata = inspection.metadata {
       rows = metadata.entries.map { [$0.key, $0.value.typeName, MetadataText.short($0.value)] }
     } else {
       rows = inspection.fileMetadata.sorted { $0.key < $1.key }.map { [$0.key, "string", $0.value] }
     }
-    return ReportTable("Metadata", columns: ["Key", "Type", "Value"], leading: 3, rows: rows).plain
+    return ReportTable("Metadata", columns: ["Key", "Type", "Value"], leading: 3, rows: rows)
   }
 
   // MARK: - For programs

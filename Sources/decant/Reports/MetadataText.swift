@@ -46,12 +46,3 @@ enum MetadataText {
     }
   }
 }
-
-extension String {
-  /// Without the characters at the end that meet the condition.
-  func trimmingSuffix(while condition: (Character) -> Bool) -> String {
-    var end = endIndex
-    while end > startIndex, condition(self[index(before: end)]) { end = index(before: end) }
-    return String(self[..<end])
-  }
-}

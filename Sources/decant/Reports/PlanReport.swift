@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Conversion
 internal import Evaluation
 internal import JSON
@@ -16,8 +17,8 @@ struct PlanReport {
   // MARK: - For people
 
   /// Every output tensor with its place, then the totals.
-  func table() -> String {
-    let rows = plan.tensors.flatMap { tensor in
+  func write(_ line: (String) throws(FileError) -> Void) throws(FileError) {
+    let rows = plan.tensors.lazy.flatMap { tensor in
       tensor.planes.enumerated().map { number, plane in
         let place = plan.place(of: plane.descriptor)
         return [
@@ -30,10 +31,10 @@ struct PlanReport {
       }
     }
     let columns = ["Tensor", "Type", "Shape", "Bytes", "Offset"] + (plan.files.count > 1 ? ["File"] : [])
-    let table = ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).plain
+    try ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).forEachLine(line)
+    try line("")
     let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
-    let lines = plan.notes.map { "note: " + $0 } + substitutionLines() + [totals + free]
-    return table + "\n" + lines.joined(separator: "\n")
+    for text in plan.notes.map({ "note: " + $0 }) + substitutionLines() + [totals + free] { try line(text) }
   }
 
   /// What was given another type than the recipe asked for, and why.
