@@ -13,8 +13,9 @@ public enum Interruption {
     return number == 0 ? nil : number
   }
 
+  /// For work that may take longer than a second between two writes.
   /// - Throws: `FileError` with the code `interrupted` when the process was asked to stop.
-  static func check(_ path: String) throws(FileError) {
+  public static func check(_ path: String) throws(FileError) {
     guard signal != nil else { return }
     throw FileError(.interrupted, path: path, "interrupted; nothing is left of it")
   }

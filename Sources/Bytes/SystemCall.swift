@@ -346,6 +346,8 @@ enum SystemCall {
       case ENOSPC, EDQUOT: "the disk is full; free some space or choose another target"
       case EACCES, EPERM: "permission denied; ask its owner, or choose another place"
       case EROFS: "the file system is read-only; choose another place"
+      case EFBIG:
+        "the file is longer than the file system or `ulimit -f` allows; --max-shard-size or --split-max-size divide it"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
       case EPIPE: "whoever was reading it is gone"

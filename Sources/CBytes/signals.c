@@ -23,8 +23,10 @@ void decant_catch_signals(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  // The call that such a signal comes with fails, and that is told in words.
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);
+  sigaction(SIGXFSZ, &action, NULL);
 }
 
 void decant_count_outputs(int change) { atomic_fetch_add(&outputs, change); }

@@ -98,7 +98,7 @@ extension ModelDigests.Tensor {
   fileprivate var line: String { "\(name) \(type) \(shape.map(String.init).joined(separator: "x"))" }
 
   /// Stays in a core's second-level cache between being read and being digested.
-  private static let partByteCount = 1 << 20
+  private static let partByteCount = 1 << 18
 
   init(_ descriptor: TensorDescriptor, fast: FastDigest, cryptographic: SHA256Digest? = nil) {
     self.init(
@@ -115,6 +115,7 @@ extension ModelDigests.Tensor {
     var cryptographic = SHA256Digest.Stream()
     var part = [UInt8](repeating: 0, count: min(Self.partByteCount, descriptor.byteCount))
     for start in stride(from: 0, to: descriptor.byteCount, by: Self.partByteCount) {
+      try Interruption.check(source.name)
       let count = min(Self.partByteCount, descriptor.byteCount - start)
       try part.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
         try source.read(descriptor.name, at: start, into: &bytes)
