@@ -35,6 +35,9 @@ public enum FileSystem {
     return first.device == second.device && first.inode == second.inode
   }
 
+  /// The path without links; nil where there is nothing of that name.
+  public static func resolved(_ path: String) -> String? { SystemCall.resolved(path) }
+
   /// Bytes that can still be written under `path`; nil where the system does not say.
   public static func freeBytes(at path: String) -> Int? {
     SystemCall.freeBytes(at: path)

@@ -262,6 +262,13 @@ enum SystemCall {
     return names.sorted()
   }
 
+  /// The corresponding C function is `realpath`; nil where there is nothing of that name.
+  static func resolved(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
   /// The corresponding C function is `access`.
   /// - Throws: `FileError` when no file may be created in the folder.
   static func requireWritable(folder path: String) throws(FileError) {

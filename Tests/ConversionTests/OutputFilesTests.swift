@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Conversion
+import Foundation
 import GGUF
 import JSON
 import Safetensors
@@ -87,6 +88,32 @@ import Testing
     let back = try await bench.convert(first, to: "back")
     #expect(
       try Workbench.tensors(at: back).mapValues(\.bytes) == Workbench.tensors(at: original).mapValues(\.bytes))
+  }
+
+  @Test("Hugging Face's cache: a snapshot of links to files whose names are digests")
+  func aFolderOfLinks() async throws {
+    let bench = try Workbench()
+    let original = try bench.write(TinyCheckpoint { $0.shardCount = 3 })
+    let (blobs, snapshot) = (bench.path("blobs"), bench.path("snapshots/0123abcd"))
+    for folder in [blobs, snapshot] {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    for (number, name) in try FileSystem.names(inFolder: original).enumerated() {
+      try FileManager.default.moveItem(atPath: original + "/" + name, toPath: blobs + "/\(number)")
+      try SymbolicLink.make(at: snapshot + "/" + name, to: "../../blobs/\(number)")
+    }
+    let copied = try await bench.convert(snapshot, to: "copied")
+    let expected = TinyCheckpoint { $0.shardCount = 3 }.tensors()
+    let tensors = try Workbench.tensors(at: copied)
+    #expect(tensors.count == expected.count)
+    for tensor in expected { #expect(tensors[tensor.name]?.bytes == tensor.bytes, "\(tensor.name)") }
+    // Shards are inputs where the links lead, too.
+    let checkpoint = try Checkpoint(path: snapshot)
+    let error = #expect(throws: FileError.self) {
+      try Plan(
+        converting: checkpoint, to: Destination(path: blobs, replacesExisting: true), recipe: Recipe(.keep))
+    }
+    #expect(error?.description.contains("holds one") == true, "\(String(describing: error))")
   }
 
   @Test func oneSafetensorsFileIsNotDivided() throws {

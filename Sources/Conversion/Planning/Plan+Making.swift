@@ -8,7 +8,7 @@ extension Plan {
   /// - Throws: `FileError` for whatever would make the output wrong or impossible.
   public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
     var failures = FileErrors()
-    let inputs = [checkpoint.path] + checkpoint.adapters.map(\.path)
+    let inputs = [checkpoint.path] + checkpoint.adapters.map(\.path) + checkpoint.weightFiles
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
     self = try failures.finish { () throws(FileError) in
       let plan = try Plan(of: checkpoint, to: destination, recipe)

@@ -177,7 +177,8 @@ public struct Destination: Sendable {
   /// The folders that `path` lies in, by its name and by where links lead.
   private static func folders(above path: String) -> [String] {
     var folders: [String] = []
-    for start in [FileSystem.parent(path), FileSystem.join(path, "..")] where FileSystem.isFolder(start) {
+    let starts = [FileSystem.parent(path)] + (FileSystem.resolved(path).map { [FileSystem.parent($0)] } ?? [])
+    for start in starts where FileSystem.isFolder(start) {
       var folder = start
       folders.append(folder)
       while folders.count < 256, !FileSystem.isSame(folder, FileSystem.join(folder, "..")) {
