@@ -241,6 +241,17 @@ import Testing
     #expect(differences.count == 1 && differences[0].contains("header"), "\(differences)")
   }
 
+  @Test func anotherVersionIsNoDifferenceInItself() async throws {
+    let output = try await bench.convert(model, to: "o.safetensors")
+    let bytes = try Workbench.bytes(output)
+    let place = try #require(Data(bytes).range(of: Data(#"version":"\#(Version.current)""#.utf8)))
+    try Data(bytes[..<(place.upperBound - 2)] + [UInt8(ascii: "7")] + bytes[(place.upperBound - 1)...])
+      .write(to: URL(fileURLWithPath: output))
+    let rebuild = try Rebuild(of: output, from: model)
+    #expect(rebuild.provenance.version != Version.current)
+    #expect(try await rebuild.run().differences.isEmpty)
+  }
+
   @Test func aChangedFileBesideTheWeightsIsNamed() async throws {
     let output = try await bench.convert(model, to: "o")
     try change(output + "/config.json", at: 3)
@@ -269,6 +280,17 @@ import Testing
     try TinyAdapter { $0.tensors[0].bytes[0] ^= 1 }.write(to: bench.path("other"))
     let differences = try await compared(output, adapters: [bench.path("other")])
     #expect(differences.first?.contains("adapter 1 is not the one") == true, "\(differences)")
+  }
+
+  @Test func theNameOfAModelIsThatOfItsFolderHoweverItIsSpelled() async throws {
+    let outputs = [model, model + "/", model + "/.", model + "/../model"].enumerated()
+    var names: Set<MetadataValue?> = []
+    for (number, path) in outputs {
+      let output = try await bench.convert(path, to: "\(number).gguf")
+      names.insert(try GGUFSource(path: output).metadata["general.name"])
+      #expect(try Workbench.bytes(output) == Workbench.bytes(bench.path("0.gguf")), "\(path)")
+    }
+    #expect(names == [.string("model")])
   }
 
   @Test func theImportanceMatrixIsNeeded() async throws {

@@ -18,7 +18,10 @@ extension Plan {
   }
 
   /// Plans without a look at what is at the destination.
-  init(of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe) throws(FileError) {
+  /// - Parameter version: the version of Decant that the output names.
+  init(
+    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current
+  ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination)
     var notes: [String] = []
@@ -53,7 +56,7 @@ extension Plan {
           + "Quantize the unquantized model where there is one")
     }
     let provenance =
-      destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination) : nil
+      destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination, version: version) : nil
     let laidOut = try destination.container.layOut(
       checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
     self.init(

@@ -32,9 +32,12 @@ public struct Provenance: Sendable {
   private static let pending = "digest-that-is-not-known-so-far."
 
   /// What an output made of `checkpoint` will say.
+  /// - Parameter version: the one that makes it.
   /// - Throws: `FileError` when the recipe cannot be written down.
-  init(of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination) throws(FileError) {
-    version = Version.current
+  init(
+    of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination, version: String
+  ) throws(FileError) {
+    self.version = version
     sourceCount = 1 + checkpoint.adapters.count
     var recipe = recipe
     if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = checkpoint.modelName }
@@ -134,5 +137,10 @@ public struct Provenance: Sendable {
 
 extension Checkpoint {
   /// What a GGUF made of this model calls it; nil for a model that has a name of its own.
-  var modelName: String? { metadata == nil ? FileSystem.lastComponent(folder ?? path) : nil }
+  var modelName: String? {
+    guard metadata == nil else { return nil }
+    let folder = folder ?? path
+    let name = FileSystem.lastComponent(folder)
+    return [".", ".."].contains(name) ? FileSystem.lastComponent(FileSystem.resolved(folder) ?? folder) : name
+  }
 }

@@ -51,7 +51,10 @@ public struct Rebuild: Sendable {
     self.path = path
     self.opened = opened
     self.provenance = provenance
-    plan = try Plan(of: checkpoint, to: destination, try provenance.recipe(with: importance, path: path))
+    // With the version that is recorded, so that another one shows where it matters only.
+    plan = try Plan(
+      of: checkpoint, to: destination, try provenance.recipe(with: importance, path: path),
+      version: provenance.version)
   }
 
   /// The name that the output had when it was written: of a folder its own, of a packed file that of the original.
