@@ -12,6 +12,11 @@ public enum FileSystem {
     SystemCall.status(ofPath: path) != nil
   }
 
+  /// Whether anything has that name, be it a link that leads nowhere.
+  public static func isTaken(_ path: String) -> Bool {
+    SystemCall.status(ofPath: path, followingLinks: false) != nil
+  }
+
   /// Length of a file; nil where there is none.
   public static func byteCount(_ path: String) -> Int? {
     SystemCall.status(ofPath: path)?.byteCount
@@ -51,19 +56,20 @@ public enum FileSystem {
 
   /// `folder/name`.
   public static func join(_ folder: String, _ name: String) -> String {
-    folder.isEmpty ? name : folder.hasSuffix("/") ? folder + name : folder + "/" + name
+    folder.isEmpty ? name : folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
   }
 
   /// The last component of a path, without trailing slashes.
   public static func lastComponent(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
+    // By bytes: a mark behind a slash makes one character of both.
+    path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
   }
 
   /// The folder a path lies in; `.` for a bare name.
   public static func parent(_ path: String) -> String {
-    var trimmed = path[...]
-    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-    guard let slash = trimmed.lastIndex(of: "/") else { return "." }
-    return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+    var trimmed = path.utf8[...]
+    while trimmed.count > 1, trimmed.last == UInt8(ascii: "/") { trimmed.removeLast() }
+    guard let slash = trimmed.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == trimmed.startIndex ? "/" : String(Substring(trimmed[..<slash]))
   }
 }

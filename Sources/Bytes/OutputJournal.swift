@@ -7,7 +7,8 @@ internal import Synchronization
 /// output, `boot` of the system that the following lines were written under, `item` with its number and a note, and
 /// `synced` with the number of `item` lines before it whose bytes are known to be on disk. What a process that was
 /// killed has written is there until the system goes down, so items count under the same boot even if they were not
-/// brought to disk; after a power failure only those that were. A last line without its end is none.
+/// brought to disk; after a power failure only those that were. `lost` says the same of a disk that has failed. A last
+/// line without its end is none.
 final class OutputJournal: Sendable {
   /// Notes of the items that an earlier run has completed.
   let finished: [Int: String]
@@ -67,6 +68,15 @@ final class OutputJournal: Sendable {
     try SystemCall.synchronize(descriptor, path: path)
   }
 
+  /// Notes that items which are not known to be on disk do not count.
+  func distrust() {
+    do throws(FileError) {
+      try append("lost unsynced")
+    } catch {
+      remove()
+    }
+  }
+
   func remove() { SystemCall.removeFile(path) }
 
   private func append(_ line: String, isItem: Bool = false) throws(FileError) {
@@ -114,6 +124,7 @@ final class OutputJournal: Sendable {
       guard words.count > 1 else { continue }
       switch words[0] {
       case "boot": current = words[1]
+      case "lost": for place in items.indices.dropFirst(synced) { items[place].boot = "" }
       case "synced": synced = max(synced, Int(words[1]) ?? 0)
       case "item":
         if let number = Int(words[1]) { items.append((number, words.count > 2 ? words[2] : "", current)) }

@@ -29,6 +29,11 @@ public final class StagedOutput: Sendable {
 
   /// The folder that will hold the files.
   public let folder: String
+  /// What errors call the output: the folder, or the first of the files.
+  private var target: String {
+    kind == .folder ? folder : FileSystem.join(folder, files.first?.name ?? "")
+  }
+
   /// Items that an earlier run of the same job has completed, with their notes. Empty without a fingerprint.
   public let finishedItems: [Int: String]
   private let kind: Kind
@@ -74,28 +79,26 @@ public final class StagedOutput: Sendable {
     try Self.check(places, files, target: folder)
 
     // What an earlier run has left for one that goes on is not lost where this one cannot even begin.
-    let isKept = FileSystem.isFile(journalPath)
+    let isKept = FileSystem.isTaken(journalPath)
     var stagingDescriptor: Int32?
     var descriptors: [Int32] = []
     do throws(FileError) {
       if let stagingFolder {
-        if !FileSystem.isFolder(stagingFolder) { try SystemCall.makeFolder(stagingFolder) }
-        stagingDescriptor = try SystemCall.openLockedFolder(stagingFolder)
-        // What another job has left.
-        let names = Set(files.map(\.name))
-        for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) {
-          SystemCall.removeFile(FileSystem.join(stagingFolder, name))
-        }
+        stagingDescriptor = try SystemCall.makeLockedFolder(stagingFolder)
+        try Self.removeAll(in: stagingFolder, but: Set(files.map(\.name)))
       }
       for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path)) }
       if let fingerprint {
         var statuses: [SystemCall.Status] = []
+        // A file that was removed comes back with another length, even where it gets its old inode.
+        var isWhole = true
         for (number, descriptor) in descriptors.enumerated() {
           var status = try SystemCall.status(of: descriptor, path: stagedPaths[number])
+          isWhole = isWhole && status.byteCount == files[number].byteCount
           status.byteCount = files[number].byteCount ?? 0
           statuses.append(status)
         }
-        if !isResuming { SystemCall.removeFile(journalPath) }
+        if !isResuming || !isWhole { SystemCall.removeFile(journalPath) }
         journal = try OutputJournal(path: journalPath, fingerprint: fingerprint, files: statuses)
       } else {
         SystemCall.removeFile(journalPath)
@@ -168,6 +171,10 @@ public final class StagedOutput: Sendable {
     }
     var failures = FileErrors()
     failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.parent) }
+    if places.stagingFolder != nil, FileSystem.isFolder(target) {
+      // It is replaced, and its files are removed.
+      failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: target) }
+    }
     failures.attempt { () throws(FileError) in try checkSpace(for: files, places, target: target) }
     try failures.check()
   }
@@ -186,10 +193,22 @@ public final class StagedOutput: Sendable {
     }
   }
 
+  /// Removes what another job has left in a staging folder.
+  /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
+  private static func removeAll(in stagingFolder: String, but names: Set<String>) throws(FileError) {
+    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) {
+      let path = FileSystem.join(stagingFolder, name)
+      SystemCall.removeFile(path)
+      guard !FileSystem.isTaken(path) else {
+        throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+      }
+    }
+  }
+
   /// - Throws: `FileError` when the target is there.
   public static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
     let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
-    for target in targets where FileSystem.exists(target) {
+    for target in targets where FileSystem.isTaken(target) {
       throw FileError(.exists, path: target, "is there already; --force replaces it")
     }
   }
@@ -204,7 +223,7 @@ public final class StagedOutput: Sendable {
   /// - Throws: `FileError` when the system refuses, or has asked the process to stop.
   public func write(_ bytes: RawSpan, file: Int, at offset: Int) throws(FileError) {
     precondition(!isFinished.withLock { $0 }, "nothing may be written after commit()")
-    try Interruption.check(folder)
+    try Interruption.check(target)
     try SystemCall.write(descriptors[file], bytes, at: offset, path: stagedPaths[file])
     let isDue = waiting.withLock { waiting in
       waiting.unsynced += bytes.byteCount
@@ -227,10 +246,20 @@ public final class StagedOutput: Sendable {
     }
     guard isDue else { return }
     let count = journal.itemCount
-    for (descriptor, path) in zip(descriptors, stagedPaths) {
-      try SystemCall.synchronize(descriptor, path: path)
-    }
+    try synchronize()
     try journal.synchronized(count)
+  }
+
+  /// Brings all files to disk. After a failure nobody knows what of them is there, and the system may not say it again.
+  private func synchronize() throws(FileError) {
+    do throws(FileError) {
+      for (descriptor, path) in zip(descriptors, stagedPaths) {
+        try SystemCall.synchronize(descriptor, path: path)
+      }
+    } catch {
+      journal?.distrust()
+      throw error
+    }
   }
 
   /// Leaves the partial output for a later run of the same job. Nothing may be written afterwards.
@@ -246,27 +275,17 @@ public final class StagedOutput: Sendable {
   /// - Throws: `FileError` when something cannot be brought to disk or renamed, or has taken the target's name since.
   public func commit() throws(FileError) {
     if !replacing { try Self.refuseExisting(kind, folder, files) }
-    for (descriptor, path) in zip(descriptors, stagedPaths) {
-      try SystemCall.synchronize(descriptor, path: path)
-    }
+    try synchronize()
     if let stagingFolder { try SystemCall.synchronizeFolder(stagingFolder) }
+    switch kind {
+    case .files: try replaceFiles()
+    case .folder: try replaceFolder()
+    }
     isFinished.withLock { $0 = true }
     defer { close() }
-    // Without its journal a partial output is nobody's: so the journal never speaks of files that are gone.
+    // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
     journal?.remove()
-    do throws(FileError) {
-      switch kind {
-      case .files:
-        try replaceFiles()
-        try SystemCall.synchronizeFolder(folder)
-      case .folder:
-        try replaceFolder()
-        try SystemCall.synchronizeFolder(FileSystem.parent(folder))
-      }
-    } catch {
-      discard()
-      throw error
-    }
+    try SystemCall.synchronizeFolder(kind == .folder ? FileSystem.parent(folder) : folder)
   }
 
   /// A set is opened by its first file: that goes before the others change and comes last, so that old and new ones are
@@ -282,12 +301,15 @@ public final class StagedOutput: Sendable {
     for (path, target) in moves.prefix(1) { try SystemCall.rename(path, to: target) }
   }
 
-  /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last.
+  /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last. Until it is
+  /// gone it is locked: it has the staging folder's name, and another run must not take it for its own.
   private func replaceFolder() throws(FileError) {
     guard let stagingFolder else { return }
-    guard FileSystem.exists(folder) else {
+    guard FileSystem.isTaken(folder) else {
       return try SystemCall.rename(stagingFolder, to: folder)
     }
+    let old = FileSystem.isFolder(folder) ? try SystemCall.openLockedFolder(folder) : nil
+    defer { if let old { SystemCall.close(old) } }
     if SystemCall.exchange(stagingFolder, folder) { return Self.remove(stagingFolder) }
     // Where the file system has no such call, there is a moment without either.
     let aside = stagingFolder + ".old"

@@ -40,11 +40,7 @@ enum SystemCall {
       guard descriptor >= 0 else { throw failure("cannot be created", path) }
       do throws(FileError) {
         try lock(descriptor, path: path)
-        // Another run may have finished, and renamed this file, between our opening and our locking it.
-        let opened = try status(of: descriptor, path: path)
-        if let named = status(ofPath: path), named.inode == opened.inode, named.device == opened.device {
-          return descriptor
-        }
+        if try isNamed(path, descriptor) { return descriptor }
       } catch {
         close(descriptor)
         throw error
@@ -67,6 +63,34 @@ enum SystemCall {
       throw error
     }
     return descriptor
+  }
+
+  /// The same of a folder that is made where it is missing.
+  static func makeLockedFolder(_ path: String) throws(FileError) -> Int32 {
+    while true {
+      do throws(FileError) {
+        if status(ofPath: path) == nil { try makeFolder(path) }
+      } catch {
+        // Another run may have made it in this moment.
+        guard status(ofPath: path)?.isFolder == true else { throw error }
+      }
+      let descriptor = try openLockedFolder(path)
+      do throws(FileError) {
+        if try isNamed(path, descriptor) { return descriptor }
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      close(descriptor)
+    }
+  }
+
+  /// Whether an open file still has its name: another run may have finished, and renamed or removed it, between our
+  /// opening and our locking it.
+  private static func isNamed(_ path: String, _ descriptor: Int32) throws(FileError) -> Bool {
+    let opened = try status(of: descriptor, path: path)
+    guard let named = status(ofPath: path) else { return false }
+    return named.inode == opened.inode && named.device == opened.device
   }
 
   private static func lock(_ descriptor: Int32, path: String) throws(FileError) {
@@ -97,10 +121,10 @@ enum SystemCall {
     return Status(result)
   }
 
-  /// The corresponding C function is `stat`; nil where nothing has that name.
-  static func status(ofPath path: String) -> Status? {
+  /// The corresponding C functions are `stat` and `lstat`; nil where nothing has that name.
+  static func status(ofPath path: String, followingLinks: Bool = true) -> Status? {
     var result = stat()
-    guard unsafe stat(path, &result) == 0 else { return nil }
+    guard unsafe (followingLinks ? stat(path, &result) : lstat(path, &result)) == 0 else { return nil }
     return Status(result)
   }
 
@@ -355,6 +379,9 @@ enum SystemCall {
       case EROFS: "the file system is read-only; choose another place"
       case EFBIG:
         "the file is longer than the file system or `ulimit -f` allows; --max-shard-size or --split-max-size divide it"
+      case EEXIST, EISDIR, ENOTDIR, ELOOP:
+        "something else has that name, or a folder's: a file, a folder or a link; remove it or choose another place"
+      case ENAMETOOLONG: "the name is too long; choose a shorter one"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
       case EPIPE: "whoever was reading it is gone"

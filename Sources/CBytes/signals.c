@@ -21,8 +21,13 @@ void decant_catch_signals(void) {
   // Calls that were under way are not cut short: the writer looks for itself whether it is to stop.
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  // Who started this may have asked that it be left alone: a shell does, of what it runs in the background.
+  for (int i = 0; i < 2; i++) {
+    struct sigaction inherited;
+    int number = i == 0 ? SIGINT : SIGTERM;
+    if (sigaction(number, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
+    sigaction(number, &action, NULL);
+  }
   // The call that such a signal comes with fails, and that is told in words.
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, NULL);

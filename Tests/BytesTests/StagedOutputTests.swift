@@ -207,6 +207,54 @@ struct StagedOutputTests {
     #expect(try !folder.names().contains("1"), "without its first file a set is none")
   }
 
+  @Test("Of runs that replace one folder at the same time each is refused or leaves all of its files")
+  func replacingAFolderTogether() async throws {
+    let folder = try TemporaryFolder()
+    let names = ["1", "2", "3"]
+    for _ in 0..<150 {
+      await withTaskGroup(of: Void.self) { group in
+        for runner in 0..<3 {
+          group.addTask {
+            do {
+              let output = try StagedOutput(
+                .folder, in: folder.file("o"), files: names.map { .init(name: $0, byteCount: 1) }, replacing: true)
+              try Self.fill(output, Array(repeating: "\(runner)", count: 3))
+              try output.commit()
+            } catch {
+              #expect((error as? FileError)?.code == .exists, "\(error)")
+            }
+          }
+        }
+      }
+      let contents = try names.map { try Self.text(folder, "o/" + $0) }
+      #expect(Set(contents).count == 1, "\(contents)")
+    }
+    #expect(try folder.names() == ["o"])
+  }
+
+  @Test("A link that leads nowhere is something", arguments: [StagedOutput.Kind.files, .folder])
+  func aDanglingLinkIsNotReplaced(_ kind: StagedOutput.Kind) throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("a"), withDestinationPath: folder.file("nowhere"))
+    let error = try #require(throws: FileError.self) {
+      _ = try StagedOutput(
+        kind, in: kind == .files ? folder.path : folder.file("a"), files: [.init(name: "a", byteCount: 1)],
+        replacing: false)
+    }
+    #expect(error.code == .exists)
+    #expect(try folder.names() == ["a"])
+  }
+
+  @Test func whatCannotBeRemovedDoesNotBecomeAPartOfTheOutput() throws {
+    let folder = try TemporaryFolder()
+    let stray = folder.file(".o.partial/sub")
+    try FileManager.default.createDirectory(atPath: stray, withIntermediateDirectories: true)
+    let error = try #require(throws: FileError.self) {
+      _ = try StagedOutput(.folder, in: folder.file("o"), files: [.init(name: "a", byteCount: 1)], replacing: false)
+    }
+    #expect(error.path.hasSuffix(".o.partial/sub") && error.message.contains("remove it"))
+  }
+
   @Test func writingAfterCommitIsAMistake() async {
     await #expect(processExitsWith: .failure) {
       let folder = try TemporaryFolder()

@@ -139,6 +139,57 @@ import Testing
     #expect(events.resumedTensors > 0)
   }
 
+  @Test("A partial file that was removed or cut is not gone on with", arguments: ["m.gguf", "folder"], [true, false])
+  func partialFilesThatAreGone(_ output: String, _ isRemoved: Bool) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
+    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(faults) {
+        _ = try await Self.job(bench, to: output).pour(workers: 1)
+      }
+    }
+    let partial = output == "folder" ? ".folder.partial/model.safetensors" : ".m.gguf.partial"
+    if isRemoved { try bench.folder.remove(partial) } else { try bench.folder.write([], to: partial) }
+    let events = Events()
+    _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
+    #expect(events.resumedTensors == 0)
+    #expect(try Self.contents(bench.path(output)) == Self.contents(bench.path("whole" + output)))
+  }
+
+  @Test("After the disk has failed only what is known to be on it counts", arguments: ["m.gguf", "folder"])
+  func aDiskThatFails(_ output: String) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let faults = SystemFaults(.ioError, .synchronize) { $0 == 0 }
+    let error = await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(faults) {
+        _ = try await Self.job(bench, to: output).pour(workers: 1)
+      }
+    }
+    #expect(error?.description.contains("input/output error") == true)
+    let events = Events()
+    _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
+    #expect(events.resumedTensors == 0)
+  }
+
+  @Test("What takes the target's name meanwhile costs no work", arguments: ["m.gguf", "folder"])
+  func aTargetThatAppears(_ output: String) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    let error = await #expect(throws: FileError.self) {
+      _ = try await Self.job(bench, to: output).pour(workers: 1) { event in
+        if case .finished = event { _ = try? bench.folder.write("mine".utf8, to: output) }
+      }
+    }
+    #expect(error?.code == .exists && error?.description.contains("goes on where it stopped") == true)
+    try bench.folder.remove(output)
+    let events = Events()
+    _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
+    #expect(events.resumedTensors > 0)
+  }
+
   @Test func withoutResumingItStartsOver() async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())

@@ -58,7 +58,11 @@ extension Plan {
         .mismatch, path: sourceFiles.first ?? destination.path,
         "a file of the model was changed while it was read; nothing was written. Try again when nobody writes it")
     }
-    try staged.commit()
+    do throws(FileError) {
+      try staged.commit()
+    } catch {
+      throw Self.stopped(by: error, staged)
+    }
     return report
   }
 
@@ -140,7 +144,7 @@ extension Plan {
 
   /// What is said of a failure, after the partial output was kept where another run could do better.
   private static func stopped(by failure: FileError, _ staged: StagedOutput) -> FileError {
-    guard failure.code == .interrupted || failure.code == .system, staged.keep() else { return failure }
+    guard [.interrupted, .system, .exists].contains(failure.code), staged.keep() else { return failure }
     return FileError(
       failure.code, path: failure.path, subject: failure.subject, offset: failure.offset,
       (failure.code == .interrupted ? "interrupted" : failure.message)
