@@ -151,7 +151,9 @@ let package = Package(
       ], exclude: ["Golden"]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
     tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
-    tests(of: "decant", imports: ["Conversion", "JSON"]),
+    tests(
+      of: "decant",
+      imports: ["Bytes", "Conversion", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     // Fuzzing.
     .target(

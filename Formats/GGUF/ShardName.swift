@@ -1,11 +1,11 @@
 /// The name of one file of a split set: `prefix-00002-of-00005.gguf`.
-struct ShardName: Hashable, Sendable {
-  let prefix: String
+package struct ShardName: Hashable, Sendable {
+  package let prefix: String
   /// From 1 on.
-  let number: Int
-  let count: Int
+  package let number: Int
+  package let count: Int
 
-  static let suffix = ".gguf"
+  package static let suffix = ".gguf"
 
   init(prefix: String, number: Int, count: Int) {
     self.prefix = prefix
@@ -14,7 +14,7 @@ struct ShardName: Hashable, Sendable {
   }
 
   /// Nil for a name without folder that is not of that form.
-  init?(_ name: String) {
+  package init?(_ name: String) {
     let tail = name.utf8.suffix(Self.tailLength)
     guard name.utf8.count > Self.tailLength, let text = String(tail),
       text.hasPrefix("-"), text.hasSuffix(Self.suffix), text.dropFirst(6).hasPrefix("-of-"),

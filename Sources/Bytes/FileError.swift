@@ -59,25 +59,14 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     var place = path
     if let subject { place += ": \(Self.quoted(subject))" }
     if let offset { place += " (byte \(offset))" }
-    return "\(place): \(Self.escaped(message.unicodeScalars))"
+    return "\(place): \(message.printable)"
   }
 
   /// A name in quotes. Names come from files: characters that control a terminal or the direction of text are
   /// escaped, and the length is bounded.
   public static func quoted(_ name: String) -> String {
-    let shown = escaped(name.unicodeScalars.prefix(160))
+    let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(160))).printable
     return "\"\(shown)\(name.unicodeScalars.count > 160 ? "…" : "")\""
-  }
-
-  private static func escaped(_ scalars: some Sequence<Unicode.Scalar>) -> String {
-    var shown = ""
-    for scalar in scalars {
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: shown += scalar.escaped(asASCII: true)
-      default: shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
   }
 
   public static func noSuchTensor(_ name: String, in path: String) -> FileError {

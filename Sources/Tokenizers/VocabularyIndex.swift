@@ -62,9 +62,6 @@ extension MergeTable {
 
 /// A text from a file inside a sentence: quoted, escaped and cut.
 func shown(_ text: String) -> String {
-  var shown = ""
-  for scalar in text.unicodeScalars.prefix(300) {
-    shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-  }
+  let shown = String(String.UnicodeScalarView(text.unicodeScalars.prefix(300))).printable
   return "\"" + shown + (text.unicodeScalars.dropFirst(300).isEmpty ? "" : "…") + "\""
 }

@@ -59,6 +59,12 @@ struct Job {
     }
     var comparison: ComparisonReport?
     if let verification, let windows {
+      // While the output was written a signal was only taken note of.
+      if Interruption.signal != nil {
+        throw FileError(
+          .interrupted, path: plan.outputPath,
+          "interrupted; the output is complete, but was not measured: decant compare measures it with --text")
+      }
       comparison = try await verification.comparison(
         with: try Checkpoint(path: plan.outputPath), over: windows, workers: options.workers.count, talk)
     }

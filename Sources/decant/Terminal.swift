@@ -23,7 +23,7 @@ enum Terminal {
 
   /// A line on standard error.
   static func note(_ line: String) {
-    writeToError(line + "\n")
+    writeToError(line.printable + "\n")
   }
 
   /// Text on standard error as it is.

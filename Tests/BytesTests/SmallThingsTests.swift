@@ -49,6 +49,8 @@ struct SmallThingsTests {
     let name = "a\u{1B}[31m\u{202E}b\u{2028}\u{0}"
     let shown = FileError(.malformed, path: "p", subject: name, offset: 3, "is odd").description
     #expect(shown == #"p: "a\u{1B}[31m\u{202E}b\u{2028}\0" (byte 3): is odd"#)
+    #expect(name.printable == #"a\u{1B}[31m\u{202E}b\u{2028}\0"#)
+    #expect("α β, 中".printable == "α β, 中")
     #expect(FileError.quoted(String(repeating: "x", count: 1000)).count == 163)
   }
 

@@ -105,11 +105,40 @@ import Testing
     let placeholder = try #require(entries.first { $0.key.hasSuffix("xxh3_128") }).value
     var recipe = Recipe(.keep)
     recipe.metadata = [MetadataOverride(key: "general.description", value: .string("It is \(placeholder)"))]
-    let error = await #expect(throws: FileError.self) {
-      try await bench.convert(bench.path("model"), to: "b.gguf", recipe)
+    // Said by the plan, not at the end of a conversion of hours.
+    let error = #expect(throws: FileError.self) {
+      try Plan(
+        converting: try Checkpoint(path: bench.path("model")), to: Destination(path: bench.path("b.gguf")),
+        recipe: recipe)
     }
     #expect(error?.description.contains("--no-provenance") == true, "\(String(describing: error))")
-    #expect(!FileSystem.exists(bench.path("b.gguf")))
+  }
+
+  @Test(arguments: ["folder", "whole.safetensors"])
+  func aTensorThatIsCalledAsThePlaceholderIsRefused(_ name: String) throws {
+    let bench = try Workbench()
+    let values = Array(repeating: Float(1), count: 4096)
+    let tensors = ["a", "b", "digest-that-is-not-known-so-far."].map { RawTensor($0, shape: [64, 64], values: values) }
+    let model = bench.path("m.safetensors")
+    try Data(try RawSafetensors.bytes(of: tensors)).write(to: URL(fileURLWithPath: model))
+    let limit = name == "whole.safetensors" ? nil : 20_000
+    let error = #expect(throws: FileError.self) {
+      try Plan(
+        converting: try Checkpoint(path: model), to: Destination(path: bench.path(name), maximumFileBytes: limit),
+        recipe: Recipe(.keep))
+    }
+    #expect(error?.description.contains("holds the text") == true, "\(String(describing: error))")
+  }
+
+  @Test func aLaterFileOfASplitSetHasNoPlaceForDigests() throws {
+    let bench = try Workbench()
+    let checkpoint = try Checkpoint(path: try bench.write(TinyCheckpoint()))
+    let plan = try Plan(converting: checkpoint, to: Destination(path: bench.path("o.gguf")), recipe: Recipe(.keep))
+    let provenance = try #require(plan.provenance)
+    let header = Array(try provenance.entries(path: "o").map(\.value).joined().utf8)
+    let file = PlannedFile(name: "f", header: header, tensors: [], byteCount: header.count)
+    try provenance.checkPlaces(in: [file, file], of: .safetensors, path: "o")
+    #expect(throws: FileError.self) { try provenance.checkPlaces(in: [file, file], of: .gguf, path: "o") }
   }
 
   // MARK: - Recipes
@@ -194,11 +223,66 @@ import Testing
     #"{"rule":"magic"}"#, #"{"rule":"mix","type":"q9_9"}"#, #"{"rule":"elements","type":"iq2_xs"}"#, #"{}"#,
     #"{"rule":"keep","overrides":[{"pattern":"(","type":"q8_0"}]}"#,
     #"{"rule":"keep","overrides":[{"pattern":"(a*)*b","type":"q8_0"}]}"#,
+    #"{"rule":"keep","overrides":[{"pattern":"(?x)([a-z._0-9]+) +!","type":"q8_0"}]}"#,
     #"{"rule":"keep","metadata":["a=u8:1"]}"#, #"{"rule":"keep","output_type":7}"#,
   ])
   func aRecordOfAnotherVersionOrAStrangerIsRefused(_ text: String) throws {
     let document = try JSONValue(parsing: Array(text.utf8))
     #expect(throws: FileError.self) { try Recipe(document, importance: nil, path: "x") }
+  }
+}
+
+/// Records that are too long, or whose numbers are none.
+@Suite struct RecordLimitTests {
+  private static func recipe(patterns: [String]) throws -> Recipe {
+    let overrides = patterns.map { JSONValue.object(["pattern": .string($0), "type": "q8_0"]) }
+    return try Recipe(["rule": "keep", "overrides": .array(overrides)], importance: nil, path: "x")
+  }
+
+  @Test func overridesAreCounted() throws {
+    let patterns = (0..<Recipe.mostRecordedOverrides).map { #"blk\.\#($0)\.ffn_down"# }
+    #expect(try Self.recipe(patterns: patterns).overrides.count == patterns.count)
+    #expect(throws: FileError.self) { try Self.recipe(patterns: patterns + ["a"]) }
+    let long = String(repeating: "a", count: BoundedExpression.longest)
+    let most = Recipe.mostRecordedPatternBytes / BoundedExpression.longest
+    #expect(try Self.recipe(patterns: Array(repeating: long, count: most)).overrides.count == most)
+    #expect(throws: FileError.self) { try Self.recipe(patterns: Array(repeating: long, count: most + 1)) }
+    #expect(throws: FileError.self) { try Self.recipe(patterns: [long + "a"]) }
+  }
+
+  /// A file with a record.
+  private static func rebuild(version: String = "1.0.0", recipe: String) throws {
+    let bench = try Workbench()
+    let model = try bench.write(TinyCheckpoint())
+    let header: JSONValue = [
+      "__metadata__": .object([
+        "decant.provenance.version": .string(version), "decant.provenance.recipe": .string(recipe),
+        "decant.provenance.sources_xxh3_128": "00",
+      ])
+    ]
+    let text = try header.serialized(pretty: false)
+    let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
+    try Data(length + text).write(to: URL(fileURLWithPath: bench.path("o.safetensors")))
+    _ = try Rebuild(of: bench.path("o.safetensors"), from: model, adapters: [])
+  }
+
+  @Test func aRecordIsNotLongerThanItsLimit() throws {
+    let padded = #"{"rule":"keep","name":""# + String(repeating: "a", count: Provenance.longestRecipe) + #""}"#
+    for error in [
+      #expect(throws: FileError.self) { try Self.rebuild(recipe: padded) },
+      #expect(throws: FileError.self) {
+        try Self.rebuild(
+          version: String(repeating: "1", count: Provenance.longestVersion + 1), recipe: #"{"rule":"keep"}"#)
+      },
+    ] { #expect(error?.description.contains("is longer than") == true, "\(String(describing: error))") }
+  }
+
+  @Test(arguments: ["1e39", #""1""#, "null"])
+  func theWeightOfAnAdapterIsAFiniteNumber(_ weight: String) throws {
+    let error = #expect(throws: FileError.self) {
+      try Self.rebuild(recipe: #"{"rule":"keep","adapters":[\#(weight)]}"#)
+    }
+    #expect(error?.code == .malformed && error?.description.contains("no finite number") == true)
   }
 }
 
@@ -280,6 +364,36 @@ import Testing
     try TinyAdapter { $0.tensors[0].bytes[0] ^= 1 }.write(to: bench.path("other"))
     let differences = try await compared(output, adapters: [bench.path("other")])
     #expect(differences.first?.contains("adapter 1 is not the one") == true, "\(differences)")
+  }
+
+  @Test func aSplitSetIsMadeAgain() async throws {
+    let plan = try Plan(
+      converting: try Checkpoint(path: model), to: Destination(path: bench.path("s.gguf"), maximumFileBytes: 40_000),
+      recipe: Recipe(.keep))
+    try await plan.pour()
+    let names = plan.files.map(\.name)
+    try #require(names.count > 1)
+    for name in names { #expect(try await compared(bench.path(name)).isEmpty, "\(name)") }
+    let last = try #require(names.last)
+    try change(bench.path(last), at: try Workbench.bytes(bench.path(last)).count - 40)
+    #expect(try await compared(bench.path(names[0])).count == 1)
+  }
+
+  @Test func aFileOfAFolderIsNotMadeAgainByItself() async throws {
+    let output = try await bench.convert(model, to: "o", maximumFileBytes: 1 << 30)
+    try FileManager.default.moveItem(atPath: output + "/model.safetensors", toPath: bench.path("m.safetensors"))
+    let error = #expect(throws: FileError.self) { try Rebuild(of: bench.path("m.safetensors"), from: model) }
+    #expect(error?.description.contains("give the whole folder") == true, "\(String(describing: error))")
+  }
+
+  @Test(arguments: ["o.gguf", "o.safetensors"])
+  func aLongerHeaderIsOneDifference(_ name: String) async throws {
+    let output = try await bench.convert(model, to: name)
+    // The same weights, after a header that says more of the model.
+    let again = try bench.write(TinyCheckpoint { $0.vectorType = "F32" }, as: "wider")
+    let differences = try await compared(output, from: again)
+    #expect(differences.count { $0.contains("bytes, not") } == 1, "\(differences)")
+    #expect(!differences.contains { $0.contains("has other bytes") }, "\(differences)")
   }
 
   @Test func theNameOfAModelIsThatOfItsFolderHoweverItIsSpelled() async throws {

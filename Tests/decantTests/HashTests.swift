@@ -36,4 +36,76 @@ import Testing
     try folder.write("{}".utf8, to: "none.json")
     try Command.expectFailure(["hash", model, "--check", folder.file("none.json")], mentions: ["no list of digests"])
   }
+
+  @Test func aNameThatCommandsTheTerminalIsSpelledOut() throws {
+    let folder = try TemporaryFolder()
+    let name = "a\u{1B}[31m\n\u{202E}b"
+    let tensor = RawTensor(name, type: "F32", shape: [2, 2], values: [1, 2, 3, 4])
+    try folder.write(try RawSafetensors.bytes(of: [tensor]), to: "m.safetensors")
+    let model = folder.file("m.safetensors")
+    let said = [
+      try Command.succeed("hash", model).output, try Command.succeed("hash", model, "--fast").output,
+      try Command.succeed("convert", model, folder.file("o.safetensors"), "--verbose", "--dtype", "f16").errors,
+      try Command.succeed("convert", model, folder.file("p.safetensors"), "--dry-run").output,
+    ]
+    for text in said {
+      #expect(text.contains(#"a\u{1B}[31m\n\u{202E}b"#), "\(text.debugDescription)")
+      #expect(!text.contains("\u{1B}") && !text.unicodeScalars.contains("\u{202E}"), "\(text.debugDescription)")
+    }
+  }
+
+  /// A list of the digests of a small model, changed, and what checking the model against it says.
+  private static func check(_ change: (inout [String: JSONValue], inout [[String: JSONValue]]) -> Void) throws -> String
+  {
+    let folder = try TemporaryFolder()
+    let tensors = [
+      RawTensor("a", shape: [2, 3], values: [1, 2, 3, 4, 5, 6]), RawTensor("b", shape: [2], values: [1, 2]),
+    ]
+    try folder.write(try RawSafetensors.bytes(of: tensors), to: "m.safetensors")
+    let model = folder.file("m.safetensors")
+    var list = try #require(try Command.succeed("hash", model, "--json").json().object)
+    var entries = (list["tensors"]?.array ?? []).compactMap(\.object)
+    try #require(entries.count == 2)
+    change(&list, &entries)
+    list["tensors"] = .array(entries.map(JSONValue.object))
+    try folder.write(try JSONValue.object(list).serialized(), to: "list.json")
+    let result = try Command.run("hash", model, "--check", folder.file("list.json"))
+    #expect(result.exitCode == (result.errors.isEmpty ? 0 : 1))
+    return result.errors
+  }
+
+  @Test func anotherShapeOrLengthIsADifference() throws {
+    #expect(try Self.check { _, _ in }.isEmpty)
+    #expect(try Self.check { $1[0]["shape"] = [3, 2] }.contains("has the shape [2, 3], not [3, 2]"))
+    #expect(try Self.check { $1[0]["bytes"] = 25 }.contains("has 24 bytes, not 25"))
+  }
+
+  @Test(arguments: ["xxh3_128", "sha256"])
+  func aWrongDigestIsADifference(_ kind: String) throws {
+    #expect(try Self.check { $1[1][kind] = "00" }.contains(#""b" has other bytes"#))
+    #expect(try Self.check { list, _ in list[kind] = "00" }.contains("the list's digests of the whole"))
+  }
+
+  @Test func aDigestIsInAllEntriesOrInNone() throws {
+    let message = "an entry needs a name of its own"
+    #expect(try Self.check { $1[0]["sha256"] = nil }.contains(message))
+    #expect(try Self.check { $1[0]["sha256"] = 7 }.contains(message))
+    #expect(try Self.check { list, _ in list["sha256"] = nil }.contains(message))
+    #expect(try Self.check { list, _ in list["sha256"] = 7 }.contains("the digests of the whole"))
+    #expect(try Self.check { $1[0]["shape"] = nil }.contains(message))
+    #expect(try Self.check { $1[0]["shape"] = [2, "3"] }.contains(message))
+    let withoutAny = try Self.check { list, entries in
+      list["sha256"] = nil
+      for number in entries.indices { entries[number]["sha256"] = nil }
+    }
+    #expect(withoutAny.isEmpty)
+  }
+
+  @Test func moreDifferencesThanTensorsAreCountedAsDifferences() throws {
+    let said = try Self.check { list, entries in
+      entries[0]["name"] = "c"
+      entries[1]["xxh3_128"] = "00"
+    }
+    #expect(said.contains("differences: 3, the first"), "\(said)")
+  }
 }

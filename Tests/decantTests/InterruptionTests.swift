@@ -1,7 +1,11 @@
+import ArgumentParser
+import Bytes
 import Foundation
 import JSON
 import TestSupport
 import Testing
+
+@testable import decant
 
 /// The program is asked to stop, or killed, and started again.
 @Suite struct InterruptionTests {
@@ -81,6 +85,32 @@ import Testing
     let arguments = try Self.job(folder)
     _ = try Self.run(arguments, signal: SIGKILL, in: folder)
     try Self.finish(arguments + ["--no-resume"], folder, goesOn: false)
+  }
+
+  @Test("A signal that comes while the output gets its name ends the run before the measurement")
+  func stoppingBeforeTheMeasurement() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      let folder = try TemporaryFolder()
+      let command = try QuantizeCommand.parse([
+        TinyLlama.path, folder.file("m.gguf"), "--type", "q8_0", "--verify", TinyLlama.heldOutText, "--quiet",
+      ])
+      Interruption.watch()
+      let signals = SystemFaults(.ioError, .rename) { number in
+        guard number == 0 else { return false }
+        // To the process: the threads of tasks take no signals.
+        kill(getpid(), SIGINT)
+        while Interruption.signal == nil { usleep(100) }
+        return false
+      }
+      do {
+        try await SystemFaults.$current.withValue(signals) { try await command.run() }
+      } catch let error as FileError where error.code == .interrupted {
+        let isThere = try folder.names() == ["m.gguf"]
+        let isSaid = error.description.contains("the output is complete, but was not measured")
+        Foundation.exit(isThere && isSaid ? 42 : 3)
+      }
+      Foundation.exit(4)
+    }
   }
 
   @Test func resultsThatNobodyReadsAreAFailure() throws {

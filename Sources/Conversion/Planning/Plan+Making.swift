@@ -59,6 +59,7 @@ extension Plan {
       destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination, version: version) : nil
     let laidOut = try destination.container.layOut(
       checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
+    try provenance?.checkPlaces(in: laidOut.files, of: destination.container, path: destination.path)
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
       notes: notes + laidOut.notes, provenance: provenance,

@@ -28,6 +28,10 @@ public struct Provenance: Sendable {
   public let document: JSONValue
   private let sourceCount: Int
 
+  /// Most bytes of a recipe that is read, and of a version.
+  static let longestRecipe = 1 << 20
+  static let longestVersion = 64
+
   /// As long as a digest, and none.
   private static let pending = "digest-that-is-not-known-so-far."
 
@@ -59,6 +63,11 @@ public struct Provenance: Sendable {
       throw FileError(
         .malformed, path: path, subject: Key.recipe, "\(Key.version) and \(Key.sources) are missing beside it")
     }
+    guard recipe.utf8.count <= Self.longestRecipe, version.utf8.count <= Self.longestVersion else {
+      throw FileError(
+        .unsupported, path: path, subject: Key.recipe,
+        "is longer than \(Self.longestRecipe) bytes, or the version beside it than \(Self.longestVersion)")
+    }
     self.version = version
     self.sources = sources
     sourceCount = sources.count
@@ -77,7 +86,17 @@ public struct Provenance: Sendable {
   }
 
   /// What each adapter's change was multiplied by.
-  var adapterWeights: [Float] { (document["adapters"]?.array ?? []).map { Float($0.double ?? 1) } }
+  /// - Throws: `FileError` for what is no finite number.
+  func adapterWeights(path: String) throws(FileError) -> [Float] {
+    var weights: [Float] = []
+    for entry in document["adapters"]?.array ?? [] {
+      guard let weight = entry.double.map({ Float($0) }), weight.isFinite else {
+        throw FileError(.malformed, path: path, subject: Key.recipe, "the weight of an adapter is no finite number")
+      }
+      weights.append(weight)
+    }
+    return weights
+  }
 
   var maximumFileBytes: Int? { document["maximum_file_bytes"]?.int }
 
@@ -113,18 +132,34 @@ public struct Provenance: Sendable {
   /// - Returns: nil where the header has no such place.
   /// - Throws: `FileError` when it has several, so that it is not clear which is meant.
   func completed(_ header: [UInt8], with digests: [String], path: String) throws(FileError) -> [UInt8]? {
-    let pending = Array(placeholder.utf8)
+    guard let place = try place(in: header, path: path) else { return nil }
     let text = Array(Self.text(digests).utf8)
-    let places = Self.places(of: pending, in: header)
-    guard let place = places.first else { return nil }
-    guard places.count == 1, text.count == pending.count else {
-      throw FileError(
-        .malformed, path: path, subject: Key.sources,
-        "the model holds the text \(FileError.quoted(placeholder)) itself; --no-provenance leaves the digests out")
+    guard text.count == placeholder.utf8.count else {
+      throw FileError(.malformed, path: path, subject: Key.sources, "the digests do not fit into their place")
     }
     var header = header
     header.replaceSubrange(place..<place + text.count, with: text)
     return header
+  }
+
+  /// Looks whether the digests will have a place of their own in the headers of a plan.
+  /// - Throws: `FileError` when the placeholder stands elsewhere too: in a name, or in what a model says of itself.
+  func checkPlaces(in files: [PlannedFile], of container: Container, path: String) throws(FileError) {
+    for (number, file) in files.enumerated() {
+      // Only the first file of a split GGUF has metadata.
+      _ = try place(in: file.header, most: container == .gguf && number > 0 ? 0 : 1, path: path)
+    }
+  }
+
+  /// Where the placeholder stands in a header; nil where it does not.
+  private func place(in header: [UInt8], most: Int = 1, path: String) throws(FileError) -> Int? {
+    let places = Self.places(of: Array(placeholder.utf8), in: header)
+    guard places.count <= most else {
+      throw FileError(
+        .malformed, path: path, subject: Key.sources,
+        "the model holds the text \(FileError.quoted(placeholder)) itself; --no-provenance leaves the digests out")
+    }
+    return places.first
   }
 
   private static func places(of part: [UInt8], in bytes: [UInt8]) -> [Int] {

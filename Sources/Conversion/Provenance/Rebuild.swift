@@ -34,7 +34,7 @@ public struct Rebuild: Sendable {
         .missing, path: path,
         "does not say how it was made; it was written with --no-provenance, or by another program or version")
     }
-    let weights = provenance.adapterWeights
+    let weights = try provenance.adapterWeights(path: path)
     guard adapters.count == weights.count else {
       throw FileError(
         .mismatch, path: path,
@@ -45,8 +45,13 @@ public struct Rebuild: Sendable {
     for (adapter, weight) in zip(adapters, weights) {
       checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
     }
+    let target = Self.target(path, opened.container)
+    if opened.container == .safetensors, target.hasSuffix(".safetensors"), provenance.maximumFileBytes != nil {
+      throw FileError(
+        .unsupported, path: path, "was written as a part of a folder; give the whole folder, under its own name")
+    }
     let destination = Destination(
-      path: Self.target(path), container: opened.container, maximumFileBytes: provenance.maximumFileBytes,
+      path: target, container: opened.container, maximumFileBytes: provenance.maximumFileBytes,
       replacesExisting: true)
     self.path = path
     self.opened = opened
@@ -57,10 +62,16 @@ public struct Rebuild: Sendable {
       version: provenance.version)
   }
 
-  /// The name that the output had when it was written: of a folder its own, of a packed file that of the original.
-  private static func target(_ path: String) -> String {
+  /// The name that was asked for when the output was written: of a folder its own, of a packed file that of the original,
+  /// of a split set that of the whole.
+  private static func target(_ path: String, _ container: Container) -> String {
     if path.hasSuffix(".index.json") { return FileSystem.parent(path) }
-    return !FileSystem.isFolder(path) && path.hasSuffix(".zst") ? String(path.dropLast(4)) : path
+    guard !FileSystem.isFolder(path) else { return path }
+    let path = path.hasSuffix(".zst") ? String(path.dropLast(4)) : path
+    guard container == .gguf, let shard = ShardName(FileSystem.lastComponent(path)), shard.count > 1 else {
+      return path
+    }
+    return FileSystem.join(FileSystem.parent(path), shard.prefix + ShardName.suffix)
   }
 
   /// Reads the source and the output.
@@ -78,7 +89,7 @@ public struct Rebuild: Sendable {
     let output = try ExistingOutput(paths: opened.files + sidecars)
     let report = try await plan.pour(into: output, workers: workers, onEvent: onEvent)
     return Outcome(
-      differences: sourceDifferences(report) + sizeDifferences(output) + byteDifferences(output),
+      differences: sourceDifferences(report) + byteDifferences(output),
       byteCount: report.byteCount + plan.sidecars.reduce(0) { $0 + $1.bytes.count })
   }
 
@@ -90,19 +101,22 @@ public struct Rebuild: Sendable {
     }
   }
 
-  private func sizeDifferences(_ output: ExistingOutput) -> [String] {
-    let planned = plan.files.map(\.byteCount) + plan.sidecars.map(\.bytes.count)
-    return zip(output.byteCounts, planned).enumerated().compactMap { number, counts in
-      counts.0 == counts.1 ? nil : "\(name(ofFile: number)) has \(counts.0) bytes, not \(counts.1)"
-    }
-  }
-
-  /// A line for each file that is no file of weights, for each header, and for each tensor.
+  /// A line for each file of another length, and of the others for each header, tensor, and file that has none.
   private func byteDifferences(_ output: ExistingOutput) -> [String] {
+    let planned = plan.files.map(\.byteCount) + plan.sidecars.map(\.bytes.count)
     var lines: [String] = []
-    for difference in output.differences {
+    // Where a length differs, most of the tensors are at other places: to name each would say nothing.
+    var others: Set<Int> = []
+    for (number, counts) in zip(output.byteCounts, planned).enumerated() where counts.0 != counts.1 {
+      others.insert(number)
+      lines.append("\(name(ofFile: number)) has \(counts.0) bytes, not \(counts.1)")
+    }
+    var last: String?
+    for difference in output.differences where !others.contains(difference.file) {
+      // In the order of the files, so that what is said of one place comes together.
       let line = describe(difference)
-      if !lines.contains(line) { lines.append(line) }
+      if line != last { lines.append(line) }
+      last = line
     }
     return lines
   }

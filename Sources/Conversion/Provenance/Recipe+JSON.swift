@@ -7,6 +7,11 @@ internal import Tensors
 // A recipe as JSON. What has its usual value is left out.
 
 extension Recipe {
+  /// Most overrides of a record that is read, and most bytes of their patterns together: those of a model of some hundred
+  /// tensors, each named by a pattern of its own, are held against its names within a second or so.
+  static let mostRecordedOverrides = 1024
+  static let mostRecordedPatternBytes = 1 << 15
+
   /// The members of the recipe's JSON object.
   /// - Throws: `FileError` when something in it has no written form.
   package func members() throws(FileError) -> [String: JSONValue] {
@@ -54,15 +59,26 @@ extension Recipe {
       return type
     }
     self.init(try Rule(kind: document["rule"], type: document["type"], path: path))
-    for entry in document["overrides"]?.array ?? [] {
+    let entries = document["overrides"]?.array ?? []
+    // The record comes from a file: what could be made to match for ages is not tried.
+    guard entries.count <= Self.mostRecordedOverrides,
+      entries.reduce(0, { $0 + ($1["pattern"]?.string?.utf8.count ?? 0) }) <= Self.mostRecordedPatternBytes
+    else {
+      throw FileError(
+        .unsupported, path: path, subject: Provenance.Key.recipe,
+        "has more than \(Self.mostRecordedOverrides) overrides, or more than \(Self.mostRecordedPatternBytes) bytes of their patterns"
+      )
+    }
+    for entry in entries {
       guard let pattern = entry["pattern"]?.string, let type = try type(entry["type"]) else {
         throw Self.unknown("override", entry, path)
       }
-      // The record comes from a file: what could be made to match for ages is not tried.
-      if let refusal = ModulePattern.refusal(of: pattern) {
+      do throws(BoundedExpression.Refusal) {
+        _ = try BoundedExpression(pattern)
+      } catch {
         throw FileError(
           .unsupported, path: path, subject: Provenance.Key.recipe,
-          "the pattern \(FileError.quoted(pattern)) \(refusal)")
+          "the pattern \(FileError.quoted(pattern)) \(error.reason)")
       }
       overrides.append(try Override(pattern: pattern, type: type))
     }

@@ -1,3 +1,4 @@
+internal import Bytes
 public import JSON
 
 /// What a measurement found, for people and for programs.
@@ -21,12 +22,12 @@ protocol TabularReport: EvaluationReport {
 
 extension TabularReport {
   public var plain: String {
-    (tables.map(\.plain) + (remarks.isEmpty ? [] : [remarks.joined(separator: "\n") + "\n"]))
+    (tables.map(\.plain) + (remarks.isEmpty ? [] : [remarks.map(\.printable).joined(separator: "\n") + "\n"]))
       .joined(separator: "\n")
   }
 
   public var markdown: String {
-    (tables.map(\.markdown) + (remarks.isEmpty ? [] : [remarks.joined(separator: "\n\n") + "\n"]))
+    (tables.map(\.markdown) + (remarks.isEmpty ? [] : [remarks.map(\.printable).joined(separator: "\n\n") + "\n"]))
       .joined(separator: "\n")
   }
 }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// A table of text, for a terminal or as Markdown. The first column is words, the others are numbers and stand to the
 /// right, unless `leading` says otherwise.
 package struct ReportTable {
@@ -9,8 +11,8 @@ package struct ReportTable {
   let leading: Int
 
   package init(_ heading: String, columns: [String], leading: Int = 1, rows: any Collection<[String]>) {
-    self.heading = Self.printable(heading)
-    self.columns = columns.map(Self.printable)
+    self.heading = heading.printable
+    self.columns = columns.map(\.printable)
     self.leading = leading
     self.rows = rows
   }
@@ -26,7 +28,7 @@ package struct ReportTable {
   package func forEachLine<Failure>(_ body: (String) throws(Failure) -> Void) throws(Failure) {
     var widths = columns.map(\.count)
     for row in rows {
-      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], Self.printable(cell).count) }
+      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.printable.count) }
     }
     func line(_ cells: [String]) -> String {
       let padded = cells.enumerated().map { column, cell in
@@ -39,7 +41,7 @@ package struct ReportTable {
     }
     try body(heading)
     try body(line(columns))
-    for row in rows { try body(line(row.map(Self.printable))) }
+    for row in rows { try body(line(row.map(\.printable))) }
   }
 
   package var markdown: String {
@@ -48,21 +50,8 @@ package struct ReportTable {
     }
     let rule = columns.indices.map { $0 < leading ? "---" : "---:" }
     let lines =
-      [line(columns), "| " + rule.joined(separator: " | ") + " |"] + rows.map { line($0.map(Self.printable)) }
+      [line(columns), "| " + rule.joined(separator: " | ") + " |"] + rows.map { line($0.map(\.printable)) }
     return "### \(Self.escaped(heading))\n\n" + lines.joined(separator: "\n") + "\n"
-  }
-
-  /// Names come from files: what would command a terminal is spelled out.
-  private static func printable(_ text: String) -> String {
-    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
-    var shown = ""
-    for scalar in text.unicodeScalars {
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: shown += scalar.escaped(asASCII: true)
-      default: shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
   }
 
   private static func escaped(_ text: String) -> String {

@@ -16,7 +16,7 @@ struct HashCommand: AsyncParsableCommand {
       packed.
 
       --check compares with what hash --json printed before, and fails where a
-      tensor is missing, is new, or has other bytes.
+      tensor is missing, is new, or has another type, shape or other bytes.
 
       With --json: format, tensors (name, type, shape, bytes, xxh3_128, sha256),
       xxh3_128, sha256.
@@ -50,7 +50,7 @@ struct HashCommand: AsyncParsableCommand {
         for line in differences.dropFirst() { Terminal.note(line) }
         throw FileError(
           .mismatch, path: model,
-          "\(differences.count) of \(manifest.count) tensors are not those of \(manifest.path): \(differences[0])")
+          "is not as \(manifest.path) says, differences: \(differences.count), the first: \(differences[0])")
       }
       if !talk.quiet, !talk.json {
         try StandardOutput.writeLine("\(model): all \(manifest.count) tensors are those of \(manifest.path)")
@@ -62,7 +62,7 @@ struct HashCommand: AsyncParsableCommand {
 
   private static func text(_ digests: ModelDigests) -> String {
     func line(_ fast: String, _ cryptographic: String?, _ name: String) -> String {
-      [fast, cryptographic, name].compactMap(\.self).joined(separator: "  ")
+      [fast, cryptographic, name.printable].compactMap(\.self).joined(separator: "  ")
     }
     let lines = digests.tensors.map { line($0.fast.description, $0.cryptographic?.description, $0.name) }
     return (lines + [line(digests.fast.description, digests.cryptographic?.description, "(all)")])

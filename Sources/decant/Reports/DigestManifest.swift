@@ -6,18 +6,52 @@ internal import JSON
 /// The digests of a model as `hash --json` prints them and `hash --check` reads them.
 struct DigestManifest {
   let path: String
-  private let tensors: [String: Digests]
+  /// Whether it has SHA-256 digests.
+  let isCryptographic: Bool
+  private let whole: Digests
+  private let tensors: [String: Entry]
 
   private struct Digests {
     let fast: String
     let cryptographic: String?
+
+    /// Nil where one is missing or is no text. SHA-256 is everywhere in a list or nowhere: left out of a single entry, it
+    /// would be compared nowhere.
+    init?(_ members: JSONValue, isCryptographic: Bool) {
+      let cryptographic = members["sha256"]?.string
+      guard let fast = members["xxh3_128"]?.string, (members["sha256"] != nil) == isCryptographic,
+        (cryptographic != nil) == isCryptographic
+      else { return nil }
+      (self.fast, self.cryptographic) = (fast, cryptographic)
+    }
+
+    /// - Parameter cryptographic: nil where it was not asked for, so that it is not compared.
+    func match(_ fast: FastDigest, _ cryptographic: SHA256Digest?) -> Bool {
+      self.fast == fast.description
+        && (self.cryptographic == nil || cryptographic == nil || self.cryptographic == cryptographic?.description)
+    }
+  }
+
+  private struct Entry {
     let type: String
+    let shape: [Int]
+    let byteCount: Int
+    let digests: Digests
+
+    init?(_ members: JSONValue, isCryptographic: Bool) {
+      guard let type = members["type"]?.string, let lengths = members["shape"]?.array,
+        let byteCount = members["bytes"]?.int,
+        let digests = Digests(members, isCryptographic: isCryptographic)
+      else { return nil }
+      let shape = lengths.compactMap(\.int)
+      guard shape.count == lengths.count else { return nil }
+      (self.type, self.shape, self.byteCount, self.digests) = (type, shape, byteCount, digests)
+    }
   }
 
   private static let format = "decant digests 1"
 
   var count: Int { tensors.count }
-  var isCryptographic: Bool { tensors.values.allSatisfy { $0.cryptographic != nil } }
 
   static func json(of digests: ModelDigests) -> JSONValue {
     func members(_ fast: String, _ cryptographic: String?) -> [String: JSONValue] {
@@ -52,16 +86,22 @@ struct DigestManifest {
     guard document["format"]?.string == Self.format, let entries = document["tensors"]?.array else {
       throw FileError(.malformed, path: path, "is no list of digests as decant hash --json prints it")
     }
-    var tensors: [String: Digests] = [:]
-    for entry in entries {
-      guard let name = entry["name"]?.string, let fast = entry["xxh3_128"]?.string, let type = entry["type"]?.string,
-        tensors[name] == nil
+    isCryptographic = document["sha256"] != nil
+    guard let whole = Digests(document, isCryptographic: isCryptographic) else {
+      throw FileError(.malformed, path: path, "the digests of the whole, xxh3_128 and sha256, are texts")
+    }
+    self.whole = whole
+    var tensors: [String: Entry] = [:]
+    for members in entries {
+      guard let name = members["name"]?.string, tensors[name] == nil,
+        let entry = Entry(members, isCryptographic: isCryptographic)
       else {
         throw FileError(
-          .malformed, path: path, subject: entry["name"]?.string,
-          "an entry needs a name of its own, a type and the digest xxh3_128")
+          .malformed, path: path, subject: members["name"]?.string,
+          "an entry needs a name of its own, type, shape, bytes, xxh3_128, and sha256 where the whole has it, and only there"
+        )
       }
-      tensors[name] = Digests(fast: fast, cryptographic: entry["sha256"]?.string, type: type)
+      tensors[name] = entry
     }
     self.tensors = tensors
   }
@@ -78,14 +118,19 @@ struct DigestManifest {
         continue
       }
       if expected.type != tensor.type {
-        lines.append("\(name) is \(tensor.type), not \(expected.type)")
-      } else if expected.fast != tensor.fast.description
-        || (expected.cryptographic != nil && tensor.cryptographic != nil
-          && expected.cryptographic != tensor.cryptographic?.description)
-      {
+        lines.append("\(name) is \(tensor.type), not \(FileError.quoted(expected.type))")
+      } else if expected.shape != tensor.shape {
+        lines.append("\(name) has the shape \(tensor.shape), not \(expected.shape)")
+      } else if expected.byteCount != tensor.byteCount {
+        lines.append("\(name) has \(tensor.byteCount) bytes, not \(expected.byteCount)")
+      } else if !expected.digests.match(tensor.fast, tensor.cryptographic) {
         lines.append("\(name) has other bytes")
       }
     }
-    return lines + missing.sorted().map { "\(FileError.quoted($0)) is missing" }
+    lines += missing.sorted().map { "\(FileError.quoted($0)) is missing" }
+    if lines.isEmpty, !whole.match(digests.fast, digests.cryptographic) {
+      lines.append("every tensor is in the list, but the list's digests of the whole are not those of its entries")
+    }
+    return lines
   }
 }

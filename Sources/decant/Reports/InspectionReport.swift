@@ -22,7 +22,7 @@ struct InspectionReport {
     }
     for note in inspection.remarks + (inspection.obstacle.map { ["cannot be converted here: \($0)"] } ?? []) {
       try line("")
-      try line("note: \(note)")
+      try line("note: \(note.printable)")
     }
   }
 

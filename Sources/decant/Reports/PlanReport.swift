@@ -34,7 +34,9 @@ struct PlanReport {
     try ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).forEachLine(line)
     try line("")
     let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
-    for text in plan.notes.map({ "note: " + $0 }) + substitutionLines() + [totals + free] { try line(text) }
+    for text in plan.notes.map({ "note: " + $0 }) + substitutionLines() + [totals + free] {
+      try line(text.printable)
+    }
   }
 
   /// What was given another type than the recipe asked for, and why.
@@ -62,11 +64,11 @@ struct PlanReport {
     var lines: [String] = []
     if !movements.isEmpty {
       let moved = movements.sorted { $0.relativeChange > $1.relativeChange }
-      lines.append(
-        ReportTable(
-          "Merged tensors, the most changed first", columns: ["Tensor", "Relative change"],
-          rows: moved.map { [$0.name, NumberText.significant($0.relativeChange, 3)] }
-        ).plain)
+      let table = ReportTable(
+        "Merged tensors, the most changed first", columns: ["Tensor", "Relative change"],
+        rows: moved.map { [$0.name, NumberText.significant($0.relativeChange, 3)] })
+      table.forEachLine { lines.append($0) }
+      lines.append("")
     }
     let files = plan.files.count
     lines.append("wrote \(plan.destination.path): \(totals)")
