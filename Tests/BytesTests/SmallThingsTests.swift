@@ -3,6 +3,16 @@ import TestSupport
 import Testing
 
 struct SmallThingsTests {
+  @Test("A complaint of which there are many pushes out no other")
+  func everyKindOfFailureIsTold() {
+    let many = (0..<40).map { FileError(.missing, path: "m", subject: "t\($0)", "has shape [\($0)], not [1]") }
+    let room = FileError(.missing, path: "none", "no such folder")
+    let told = FileErrors.telling(many + [room], atMost: 20)
+    #expect(told == many.prefix(19) + [room])
+    #expect(FileErrors.telling([room] + many.prefix(3), atMost: 20) == [room] + many.prefix(3))
+    #expect(FileErrors.telling(many, atMost: 20) == Array(many.prefix(20)))
+  }
+
   @Test func rounding() {
     #expect(5.roundedUp(toMultipleOf: 4) == 8)
     #expect(8.roundedUp(toMultipleOf: 4) == 8)
