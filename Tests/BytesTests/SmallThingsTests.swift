@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import TestSupport
 import Testing
 
@@ -11,6 +12,23 @@ struct SmallThingsTests {
     #expect(told == many.prefix(19) + [room])
     #expect(FileErrors.telling([room] + many.prefix(3), atMost: 20) == [room] + many.prefix(3))
     #expect(FileErrors.telling(many, atMost: 20) == Array(many.prefix(20)))
+  }
+
+  @Test func aFileThatIsNoLongerTheOneThatWasOpened() throws {
+    let folder = try TemporaryFolder()
+    let file = try InputFile(path: folder.write([1, 2, 3], to: "a"))
+    #expect(file.isUnchanged)
+    // Replaced by its like.
+    try folder.write([1, 2, 3], to: "b")
+    try folder.remove("a")
+    #expect(!file.isUnchanged)
+    try folder.write([1, 2, 3], to: "a")
+    #expect(!file.isUnchanged)
+    let other = try InputFile(path: folder.file("b"))
+    let handle = try #require(FileHandle(forUpdatingAtPath: folder.file("b")))
+    try handle.truncate(atOffset: 2)
+    try handle.close()
+    #expect(!other.isUnchanged)
   }
 
   @Test func rounding() {

@@ -62,7 +62,6 @@ extension Plan {
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
       notes: notes + laidOut.notes, provenance: provenance,
-      sourceFiles: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles),
       sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
   }
 

@@ -16,8 +16,6 @@ public struct Plan: Sendable {
   public let notes: [String]
   /// What the output says of how it was made; nil for nothing.
   public let provenance: Provenance?
-  /// Files that weights are read from.
-  let sourceFiles: [String]
   /// What weights are read from: the model, then adapters.
   let sources: [any TensorSource]
   /// File number and offset of every stored tensor.
@@ -40,7 +38,7 @@ public struct Plan: Sendable {
 
   init(
     destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String],
-    provenance: Provenance?, sourceFiles: [String], sources: [any TensorSource]
+    provenance: Provenance?, sources: [any TensorSource]
   ) {
     self.destination = destination
     self.tensors = tensors
@@ -48,7 +46,6 @@ public struct Plan: Sendable {
     self.sidecars = sidecars
     self.notes = notes
     self.provenance = provenance
-    self.sourceFiles = sourceFiles
     self.sources = sources
     var places: [String: Place] = [:]
     places.reserveCapacity(files.reduce(0) { $0 + $1.tensors.count })
