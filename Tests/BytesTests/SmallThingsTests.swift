@@ -31,6 +31,16 @@ struct SmallThingsTests {
     #expect(!other.isUnchanged)
   }
 
+  @Test func linksAndMounts() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: folder.path)
+    try FileManager.default.createSymbolicLink(atPath: folder.file("nowhere"), withDestinationPath: "none")
+    for name in ["link", "link/", "nowhere"] { #expect(FileSystem.isLink(folder.file(name)), "\(name)") }
+    for path in [folder.path, folder.path + "/", folder.file("none")] { #expect(!FileSystem.isLink(path), "\(path)") }
+    #expect(FileSystem.isMountPoint("/dev"))
+    #expect(!FileSystem.isMountPoint(folder.path) && !FileSystem.isMountPoint(folder.file("none")))
+  }
+
   @Test func rounding() {
     #expect(5.roundedUp(toMultipleOf: 4) == 8)
     #expect(8.roundedUp(toMultipleOf: 4) == 8)
