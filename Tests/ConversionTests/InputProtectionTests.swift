@@ -185,6 +185,22 @@ import Testing
     }
   }
 
+  @Test func packingIntoAFolderIsRefusedFirst() async throws {
+    let weights = model + "/model.safetensors"
+    let before = try bench.folder.names()
+    for output in [model, weights] {
+      let pack = await #expect(throws: FileError.self) {
+        try await Packing.pack(weights, to: output, level: 1, workers: 1, replacing: true)
+      }
+      #expect(pack?.code == .exists)
+      let unpack = await #expect(throws: FileError.self) {
+        try await Packing.unpack(weights, to: output, workers: 1, replacing: true)
+      }
+      #expect(unpack?.code == .exists)
+    }
+    #expect(try bench.folder.names() == before)
+  }
+
   // MARK: - What --force replaces
 
   @Test(arguments: ["main.c", ".env", "thesis.txt", "model.bin", "adapter_config.json", "notes/"])
