@@ -46,9 +46,7 @@ public struct Destination: Sendable {
   func check(against inputs: [String]) throws(FileError) {
     try FileOutput.checkName(of: path)
     let inputs = InputPaths(inputs)
-    if let input = inputs.first(atOrIn: path) {
-      throw FileError(.exists, path: path, "is the input \(input), or holds it; choose another name for the output")
-    }
+    try inputs.refuse(output: path)
     if let input = inputs.first(around: path) {
       throw FileError(
         .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place")

@@ -18,9 +18,7 @@ public struct FileOutput: Sendable {
   /// - Throws: `FileError` when the file is an input, cannot have the name, or is there and must not be replaced.
   public func check(against inputs: [String], spent: [String] = []) throws(FileError) {
     try Self.checkName(of: path)
-    if let input = InputPaths(inputs).first(atOrIn: path) {
-      throw FileError(.exists, path: path, "is the input \(input), or holds it; choose another name for the output")
-    }
+    try InputPaths(inputs).refuse(output: path)
     guard !FileSystem.isFolder(path) else {
       throw FileError(.exists, path: path, "is a folder, which a file cannot replace; name a file in it")
     }
@@ -32,7 +30,7 @@ public struct FileOutput: Sendable {
     }
   }
 
-  /// - Throws: `FileError` when the path does not end in a name that something new can have.
+  /// - Throws: `FileError` when the path ends in no name that an output can take.
   static func checkName(of path: String) throws(FileError) {
     guard !path.isEmpty else { throw FileError(.missing, path: path, "the output needs a name") }
     let name = FileSystem.lastComponent(path)

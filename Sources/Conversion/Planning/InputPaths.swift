@@ -7,7 +7,7 @@ struct InputPaths {
   init(_ paths: [String]) { self.paths = paths }
 
   /// The first input that is what `path` names, or lies in it.
-  func first(atOrIn path: String) -> String? {
+  private func first(atOrIn path: String) -> String? {
     guard FileSystem.exists(path) else { return nil }
     let isFolder = FileSystem.isFolder(path)
     return paths.first { input in
@@ -22,6 +22,12 @@ struct InputPaths {
     return paths.first { input in
       FileSystem.isFolder(input) && folders.contains { FileSystem.isSame($0, input) }
     }
+  }
+
+  /// - Throws: `FileError` when the output would replace an input.
+  func refuse(output path: String) throws(FileError) {
+    guard let input = first(atOrIn: path) else { return }
+    throw FileError(.exists, path: path, "is the input \(input), or holds it; choose another name for the output")
   }
 
   /// - Parameter hidden: names that writing the output makes, replaces or removes before it has its own.
