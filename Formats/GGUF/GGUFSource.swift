@@ -50,6 +50,8 @@ public struct GGUFSource: TensorSource {
     self.places = places
   }
 
+  public var inputFiles: [InputFile] { files.compactMap(\.source.inputFile) }
+
   public func descriptor(of name: String) -> TensorDescriptor? {
     places[name].map { files[$0.file].tensors[$0.tensor].descriptor }
   }

@@ -15,6 +15,8 @@ public final class PackedFile: ByteSource {
   /// The original's parts and how each is laid out.
   public let regions: [PackedRegion]
 
+  public var inputFile: InputFile? { file.inputFile }
+
   private let file: any ByteSource
   private let slabs: [PackedSlab]
   /// Where each frame begins, and where the last one ends.

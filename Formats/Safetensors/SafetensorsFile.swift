@@ -38,6 +38,8 @@ public struct SafetensorsFile: TensorSource {
 
   public var name: String { source.path }
 
+  public var inputFiles: [InputFile] { source.inputFile.map { [$0] } ?? [] }
+
   /// Every tensor with its offset in the file, in that order.
   public var placedTensors: [PlacedTensor] { zip(tensors, offsets).map { PlacedTensor(descriptor: $0, offset: $1) } }
 

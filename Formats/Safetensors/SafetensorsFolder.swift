@@ -80,6 +80,8 @@ public struct SafetensorsFolder: TensorSource {
     self.warnings = warnings
   }
 
+  public var inputFiles: [InputFile] { files.flatMap(\.inputFiles) }
+
   public func descriptor(of name: String) -> TensorDescriptor? {
     fileNumbers[name].flatMap { files[$0].descriptor(of: name) }
   }

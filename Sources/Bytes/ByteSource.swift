@@ -9,12 +9,17 @@ public protocol ByteSource: Sendable {
   /// Number of bytes, fixed when it was opened.
   var byteCount: Int { get }
 
+  /// The file that is read; nil for bytes in memory.
+  var inputFile: InputFile? { get }
+
   /// Fills `bytes` with those at `offset`. `subject` is the tensor or key that an error is about.
   /// - Throws: `FileError` when the range is not inside, or the bytes cannot be read.
   func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError)
 }
 
 extension ByteSource {
+  public var inputFile: InputFile? { nil }
+
   /// Fills `bytes` with those at `offset`.
   public func read(at offset: Int, into bytes: inout MutableRawSpan) throws(FileError) {
     try read(at: offset, into: &bytes, subject: nil)

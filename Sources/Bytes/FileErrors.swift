@@ -30,6 +30,21 @@ public struct FileErrors: Sendable {
     return result
   }
 
+  /// Those of many failures to tell where a few must do: the first of each kind, then others as far as there is room,
+  /// in their order. What a failure says up to the first number tells its kind.
+  public static func telling(_ failures: [FileError], atMost count: Int) -> [FileError] {
+    struct Kind: Hashable {
+      let code: FileError.Code
+      let message: Substring
+    }
+    var kinds: Set<Kind> = []
+    let isFirst = failures.map { failure in
+      kinds.insert(Kind(code: failure.code, message: failure.message.prefix { !$0.isNumber })).inserted
+    }
+    let chosen = failures.indices.filter { isFirst[$0] } + failures.indices.filter { !isFirst[$0] }
+    return chosen.prefix(count).sorted().map { failures[$0] }
+  }
+
   /// - Throws: the first failure that was kept, with the others.
   public func check() throws(FileError) {
     guard let first = failures.first else { return }

@@ -43,6 +43,20 @@ public enum FileSystem {
   /// The path without links; nil where there is nothing of that name.
   public static func resolved(_ path: String) -> String? { SystemCall.resolved(path) }
 
+  /// Whether that name is a symbolic link, wherever it leads.
+  public static func isLink(_ path: String) -> Bool {
+    // With a slash behind it a name stands for what the link leads to.
+    SystemCall.isLink(join(parent(path), lastComponent(path)))
+  }
+
+  /// Whether another disk is mounted at a folder.
+  public static func isMountPoint(_ path: String) -> Bool {
+    guard let folder = SystemCall.status(ofPath: path), let above = SystemCall.status(ofPath: join(path, "..")) else {
+      return false
+    }
+    return folder.device != above.device
+  }
+
   /// Bytes that can still be written under `path`; nil where the system does not say.
   public static func freeBytes(at path: String) -> Int? {
     SystemCall.freeBytes(at: path)

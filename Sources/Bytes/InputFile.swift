@@ -2,9 +2,12 @@
 /// against the length the file had when it was opened.
 public final class InputFile: ByteSource {
   public let path: String
-  public let byteCount: Int
+  public var byteCount: Int { status.byteCount }
   /// When its contents were last changed, in nanoseconds since 1970.
-  public let modified: Int64
+  public var modified: Int64 { status.modified }
+  public var inputFile: InputFile? { self }
+  /// What it was when it was opened.
+  private let status: SystemCall.Status
   private let descriptor: Int32
 
   /// - Throws: `FileError` when the file is missing, a folder, or cannot be opened.
@@ -21,12 +24,18 @@ public final class InputFile: ByteSource {
       throw error
     }
     self.path = path
-    self.byteCount = status.byteCount
-    self.modified = status.modified
+    self.status = status
     self.descriptor = descriptor
   }
 
   deinit { SystemCall.close(descriptor) }
+
+  /// Whether its path still leads to the file that was opened, with the contents that it had then.
+  public var isUnchanged: Bool {
+    guard let now = SystemCall.status(ofPath: path) else { return false }
+    return now.device == status.device && now.inode == status.inode && now.byteCount == status.byteCount
+      && now.modified == status.modified
+  }
 
   /// Fills `bytes` with those at `offset`.
   /// - Throws: `FileError` when the range is not inside the file, or the file has shrunk since it was opened.

@@ -158,6 +158,12 @@ public final class StagedOutput: Sendable {
     }
   }
 
+  /// Names beside the target that writing it makes, replaces or removes.
+  public static func hiddenPaths(_ kind: Kind, in folder: String, files: [File]) -> [String] {
+    let places = Places(kind, folder, files)
+    return (places.stagingFolder.map { [$0, $0 + ".old"] } ?? places.stagedPaths) + [places.journalPath]
+  }
+
   /// Looks at a target before anything is made of it.
   /// - Throws: `FileError` when there is no folder to hold it, nothing may be written there, or the disk has too little
   ///   space for the files whose length is known.

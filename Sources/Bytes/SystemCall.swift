@@ -293,6 +293,12 @@ enum SystemCall {
     return unsafe String(cString: resolved)
   }
 
+  /// The corresponding C function is `lstat`.
+  static func isLink(_ path: String) -> Bool {
+    var result = stat()
+    return unsafe lstat(path, &result) == 0 && result.st_mode & S_IFMT == S_IFLNK
+  }
+
   /// The corresponding C function is `access`.
   /// - Throws: `FileError` when no file may be created in the folder.
   static func requireWritable(folder path: String) throws(FileError) {

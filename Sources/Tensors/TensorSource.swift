@@ -10,6 +10,9 @@ public protocol TensorSource: Sendable {
   /// Every tensor, in the order of the file or of the shards. Names are unique.
   var tensors: [TensorDescriptor] { get }
 
+  /// The files that it reads, as they were opened. None for tensors in memory.
+  var inputFiles: [InputFile] { get }
+
   /// The tensor of that name, nil where there is none. Constant time.
   func descriptor(of name: String) -> TensorDescriptor?
 
@@ -19,6 +22,8 @@ public protocol TensorSource: Sendable {
 }
 
 extension TensorSource {
+  public var inputFiles: [InputFile] { [] }
+
   /// All bytes of a small tensor.
   public func bytes(of name: String) throws(FileError) -> [UInt8] {
     guard let descriptor = descriptor(of: name) else {

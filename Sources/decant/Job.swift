@@ -30,7 +30,8 @@ struct Job {
     }
     var failures = FileErrors()
     let planned = failures.attempt { [recipe] () throws(FileError) in
-      try Plan(converting: checkpoint, to: destination, recipe: recipe)
+      try Plan(
+        converting: checkpoint, to: destination, recipe: recipe, alsoReading: verification?.inputPaths ?? [])
     }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {

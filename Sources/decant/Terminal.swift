@@ -14,9 +14,10 @@ enum Terminal {
   /// Prints everything that was found, a line each, and ends the process with exit code 1.
   static func fail(_ failure: FileError) -> Never {
     let all = [failure] + failure.others
-    for other in all.prefix(mostFailures).dropLast() { note("decant: " + line(other.description)) }
-    if all.count > mostFailures { note("decant: and \(all.count - mostFailures) more of the kind") }
-    fail(all.prefix(mostFailures).last?.description ?? failure.description)
+    let told = FileErrors.telling(all, atMost: mostFailures)
+    for other in told.dropLast() { note("decant: " + line(other.description)) }
+    if all.count > told.count { note("decant: and \(all.count - told.count) more of these kinds") }
+    fail(told.last?.description ?? failure.description)
   }
 
   private static func line(_ message: String) -> String { message.replacing("\n", with: " ") }

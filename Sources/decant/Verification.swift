@@ -9,6 +9,9 @@ struct Verification {
   let text: String
   let measuring: MeasuringOptions
 
+  /// What is read beside the models.
+  var inputPaths: [String] { measuring.reading.inputPaths(with: text) }
+
   /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
   /// at once.
   func windows() throws -> EvaluationWindows {

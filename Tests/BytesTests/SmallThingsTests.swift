@@ -1,8 +1,46 @@
 import Bytes
+import Foundation
 import TestSupport
 import Testing
 
 struct SmallThingsTests {
+  @Test("A complaint of which there are many pushes out no other")
+  func everyKindOfFailureIsTold() {
+    let many = (0..<40).map { FileError(.missing, path: "m", subject: "t\($0)", "has shape [\($0)], not [1]") }
+    let room = FileError(.missing, path: "none", "no such folder")
+    let told = FileErrors.telling(many + [room], atMost: 20)
+    #expect(told == many.prefix(19) + [room])
+    #expect(FileErrors.telling([room] + many.prefix(3), atMost: 20) == [room] + many.prefix(3))
+    #expect(FileErrors.telling(many, atMost: 20) == Array(many.prefix(20)))
+  }
+
+  @Test func aFileThatIsNoLongerTheOneThatWasOpened() throws {
+    let folder = try TemporaryFolder()
+    let file = try InputFile(path: folder.write([1, 2, 3], to: "a"))
+    #expect(file.isUnchanged)
+    // Replaced by its like.
+    try folder.write([1, 2, 3], to: "b")
+    try folder.remove("a")
+    #expect(!file.isUnchanged)
+    try folder.write([1, 2, 3], to: "a")
+    #expect(!file.isUnchanged)
+    let other = try InputFile(path: folder.file("b"))
+    let handle = try #require(FileHandle(forUpdatingAtPath: folder.file("b")))
+    try handle.truncate(atOffset: 2)
+    try handle.close()
+    #expect(!other.isUnchanged)
+  }
+
+  @Test func linksAndMounts() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: folder.path)
+    try FileManager.default.createSymbolicLink(atPath: folder.file("nowhere"), withDestinationPath: "none")
+    for name in ["link", "link/", "nowhere"] { #expect(FileSystem.isLink(folder.file(name)), "\(name)") }
+    for path in [folder.path, folder.path + "/", folder.file("none")] { #expect(!FileSystem.isLink(path), "\(path)") }
+    #expect(FileSystem.isMountPoint("/dev"))
+    #expect(!FileSystem.isMountPoint(folder.path) && !FileSystem.isMountPoint(folder.file("none")))
+  }
+
   @Test func rounding() {
     #expect(5.roundedUp(toMultipleOf: 4) == 8)
     #expect(8.roundedUp(toMultipleOf: 4) == 8)

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import Quantization
 import Synchronization
 import TestSupport
@@ -218,6 +219,29 @@ import Testing
     }
     #expect(error?.description.contains("changed while it was read") == true)
     #expect(!FileSystem.exists(bench.path("m.gguf")))
+  }
+
+  @Test("A source that is replaced between opening and pouring: what is opened still reads the old one")
+  func aSourceThatChangesBeforeThePour() async throws {
+    let bench = try Workbench()
+    for (original, output) in [
+      (try bench.write(TinyCheckpoint()), "m.gguf"),
+      (try bench.write(TinyCheckpoint { $0.shardCount = 3 }, as: "s"), "s"),
+      (try await bench.convert(bench.path("model"), to: "source.gguf"), "g"),
+    ] {
+      let file = try #require(try Checkpoint(path: original).weightFiles.last)
+      let path = bench.path("out-" + output)
+      let plan = try Plan(
+        converting: try Checkpoint(path: original), to: Destination(path: path), recipe: Recipe(.keep))
+      try FileManager.default.copyItem(atPath: file, toPath: file + ".new")
+      try FileManager.default.removeItem(atPath: file)
+      try FileManager.default.moveItem(atPath: file + ".new", toPath: file)
+      let error = await #expect(throws: FileError.self) { try await plan.pour(workers: 1) }
+      #expect(error?.path == file)
+      #expect(error?.description.contains("changed while it was read") == true)
+      #expect(!FileSystem.exists(path))
+    }
+    #expect(try bench.folder.names().allSatisfy { !$0.hasSuffix(".partial") })
   }
 }
 

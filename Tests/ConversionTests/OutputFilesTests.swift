@@ -113,7 +113,7 @@ import Testing
       try Plan(
         converting: checkpoint, to: Destination(path: blobs, replacesExisting: true), recipe: Recipe(.keep))
     }
-    #expect(error?.description.contains("holds one") == true, "\(String(describing: error))")
+    #expect(error?.description.contains("or holds it") == true, "\(String(describing: error))")
   }
 
   @Test func oneSafetensorsFileIsNotDivided() throws {

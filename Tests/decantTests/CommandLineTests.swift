@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -167,6 +168,34 @@ import Testing
     let report = try Command.succeed("inspect", output, "--json").json()
     #expect(report["types"]?["f32"] != nil && report["types"]?["bf16"] == nil)
     #expect(try folder.names() == ["model", name].sorted())
+  }
+
+  @Test func nothingThatACommandReadsIsItsOutput() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("model")
+    try FileManager.default.copyItem(atPath: TinyLlama.path, toPath: model)
+    let weights = model + "/model-00001-of-00002.safetensors"
+    let verified = try folder.write("text".utf8, to: "v.gguf")
+    let matrix = folder.file("i.gguf")
+    try FileManager.default.copyItem(atPath: TinyLlama.llamaImatrix, toPath: matrix)
+    let reading = ["--force", "--type", "q8_0"]
+    for (arguments, input) in [
+      (["quantize", model, matrix, "--imatrix", matrix] + reading, "i.gguf"),
+      (["quantize", model, verified, "--verify", verified] + reading, "v.gguf"),
+      (["merge", model, TinyLlama.adapter("plain"), verified, "--verify", verified] + reading, "v.gguf"),
+      (
+        ["quantize", model, folder.file("model/tokenizer.json"), "--to", "gguf", "--verify", verified] + reading,
+        "tokenizer.json"
+      ),
+      (["pack", weights, weights, "--force"], weights),
+      (["unpack", weights, weights, "--force"], weights),
+      (["perplexity", model, "--text", verified, "--logits", verified, "--force"], "v.gguf"),
+    ] {
+      try Command.expectFailure(arguments, mentions: [input, "is the input"])
+    }
+    #expect(try folder.read("v.gguf") == Array("text".utf8))
+    #expect(try folder.read("i.gguf") == FileBytes.read(TinyLlama.llamaImatrix))
+    #expect(try folder.names() == ["i.gguf", "model", "v.gguf"])
   }
 
   @Test func packingGivesBackEveryByte() throws {

@@ -126,6 +126,19 @@ import Testing
     #expect(result.errors.split(separator: "\n").count == 3)
   }
 
+  @Test func theTargetIsNotLostAmongManyTensors() throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint { $0.layers = 8 }.write(to: folder.file("model")) { tensors in
+      for number in tensors.indices.dropFirst() {
+        tensors[number] = RawTensor(tensors[number].name, type: "BF16", shape: [1], values: [1])
+      }
+    }
+    let result = try Command.run("convert", model, folder.file("none/out.gguf"))
+    #expect(result.exitCode == 1)
+    #expect(result.errors.contains("no such folder") && result.errors.contains("more of these kinds"))
+    #expect(result.errors.split(separator: "\n").count == 21)
+  }
+
   @Test func modelsOfOtherKinds() throws {
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint { $0.settings = ["architectures": ["GPT2LMHeadModel"]] }.write(

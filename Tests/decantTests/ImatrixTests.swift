@@ -1,4 +1,5 @@
 import Conversion
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -110,6 +111,32 @@ import Testing
       "32", "--process-output", "--output", folder.file("tied.gguf"))
     #expect(note.errors.contains("the head is the embedding"))
     #expect(try ImportanceMatrix(path: folder.file("tied.gguf")).entries.count == 14)
+  }
+
+  @Test("The model, its shards, its tokenizer and the text stay; what was merged may be replaced")
+  func whatIsReadIsNotTheOutput() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("im")
+    try FileManager.default.copyItem(atPath: TinyLlama.path, toPath: model)
+    try Command.succeed("convert", model, folder.file("m.gguf"))
+    try FileManager.default.copyItem(atPath: TinyLlama.heldOutText, toPath: folder.file("t.txt"))
+    let reading = ["--text", folder.file("t.txt"), "--chunks", "1", "--context", "32", "--force", "--quiet"]
+    func file(_ name: String) throws -> [UInt8] { try FileBytes.read(folder.file(name)) }
+    for (read, output) in [
+      (model, "im/model-00001-of-00002.safetensors"), (model, "im/tokenizer.json"), (model, "t.txt"),
+      (folder.file("m.gguf"), "m.gguf"),
+    ] {
+      let before = try file(output)
+      try Command.expectFailure(
+        ["imatrix", read, "--output", folder.file(output)] + reading, mentions: [output, "is the input"])
+      #expect(try file(output) == before)
+    }
+    try Command.expectFailure(
+      ["imatrix", folder.file("m.gguf"), "--output", model] + reading, mentions: ["is a folder"])
+    try matrix(["imatrix", model] + reading, folder.file("im/imatrix.gguf"))
+    let both = try matrix(
+      ["imatrix", model, "--merge", folder.file("im/imatrix.gguf")] + reading, folder.file("im/imatrix.gguf"))
+    #expect(both.chunkCount == 2)
   }
 
   @Test func whatCannotBeDone() throws {

@@ -62,6 +62,9 @@ public struct Adapter: Sendable {
     for tensor in tensors { try NonFinite.refuse(in: tensor, path: file) }
   }
 
+  /// Every path that is read.
+  var inputPaths: [String] { [path, FileSystem.join(path, "adapter_config.json")] + weightFiles }
+
   // MARK: - Names
 
   private static func modules(of tensors: [EncodedTensor], path: String) throws(FileError) -> [String: Module] {

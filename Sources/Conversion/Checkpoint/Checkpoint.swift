@@ -135,6 +135,14 @@ public struct Checkpoint: Sendable {
 
   // MARK: - Reading
 
+  /// Every path that is read: the model as it was named, its weights, the small files beside them, and the adapters.
+  public var inputPaths: [String] {
+    var paths = [path] + weightFiles
+    if let folder { paths += ModelFolder.inputPaths(in: folder) }
+    if let index = (source as? SafetensorsFolder)?.indexPath { paths.append(index) }
+    return paths + adapters.flatMap(\.inputPaths)
+  }
+
   /// The tensor of the Hugging Face form with that name; nil where the model has none.
   public func tensor(named name: String) throws(FileError) -> DerivedTensor? {
     guard let tensor = tensors.first(where: { $0.name == name }) else { return nil }

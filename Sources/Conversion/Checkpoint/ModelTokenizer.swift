@@ -34,4 +34,11 @@ public enum ModelTokenizer {
     guard FileSystem.isFile(path) else { throw FileError(.missing, path: path, "no such file or folder") }
     return try TokenizerFolder.load(FileSystem.parent(path)).tokenizer
   }
+
+  /// The files that `load` reads of that path.
+  public static func inputPaths(_ path: String) -> [String] {
+    if FileSystem.isFolder(path) { return ModelFolder.inputPaths(in: path) }
+    let isGGUF = path.hasSuffix(".gguf") || path.hasSuffix(".gguf.zst")
+    return [path] + (isGGUF ? [] : ModelFolder.inputPaths(in: FileSystem.parent(path)))
+  }
 }

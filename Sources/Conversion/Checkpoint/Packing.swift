@@ -24,7 +24,7 @@ public enum Packing {
     guard !FileSystem.isFolder(path) else {
       throw FileError(.unsupported, path: path, "is a folder; pack its weight files one by one")
     }
-    try refuse(sameFile: path, output)
+    try FileOutput(output, replacing: replacing).check(against: [path])
     let bytes = try open(path)
     guard !(bytes is PackedFile) else { throw FileError(.unsupported, path: path, "is packed already") }
     let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
@@ -41,15 +41,9 @@ public enum Packing {
   public static func unpack(
     _ path: String, to output: String, workers: Int, replacing: Bool
   ) async throws(FileError) -> Sizes {
-    try refuse(sameFile: path, output)
+    try FileOutput(output, replacing: replacing).check(against: [path])
     let packed = try PackedFile(path: path)
     try await packed.unpack(to: output, threads: workers, replacing: replacing)
     return Sizes(before: packed.packedByteCount, after: packed.byteCount)
-  }
-
-  private static func refuse(sameFile input: String, _ output: String) throws(FileError) {
-    guard !FileSystem.isSame(input, output) else {
-      throw FileError(.exists, path: output, "is the input; choose another name for the output")
-    }
   }
 }

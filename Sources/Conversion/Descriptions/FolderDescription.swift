@@ -14,12 +14,6 @@ struct FolderDescription {
   var sidecars: [Plan.Sidecar] = []
   var notes: [String] = []
 
-  /// Files of a tokenizer that are copied as they are.
-  private static let tokenizerFiles = [
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
-  ]
-
   init(
     of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination,
     _ provenance: [(key: String, value: String)]
@@ -37,7 +31,7 @@ struct FolderDescription {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
     if let folder = checkpoint.folder {
-      for name in Self.tokenizerFiles + ["generation_config.json"] {
+      for name in ModelFolder.tokenizerFiles + [ModelFolder.generationConfig] {
         let path = FileSystem.join(folder, name)
         guard FileSystem.isFile(path) else { continue }
         sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))

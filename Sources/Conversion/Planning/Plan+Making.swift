@@ -5,14 +5,17 @@ internal import Tensors
 
 extension Plan {
   /// Plans the whole output of a conversion.
+  /// - Parameter alsoReading: paths of what the job reads beside the model and what the recipe names.
   /// - Throws: `FileError` for whatever would make the output wrong or impossible.
-  public init(converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe) throws(FileError) {
+  public init(
+    converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, alsoReading: [String] = []
+  ) throws(FileError) {
     var failures = FileErrors()
-    let inputs = [checkpoint.path] + checkpoint.adapters.map(\.path) + checkpoint.weightFiles
+    let inputs = checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? []) + alsoReading
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
     self = try failures.finish { () throws(FileError) in
       let plan = try Plan(of: checkpoint, to: destination, recipe)
-      if isFree { try destination.check(files: plan.files.map(\.name), against: checkpoint.weightFiles) }
+      if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }
       return plan
     }
   }
@@ -63,7 +66,6 @@ extension Plan {
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
       notes: notes + laidOut.notes, provenance: provenance,
-      sourceFiles: checkpoint.weightFiles + checkpoint.adapters.flatMap(\.weightFiles),
       sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
   }
 

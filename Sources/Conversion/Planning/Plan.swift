@@ -1,4 +1,4 @@
-public import Bytes
+internal import Bytes
 public import Tensors
 
 /// Everything about an output before a weight is read: every file with its header, every tensor with its source, type
@@ -16,8 +16,6 @@ public struct Plan: Sendable {
   public let notes: [String]
   /// What the output says of how it was made; nil for nothing.
   public let provenance: Provenance?
-  /// Files that weights are read from.
-  let sourceFiles: [String]
   /// What weights are read from: the model, then adapters.
   let sources: [any TensorSource]
   /// File number and offset of every stored tensor.
@@ -40,7 +38,7 @@ public struct Plan: Sendable {
 
   init(
     destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String],
-    provenance: Provenance?, sourceFiles: [String], sources: [any TensorSource]
+    provenance: Provenance?, sources: [any TensorSource]
   ) {
     self.destination = destination
     self.tensors = tensors
@@ -48,7 +46,6 @@ public struct Plan: Sendable {
     self.sidecars = sidecars
     self.notes = notes
     self.provenance = provenance
-    self.sourceFiles = sourceFiles
     self.sources = sources
     var places: [String: Place] = [:]
     places.reserveCapacity(files.reduce(0) { $0 + $1.tensors.count })
@@ -88,104 +85,5 @@ public struct Plan: Sendable {
   /// File and offset of a stored tensor.
   public func place(of descriptor: TensorDescriptor) -> (file: String, offset: Int)? {
     places[descriptor.name].map { (files[$0.file].name, $0.offset) }
-  }
-}
-
-/// Where an output goes and what becomes of it.
-public struct Destination: Sendable {
-  public let path: String
-  public let container: Container
-  /// Longest file, where the person sets one.
-  public var maximumFileBytes: Int?
-  /// Whether an output that is there already is replaced.
-  public let replacesExisting: Bool
-  /// Whether the output says how it was made.
-  public let recordsProvenance: Bool
-
-  /// - Parameter container: nil to let the name of the output decide.
-  public init(
-    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, replacesExisting: Bool = false,
-    recordsProvenance: Bool = true
-  ) {
-    self.path = path
-    self.container = container ?? Container.forOutput(path)
-    self.maximumFileBytes = maximumFileBytes
-    self.replacesExisting = replacesExisting
-    self.recordsProvenance = recordsProvenance
-  }
-
-  /// A file or split set of files; a folder otherwise. GGUF files have no folder of their own.
-  public var isFile: Bool { container.isFile(path) }
-
-  /// The folder that the files are put into, or the new folder itself.
-  var folder: String { isFile ? FileSystem.parent(path) : path }
-
-  /// Looks at where the output goes, before anything is written.
-  /// - Parameter plan: nil where there is none, so that the space that it takes is not known.
-  /// - Throws: `FileError` when there is no folder to hold the output, nothing may be written there, or the disk has too
-  ///   little space.
-  public func checkRoom(for plan: Plan?) throws(FileError) {
-    try StagedOutput.check(isFile ? .files : .folder, in: folder, files: plan?.stagedFiles ?? [])
-  }
-
-  /// Bytes that can still be written there; nil where the system does not say.
-  public var freeBytes: Int? { FileSystem.freeBytes(at: FileSystem.parent(path)) }
-
-  /// - Throws: `FileError` when the output is one of the inputs, lies in one or holds one, or is there and must not be
-  ///   replaced.
-  func check(against inputs: [String]) throws(FileError) {
-    guard !path.isEmpty else { throw FileError(.missing, path: path, "the output needs a name") }
-    for input in inputs {
-      if FileSystem.isSame(input, path) || Self.folders(above: input).contains(where: { FileSystem.isSame($0, path) }) {
-        throw FileError(.exists, path: path, "is an input, or holds one; choose another name for the output")
-      }
-      if FileSystem.isFolder(input), Self.folders(above: path).contains(where: { FileSystem.isSame($0, input) }) {
-        throw FileError(
-          .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place"
-        )
-      }
-    }
-    guard FileSystem.exists(path) else { return }
-    guard replacesExisting else { throw FileError(.exists, path: path, "is there already; --force replaces it") }
-    try checkReplaceable()
-  }
-
-  /// - Throws: `FileError` when what is there is no model, so that its name was hardly meant.
-  private func checkReplaceable() throws(FileError) {
-    guard FileSystem.isFolder(path) else { return }
-    guard !isFile else { throw FileError(.exists, path: path, "is a folder, which a file cannot replace") }
-    let names = try FileSystem.names(inFolder: path)
-    let isModel = names.isEmpty || names.contains { $0 == "config.json" || $0.hasSuffix(".safetensors") }
-    guard isModel, !names.contains(where: { FileSystem.isFolder(FileSystem.join(path, $0)) }) else {
-      throw FileError(
-        .exists, path: path, "holds more than a model, and --force would remove it all; choose another name")
-    }
-  }
-
-  /// - Throws: `FileError` when one of the output's files is there and must not be replaced, or is being read.
-  func check(files names: [String], against inputs: [String]) throws(FileError) {
-    for name in names {
-      let file = FileSystem.join(folder, name)
-      guard FileSystem.exists(file) else { continue }
-      guard !inputs.contains(where: { FileSystem.isSame($0, file) }) else {
-        throw FileError(.exists, path: file, "is an input; choose another name for the output")
-      }
-      guard replacesExisting else { throw FileError(.exists, path: file, "is there already; --force replaces it") }
-    }
-  }
-
-  /// The folders that `path` lies in, by its name and by where links lead.
-  private static func folders(above path: String) -> [String] {
-    var folders: [String] = []
-    let starts = [FileSystem.parent(path)] + (FileSystem.resolved(path).map { [FileSystem.parent($0)] } ?? [])
-    for start in starts where FileSystem.isFolder(start) {
-      var folder = start
-      folders.append(folder)
-      while folders.count < 256, !FileSystem.isSame(folder, FileSystem.join(folder, "..")) {
-        folder = FileSystem.join(folder, "..")
-        folders.append(folder)
-      }
-    }
-    return folders
   }
 }

@@ -33,17 +33,25 @@ extension Plan {
     return stream.digest.description
   }
 
-  /// What tells whether a file that is read is still the one it was.
-  /// - Throws: `FileError` when it cannot be read.
+  /// What tells the files that weights are read from from others, as they were when they were opened.
+  /// - Throws: `FileError` when one cannot be read.
   func sourceFingerprint() throws(FileError) -> FastDigest {
     var stream = FastDigest.Stream()
-    for path in sourceFiles {
-      let file = try InputFile(path: path)
+    for file in sources.flatMap(\.inputFiles) {
       stream.add("source \(file.byteCount) \(file.modified)\n")
       let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
       head.withBytes { stream.add($0) }
     }
     return stream.digest
+  }
+
+  /// - Throws: `FileError` when a file that weights are read from is no longer the one that was opened.
+  func requireUnchangedSources() throws(FileError) {
+    for file in sources.flatMap(\.inputFiles) where !file.isUnchanged {
+      throw FileError(
+        .mismatch, path: file.path,
+        "was changed while it was read; nothing was written. Try again when nobody writes it")
+    }
   }
 
   /// Bytes at the beginning of a source that are looked at; headers are seldom longer.

@@ -42,6 +42,8 @@ extension Plan {
     workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
     onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> PourReport {
+    // They may have been opened long ago.
+    try requireUnchangedSources()
     let sources = try sourceFingerprint()
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
@@ -53,11 +55,7 @@ extension Plan {
     } catch {
       throw Self.stopped(by: error, staged)
     }
-    guard try sourceFingerprint() == sources else {
-      throw FileError(
-        .mismatch, path: sourceFiles.first ?? destination.path,
-        "a file of the model was changed while it was read; nothing was written. Try again when nobody writes it")
-    }
+    try requireUnchangedSources()
     do throws(FileError) {
       try staged.commit()
     } catch {

@@ -76,12 +76,14 @@ struct ImatrixCommand: AsyncParsableCommand {
 
   func run() async throws {
     let start = ContinuousClock.now
+    let file = FileOutput(output, replacing: force)
+    try file.check(against: [model, text].compactMap(\.self), spent: merge)
     let files = [StagedOutput.File(name: FileSystem.lastComponent(output), byteCount: nil)]
-    if !force { try StagedOutput.refuseExisting(.files, FileSystem.parent(output), files) }
     try StagedOutput.check(.files, in: FileSystem.parent(output), files: files)
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+      try file.check(against: checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
       try refuseOthers(matrices, than: checkpoint)
       matrices.append(try await collected(from: text, by: checkpoint))
     }

@@ -52,6 +52,7 @@ struct MeasuringOptions: ParsableArguments {
   func writeLogits(
     of checkpoint: Checkpoint, text: String, to path: String, replacing: Bool, workers: Int
   ) async throws {
+    try FileOutput(path, replacing: replacing).check(against: checkpoint.inputPaths + reading.inputPaths(with: text))
     let windows = try windows(of: text, for: checkpoint)
     let model = try LlamaModel(running: checkpoint)
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size

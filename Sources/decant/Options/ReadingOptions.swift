@@ -22,6 +22,9 @@ struct ReadingOptions: ParsableArguments {
     if let chunks, chunks < 1 { throw ValidationError("--chunks must be at least 1.") }
   }
 
+  /// The text and the files of a tokenizer of its own.
+  func inputPaths(with text: String) -> [String] { [text] + (tokenizer.map(ModelTokenizer.inputPaths) ?? []) }
+
   /// - Parameter skipped: windows at the beginning of the text that are left out.
   func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
     let tokenizer =

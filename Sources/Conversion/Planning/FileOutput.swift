@@ -1,0 +1,42 @@
+public import Bytes
+
+/// A file that is to be written, whatever will be in it.
+public struct FileOutput: Sendable {
+  public let path: String
+  /// Whether a file that is there already is replaced.
+  public let replacesExisting: Bool
+
+  public init(_ path: String, replacing: Bool) {
+    self.path = path
+    self.replacesExisting = replacing
+  }
+
+  /// Looks at what has the name already, before any work is done.
+  /// - Parameters:
+  ///   - inputs: paths that are read while the file is written, or are the person's own work.
+  ///   - spent: paths that have been read to their end when writing begins. The file may replace them.
+  /// - Throws: `FileError` when the file is an input, cannot have the name, or is there and must not be replaced.
+  public func check(against inputs: [String], spent: [String] = []) throws(FileError) {
+    try Self.checkName(of: path)
+    try InputPaths(inputs).refuse(output: path)
+    guard !FileSystem.isFolder(path) else {
+      throw FileError(.exists, path: path, "is a folder, which a file cannot replace; name a file in it")
+    }
+    let hidden = StagedOutput.hiddenPaths(
+      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)])
+    try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
+    guard replacesExisting || !FileSystem.exists(path) else {
+      throw FileError(.exists, path: path, "is there already; --force replaces it")
+    }
+  }
+
+  /// - Throws: `FileError` when the path ends in no name that an output can take.
+  static func checkName(of path: String) throws(FileError) {
+    guard !path.isEmpty else { throw FileError(.missing, path: path, "the output needs a name") }
+    let name = FileSystem.lastComponent(path)
+    guard name != ".", name != ".." else {
+      throw FileError(
+        .unsupported, path: path, "ends in \"\(name)\", which cannot be replaced; name the output itself")
+    }
+  }
+}
