@@ -65,24 +65,26 @@ enum SystemCall {
     return descriptor
   }
 
-  /// The same of a folder that is made where it is missing.
+  /// The same of a folder that is made where it is missing. Other runs may make and remove it meanwhile.
   static func makeLockedFolder(_ path: String) throws(FileError) -> Int32 {
-    while true {
+    var failure: FileError?
+    for _ in 0..<16 {
       do throws(FileError) {
         if status(ofPath: path) == nil { try makeFolder(path) }
-      } catch {
-        // Another run may have made it in this moment.
-        guard status(ofPath: path)?.isFolder == true else { throw error }
-      }
-      let descriptor = try openLockedFolder(path)
-      do throws(FileError) {
-        if try isNamed(path, descriptor) { return descriptor }
-      } catch {
+        let descriptor = try openLockedFolder(path)
+        do throws(FileError) {
+          if try isNamed(path, descriptor) { return descriptor }
+        } catch {
+          close(descriptor)
+          throw error
+        }
         close(descriptor)
-        throw error
+      } catch {
+        guard error.code != .exists else { throw error }
+        failure = error
       }
-      close(descriptor)
     }
+    throw failure ?? FileError(.exists, path: path, "other runs are writing this; wait for them")
   }
 
   /// Whether an open file still has its name: another run may have finished, and renamed or removed it, between our
