@@ -47,8 +47,9 @@ import Testing
     .timeLimit(.minutes(1)),
     arguments: [
       ".*.*.*.*.*x", "[a-z]*[a-z]*!", "(a|a|a|a)(b|b|b)", String(repeating: ".{0,99}", count: 36),
-      String(repeating: "(.|.)", count: 51), String(repeating: "(", count: 128) + String(repeating: ")", count: 128),
-      String(repeating: "a?", count: 64) + String(repeating: "a", count: 128) + "",
+      String(repeating: "(.|.)", count: 51), String(repeating: "(a|a)", count: 40) + "b",
+      String(repeating: "(", count: 128) + String(repeating: ")", count: 128),
+      String(repeating: "a?", count: 64) + String(repeating: "a", count: 128),
     ])
   func worstCases(_ text: String) throws {
     let expression = try BoundedExpression(text)

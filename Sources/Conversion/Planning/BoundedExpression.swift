@@ -70,6 +70,10 @@ struct BoundedExpression {
       for place in places.indices.dropLast() { places[place] = false }
     case .group(let choices):
       places = ends(of: choices, from: places, in: text)
+    case .scalar(let set, 1, 1):
+      // By far the most frequent, in place.
+      for place in text.indices.reversed() { places[place + 1] = places[place] && set.contains(text[place]) }
+      places[0] = false
     case .scalar(let set, let least, let most):
       let starts = places
       // Scalars of the set before a place without a gap, and how many more may follow what has begun.
