@@ -48,6 +48,7 @@ public enum PackedWriter {
       }
     }
     try write(try index.closing(at: offset, path: path))
+    try file.inputFile?.requireUnchanged()
     try output.commit()
     return offset
   }

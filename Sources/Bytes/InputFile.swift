@@ -37,6 +37,13 @@ public final class InputFile: ByteSource {
       && now.modified == status.modified
   }
 
+  /// - Throws: `FileError` unless it is unchanged. For an output that would be made of two states.
+  public func requireUnchanged() throws(FileError) {
+    guard !isUnchanged else { return }
+    throw FileError(
+      .mismatch, path: path, "was changed while it was read; nothing was written. Try again when nobody writes it")
+  }
+
   /// Fills `bytes` with those at `offset`.
   /// - Throws: `FileError` when the range is not inside the file, or the file has shrunk since it was opened.
   public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError) {

@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Conversion
+import Packed
 import Tensors
 import TestSupport
 import Testing
@@ -21,6 +22,20 @@ import Testing
       let read = output.hasSuffix(".gguf") ? Workbench.ggufTensors : Workbench.tensors
       #expect(try read(plain).mapValues(\.bytes) == read(packed).mapValues(\.bytes))
     }
+  }
+
+  @Test func aFileThatChangesMeanwhileIsNotPacked() async throws {
+    let bench = try Workbench()
+    let path = try bench.folder.write([UInt8](repeating: 7, count: 1000), to: "m")
+    let file = try InputFile(path: path)
+    try file.requireUnchanged()
+    // Somebody goes on writing it.
+    try bench.folder.write([UInt8](repeating: 7, count: 1001), to: "m")
+    let error = await #expect(throws: FileError.self) {
+      try await PackedWriter.pack(file, regions: [], to: bench.path("m.zst"))
+    }
+    #expect(error?.description.contains("changed while it was read") == true)
+    #expect(try bench.folder.names() == ["m"])
   }
 
   @Test func inspecting() async throws {

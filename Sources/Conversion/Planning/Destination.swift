@@ -57,7 +57,7 @@ public struct Destination: Sendable {
         throw FileError(.exists, path: path, "is a link; name the folder it leads to")
       }
     }
-    guard FileSystem.exists(path) else { return }
+    guard FileSystem.isTaken(path) else { return }
     guard replacesExisting else { throw FileError(.exists, path: path, "is there already; --force replaces it") }
     try checkReplaceable()
   }

@@ -25,7 +25,7 @@ public struct FileOutput: Sendable {
     let hidden = StagedOutput.hiddenPaths(
       .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)])
     try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
-    guard replacesExisting || !FileSystem.exists(path) else {
+    guard replacesExisting || !FileSystem.isTaken(path) else {
       throw FileError(.exists, path: path, "is there already; --force replaces it")
     }
   }

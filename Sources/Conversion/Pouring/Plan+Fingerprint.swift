@@ -47,11 +47,7 @@ extension Plan {
 
   /// - Throws: `FileError` when a file that weights are read from is no longer the one that was opened.
   func requireUnchangedSources() throws(FileError) {
-    for file in sources.flatMap(\.inputFiles) where !file.isUnchanged {
-      throw FileError(
-        .mismatch, path: file.path,
-        "was changed while it was read; nothing was written. Try again when nobody writes it")
-    }
+    for file in sources.flatMap(\.inputFiles) { try file.requireUnchanged() }
   }
 
   /// Bytes at the beginning of a source that are looked at; headers are seldom longer.
