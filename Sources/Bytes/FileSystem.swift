@@ -37,7 +37,7 @@ public enum FileSystem {
     guard let first = SystemCall.status(ofPath: one), let second = SystemCall.status(ofPath: other) else {
       return false
     }
-    return first.device == second.device && first.inode == second.inode
+    return first.isOfSameFile(as: second)
   }
 
   /// The path without links; nil where there is nothing of that name.
@@ -46,7 +46,7 @@ public enum FileSystem {
   /// Whether that name is a symbolic link, wherever it leads.
   public static func isLink(_ path: String) -> Bool {
     // With a slash behind it a name stands for what the link leads to.
-    SystemCall.isLink(join(parent(path), lastComponent(path)))
+    SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.isLink ?? false
   }
 
   /// Whether another disk is mounted at a folder.

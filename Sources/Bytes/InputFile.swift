@@ -33,8 +33,7 @@ public final class InputFile: ByteSource {
   /// Whether its path still leads to the file that was opened, with the contents that it had then.
   public var isUnchanged: Bool {
     guard let now = SystemCall.status(ofPath: path) else { return false }
-    return now.device == status.device && now.inode == status.inode && now.byteCount == status.byteCount
-      && now.modified == status.modified
+    return now.isOfSameFile(as: status) && now.byteCount == status.byteCount && now.modified == status.modified
   }
 
   /// - Throws: `FileError` unless it is unchanged. For an output that would be made of two states.

@@ -212,7 +212,7 @@ public final class StagedOutput: Sendable {
   }
 
   /// - Throws: `FileError` when the target is there.
-  public static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
+  private static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
     let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
     for target in targets where FileSystem.isTaken(target) {
       throw FileError(.exists, path: target, "is there already; --force replaces it")

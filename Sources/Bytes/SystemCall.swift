@@ -14,12 +14,16 @@ enum SystemCall {
     var byteCount: Int
     var isFolder: Bool
     var isRegular: Bool
+    var isLink: Bool
     /// Device and inode: the same for two names of one file.
     var device: UInt64
     var inode: UInt64
     var modified: Int64
     /// Bytes that its contents take on disk.
     var allocatedByteCount: Int
+
+    /// Whether both are of one file or folder, by whatever names.
+    func isOfSameFile(as other: Status) -> Bool { device == other.device && inode == other.inode }
   }
 
   /// The corresponding C function is `open`, read only. It does not wait for the other end of a pipe.
@@ -91,8 +95,7 @@ enum SystemCall {
   /// opening and our locking it.
   private static func isNamed(_ path: String, _ descriptor: Int32) throws(FileError) -> Bool {
     let opened = try status(of: descriptor, path: path)
-    guard let named = status(ofPath: path) else { return false }
-    return named.inode == opened.inode && named.device == opened.device
+    return status(ofPath: path)?.isOfSameFile(as: opened) == true
   }
 
   private static func lock(_ descriptor: Int32, path: String) throws(FileError) {
@@ -295,12 +298,6 @@ enum SystemCall {
     return unsafe String(cString: resolved)
   }
 
-  /// The corresponding C function is `lstat`.
-  static func isLink(_ path: String) -> Bool {
-    var result = stat()
-    return unsafe lstat(path, &result) == 0 && result.st_mode & S_IFMT == S_IFLNK
-  }
-
   /// The corresponding C function is `access`.
   /// - Throws: `FileError` when no file may be created in the folder.
   static func requireWritable(folder path: String) throws(FileError) {
@@ -410,7 +407,7 @@ extension SystemCall.Status {
       let modified = result.st_mtim
     #endif
     self.init(
-      byteCount: Int(result.st_size), isFolder: kind == S_IFDIR, isRegular: kind == S_IFREG,
+      byteCount: Int(result.st_size), isFolder: kind == S_IFDIR, isRegular: kind == S_IFREG, isLink: kind == S_IFLNK,
       device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino),
       modified: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec),
       allocatedByteCount: Int(result.st_blocks) * 512)

@@ -20,6 +20,21 @@ import Testing
     FileSystem.isFolder(path) ? try Workbench.files(of: path) : ["": try Workbench.bytes(path)]
   }
 
+  /// Runs the job with calls that fail, as it must.
+  @discardableResult
+  private static func fail(
+    _ bench: Workbench, to output: String, _ faults: SystemFaults, workers: Int = 1
+  ) async -> FileError? {
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(faults) {
+        _ = try await job(bench, to: output).pour(workers: workers)
+      }
+    }
+  }
+
+  /// A disk that is full when some tensors are complete.
+  private static var diskThatFills: SystemFaults { SystemFaults(.diskFull, .write) { $0 >= 12 } }
+
   @Test(
     "Whatever call fails, the target is not there, and a second run makes it complete",
     arguments: ["m.gguf", "folder"], SystemFaults.Call.allCases)
@@ -62,12 +77,7 @@ import Testing
     _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
     var resumed = 0
     for number in stride(from: 1, to: 24, by: 3) {
-      let faults = SystemFaults(.diskFull, .write) { $0 >= number }
-      let error = await #expect(throws: FileError.self) {
-        try await SystemFaults.$current.withValue(faults) {
-          _ = try await Self.job(bench, to: output).pour(workers: 2)
-        }
-      }
+      let error = await Self.fail(bench, to: output, SystemFaults(.diskFull, .write) { $0 >= number }, workers: 2)
       #expect(error?.description.contains("the disk is full; free some space") == true)
       #expect(!FileSystem.exists(bench.path(output)))
       let events = Events()
@@ -104,12 +114,7 @@ import Testing
   @Test func anotherJobDoesNotGoOnWithWhatIsThere() async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
-    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
-    await #expect(throws: FileError.self) {
-      try await SystemFaults.$current.withValue(faults) {
-        _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1)
-      }
-    }
+    await Self.fail(bench, to: "m.gguf", Self.diskThatFills)
     #expect(try bench.folder.names().contains(".m.gguf.partial"))
     let other = try Plan(
       converting: try Checkpoint(path: bench.path("model")), to: Destination(path: bench.path("m.gguf")),
@@ -124,16 +129,10 @@ import Testing
   func nothingIsLostAtTheBeginning(_ output: String) async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
-    for (fault, call) in [
-      (SystemFaults(.diskFull, .write) { $0 >= 12 }, "the run that is stopped"),
-      (SystemFaults(.diskFull, .setLength) { $0 >= 1 }, "setLength"),
-      (SystemFaults(.ioError, .lock) { _ in true }, "lock"),
+    for faults in [
+      Self.diskThatFills, SystemFaults(.diskFull, .setLength) { $0 >= 1 }, SystemFaults(.ioError, .lock) { _ in true },
     ] {
-      await #expect(throws: FileError.self, "\(call)") {
-        try await SystemFaults.$current.withValue(fault) {
-          _ = try await Self.job(bench, to: output).pour(workers: 1)
-        }
-      }
+      await Self.fail(bench, to: output, faults)
     }
     let events = Events()
     _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
@@ -145,12 +144,7 @@ import Testing
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
     _ = try await Self.job(bench, to: "whole" + output).pour(workers: 1)
-    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
-    await #expect(throws: FileError.self) {
-      try await SystemFaults.$current.withValue(faults) {
-        _ = try await Self.job(bench, to: output).pour(workers: 1)
-      }
-    }
+    await Self.fail(bench, to: output, Self.diskThatFills)
     let partial = output == "folder" ? ".folder.partial/model.safetensors" : ".m.gguf.partial"
     if isRemoved { try bench.folder.remove(partial) } else { try bench.folder.write([], to: partial) }
     let events = Events()
@@ -163,12 +157,7 @@ import Testing
   func aDiskThatFails(_ output: String) async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
-    let faults = SystemFaults(.ioError, .synchronize) { $0 == 0 }
-    let error = await #expect(throws: FileError.self) {
-      try await SystemFaults.$current.withValue(faults) {
-        _ = try await Self.job(bench, to: output).pour(workers: 1)
-      }
-    }
+    let error = await Self.fail(bench, to: output, SystemFaults(.ioError, .synchronize) { $0 == 0 })
     #expect(error?.description.contains("input/output error") == true)
     let events = Events()
     _ = try await Self.job(bench, to: output).pour(workers: 1) { events.add($0) }
@@ -194,12 +183,7 @@ import Testing
   @Test func withoutResumingItStartsOver() async throws {
     let bench = try Workbench()
     try bench.write(TinyCheckpoint())
-    let faults = SystemFaults(.diskFull, .write) { $0 >= 12 }
-    await #expect(throws: FileError.self) {
-      try await SystemFaults.$current.withValue(faults) {
-        _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1)
-      }
-    }
+    await Self.fail(bench, to: "m.gguf", Self.diskThatFills)
     let events = Events()
     _ = try await Self.job(bench, to: "m.gguf").pour(workers: 1, isResuming: false) { events.add($0) }
     #expect(events.resumedTensors == 0)
