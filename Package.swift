@@ -116,10 +116,10 @@ let package = Package(
       ]),
     room(
       "Inference", "Sources/Inference",
-      imports: ["Bytes", "Tensors", "Architectures", "CKernels", "COpenBLAS", real]),
+      imports: ["Bytes", "Tensors", "Architectures", "Conversion", "CKernels", "COpenBLAS", real]),
     room(
       "Evaluation", "Sources/Evaluation",
-      imports: ["Bytes", "JSON", "Tensors", "Architectures", "Inference", "CKernels", real]),
+      imports: ["Bytes", "JSON", "Tensors", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
       dependencies: [
@@ -149,8 +149,10 @@ let package = Package(
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
         "Digests",
       ], exclude: ["Golden"]),
-    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "JSON"]),
-    tests(of: "Evaluation", imports: ["Bytes", "Tensors", "Architectures", "Inference", "JSON"]),
+    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "JSON"]),
+    tests(
+      of: "Evaluation",
+      imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(
       of: "decant",
       imports: ["Bytes", "Conversion", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -1,11 +1,14 @@
 internal import Architectures
-internal import Bytes
-internal import Conversion
-internal import Inference
+public import Bytes
+public import Conversion
 
 extension LlamaModel {
-  /// The model of a checkpoint, with its adapters.
-  init(running checkpoint: Checkpoint) throws {
+  /// The model of a checkpoint in any container, with its adapters.
+  ///
+  /// Norms and biases are read; the other weights are read and decoded whenever the model runs.
+  /// - Throws: `FileError` when there is no configuration beside the weights, a tensor is missing or its shape does not
+  ///   fit.
+  public init(running checkpoint: Checkpoint) throws(FileError) {
     guard let model = checkpoint.model else {
       throw FileError(
         .missing, path: checkpoint.path, "there is no config.json beside the weights, so the model cannot be run")
