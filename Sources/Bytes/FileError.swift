@@ -34,18 +34,21 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Bytes from the start of the file, if the failure has a place.
   public let offset: Int?
   /// What was found, what was expected, what to do.
-  public let message: String
+  public private(set) var message: String
+  /// What to do, where programs have words of their own for it.
+  public private(set) var remedies: [Remedy]
   /// Failures that were found together with this one. `description` does not tell them.
   public private(set) var others: [FileError] = []
 
   public init(
-    _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String
+    _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String, remedy: Remedy? = nil
   ) {
     self.code = code
     self.path = path
     self.subject = subject
     self.offset = offset
     self.message = message
+    remedies = remedy.map { [$0] } ?? []
   }
 
   /// This failure with others, and theirs.
@@ -55,11 +58,22 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     return result
   }
 
-  public var description: String {
+  /// This failure with something more to do about it.
+  public func with(_ remedy: Remedy, message: String? = nil) -> FileError {
+    var result = self
+    result.remedies.append(remedy)
+    if let message { result.message = message }
+    return result
+  }
+
+  public var description: String { description { $0.sentence } }
+
+  /// The sentence, with a program's own words for what to do.
+  public func description(remedy word: (Remedy) -> String) -> String {
     var place = path
     if let subject { place += ": \(Self.quoted(subject))" }
     if let offset { place += " (byte \(offset))" }
-    return "\(place): \(message.printable)"
+    return "\(place): " + ([message.printable] + remedies.map(word)).joined(separator: "; ")
   }
 
   /// A name in quotes. Names come from files: characters that control a terminal or the direction of text are

@@ -30,19 +30,24 @@ public struct FileErrors: Sendable {
     return result
   }
 
-  /// Those of many failures to tell where a few must do: the first of each kind, then others as far as there is room,
-  /// in their order. What a failure says up to the first number tells its kind.
-  public static func telling(_ failures: [FileError], atMost count: Int) -> [FileError] {
+  /// Failures of one kind, in their order: they have the same code, and say the same up to the first number.
+  public static func kinds(of failures: [FileError]) -> [[FileError]] {
     struct Kind: Hashable {
       let code: FileError.Code
       let message: Substring
     }
-    var kinds: Set<Kind> = []
-    let isFirst = failures.map { failure in
-      kinds.insert(Kind(code: failure.code, message: failure.message.prefix { !$0.isNumber })).inserted
+    var places: [Kind: Int] = [:]
+    var kinds: [[FileError]] = []
+    for failure in failures {
+      let kind = Kind(code: failure.code, message: failure.message.prefix { !$0.isNumber })
+      if let place = places[kind] {
+        kinds[place].append(failure)
+      } else {
+        places[kind] = kinds.count
+        kinds.append([failure])
+      }
     }
-    let chosen = failures.indices.filter { isFirst[$0] } + failures.indices.filter { !isFirst[$0] }
-    return chosen.prefix(count).sorted().map { failures[$0] }
+    return kinds
   }
 
   /// - Throws: the first failure that was kept, with the others.

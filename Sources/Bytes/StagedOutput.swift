@@ -215,7 +215,7 @@ public final class StagedOutput: Sendable {
   private static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
     let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
     for target in targets where FileSystem.isTaken(target) {
-      throw FileError(.exists, path: target, "is there already; --force replaces it")
+      throw FileError(.exists, path: target, "is there already", remedy: .replaceExisting)
     }
   }
 

@@ -383,7 +383,7 @@ enum SystemCall {
       case EACCES, EPERM: "permission denied; ask its owner, or choose another place"
       case EROFS: "the file system is read-only; choose another place"
       case EFBIG:
-        "the file is longer than the file system or `ulimit -f` allows; --max-shard-size or --split-max-size divide it"
+        "the file is longer than the file system or `ulimit -f` allows"
       case EEXIST, EISDIR, ENOTDIR, ELOOP:
         "something else has that name, or a folder's: a file, a folder or a link; remove it or choose another place"
       case ENAMETOOLONG: "the name is too long; choose a shorter one"
@@ -394,7 +394,8 @@ enum SystemCall {
       default: unsafe String(cString: strerror(number))
       }
     return FileError(
-      number == ENOENT ? .missing : .system, path: path, offset: offset, "\(what): \(remedy)")
+      number == ENOENT ? .missing : .system, path: path, offset: offset, "\(what): \(remedy)",
+      remedy: number == EFBIG ? .divideFiles : nil)
   }
 }
 

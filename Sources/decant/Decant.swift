@@ -53,17 +53,19 @@ struct Decant: AsyncParsableCommand {
         "DECANT_KERNELS: \(FileError.quoted(name)) is no set of kernels that this machine runs; it runs "
           + KernelSet.all.map(\.name).joined(separator: ", "))
     }
+    var isVerbose = false
     do {
       var command = try parseAsRoot()
+      isVerbose = (command as? any TalkingCommand)?.talk.verbose ?? false
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch let error as FileError where error.code == .interrupted {
-      Terminal.fail(error.description, code: 128 + (Interruption.signal ?? 2))
+      Terminal.fail(error.description(remedy: \.options), code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
-      Terminal.fail(error)
+      Terminal.fail(error, isVerbose: isVerbose)
     } catch {
       exit(withError: error)
     }

@@ -39,15 +39,14 @@ struct Job {
       if talk.json {
         try StandardOutput.writeLine(JSONText.of(.object(report.members)))
       } else {
-        try StandardOutput.writeLines(report.write)
+        try StandardOutput.writeLines { line throws(FileError) in try report.write(isVerbose: talk.verbose, line) }
       }
     }
     try failures.check()
     guard !options.dryRun, let plan = planned else { return }
     let report = PlanReport(plan, checkpoint)
     if !talk.quiet {
-      for note in plan.notes { Terminal.note("note: " + note) }
-      for line in report.substitutionLines() { Terminal.note(line) }
+      for line in plan.notes.flatMap({ $0.lines(isVerbose: talk.verbose) }) { Terminal.note(line) }
     }
     let windows = try verification?.windows()
     let progress = Progress(totalElements: plan.parameterCount, talk)

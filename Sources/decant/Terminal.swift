@@ -8,16 +8,26 @@ enum Terminal {
     StandardError.end(code: code)
   }
 
-  /// Failures that are told before the rest is only counted.
-  private static let mostFailures = 20
-
-  /// Prints everything that was found, a line each, and ends the process with exit code 1.
-  static func fail(_ failure: FileError) -> Never {
+  /// Prints what was found, a line for each kind of failure, and ends the process with exit code 1.
+  /// - Parameter isVerbose: whether every failure has a line.
+  static func fail(_ failure: FileError, isVerbose: Bool) -> Never {
     let all = [failure] + failure.others
-    let told = FileErrors.telling(all, atMost: mostFailures)
-    for other in told.dropLast() { note("decant: " + line(other.description)) }
-    if all.count > told.count { note("decant: and \(all.count - told.count) more of these kinds") }
-    fail(told.last?.description ?? failure.description)
+    let lines = isVerbose ? all.map(sentence) : FileErrors.kinds(of: all).map(sentence)
+    for line in lines.dropLast() { note("decant: " + Self.line(line)) }
+    fail(lines.last ?? sentence(failure))
+  }
+
+  private static func sentence(_ failure: FileError) -> String { failure.description(remedy: \.options) }
+
+  /// The first failure of a kind, and what others it is said of.
+  private static func sentence(_ kind: [FileError]) -> String {
+    let first = sentence(kind[0])
+    let others = kind.dropFirst()
+    if others.isEmpty { return first }
+    let names = others.map { $0.subject ?? $0.path }
+    if others.count <= 3 { return "\(first); likewise \(names.map(FileError.quoted).joined(separator: ", "))" }
+    return "\(first); and \(others.count) more like it"
+      + (LayerNames.layers(of: names).map { " (\($0))" } ?? "") + ", which --verbose lists"
   }
 
   private static func line(_ message: String) -> String { message.replacing("\n", with: " ") }

@@ -4,14 +4,31 @@ import TestSupport
 import Testing
 
 struct SmallThingsTests {
-  @Test("A complaint of which there are many pushes out no other")
-  func everyKindOfFailureIsTold() {
+  @Test func failuresOfOneKindAreTogether() {
     let many = (0..<40).map { FileError(.missing, path: "m", subject: "t\($0)", "has shape [\($0)], not [1]") }
     let room = FileError(.missing, path: "none", "no such folder")
-    let told = FileErrors.telling(many + [room], atMost: 20)
-    #expect(told == many.prefix(19) + [room])
-    #expect(FileErrors.telling([room] + many.prefix(3), atMost: 20) == [room] + many.prefix(3))
-    #expect(FileErrors.telling(many, atMost: 20) == Array(many.prefix(20)))
+    #expect(FileErrors.kinds(of: many.prefix(20) + [room] + many.suffix(20)) == [many, [room]])
+    #expect(FileErrors.kinds(of: []).isEmpty)
+  }
+
+  @Test(arguments: [
+    (["a.10", "a.2", "a.1", "a"], ["a", "a.1", "a.2", "a.10"]),
+    (["layers.10.a", "layers.9.b", "layers.9.a"], ["layers.9.a", "layers.9.b", "layers.10.a"]),
+    (["b2", "b02", "b1", "a99999999999999999999999", "a9"], ["a9", "a99999999999999999999999", "b1", "b02", "b2"]),
+    (["1", "", "x"], ["", "1", "x"]),
+  ])
+  func layersInNumericOrder(_ names: [String], _ sorted: [String]) {
+    #expect(names.sorted(by: LayerNames.precedes) == sorted)
+    #expect(names.reversed().sorted(by: LayerNames.precedes) == sorted)
+  }
+
+  @Test(arguments: [
+    (["blk.0.a", "blk.1.b", "blk.2.a", "blk.10.a"], "layers 0 to 2, 10"), (["model.layers.3.x"], "layer 3"),
+    (["blk.1.a", "output.weight"], nil), ([], nil), (["blk.x.a"], nil), (["layers"], nil),
+    ((0..<9).map { "blk.\($0 * 2).a" }, nil),
+  ])
+  func whichLayersNamesSpeakOf(_ names: [String], _ text: String?) {
+    #expect(LayerNames.layers(of: names) == text)
   }
 
   @Test func aFileThatIsNoLongerTheOneThatWasOpened() throws {

@@ -72,7 +72,7 @@ import Testing
       recipe: Recipe(
         try .quantizing("q8_0"), overrides: [try .init(pattern: "q_proj", type: TargetType.quantizing("f16"))])
     )
-    #expect(plan.notes.contains { $0.contains("q_proj") && $0.contains("matches no tensor") })
+    #expect(plan.notes.contains { $0.cause.contains("q_proj") && $0.cause.contains("matches no tensor") })
   }
 
   @Test func typesThatAreOnlyDecodedAreRefused() throws {

@@ -211,7 +211,8 @@ import Testing
     } else {
       try bench.folder.write("mine".utf8, to: "proj/" + name)
     }
-    try expectRefusal(model, to: "proj", mentions: "holds \"\(name.split(separator: "/")[0])\", which is no file")
+    try expectRefusal(
+      model, to: "proj", mentions: "holds \"\(name.split(separator: "/")[0])\", which is not a file of a model")
   }
 
   @Test func aFolderWithoutWeightsStays() throws {

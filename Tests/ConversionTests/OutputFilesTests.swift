@@ -193,7 +193,7 @@ import Testing
     let path = try await bench.convert(original, to: output)
     let error = await #expect(throws: FileError.self) { try await bench.convert(original, to: output) }
     #expect(error?.code == .exists)
-    #expect(error?.message.contains("--force") == true)
+    #expect(error?.remedies == [.replaceExisting])
     let f32 = Recipe(.elements(try TargetType.quantizing("f32")))
     try await bench.convert(original, to: output, f32, replacing: true)
     #expect(try Checkpoint(path: path).weights.allSatisfy { $0.typeName == "f32" })

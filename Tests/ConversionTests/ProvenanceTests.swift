@@ -111,7 +111,7 @@ import Testing
         converting: try Checkpoint(path: bench.path("model")), to: Destination(path: bench.path("b.gguf")),
         recipe: recipe)
     }
-    #expect(error?.description.contains("--no-provenance") == true, "\(String(describing: error))")
+    #expect(error?.remedies == [.leaveOutProvenance], "\(String(describing: error))")
   }
 
   @Test(arguments: ["folder", "whole.safetensors"])

@@ -10,13 +10,14 @@ public enum ModelTokenizer {
     if let metadata = checkpoint.metadata {
       guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(
-          .missing, path: checkpoint.path, "the GGUF has no tokenizer; name one with --tokenizer")
+          .missing, path: checkpoint.path, "the GGUF has no tokenizer", remedy: .nameTokenizer)
       }
       return try Tokenizer(vocabulary, path: checkpoint.path)
     }
     guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
       throw FileError(
-        .missing, path: checkpoint.path, "there is no tokenizer beside the weights; name one with --tokenizer")
+        .missing, path: checkpoint.path, "there is no tokenizer beside the weights",
+        remedy: .nameTokenizer)
     }
     return try TokenizerFolder.load(folder).tokenizer
   }

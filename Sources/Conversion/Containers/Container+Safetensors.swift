@@ -22,7 +22,7 @@ extension Container {
       if isFile, destination.maximumFileBytes != nil {
         throw FileError(
           .unsupported, path: destination.path,
-          "one .safetensors file cannot be sharded; name a folder, or leave --max-shard-size out")
+          "a single .safetensors file cannot be divided into shards; name a folder instead")
       }
       let description = try FolderDescription(of: checkpoint, tensors: tensors, destination, provenance)
       let plan = try SafetensorsWriter.plan(

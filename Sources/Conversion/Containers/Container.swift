@@ -69,7 +69,7 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
 struct LaidOutFiles {
   var files: [PlannedFile]
   var sidecars: [Plan.Sidecar] = []
-  var notes: [String]
+  var notes: [Note]
 }
 
 /// A container that was opened, before anything is made of its tensors.

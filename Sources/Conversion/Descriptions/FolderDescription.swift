@@ -12,7 +12,7 @@ struct FolderDescription {
   /// `__metadata__` of the weight files.
   var metadata: [String: String]
   var sidecars: [Plan.Sidecar] = []
-  var notes: [String] = []
+  var notes: [Note] = []
 
   init(
     of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination,

@@ -10,7 +10,7 @@ internal import Tokenizers
 /// key for, so that the Hugging Face form can be had back.
 struct GGUFDescription {
   var metadata: GGUFMetadata
-  var notes: [String] = []
+  var notes: [Note] = []
 
   /// Keys of ours. The format of each is in `Formats/GGUF/SPEC.md`.
   enum Key {

@@ -58,7 +58,7 @@ public struct Destination: Sendable {
       }
     }
     guard FileSystem.isTaken(path) else { return }
-    guard replacesExisting else { throw FileError(.exists, path: path, "is there already; --force replaces it") }
+    guard replacesExisting else { throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting) }
     try checkReplaceable()
   }
 
@@ -84,12 +84,12 @@ public struct Destination: Sendable {
     if let foreign {
       throw FileError(
         .exists, path: path,
-        "holds \(FileError.quoted(foreign)), which is no file of a model, and --force would remove it; "
+        "holds \(FileError.quoted(foreign)), which is not a file of a model and would be lost; "
           + "choose another name")
     }
     guard names.isEmpty || names.contains(where: ModelFolder.isWeights) else {
       throw FileError(
-        .exists, path: path, "holds files but no weights, and --force would remove them all; choose another name")
+        .exists, path: path, "holds files but no weights, and they would be lost; choose another name")
     }
   }
 }

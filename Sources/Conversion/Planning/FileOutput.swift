@@ -26,7 +26,7 @@ public struct FileOutput: Sendable {
       .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)])
     try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
     guard replacesExisting || !FileSystem.isTaken(path) else {
-      throw FileError(.exists, path: path, "is there already; --force replaces it")
+      throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting)
     }
   }
 

@@ -10,11 +10,11 @@ struct LayerPruning {
   init(_ layers: Set<Int>, of layerCount: Int, path: String) throws(FileError) {
     if let wrong = layers.sorted().first(where: { !(0..<layerCount).contains($0) }) {
       throw FileError(
-        .mismatch, path: path, subject: "--prune-layers",
-        "there is no layer \(wrong); the last one is \(layerCount - 1)")
+        .mismatch, path: path,
+        "there is no layer \(wrong) to leave out; the last one is \(layerCount - 1)")
     }
     guard layers.count < layerCount else {
-      throw FileError(.mismatch, path: path, subject: "--prune-layers", "no layer would be left")
+      throw FileError(.mismatch, path: path, "no layer would be left when \(layers.count) are left out")
     }
     var next = 0
     numbers = (0..<layerCount).map { layer in

@@ -27,7 +27,7 @@ extension Plan {
   ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination)
-    var notes: [String] = []
+    var notes: [Note] = []
     let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
     let choices = try recipe.choices(
       for: outputs.map { Recipe.Candidate(name: $0.name, shape: $0.rows.shape) },
@@ -47,17 +47,12 @@ extension Plan {
     for override in recipe.overrides {
       let matches = override.matcher()
       if tensors.contains(where: { matches($0.name) }) { continue }
-      notes.append("--tensor-type '\(override.pattern)=\(override.type.name)' matches no tensor of the output")
+      notes.append("the expression '\(override.pattern)' (for \(override.type.name)) matches no tensor of the output")
     }
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []
-    let again = tensors.filter(\.isQuantizedAgain)
-    if let first = again.first {
-      notes.append(
-        "\(again.count) tensors are quantized already, such as \(first.name) (\(first.sourceType)); their losses add up. "
-          + "Quantize the unquantized model where there is one")
-    }
+    notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors)
     let provenance =
       destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination, version: version) : nil
     let laidOut = try destination.container.layOut(
@@ -67,6 +62,27 @@ extension Plan {
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
       notes: notes + laidOut.notes, provenance: provenance,
       sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
+  }
+
+  private static func notes(ofQuantizedAgain tensors: [PlannedTensor]) -> [Note] {
+    let again = tensors.filter(\.isQuantizedAgain)
+    guard !again.isEmpty else { return [] }
+    let types = Set(again.map(\.sourceType)).sorted().joined(separator: ", ")
+    return [
+      Note(
+        "quantized already (\(types)), so that the losses add up; quantize the unquantized model where there is one",
+        of: again.map(\.name))
+    ]
+  }
+
+  /// One note for each type that takes the place of another, and why.
+  private static func notes(ofSubstitutions tensors: [PlannedTensor]) -> [Note] {
+    var names: [String: [String]] = [:]
+    for tensor in tensors {
+      guard let reason = tensor.substitution else { continue }
+      names["stored as \(tensor.targetType), since \(reason)", default: []].append(tensor.name)
+    }
+    return names.sorted { $0.key < $1.key }.map { Note($0.key, of: $0.value, remedy: .refuseFallback) }
   }
 
   /// An output tensor: how it comes about, and how it would without adapters.
@@ -83,11 +99,10 @@ extension Plan {
   private static func check(_ recipe: Recipe, for destination: Destination) throws(FileError) {
     guard destination.container != .gguf else { return }
     for (option, isGiven) in [
-      ("--prune-layers", !recipe.prunedLayers.isEmpty), ("--override-kv", !recipe.metadata.isEmpty),
+      ("leaving layers out", !recipe.prunedLayers.isEmpty), ("setting metadata", !recipe.metadata.isEmpty),
     ] where isGiven {
       throw FileError(
-        .unsupported, path: destination.path, subject: option,
-        "is for GGUF outputs; name the output something.gguf")
+        .unsupported, path: destination.path, "\(option) is for GGUF outputs; name the output something.gguf")
     }
   }
 

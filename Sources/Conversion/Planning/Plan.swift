@@ -13,7 +13,7 @@ public struct Plan: Sendable {
   /// Small files that go beside them: configuration, tokenizer, index.
   public let sidecars: [Sidecar]
   /// What the person should know: what was left out or cannot be kept.
-  public let notes: [String]
+  public let notes: [Note]
   /// What the output says of how it was made; nil for nothing.
   public let provenance: Provenance?
   /// What weights are read from: the model, then adapters.
@@ -37,7 +37,7 @@ public struct Plan: Sendable {
   }
 
   init(
-    destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [String],
+    destination: Destination, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar], notes: [Note],
     provenance: Provenance?, sources: [any TensorSource]
   ) {
     self.destination = destination

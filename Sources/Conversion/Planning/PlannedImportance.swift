@@ -22,8 +22,7 @@ struct PlannedImportance {
       guard !recipe.needsImportance(name: output.name, type: type.name) else {
         throw FileError(
           .missing, path: matrix.name, subject: output.originalName,
-          "the importance matrix has no entry for it, and \(type.name) is too few bits without; give it another type with "
-            + "--tensor-type")
+          "the importance matrix has no entry for it, and \(type.name) is too few bits without", remedy: .chooseType)
       }
       if ![.output, .tokenEmbedding].contains(TensorRole(name: output.name)) {
         // Embeddings are looked up, not multiplied, and the output matrix is collected only on demand.
@@ -38,20 +37,19 @@ struct PlannedImportance {
   /// What the person should know.
   /// - Parameter names: the tensors of the model; nil for no check of the matrix's own names.
   /// - Throws: `FileError` when the matrix is of another model.
-  func notes(ofModelWith names: Set<String>?) throws(FileError) -> [String] {
+  func notes(ofModelWith names: Set<String>?) throws(FileError) -> [Note] {
     if used == 0, !missing.isEmpty {
       throw FileError(
         .mismatch, path: matrix.name,
         "has no entry for any tensor of the output, such as \(missing[0]); it seems to be of another model")
     }
-    if used == 0 { return ["no tensor becomes a type whose encoder takes an importance matrix; it changes nothing"] }
+    if used == 0 {
+      return [Note("no tensor becomes a type whose encoder takes an importance matrix, so that it changes nothing")]
+    }
     let unknown = matrix.weightNames.filter { names?.contains($0) == false }
     return [
-      (missing, "has no entry for", "; encoded without"), (unknown, "speaks of", ", which the model does not have"),
-    ].compactMap { tensors, says, consequence in
-      guard let first = tensors.first else { return nil }
-      return "the importance matrix \(says) \(first)" + (tensors.count > 1 ? " and \(tensors.count - 1) more" : "")
-        + consequence
-    }
+      (missing, "encoded without importance, since the importance matrix has no entry"),
+      (unknown, "only in the importance matrix, not in the model"),
+    ].compactMap { tensors, cause in tensors.isEmpty ? nil : Note(cause, of: tensors) }
   }
 }

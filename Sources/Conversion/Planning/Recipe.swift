@@ -25,7 +25,7 @@ public struct Recipe: Sendable {
 
     public init(pattern: String, type: TargetType) throws(FileError) {
       guard (try? Regex(pattern)) != nil else {
-        throw FileError(.malformed, path: "--tensor-type", subject: pattern, "is no regular expression")
+        throw FileError(.malformed, path: "recipe", subject: pattern, "is not a regular expression")
       }
       self.pattern = pattern
       self.type = type
@@ -184,12 +184,11 @@ public struct Recipe: Sendable {
     guard !type.codec.blocksCrossRows, columns % block != 0 else { return (type, nil) }
     let smaller = try SmallerBlock.name(for: type.name).map { name throws(FileError) in try TargetType(named: name) }
     let substitute = smaller.flatMap { columns % $0.codec.elementsPerBlock == 0 ? $0 : nil }
-    let reason = "rows of \(columns) are no whole number of \(type.name) blocks of \(block)"
+    let reason = "rows of \(columns) do not divide into \(type.name) blocks of \(block)"
     guard !refusesFallback else {
       throw FileError(
-        .mismatch, path: path, subject: name,
-        reason + "; without --no-fallback it is stored as \(substitute?.name ?? "f16"), or choose its type with "
-          + "--tensor-type")
+        .mismatch, path: path, subject: name, reason + "; \(substitute?.name ?? "f16") would fit",
+        remedy: .allowFallback)
     }
     return (substitute ?? TargetType(codec: Float16Codec()), reason)
   }

@@ -16,7 +16,7 @@ public struct TargetType: Sendable {
   /// - Throws: `FileError` when there is none, or it can only be read.
   init(named name: String) throws(FileError) {
     guard let codec = Catalog.codec(named: name), codec.canEncode else {
-      throw FileError(.unsupported, path: "--type", subject: name, "is no type that can be written")
+      throw FileError(.unsupported, path: "recipe", subject: name, "is not a type that can be written")
     }
     self.init(codec: codec)
   }

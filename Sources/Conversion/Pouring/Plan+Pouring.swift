@@ -143,9 +143,6 @@ extension Plan {
   /// What is said of a failure, after the partial output was kept where another run could do better.
   private static func stopped(by failure: FileError, _ staged: StagedOutput) -> FileError {
     guard [.interrupted, .system, .exists].contains(failure.code), staged.keep() else { return failure }
-    return FileError(
-      failure.code, path: failure.path, subject: failure.subject, offset: failure.offset,
-      (failure.code == .interrupted ? "interrupted" : failure.message)
-        + "; the same command goes on where it stopped, --no-resume starts over")
+    return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
   }
 }

@@ -217,17 +217,17 @@ final class PourWorker {
       "element \(element) (row \(element / columns), column \(element % columns))"
     }
     let message: String
+    var remedy: Remedy?
     switch error {
     case .notFinite(let index):
       // The fault is in the model that is read: its own name and place of the value help to find it.
       let origin = planned.rows.origin(ofElement: firstElement + index)
       return FileError(
         .malformed, path: origin.path, subject: origin.name ?? planned.name,
-        "\(place(origin.element)) is NaN or infinite; --allow-nonfinite keeps such tensors unquantized")
+        "\(place(origin.element)) is NaN or infinite", remedy: .keepNonFinite)
     case .scaleOverflow(let index):
-      message =
-        "the values at \(place(firstElement + index)) are too large or too small for \(type.name); give this tensor "
-        + "another type with --tensor-type"
+      message = "the values at \(place(firstElement + index)) are too large or too small for \(type.name)"
+      remedy = .chooseType
     case .notRepresentable(let index):
       message =
         "\(place(firstElement + index)) cannot be represented as \(type.name); choose a type with a wider range, such as "
@@ -235,7 +235,7 @@ final class PourWorker {
     case .notEncodable:
       message = error.description
     }
-    return FileError(.malformed, path: path, subject: planned.name, message)
+    return FileError(.malformed, path: path, subject: planned.name, message, remedy: remedy)
   }
 }
 

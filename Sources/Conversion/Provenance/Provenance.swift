@@ -110,7 +110,7 @@ public struct Provenance: Sendable {
         (Key.sources, sources.map(Self.text) ?? placeholder),
       ]
     } catch {
-      throw FileError(.unsupported, path: path, subject: Key.recipe, "\(error); --no-provenance leaves it out")
+      throw FileError(.unsupported, path: path, subject: Key.recipe, "\(error)", remedy: .leaveOutProvenance)
     }
   }
 
@@ -157,7 +157,8 @@ public struct Provenance: Sendable {
     guard places.count <= most else {
       throw FileError(
         .malformed, path: path, subject: Key.sources,
-        "the model holds the text \(FileError.quoted(placeholder)) itself; --no-provenance leaves the digests out")
+        "the model holds the text \(FileError.quoted(placeholder)) itself",
+        remedy: .leaveOutProvenance)
     }
     return places.first
   }

@@ -32,13 +32,14 @@ public struct Rebuild: Sendable {
     guard let provenance = try Provenance(of: opened, path: path) else {
       throw FileError(
         .missing, path: path,
-        "does not say how it was made; it was written with --no-provenance, or by another program or version")
+        "does not say how it was made; it was written without a record, or by another program or version")
     }
     let weights = try provenance.adapterWeights(path: path)
     guard adapters.count == weights.count else {
       throw FileError(
         .mismatch, path: path,
-        "was made with another number of adapters (\(weights.count)) than are given (\(adapters.count)); give each with --adapter"
+        "was made with another number of adapters (\(weights.count)) than are given (\(adapters.count))",
+        remedy: .nameAdapters
       )
     }
     var checkpoint = try Checkpoint(path: source)

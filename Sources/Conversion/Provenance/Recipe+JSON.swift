@@ -32,7 +32,7 @@ extension Recipe {
       guard let text = override.text else {
         throw FileError(
           .unsupported, path: "recipe", subject: override.key,
-          "a value of the type \(override.value.typeName) cannot be recorded; --no-provenance leaves the record out")
+          "a value of the type \(override.value.typeName) cannot be recorded", remedy: .leaveOutProvenance)
       }
       texts.append(.string(text))
     }
@@ -110,7 +110,7 @@ extension Recipe {
     guard let given else {
       throw FileError(
         .missing, path: path,
-        "was made with the importance matrix \(FileError.quoted(name)); give it with --imatrix")
+        "was made with the importance matrix \(FileError.quoted(name))", remedy: .nameImportanceMatrix)
     }
     guard given.digest.description == digest else {
       throw FileError(

@@ -3,7 +3,7 @@ internal import Bytes
 internal import Conversion
 internal import Evaluation
 
-struct CompareCommand: AsyncParsableCommand {
+struct CompareCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Measure what a conversion cost: two forms of a model side by side.",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Conversion
 
-struct ConvertCommand: AsyncParsableCommand {
+struct ConvertCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
     abstract: "Write a model in another container, or with another element type.",

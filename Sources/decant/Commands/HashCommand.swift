@@ -4,7 +4,7 @@ internal import Conversion
 internal import Digests
 internal import JSON
 
-struct HashCommand: AsyncParsableCommand {
+struct HashCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "hash",
     abstract: "Print digests of a model's tensors, or check them.",

@@ -7,7 +7,7 @@ internal import Inference
 internal import JSON
 internal import Tensors
 
-struct ImatrixCommand: AsyncParsableCommand {
+struct ImatrixCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "imatrix",
     abstract: "Collect how much each column of the weights matters, for quantizing.",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Conversion
 
-struct MergeCommand: AsyncParsableCommand {
+struct MergeCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Write a model with a LoRA adapter merged into its weights.",

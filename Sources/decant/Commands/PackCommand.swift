@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Bytes
 internal import Conversion
 
-struct PackCommand: AsyncParsableCommand {
+struct PackCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "pack",
     abstract: "Compress a weight file without loss, so that single tensors can still be read.",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Conversion
 
-struct PerplexityCommand: AsyncParsableCommand {
+struct PerplexityCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity",
     abstract: "Measure how well a model predicts a text.",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Conversion
 
-struct QuantizeCommand: AsyncParsableCommand {
+struct QuantizeCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "quantize",
     abstract: "Write a model with its weights in fewer bits.",

@@ -3,7 +3,7 @@ internal import Bytes
 internal import Conversion
 internal import JSON
 
-struct RebuildCommand: AsyncParsableCommand {
+struct RebuildCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "rebuild",
     abstract: "Make an output again from what it says of itself, and compare every byte.",

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Bytes
 internal import Conversion
 
-struct UnpackCommand: AsyncParsableCommand {
+struct UnpackCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
     commandName: "unpack",
     abstract: "Give back the file that was packed, byte for byte.",

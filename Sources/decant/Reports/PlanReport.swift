@@ -17,7 +17,7 @@ struct PlanReport {
   // MARK: - For people
 
   /// Every output tensor with its place, then the totals.
-  func write(_ line: (String) throws(FileError) -> Void) throws(FileError) {
+  func write(isVerbose: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
     let rows = plan.tensors.lazy.flatMap { tensor in
       tensor.planes.enumerated().map { number, plane in
         let place = plan.place(of: plane.descriptor)
@@ -34,21 +34,7 @@ struct PlanReport {
     try ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).forEachLine(line)
     try line("")
     let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
-    for text in plan.notes.map({ "note: " + $0 }) + substitutionLines() + [totals + free] {
-      try line(text.printable)
-    }
-  }
-
-  /// What was given another type than the recipe asked for, and why.
-  func substitutionLines() -> [String] {
-    let substituted = plan.substitutions
-    guard !substituted.isEmpty else { return [] }
-    let share = Double(substituted.reduce(0) { $0 + $1.elementCount }) / Double(max(plan.parameterCount, 1))
-    let heading =
-      "note: \(substituted.count) of \(plan.tensors.count) tensors (\(NumberText.percent(share, 1)) of the weights) "
-      + "are stored in another type; --no-fallback refuses that"
-    return [heading]
-      + substituted.map { "  \($0.name): \($0.targetType), since \($0.substitution ?? "")" }
+    for text in plan.notes.flatMap({ $0.lines(isVerbose: isVerbose) }) + [totals + free] { try line(text.printable) }
   }
 
   private var totals: String {
@@ -91,7 +77,7 @@ struct PlanReport {
       ],
       "files": .array(plan.files.map { ["name": .string($0.name), "bytes": .integer($0.byteCount)] }),
       "tensors": .array(plan.tensors.map(describe)),
-      "notes": .array(plan.notes.map(JSONValue.string)),
+      "notes": .array(plan.notes.map { .string($0.description(remedy: \.options)) }),
     ]
   }
 

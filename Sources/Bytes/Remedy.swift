@@ -1,0 +1,44 @@
+/// What can be done about a failure, or about what a note says. In the words of these libraries; a program that has
+/// names of its own for it says them instead.
+public enum Remedy: Hashable, Sendable {
+  /// Let the output replace what is there.
+  case replaceExisting
+  /// Give the tensor another type.
+  case chooseType
+  /// Allow a type with smaller blocks where rows fit none.
+  case allowFallback
+  /// Refuse types that do not fit, rather than to store others.
+  case refuseFallback
+  /// Store values that are NaN or infinite unquantized.
+  case keepNonFinite
+  /// Write no record of how the output was made.
+  case leaveOutProvenance
+  /// Name a tokenizer.
+  case nameTokenizer
+  /// Name the adapters.
+  case nameAdapters
+  /// Name the importance matrix.
+  case nameImportanceMatrix
+  /// Divide the output into shorter files.
+  case divideFiles
+  /// Run the job again: it goes on where it stopped.
+  case goOn
+
+  /// What to do, as the end of a sentence.
+  public var sentence: String {
+    switch self {
+    case .replaceExisting: "a destination that replaces what exists takes its place"
+    case .chooseType: "give it another type with an override of the recipe"
+    case .allowFallback:
+      "a recipe that does not refuse fallbacks stores it so, or give it another type with an override"
+    case .refuseFallback: "a recipe that refuses fallbacks does not let that pass"
+    case .keepNonFinite: "a recipe can keep such tensors unquantized"
+    case .leaveOutProvenance: "a destination that records no provenance leaves it out"
+    case .nameTokenizer: "name a tokenizer"
+    case .nameAdapters: "give each adapter"
+    case .nameImportanceMatrix: "give it"
+    case .divideFiles: "a maximum size of files divides them"
+    case .goOn: "the same plan goes on where it stopped, unless told not to resume"
+    }
+  }
+}

@@ -1,0 +1,20 @@
+internal import Bytes
+
+extension Remedy {
+  /// What to do in the words of the command line.
+  var options: String {
+    switch self {
+    case .replaceExisting: "--force replaces it"
+    case .chooseType: "give it another type with --tensor-type"
+    case .allowFallback: "without --no-fallback it is stored so, or choose its type with --tensor-type"
+    case .refuseFallback: "--no-fallback refuses that"
+    case .keepNonFinite: "--allow-nonfinite keeps such tensors unquantized"
+    case .leaveOutProvenance: "--no-provenance leaves it out"
+    case .nameTokenizer: "name one with --tokenizer"
+    case .nameAdapters: "give each with --adapter"
+    case .nameImportanceMatrix: "give it with --imatrix"
+    case .divideFiles: "--max-shard-size or --split-max-size divides it"
+    case .goOn: "the same command goes on where it stopped, --no-resume starts over"
+    }
+  }
+}
