@@ -34,9 +34,9 @@ public final class PackedFile: ByteSource {
   /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
   public init(_ file: any ByteSource) throws(FileError) {
     let index = try PackedIndex(readingFrom: file)
-    var offsets = [PackedIndex.openingByteCount]
+    var offsets = [index.opening.byteCount]
     offsets.reserveCapacity(index.frameByteCounts.count + 1)
-    var offset = PackedIndex.openingByteCount
+    var offset = index.opening.byteCount
     for count in index.frameByteCounts {
       offset += Int(count)
       offsets.append(offset)
@@ -60,7 +60,7 @@ public final class PackedFile: ByteSource {
   /// Opens a file, packed or not, for reading the original's bytes.
   public static func openAny(path: String) throws(FileError) -> any ByteSource {
     let file = try InputFile(path: path)
-    return try PackedIndex.isPacked(file) ? PackedFile(file) : file
+    return try PackedOpening.isPacked(file) ? PackedFile(file) : file
   }
 
   public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError) {

@@ -2,6 +2,8 @@ package import Bytes
 
 /// What a packed file's index says: the regions of the original and the length of every frame.
 package struct PackedIndex: Hashable, Sendable {
+  /// What the file begins with.
+  package internal(set) var opening: PackedOpening
   /// In the original's order, without a gap.
   package internal(set) var regions: [PackedRegion]
   package internal(set) var slabByteCount: Int
@@ -10,29 +12,13 @@ package struct PackedIndex: Hashable, Sendable {
   /// Bytes of every frame, slab after slab and in a slab plane after plane.
   package internal(set) var frameByteCounts: [UInt32]
 
-  static let openingMagic = Array("DECANTPK".utf8)
   static let footerMagic = Array("DECANTIX".utf8)
-  static let version: UInt32 = 1
-  /// zstd's mark of a frame that its programs pass over.
-  static let skippableMagic: UInt32 = 0x184D_2A50
-  static let openingByteCount = 24
   static let footerByteCount = 24
   static let slabByteCounts = (1 << 16)...(1 << 24)
 
   /// Slabs of a region.
   static func slabCount(_ region: PackedRegion, _ slabByteCount: Int) -> Int {
     region.byteCount.dividedRoundingUp(by: slabByteCount)
-  }
-
-  /// What a packed file begins with.
-  package static var opening: [UInt8] {
-    var writer = ByteWriter()
-    writer.write(skippableMagic)
-    writer.write(UInt32(openingByteCount - 8))
-    writer.write(contentsOf: openingMagic)
-    writer.write(version)
-    writer.write(UInt32(0))
-    return writer.bytes
   }
 
   /// The index before it is compressed.
@@ -57,12 +43,12 @@ package struct PackedIndex: Hashable, Sendable {
       let frameByteCount = UInt32(exactly: frame.count), frameByteCount <= .max - UInt32(Self.footerByteCount)
     else { throw FileError(.system, path: path, "the index cannot be compressed; is there enough memory?") }
     var writer = ByteWriter()
-    writer.write(Self.skippableMagic)
+    writer.write(Zstandard.skippableMagic)
     writer.write(frameByteCount + UInt32(Self.footerByteCount))
     writer.write(contentsOf: frame)
     writer.write(UInt64(offset))
     writer.write(frameByteCount)
-    writer.write(Self.version)
+    writer.write(opening.version)
     writer.write(contentsOf: Self.footerMagic)
     return writer.bytes
   }
@@ -71,45 +57,30 @@ package struct PackedIndex: Hashable, Sendable {
 // MARK: - Reading
 
 extension PackedIndex {
-  /// Whether a file begins as a packed file does.
-  static func isPacked(_ file: any ByteSource) throws(FileError) -> Bool {
-    guard file.byteCount >= openingByteCount else { return false }
-    return Array(try file.bytes(at: 0, count: 16).suffix(8)) == openingMagic
-  }
-
   package init(readingFrom file: any ByteSource) throws(FileError) {
     let path = file.path
-    guard file.byteCount >= Self.openingByteCount + 8 + Self.footerByteCount else {
-      throw PackedRule.opening.broken(
-        path, at: 0, "has \(file.byteCount) bytes, too few for a packed file", code: .truncated)
+    let opening = try PackedOpening(readingFrom: file)
+    guard file.byteCount >= opening.byteCount + 8 + Self.footerByteCount else {
+      throw PackedRule.footer.broken(
+        path, at: file.byteCount, "ends before its index; is it complete?", code: .truncated)
     }
-    let start = try file.bytes(at: 0, count: Self.openingByteCount)
-    guard start.prefix(16).elementsEqual(Self.opening.prefix(16)) else {
-      throw PackedRule.opening.broken(
-        path, at: 0, "does not begin as a packed file does; a file made by `zstd` is unpacked with `zstd -d`")
-    }
-    guard start == Self.opening else {
-      throw PackedRule.version.broken(
-        path, at: 16, "is a packed file of another version; version \(Self.version) is read", code: .unsupported)
-    }
-
     var footer = ByteCursor(file, at: file.byteCount - Self.footerByteCount)
     let footerOffset = footer.offset
     let storedOffset = try footer.read(UInt64.self)
     let storedFrameByteCount = try footer.read(UInt32.self)
     let version = try footer.read(UInt32.self)
-    guard try footer.readBytes(8) == Self.footerMagic, version == Self.version else {
+    guard try footer.readBytes(8) == Self.footerMagic, version == opening.version else {
       throw PackedRule.footer.broken(
         path, at: footerOffset, "does not end as a packed file does; is it complete?", code: .truncated)
     }
     let frameByteCount = Int(storedFrameByteCount)
     let frameOffset = footerOffset - frameByteCount
     let indexOffset = frameOffset - 8
-    guard indexOffset >= Self.openingByteCount, storedOffset == UInt64(indexOffset) else {
+    guard indexOffset >= opening.byteCount, storedOffset == UInt64(indexOffset) else {
       throw PackedRule.footer.broken(path, at: footerOffset, "the end of the file says that the index is elsewhere")
     }
     var cursor = ByteCursor(file, at: indexOffset)
-    guard try cursor.read(UInt32.self) == Self.skippableMagic,
+    guard try cursor.read(UInt32.self) == Zstandard.skippableMagic,
       try cursor.read(UInt32.self) == storedFrameByteCount &+ UInt32(Self.footerByteCount)
     else {
       throw PackedRule.footer.broken(path, at: indexOffset, "the index is not in a skippable frame of its length")
@@ -117,7 +88,7 @@ extension PackedIndex {
 
     let fields = try Self.unpackedFields(
       try file.bytes(at: frameOffset, count: frameByteCount), at: frameOffset, in: file)
-    try self.init(fields: fields, indexOffset: indexOffset, path: path)
+    try self.init(fields: fields, opening: opening, indexOffset: indexOffset, path: path)
   }
 
   /// Each frame of the file takes `Zstandard.minimumFrameByteCount` bytes at least, has one length in the index, and
@@ -144,8 +115,11 @@ extension PackedIndex {
 
   /// - Parameters:
   ///   - fields: the index as it is after unpacking.
+  ///   - opening: what the file begins with.
   ///   - indexOffset: where in the file it begins, and so where the frames end.
-  package init(fields: [UInt8], indexOffset: Int, path: String) throws(FileError) {
+  package init(
+    fields: [UInt8], opening: PackedOpening = .current, indexOffset: Int, path: String
+  ) throws(FileError) {
     func broken(_ rule: PackedRule, _ message: String) -> FileError {
       rule.broken(path, at: indexOffset, "in the index, \(message)")
     }
@@ -188,7 +162,7 @@ extension PackedIndex {
     }
     var frameByteCounts: [UInt32] = []
     frameByteCounts.reserveCapacity(frameCount)
-    var total = Self.openingByteCount
+    var total = opening.byteCount
     for number in 0..<frameCount {
       let count = Self.integer(UInt32.self, fields, lengthsStart + 4 * number)
       guard count >= Zstandard.minimumFrameByteCount else {
@@ -200,6 +174,7 @@ extension PackedIndex {
     guard total == indexOffset else {
       throw broken(.frameLengths, "the frames end at byte \(total), but the index begins at \(indexOffset)")
     }
+    self.opening = opening
     self.regions = regions
     self.slabByteCount = slabByteCount
     self.byteCount = byteCount

@@ -11,6 +11,7 @@ enum PackedRule: Int {
   case frameLengths
   case frameHeader
   case frameContent
+  case notice
 
   /// How it is cited.
   var citation: String { "PACKED-\(rawValue)" }

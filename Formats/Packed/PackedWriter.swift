@@ -31,14 +31,15 @@ public enum PackedWriter {
       .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)],
       replacing: replacing)
     let slabs = PackedSlab.slabs(of: all, slabByteCount: slabByteCount)
-    var index = PackedIndex(regions: all, slabByteCount: slabByteCount, byteCount: file.byteCount, frameByteCounts: [])
+    var index = PackedIndex(
+      opening: .current, regions: all, slabByteCount: slabByteCount, byteCount: file.byteCount, frameByteCounts: [])
     var offset = 0
 
     func write(_ bytes: [UInt8]) throws(FileError) {
       try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: offset) }
       offset += bytes.count
     }
-    try write(PackedIndex.opening)
+    try write(index.opening.bytes)
     try await inOrder(count: slabs.count, width: min(max(threads, 1), mostThreads)) { number throws(FileError) in
       try frames(of: slabs[number], in: file, level: level)
     } body: { _, frames throws(FileError) in

@@ -14,6 +14,9 @@ enum Zstandard {
     static let levels = 1...19
   }
 
+  /// zstd's mark of a frame that its programs pass over.
+  static let skippableMagic: UInt32 = 0x184D_2A50
+
   /// The fewest bytes that a frame with a checksum can have: magic, descriptor, length, one empty block, checksum.
   static let minimumFrameByteCount = 13
 

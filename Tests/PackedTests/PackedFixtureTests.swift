@@ -31,6 +31,21 @@ struct PackedFixtureTests {
     #expect(try file.bytes(at: 0, count: original.count) == original)
   }
 
+  @Test("Plain decompression begins with a notice that is no model", arguments: ["bytes", "every-layout", "empty"])
+  func plainDecompression(name: String) throws {
+    let plain = try PlainDecompression.bytes(of: fixtures.bytes("valid/\(name).zst"))
+    #expect(plain.starts(with: Array(PackedOpening.notice.utf8)))
+    // As a safetensors file it would have a header of 2 x 10^18 bytes.
+    #expect(plain.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) } > 1 << 60)
+  }
+
+  @Test func version1HasNoNotice() throws {
+    let plain = try PlainDecompression.bytes(of: fixtures.bytes("valid/version-1.zst"))
+    #expect(plain.count == 100)
+    #expect(
+      try PackedIndex(readingFrom: InputFile(path: fixtures.path("valid/version-1.zst"))).opening == .withoutNotice)
+  }
+
   @Test func whatIsNotPackedIsReadAsItIs() throws {
     let path = fixtures.path("valid/bytes")
     let plain = try PackedFile.openAny(path: path)

@@ -78,10 +78,21 @@ def fields(size, regions, lengths, slab=1 << 16, region_count=None):
     return out + struct.pack("<%dI" % len(lengths), *lengths)
 
 
-OPENING = struct.pack("<II8sII", 0x184D2A50, 16, b"DECANTPK", 1, 0)
+NOTICE = (b"This is no model. It is what `zstd -d` makes of a file that Decant has packed, with the bytes of its numbers "
+          b"apart. `decant unpack` gives the original back.\n")
 
 
-def container(frames, index, opening=OPENING, magic=0x184D2A50, skip=None, offset=None, length=None, version=1,
+def opening(version, reserved=0, notice=None):
+    """The mark, and from version 2 on a notice."""
+    if notice is None:
+        notice = frame(NOTICE) if version >= 2 else b""
+    return struct.pack("<II8sII", 0x184D2A50, 16, b"DECANTPK", version, reserved) + notice
+
+
+OPENING = opening(2)
+
+
+def container(frames, index, opening=OPENING, magic=0x184D2A50, skip=None, offset=None, length=None, version=2,
               end=b"DECANTIX"):
     body = opening + b"".join(frames)
     offset = len(body) if offset is None else offset
@@ -101,9 +112,9 @@ def pack(data, regions, slab=1 << 16):
     return frames, fields(len(data), regions, [len(f) for f in frames], slab)
 
 
-def valid(data, regions, slab=1 << 16):
+def valid(data, regions, slab=1 << 16, version=2):
     frames, index = pack(data, regions, slab)
-    return data, container(frames, frame(index))
+    return data, container(frames, frame(index), opening(version), version=version)
 
 
 def some(count):
@@ -135,20 +146,29 @@ valids = {
         some(3 + 7 * 48), [(3, 1, 0)] + [(48, w, f) for w, f in ((2, 0), (2, 1), (4, 0), (4, 1), (8, 0), (8, 1))] + [(48, 1, 0)]),
     "two-slabs": valid(some(70_001), [(1, 1, 0), (70_000, 2, 1)]),
     "larger-slab": valid(some(66_000), [(66_000, 4, 1)], 1 << 17),
+    "version-1": valid(some(100), [(60, 2, 1), (40, 1, 0)], version=1),
+    "version-1-empty": valid(b"", [], version=1),
 }
 
 hostile = {
     "PACKED-1-empty-file": b"",
-    "PACKED-1-too-short": GOOD[:55],
+    "PACKED-1-too-short": GOOD[:23],
     "PACKED-1-zstd-frame": frame(bytes(200)),
     "PACKED-1-other-magic": container(FRAMES, frame(FIELDS), OPENING.replace(b"DECANTPK", b"DECANTPX")),
-    "PACKED-2-version-2": container(FRAMES, frame(FIELDS), OPENING[:16] + struct.pack("<II", 2, 0)),
-    "PACKED-2-reserved-bytes": container(FRAMES, frame(FIELDS), OPENING[:16] + struct.pack("<II", 1, 1)),
+    "PACKED-2-version-0": container(FRAMES, frame(FIELDS), opening(0), version=0),
+    "PACKED-2-version-3": container(FRAMES, frame(FIELDS), opening(3), version=3),
+    "PACKED-2-reserved-bytes": container(FRAMES, frame(FIELDS), opening(2, 1)),
+    "PACKED-2-reserved-bytes-of-version-1": container(FRAMES, frame(FIELDS), opening(1, 1), version=1),
     "PACKED-3-cut-short": GOOD[:-1],
+    "PACKED-3-opening-alone": OPENING,
+    "PACKED-3-version-1-opening-alone": opening(1),
+    "PACKED-3-footer-version-1": container(FRAMES, frame(FIELDS), version=1),
+    "PACKED-3-version-1-footer-version-2": container(FRAMES, frame(FIELDS), opening(1)),
     "PACKED-3-byte-added": GOOD + b"\0",
     "PACKED-3-footer-magic": container(FRAMES, frame(FIELDS), end=b"DECANTIY"),
-    "PACKED-3-footer-version": container(FRAMES, frame(FIELDS), version=2),
+    "PACKED-3-footer-version": container(FRAMES, frame(FIELDS), version=3),
     "PACKED-3-offset-elsewhere": container(FRAMES, frame(FIELDS), offset=24),
+    "PACKED-3-index-in-the-notice": container([], b"", length=50),
     "PACKED-3-offset-huge": container(FRAMES, frame(FIELDS), offset=-1),
     "PACKED-3-index-longer-than-file": container(FRAMES, frame(FIELDS), length=0xFFFFFFFF),
     "PACKED-3-not-skippable": container(FRAMES, frame(FIELDS), magic=0xFD2FB528),
@@ -199,6 +219,10 @@ hostile = {
         fields(64, REGIONS, [LENGTHS[1], LENGTHS[0], LENGTHS[2]])),
     "PACKED-9-checksum": framed(frame(DATA[:8], flip=1 << 31)),
     "PACKED-9-content-less-than-announced": framed(frame(DATA[:7], size=8)),
+    "PACKED-10-cut-short": OPENING[:-1],
+    "PACKED-10-missing": container(FRAMES, frame(FIELDS), opening(2, notice=b"")),
+    "PACKED-10-other-text": container(FRAMES, frame(FIELDS), opening(2, notice=frame(b"GGUF" + NOTICE[4:]))),
+    "PACKED-10-other-frame": container(FRAMES, frame(FIELDS), opening(2, notice=frame(NOTICE, checksum=False))),
 }
 
 for folder, files in (("valid", valids), ("hostile", hostile)):

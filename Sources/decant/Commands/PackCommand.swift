@@ -9,7 +9,9 @@ struct PackCommand: TalkingCommand {
     discussion: """
       Elements are split into planes of bytes, and each is compressed with zstd. A
       trained BF16 model shrinks to about two thirds. All other commands read a
-      packed file directly; unpack gives the original back, byte for byte.
+      packed file directly; unpack gives the original back, byte for byte. The
+      zstd program does not: `zstd -d` gives a notice, and the weights with their
+      bytes apart, which no reader takes for a model.
 
       With --json: input, output, bytes_before, bytes_after, ratio.
 

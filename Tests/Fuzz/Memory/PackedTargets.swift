@@ -29,7 +29,7 @@ extension MemoryTargets {
   /// The index must be read again from the end of a file with frames of the same lengths.
   private static func checkRoundTrip(of index: PackedIndex) throws(FuzzFinding) {
     let frames = index.frameByteCounts.reduce(0) { $0 + Int($1) }
-    var bytes = PackedIndex.opening + [UInt8](repeating: 0, count: frames)
+    var bytes = index.opening.bytes + [UInt8](repeating: 0, count: frames)
     let offset = bytes.count
     bytes += try FuzzFinding.ifThrows("the index cannot be written again") {
       try index.closing(at: offset, path: "again")
