@@ -20,6 +20,8 @@ public indirect enum Derivation: Hashable, Sendable {
   case adding(Derivation, LowRankUpdate)
   /// A tensor of the same shape added, times `scale`, in F32.
   case addingScaled(Derivation, TensorReference, scale: Float)
+  /// Some rows replaced by those of another tensor, in its order.
+  case replacingRows(Derivation, TensorReference, rows: [Int])
   /// Values that follow from the configuration alone.
   case constant(values: [Float])
 
@@ -36,6 +38,7 @@ public indirect enum Derivation: Hashable, Sendable {
     case .reordered(let inner, _): inner.sources
     case .adding(let inner, let update): inner.sources + update.sources
     case .addingScaled(let inner, let addend, _): inner.sources + [addend]
+    case .replacingRows(let inner, let rows, _): inner.sources + [rows]
     case .constant: []
     }
   }
@@ -45,7 +48,35 @@ public indirect enum Derivation: Hashable, Sendable {
     switch self {
     case .source: true
     case .reordered(let inner, _): inner.keepsRows
-    case .adding, .addingScaled, .constant: false
+    case .adding, .addingScaled, .replacingRows, .constant: false
+    }
+  }
+
+  /// What adapters were put onto.
+  public var unadapted: Derivation {
+    switch self {
+    case .adding(let inner, _), .addingScaled(let inner, _, _), .replacingRows(let inner, _, _): inner.unadapted
+    case .source, .reordered, .constant: self
+    }
+  }
+
+  /// This with another tensor under the adapters.
+  public func onBase(_ base: Derivation) -> Derivation {
+    switch self {
+    case .adding(let inner, let update): .adding(inner.onBase(base), update)
+    case .addingScaled(let inner, let addend, let scale): .addingScaled(inner.onBase(base), addend, scale: scale)
+    case .replacingRows(let inner, let replacement, let rows):
+      .replacingRows(inner.onBase(base), replacement, rows: rows)
+    case .source, .reordered, .constant: base
+    }
+  }
+
+  /// The rows that adapters have replaced.
+  public var replacedRows: [Int] {
+    switch self {
+    case .adding(let inner, _), .addingScaled(let inner, _, _): inner.replacedRows
+    case .replacingRows(let inner, _, let rows): inner.replacedRows + rows
+    case .source, .reordered, .constant: []
     }
   }
 }
@@ -61,7 +92,8 @@ public struct LowRankUpdate: Hashable, Sendable {
   /// The factors are stored transposed, as PEFT does for embeddings: `down [rank, rows]`, `up [columns, rank]`, and the
   /// product is transposed before it is added.
   public var isTransposed: Bool
-  /// DoRA: the magnitude of each output row, by which the normalized sum is multiplied.
+  /// DoRA: the length that each row of the sum is given, or each column where the factors are transposed. What a sum is
+  /// divided by is the length of the model's own weight with this update alone, whatever was added before.
   public var magnitude: TensorReference?
 
   public init(

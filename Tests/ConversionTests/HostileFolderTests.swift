@@ -139,7 +139,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation("HF-15-flag-string", .malformed, "adapter_config.json", "use_rslora", "is neither true nor false"),
     Expectation(
       "HF-15-layer-replication", .unsupported, "adapter_config.json", "layer_replication",
-      "adapters with this setting are not supported"),
+      "repeats layers of the model"),
     Expectation("HF-15-no-rank", .malformed, "adapter_config.json", "r", "is no positive whole number"),
     Expectation("HF-15-not-json", .malformed, "adapter_config.json", nil, "a key is wanted, but the document ends"),
     Expectation("HF-15-other-kind", .unsupported, "adapter_config.json", "peft_type", "IA3 is not supported; LORA is"),

@@ -8,9 +8,24 @@ package struct AdapterConfig {
   private let defaultAlpha: Double
   private let rankPattern: [(module: String, value: Double)]
   private let alphaPattern: [(module: String, value: Double)]
-  private let usesRankStabilizedScale: Bool
+  let usesRankStabilizedScale: Bool
   let usesDoRA: Bool
   let fanInFanOut: Bool
+  /// Ends of the names of modules that are trained whole, on copies of their own.
+  private let savedModules: [String]
+  /// Rows of embeddings that are trained by themselves, by the end of the module's name.
+  let tokenRows: [TokenRows]
+  /// Whether what changes the embedding changes a head that is tied to it too.
+  let ensuresTying: Bool
+  /// The model it was trained on, as the training named it.
+  let baseModel: String?
+
+  /// Rows of one embedding.
+  struct TokenRows {
+    /// The end of the module's name; nil for the model's own embedding of tokens.
+    let module: String?
+    let rows: [Int]
+  }
 
   init(path: String) throws(FileError) {
     try self.init(parsing: try InputFile.contents(of: path, limit: 16 << 20), path: path)
@@ -28,22 +43,24 @@ package struct AdapterConfig {
     func malformed(_ key: String, _ message: String) -> FileError {
       FileError(.malformed, path: path, subject: key, message)
     }
-    if let kind = json["peft_type"], kind != "LORA" {
+    guard let members = json.object else { throw FileError(.malformed, path: path, "is no JSON object") }
+    if members["peft_type"] == nil, members["fine_tune_type"] != nil || members["lora_parameters"] != nil {
+      throw FileError(.unsupported, path: path, AdapterFolder.mlxMessage)
+    }
+    if let kind = members["peft_type"], kind != "LORA" {
       throw FileError(
         .unsupported, path: path, subject: "peft_type",
-        "\(kind.string ?? "what is no string") is not supported; LORA is")
+        "\(kind.string ?? "what is no string") is not supported; LORA is. PEFT itself can merge most kinds "
+          + "(merge_and_unload), and what that saves can be converted")
     }
+    try AdapterSetting.check(members, path: path)
     func flag(_ key: String) throws(FileError) -> Bool {
       guard let value = json[key], !value.isNull else { return false }
       guard let flag = value.bool else { throw malformed(key, "is neither true nor false") }
       return flag
     }
-    // What changes the arithmetic or the shape of the model in ways that are not done here.
-    for key in ["layer_replication", "trainable_token_indices", "target_parameters", "use_qalora", "use_bdlora"] {
-      guard let value = json[key], !value.isNull, value.bool != false, value.array?.isEmpty != true,
-        value.object?.isEmpty != true
-      else { continue }
-      throw FileError(.unsupported, path: path, subject: key, "adapters with this setting are not supported")
+    if let reason = Self.refusal(ofInitialization: json["init_lora_weights"] ?? .null) {
+      throw FileError(.unsupported, path: path, subject: "init_lora_weights", reason)
     }
     guard let rank = json["r"]?.int, rank > 0 else { throw malformed("r", "is no positive whole number") }
     guard let alpha = json["lora_alpha"]?.double, alpha.isFinite else {
@@ -61,6 +78,78 @@ package struct AdapterConfig {
     usesRankStabilizedScale = try flag("use_rslora")
     usesDoRA = try flag("use_dora")
     fanInFanOut = try flag("fan_in_fan_out")
+    ensuresTying = try flag("ensure_weight_tying")
+    baseModel = json["base_model_name_or_path"]?.string
+    savedModules = try Self.names(json["modules_to_save"] ?? .null) { malformed("modules_to_save", $0) }
+    tokenRows = try Self.tokenRows(json["trainable_token_indices"] ?? .null) {
+      malformed("trainable_token_indices", $0)
+    }
+  }
+
+  /// Why an adapter that began in this way cannot be merged, as a sentence; nil where it can.
+  ///
+  /// Some ways take a part of the model out of it, which PEFT does again when it loads the adapter.
+  private static func refusal(ofInitialization value: JSONValue) -> String? {
+    if value.isNull || value.bool != nil { return nil }
+    let kind = value.string ?? ""
+    if ["gaussian", "eva", "orthogonal", "lora_ga", "mica"].contains(kind.lowercased()) { return nil }
+    let remedy =
+      "load it with PEFT as it was trained, and save it again with save_pretrained(path_initial_model_for_weight_conversion=...)"
+    if kind.hasPrefix("pissa_niter_") {
+      return "\(kind) takes a part of the model out that follows from random numbers; \(remedy)"
+    }
+    switch kind.lowercased() {
+    case "pissa", "olora":
+      return "\(kind) takes a part of the model out before it is trained, which is not done here; \(remedy)"
+    case "corda":
+      return "corda takes a part of the model out that follows from data which the adapter does not hold; \(remedy)"
+    case "loftq":
+      return "loftq replaces the model by one that was quantized on the device of the training; \(remedy)"
+    default:
+      return "\(value.string.map(FileError.quoted) ?? "what is no string") is no way to begin that is known"
+    }
+  }
+
+  private static func names(_ value: JSONValue, _ malformed: (String) -> FileError) throws(FileError) -> [String] {
+    if value.isNull { return [] }
+    guard let entries = value.array else { throw malformed("is no list") }
+    var names: [String] = []
+    for entry in entries {
+      guard let name = entry.string, !name.isEmpty else { throw malformed("is no list of names") }
+      names.append(name)
+    }
+    return names
+  }
+
+  private static func tokenRows(_ value: JSONValue, _ malformed: (String) -> FileError) throws(FileError) -> [TokenRows]
+  {
+    func rows(_ value: JSONValue) throws(FileError) -> [Int] {
+      guard let entries = value.array else { throw malformed("is neither a list of tokens nor lists by module") }
+      var rows: [Int] = []
+      for entry in entries {
+        guard let row = entry.int, row >= 0 else { throw malformed("holds what is no token: a whole number from 0") }
+        rows.append(row)
+      }
+      guard Set(rows).count == rows.count else { throw malformed("names a token twice") }
+      return rows
+    }
+    if value.isNull { return [] }
+    guard let modules = value.object else { return [TokenRows(module: nil, rows: try rows(value))] }
+    var result: [TokenRows] = []
+    for (module, list) in modules.sorted(by: { $0.key < $1.key }) {
+      result.append(TokenRows(module: module, rows: try rows(list)))
+    }
+    return result
+  }
+
+  /// Whether a module, or one that it is a part of, is trained whole. PEFT compares the ends of names.
+  func savesWhole(_ module: String) -> Bool {
+    var path = ""
+    for part in module.split(separator: ".") {
+      path += path.isEmpty ? part : "." + part
+      if savedModules.contains(where: path.hasSuffix) { return true }
+    }
+    return false
   }
 
   /// The keys of some members in the order of the file: where several patterns match a module, the first one counts.

@@ -128,7 +128,10 @@ public struct Checkpoint: Sendable {
     var result = self
     let number = inputs.count
     result.inputs = inputs.appending(adapter.path, tensors: adapter.tensors)
-    result.tensors = try adapter.applied(to: tensors, inputs: result.inputs, input: number)
+    let adapted = try AdaptedTensors(
+      adapter, on: tensors, pair: ("model.embed_tokens.weight", "lm_head.weight"), isTied: false, inputs: result.inputs,
+      input: number)
+    result.tensors = adapted.tensors
     result.adapters.append(adapter)
     return result
   }

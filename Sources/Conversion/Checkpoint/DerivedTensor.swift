@@ -47,6 +47,20 @@ public final class DerivedTensor: RowSource {
       let shape = try shape(of: inner, inputs)
       try check(update, against: shape, inputs)
       return shape
+    case .replacingRows(let inner, let replacement, let rows):
+      let shape = try shape(of: inner, inputs)
+      let found = try inputs.tensor(replacement).shape
+      guard shape.count == 2, found == [rows.count, shape[1]] else {
+        throw FileError(
+          .mismatch, path: inputs.path(of: replacement), subject: replacement.name,
+          "has shape \(found), but is to replace \(rows.count) rows of a tensor of shape \(shape)")
+      }
+      if let row = rows.first(where: { !(0..<shape[0]).contains($0) }) {
+        throw FileError(
+          .mismatch, path: inputs.path(of: replacement), subject: replacement.name,
+          "is to replace row \(row) of a tensor that has \(shape[0])")
+      }
+      return shape
     }
   }
 
@@ -70,7 +84,8 @@ public final class DerivedTensor: RowSource {
     guard up == expectedUp else { throw refuse(update.up, up, expectedUp) }
     if let magnitude = update.magnitude {
       let found = try inputs.tensor(magnitude).shape
-      guard found == [rows] else { throw refuse(magnitude, found, [rows]) }
+      let expected = [update.isTransposed ? columns : rows]
+      guard found == expected else { throw refuse(magnitude, found, expected) }
     }
   }
 
@@ -97,6 +112,16 @@ public final class DerivedTensor: RowSource {
     case .adding(let inner, let update):
       try read(inner, rows: rows, into: &values, scratch: &scratch)
       try add(update, rows: rows, to: &values, scratch: &scratch)
+      if let magnitude = update.magnitude {
+        try normalize(&values, inner, update, to: magnitude, rows: rows, scratch: &scratch)
+      }
+    case .replacingRows(let inner, let replacement, let replaced):
+      try read(inner, rows: rows, into: &values, scratch: &scratch)
+      for (place, row) in replaced.enumerated() where rows.contains(row) {
+        let start = (row - rows.lowerBound) * columns
+        var part = values._mutatingExtracting(start..<start + columns)
+        try inputs.tensor(replacement).read(rows: place..<place + 1, into: &part, scratch: &scratch)
+      }
     }
   }
 
@@ -128,9 +153,6 @@ public final class DerivedTensor: RowSource {
     KernelSet.best.addOuterProduct(
       rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
       into: &values)
-    if let magnitude = update.magnitude {
-      try normalize(&values, to: try factor(magnitude, isTransposed: false), rows: rows)
-    }
   }
 
   /// The rows of the factor that has one row for each row of the weight.
@@ -146,19 +168,68 @@ public final class DerivedTensor: RowSource {
     return own
   }
 
-  /// DoRA: gives each row the length that the adapter has learned for it.
-  private func normalize(_ values: inout MutableSpan<Float>, to magnitudes: [Float], rows: Range<Int>) throws(FileError)
-  {
-    let norms = KernelSet.best.rowNorms(values.span, columns: columns)
+  // MARK: - DoRA
+
+  /// Gives rows, or columns, the lengths that the adapter has learned for the model's weight with its update alone.
+  private func normalize(
+    _ values: inout MutableSpan<Float>, _ inner: Derivation, _ update: LowRankUpdate, to magnitude: TensorReference,
+    rows: Range<Int>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    if update.isTransposed {
+      let scales = try columnScales(update, on: inner.unadapted, magnitude, scratch: &scratch)
+      for index in values.indices { values[index] *= scales[index % columns] }
+      return
+    }
+    let magnitudes = try factor(magnitude, isTransposed: false)
+    let norms: [Double]
+    if inner == inner.unadapted {
+      norms = KernelSet.best.rowNorms(values.span, columns: columns)
+    } else {
+      var alone = [Float](repeating: 0, count: rows.count * columns)
+      var span = alone.mutableSpan
+      try read(inner.unadapted, rows: rows, into: &span, scratch: &scratch)
+      try add(update, rows: rows, to: &span, scratch: &scratch)
+      norms = KernelSet.best.rowNorms(span.span, columns: columns)
+    }
     for (row, norm) in norms.enumerated() {
-      guard norm > 0 else {
-        throw FileError(
-          .malformed, path: inputs.path(of: derivation), subject: derivation.sources.first?.name,
-          "row \(rows.lowerBound + row) is zero, so that DoRA cannot scale it to a length")
-      }
+      guard norm > 0 else { throw noLength("row", rows.lowerBound + row) }
       let factor = magnitudes[rows.lowerBound + row] / Float(norm)
       for index in row * columns..<(row + 1) * columns { values[index] *= factor }
     }
+  }
+
+  /// What each column of an embedding is multiplied by, which takes a look at all of its rows. Kept for the next slab.
+  private func columnScales(
+    _ update: LowRankUpdate, on base: Derivation, _ magnitude: TensorReference, scratch: inout [UInt8]
+  ) throws(FileError) -> [Float] {
+    if let known = factors.withLock({ $0[magnitude] }) { return known }
+    var squares = [Double](repeating: 0, count: columns)
+    let step = max(1, Self.columnSlabElements / max(1, columns))
+    var slab = [Float](repeating: 0, count: step * columns)
+    for start in stride(from: 0, to: rowCount, by: step) {
+      let rows = start..<min(start + step, rowCount)
+      var span = slab.mutableSpan
+      var part = span._mutatingExtracting(0..<rows.count * columns)
+      try read(base, rows: rows, into: &part, scratch: &scratch)
+      try add(update, rows: rows, to: &part, scratch: &scratch)
+      for index in part.indices { squares[index % columns] += Double(part[index]) * Double(part[index]) }
+    }
+    var scales = try inputs.tensor(magnitude).values()
+    for column in scales.indices {
+      guard squares[column] > 0 else { throw noLength("column", column) }
+      scales[column] /= Float(squares[column].squareRoot())
+    }
+    let result = scales
+    factors.withLock { $0[magnitude] = result }
+    return result
+  }
+
+  private static let columnSlabElements = 1 << 20
+
+  private func noLength(_ line: String, _ number: Int) -> FileError {
+    FileError(
+      .malformed, path: inputs.path(of: derivation), subject: derivation.sources.first?.name,
+      "\(line) \(number) is zero, so that DoRA cannot scale it to a length")
   }
 
   /// A whole factor as Float, kept for the next slab.
@@ -198,6 +269,11 @@ public final class DerivedTensor: RowSource {
       case .source(let reference): return (inputs.path(of: reference), reference.name, element)
       case .constant: return (inputs.path(of: place), nil, element)
       case .adding(let inner, _), .addingScaled(let inner, _, _): place = inner
+      case .replacingRows(let inner, let replacement, let rows):
+        if let row = rows.firstIndex(of: element / max(1, columns)) {
+          return (inputs.path(of: replacement), replacement.name, row * columns + element % max(1, columns))
+        }
+        place = inner
       case .reordered(let inner, let order):
         let width = shape.count == 1 ? 1 : max(1, columns)
         element = order.source(of: element / width) * width + element % width
@@ -243,7 +319,7 @@ public final class DerivedTensor: RowSource {
           bytes.copy(all.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
         }
       }
-    case .adding, .addingScaled, .constant:
+    case .adding, .addingScaled, .replacingRows, .constant:
       throw FileError(.unsupported, path: inputs.path(of: derivation), "computed rows have no stored form")
     }
   }

@@ -277,6 +277,8 @@ extension Derivation {
     case .adding(let inner, let update): .adding(inner.substituting(derivations), update)
     case .addingScaled(let inner, let addend, let scale):
       .addingScaled(inner.substituting(derivations), addend, scale: scale)
+    case .replacingRows(let inner, let replacement, let rows):
+      .replacingRows(inner.substituting(derivations), replacement, rows: rows)
     case .constant: self
     }
   }
