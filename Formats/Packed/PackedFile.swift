@@ -88,21 +88,34 @@ public final class PackedFile: ByteSource {
   ///   - path: where it goes.
   ///   - threads: how many slabs are unpacked at once.
   ///   - replacing: whether a file of that name may be replaced.
+  ///   - fingerprint: what tells this packed file from others, in one line: with it a run that was stopped is gone on with.
+  ///   - isResuming: whether the partial output of an earlier run is gone on with.
+  ///   - onResume: is called with the bytes that an earlier run has unpacked.
   /// - Throws: `FileError` when a part is damaged or the output cannot be written.
   public func unpack(
-    to path: String, threads: Int = FileSystem.processorCount(), replacing: Bool = false
+    to path: String, threads: Int = FileSystem.processorCount(), replacing: Bool = false, fingerprint: String? = nil,
+    isResuming: Bool = true, onResume: (_ byteCount: Int) -> Void = { _ in }
   ) async throws(FileError) {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
-      files: [.init(name: FileSystem.lastComponent(path), byteCount: byteCount)], replacing: replacing)
-    try await inOrder(count: slabs.count, width: min(max(threads, 1), Self.mostThreads)) { number throws(FileError) in
-      let slab = self.slabs[number]
-      var bytes = [UInt8](repeating: 0, count: slab.byteCount)
-      try bytes.withMutableBytes { span throws(FileError) in try self.unpack(slab, into: &span, subject: nil) }
-      try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: slab.offset) }
-    } body: { _, _ in
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: byteCount)], replacing: replacing,
+      fingerprint: fingerprint.map { "unpack \($0)" }, isResuming: isResuming)
+    let left = slabs.indices.filter { output.finishedItems[$0] == nil }
+    if left.count < slabs.count { onResume(byteCount - left.reduce(0) { $0 + slabs[$1].byteCount }) }
+    do throws(FileError) {
+      try await inOrder(count: left.count, width: min(max(threads, 1), Self.mostThreads)) { place throws(FileError) in
+        let slab = self.slabs[left[place]]
+        var bytes = [UInt8](repeating: 0, count: slab.byteCount)
+        try bytes.withMutableBytes { span throws(FileError) in try self.unpack(slab, into: &span, subject: nil) }
+        try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: slab.offset) }
+      } body: { place, _ throws(FileError) in
+        try output.finish(item: left[place])
+      }
+      try file.inputFile?.requireUnchanged()
+      try output.commit()
+    } catch {
+      throw output.stopped(by: error)
     }
-    try output.commit()
   }
 
   // MARK: Slabs

@@ -16,42 +16,79 @@ public enum PackedWriter {
   ///     the smaller result kept.
   ///   - threads: how many slabs are worked on at once. The result does not depend on it.
   ///   - replacing: whether a file of that name may be replaced.
+  ///   - fingerprint: what tells this file and these regions from others, in one line: with it a run that was stopped is
+  ///     gone on with.
+  ///   - isResuming: whether the partial output of an earlier run is gone on with.
+  ///   - onResume: is called with the bytes of the original that an earlier run has packed.
   /// - Returns: the length of the packed file.
   /// - Throws: `FileError` when the file cannot be read, the regions do not fit it, or the output cannot be written.
   @discardableResult
   public static func pack(
     _ file: any ByteSource, regions: [PackedRegion], to path: String, level: Int = 1,
-    threads: Int = FileSystem.processorCount(), replacing: Bool = false
+    threads: Int = FileSystem.processorCount(), replacing: Bool = false, fingerprint: String? = nil,
+    isResuming: Bool = true, onResume: (_ byteCount: Int) -> Void = { _ in }
   ) async throws(FileError) -> Int {
     guard let all = PackedRegion.covering(file.byteCount, with: regions) else {
       throw FileError(.mismatch, path: file.path, "the regions to pack overlap or are not inside the file")
     }
     let level = min(max(level, Zstandard.Effort.levels.lowerBound), Zstandard.Effort.levels.upperBound)
-    let output = try StagedOutput(
-      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)],
-      replacing: replacing)
     let slabs = PackedSlab.slabs(of: all, slabByteCount: slabByteCount)
     var index = PackedIndex(
       opening: .current, regions: all, slabByteCount: slabByteCount, byteCount: file.byteCount, frameByteCounts: [])
-    var offset = 0
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)],
+      replacing: replacing, fingerprint: fingerprint.map { "pack \(index.opening.version) \(level) \($0)" },
+      isResuming: isResuming)
+    do throws(FileError) {
+      let done = try resumed(slabs, of: output, after: index.opening.bytes.count)
+      index.frameByteCounts = done.frameByteCounts.map(UInt32.init)
+      var offset = done.frameByteCounts.reduce(index.opening.bytes.count, +)
+      try output.setLength(ofFile: 0, to: done.slabs == 0 ? 0 : offset)
+      if done.slabs > 0 { onResume(slabs[..<done.slabs].reduce(0) { $0 + $1.byteCount }) }
 
-    func write(_ bytes: [UInt8]) throws(FileError) {
-      try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: offset) }
-      offset += bytes.count
-    }
-    try write(index.opening.bytes)
-    try await inOrder(count: slabs.count, width: min(max(threads, 1), mostThreads)) { number throws(FileError) in
-      try frames(of: slabs[number], in: file, level: level)
-    } body: { _, frames throws(FileError) in
-      for frame in frames {
-        index.frameByteCounts.append(UInt32(frame.count))
-        try write(frame)
+      func write(_ bytes: [UInt8], at place: Int) throws(FileError) {
+        try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: place) }
       }
+      try write(index.opening.bytes, at: 0)
+      try await inOrder(count: slabs.count - done.slabs, width: min(max(threads, 1), mostThreads)) {
+        number throws(FileError) in
+        try frames(of: slabs[done.slabs + number], in: file, level: level)
+      } body: { number, frames throws(FileError) in
+        for frame in frames {
+          index.frameByteCounts.append(UInt32(frame.count))
+          try write(frame, at: offset)
+          offset += frame.count
+        }
+        try output.finish(
+          item: done.slabs + number, note: frames.map { String($0.count) }.joined(separator: " "))
+      }
+      let closing = try index.closing(at: offset, path: path)
+      try write(closing, at: offset)
+      try file.inputFile?.requireUnchanged()
+      try output.commit()
+      return offset + closing.count
+    } catch {
+      throw output.stopped(by: error)
     }
-    try write(try index.closing(at: offset, path: path))
-    try file.inputFile?.requireUnchanged()
-    try output.commit()
-    return offset
+  }
+
+  /// How many slabs an earlier run has packed, from the first on, and the lengths of their frames.
+  private static func resumed(
+    _ slabs: [PackedSlab], of output: StagedOutput, after opening: Int
+  ) throws(FileError) -> (slabs: Int, frameByteCounts: [Int]) {
+    let length = try output.byteCount(ofFile: 0)
+    var (number, counts, end) = (0, [Int](), opening)
+    while number < slabs.count, let note = output.finishedItems[number] {
+      let frames = note.split(separator: " ").compactMap { Int($0) }
+      guard frames.count == slabs[number].layout.elementWidth,
+        frames.allSatisfy({ $0 > 0 && $0 <= Zstandard.bound(slabs[number].planeByteCount) })
+      else { break }
+      end += frames.reduce(0, +)
+      guard end <= length else { break }
+      counts += frames
+      number += 1
+    }
+    return (number, counts)
   }
 
   private static func frames(

@@ -66,7 +66,8 @@ public final class StagedOutput: Sendable {
   /// - Parameters:
   ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
   ///   - replacing: whether what has the target's name may be replaced at the end.
-  ///   - fingerprint: what identifies the job, in one line; nil to begin anew always. All lengths must be known then.
+  ///   - fingerprint: what identifies the job, in one line; nil to begin anew always. Whether a file whose length is not
+  ///     known has the bytes of its finished items is for the caller to see.
   ///   - isResuming: whether the partial output of such a job is gone on with.
   /// - Throws: `FileError` when the target is there and must not be replaced, another run is writing it, the disk
   ///   has too little space, or a file cannot be created.
@@ -94,7 +95,7 @@ public final class StagedOutput: Sendable {
         var isWhole = true
         for (number, descriptor) in descriptors.enumerated() {
           var status = try SystemCall.status(of: descriptor, path: stagedPaths[number])
-          isWhole = isWhole && status.byteCount == files[number].byteCount
+          isWhole = isWhole && (files[number].byteCount.map { $0 == status.byteCount } ?? true)
           status.byteCount = files[number].byteCount ?? 0
           statuses.append(status)
         }
@@ -241,6 +242,16 @@ public final class StagedOutput: Sendable {
     if isDue { SystemCall.startWriting(descriptors[file]) }
   }
 
+  /// Bytes that a file of the partial output has now.
+  public func byteCount(ofFile file: Int) throws(FileError) -> Int {
+    try SystemCall.status(of: descriptors[file], path: stagedPaths[file]).byteCount
+  }
+
+  /// Cuts a file of the partial output off, or makes it longer.
+  public func setLength(ofFile file: Int, to byteCount: Int) throws(FileError) {
+    try SystemCall.setLength(descriptors[file], to: byteCount, path: stagedPaths[file])
+  }
+
   /// Notes that everything of an item has been written, for a later run of the same job. `note` has no line ends.
   public func finish(item: Int, note: String = "") throws(FileError) {
     guard let journal else { return }
@@ -275,6 +286,13 @@ public final class StagedOutput: Sendable {
     isFinished.withLock { $0 = true }
     close()
     return true
+  }
+
+  /// What is said of a failure, after the partial output was kept where another run of the job could do better. Nothing
+  /// may be written afterwards.
+  public func stopped(by failure: FileError) -> FileError {
+    guard [.interrupted, .system, .exists].contains(failure.code), keep() else { return failure }
+    return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
   }
 
   /// Syncs everything and gives it the target's name. Nothing may be written afterwards.

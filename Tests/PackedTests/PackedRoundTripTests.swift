@@ -194,4 +194,44 @@ struct PackedModelTests {
     #expect(
       try folder.read("model.safetensors") == original.source.bytes(at: 0, count: original.source.byteCount))
   }
+
+  @Test("Packing and unpacking go on where they were stopped", arguments: [0, 1, 4, 9])
+  func goingOn(after calls: Int) async throws {
+    var generator = SeededGenerator(seed: 7)
+    let (bytes, regions) = PackedRoundTripTests.sample(6_000_000, &generator)
+    let folder = try TemporaryFolder()
+    let source = try InputFile(path: folder.write(bytes, to: "original"))
+    try await PackedWriter.pack(source, regions: regions, to: folder.file("whole.zst"))
+
+    func pack(_ name: String, _ fingerprint: String = "job") async throws -> Int {
+      var resumed = 0
+      try await PackedWriter.pack(
+        source, regions: regions, to: folder.file(name), threads: 1, fingerprint: fingerprint
+      ) { resumed = $0 }
+      return resumed
+    }
+    // The disk fails at some write: what is there is kept.
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(SystemFaults(.ioError, .write) { $0 > 6 + 3 * calls }) {
+        _ = try await pack("p.zst")
+      }
+    }
+    #expect(try await pack("p.zst") > 0)
+    #expect(try folder.read("p.zst") == folder.read("whole.zst"))
+
+    let file = try PackedFile(path: folder.file("whole.zst"))
+    func unpack(_ fingerprint: String) async throws -> Int {
+      var resumed = 0
+      try await file.unpack(to: folder.file("back"), threads: 1, fingerprint: fingerprint) { resumed = $0 }
+      return resumed
+    }
+    await #expect(throws: FileError.self) {
+      try await SystemFaults.$current.withValue(SystemFaults(.ioError, .write) { $0 > 6 + calls }) {
+        _ = try await unpack("job")
+      }
+    }
+    #expect(try await unpack("job") > 0)
+    #expect(try folder.read("back") == bytes)
+    #expect(try folder.names() == ["back", "original", "p.zst", "whole.zst"])
+  }
 }

@@ -1,4 +1,5 @@
 public import Bytes
+internal import Digests
 internal import GGUF
 internal import Packed
 internal import Safetensors
@@ -16,10 +17,11 @@ public enum Packing {
     try PackedFile.openAny(path: path)
   }
 
-  /// Packs a weight file. Where its tensors lie decides how bytes are split into planes.
+  /// Packs a weight file, and goes on where an earlier run of the same was stopped. Where its tensors lie decides how bytes are split into planes.
   /// - Throws: `FileError` when the input is no weight file, or the output cannot be written.
   public static func pack(
-    _ path: String, to output: String, level: Int, workers: Int, replacing: Bool
+    _ path: String, to output: String, level: Int, workers: Int, replacing: Bool, isResuming: Bool = true,
+    onResume: (_ byteCount: Int) -> Void = { _ in }
   ) async throws(FileError) -> Sizes {
     guard !FileSystem.isFolder(path) else {
       throw FileError(.unsupported, path: path, "is a folder; pack its weight files one by one")
@@ -32,18 +34,29 @@ public enum Packing {
       start.starts(with: Array("GGUF".utf8))
       ? try GGUFFile(path: path).tensors : try SafetensorsFile(bytes).placedTensors
     let written = try await PackedWriter.pack(
-      bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing)
+      bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing,
+      fingerprint: try fingerprint(of: bytes), isResuming: isResuming, onResume: onResume)
     return Sizes(before: bytes.byteCount, after: written)
   }
 
-  /// Writes the file that was packed.
+  /// Writes the file that was packed, and goes on where an earlier run of the same was stopped.
   /// - Throws: `FileError` when the input is no packed file or is damaged, or the output cannot be written.
   public static func unpack(
-    _ path: String, to output: String, workers: Int, replacing: Bool
+    _ path: String, to output: String, workers: Int, replacing: Bool, isResuming: Bool = true,
+    onResume: (_ byteCount: Int) -> Void = { _ in }
   ) async throws(FileError) -> Sizes {
     try FileOutput(output, replacing: replacing).check(against: [path])
     let packed = try PackedFile(path: path)
-    try await packed.unpack(to: output, threads: workers, replacing: replacing)
+    try await packed.unpack(
+      to: output, threads: workers, replacing: replacing, fingerprint: try fingerprint(of: packed),
+      isResuming: isResuming, onResume: onResume)
     return Sizes(before: packed.packedByteCount, after: packed.byteCount)
+  }
+
+  private static func fingerprint(of file: any ByteSource) throws(FileError) -> String {
+    var stream = FastDigest.Stream()
+    stream.add("decant \(Version.current)\n")
+    try stream.add(files: [file.inputFile].compactMap(\.self))
+    return stream.digest.description
   }
 }

@@ -37,11 +37,7 @@ extension Plan {
   /// - Throws: `FileError` when one cannot be read.
   func sourceFingerprint() throws(FileError) -> FastDigest {
     var stream = FastDigest.Stream()
-    for file in sources.flatMap(\.inputFiles) {
-      stream.add("source \(file.byteCount) \(file.modified)\n")
-      let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
-      head.withBytes { stream.add($0) }
-    }
+    try stream.add(filesOf: sources)
     return stream.digest
   }
 
@@ -49,7 +45,4 @@ extension Plan {
   func requireUnchangedSources() throws(FileError) {
     for file in sources.flatMap(\.inputFiles) { try file.requireUnchanged() }
   }
-
-  /// Bytes at the beginning of a source that are looked at; headers are seldom longer.
-  private static let headByteCount = 1 << 20
 }

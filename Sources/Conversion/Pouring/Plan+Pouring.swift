@@ -53,13 +53,13 @@ extension Plan {
     do throws(FileError) {
       report = try await pour(into: staged, workers: workers, onEvent: onEvent)
     } catch {
-      throw Self.stopped(by: error, staged)
+      throw staged.stopped(by: error)
     }
     try requireUnchangedSources()
     do throws(FileError) {
       try staged.commit()
     } catch {
-      throw Self.stopped(by: error, staged)
+      throw staged.stopped(by: error)
     }
     return report
   }
@@ -138,11 +138,5 @@ extension Plan {
         try target.write(bytes, file: files.count + number, at: 0)
       }
     }
-  }
-
-  /// What is said of a failure, after the partial output was kept where another run could do better.
-  private static func stopped(by failure: FileError, _ staged: StagedOutput) -> FileError {
-    guard [.interrupted, .system, .exists].contains(failure.code), staged.keep() else { return failure }
-    return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
   }
 }

@@ -31,6 +31,11 @@ struct PackCommand: TalkingCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go on with the partial output of an earlier run of the same command that was stopped.")
+  var resume = true
+
   @OptionGroup var workers: WorkerOptions
 
   @OptionGroup(title: "Talk") var talk: TalkOptions
@@ -41,7 +46,8 @@ struct PackCommand: TalkingCommand {
 
   func run() async throws {
     let sizes = try await Packing.pack(
-      input, to: output, level: level, workers: workers.count, replacing: force)
+      input, to: output, level: level, workers: workers.count, replacing: force, isResuming: resume
+    ) { PackReport.tellResumed($0, talk) }
     try PackReport.show(input, output, sizes, talk)
   }
 }

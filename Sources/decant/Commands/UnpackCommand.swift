@@ -22,13 +22,19 @@ struct UnpackCommand: TalkingCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go on with the partial output of an earlier run of the same command that was stopped.")
+  var resume = true
+
   @OptionGroup var workers: WorkerOptions
 
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
     let sizes = try await Packing.unpack(
-      input, to: output, workers: workers.count, replacing: force)
+      input, to: output, workers: workers.count, replacing: force, isResuming: resume
+    ) { PackReport.tellResumed($0, talk) }
     try PackReport.show(input, output, sizes, talk)
   }
 }

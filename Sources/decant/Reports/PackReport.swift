@@ -5,6 +5,13 @@ internal import JSON
 
 /// What packing or unpacking did.
 enum PackReport {
+  /// - Parameter byteCount: bytes of the original that an earlier run has done.
+  static func tellResumed(_ byteCount: Int, _ talk: TalkOptions) {
+    guard !talk.quiet else { return }
+    Terminal.note(
+      "going on with an earlier run of this command: \(NumberText.bytes(byteCount)) are done; --no-resume starts over")
+  }
+
   static func show(_ input: String, _ output: String, _ sizes: Packing.Sizes, _ talk: TalkOptions) throws {
     let share = Double(sizes.after) / Double(max(sizes.before, 1))
     if talk.json {
