@@ -119,7 +119,7 @@ let package = Package(
       imports: ["Bytes", "Tensors", "Architectures", "Conversion", "CKernels", "COpenBLAS", real]),
     room(
       "Evaluation", "Sources/Evaluation",
-      imports: ["Bytes", "JSON", "Tensors", "Inference", "CKernels", real]),
+      imports: ["Bytes", "Digests", "JSON", "Tensors", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
       dependencies: [

@@ -27,6 +27,9 @@ public enum FileSystem {
     paths.reduce(0) { $0 + (byteCount($1) ?? 0) }
   }
 
+  /// Removes a file; where that cannot be, it stays.
+  public static func removeFile(_ path: String) { SystemCall.removeFile(path) }
+
   /// Names in a folder, sorted.
   public static func names(inFolder path: String) throws(FileError) -> [String] {
     try SystemCall.names(inFolder: path)

@@ -39,9 +39,9 @@ public struct EvaluationWindows: Hashable, Sendable {
   /// The token that is to be predicted at a place of a window.
   func target(window: Int, position: Int) -> Int { Int(windows[window][position + 1]) }
 
-  /// Ranges of windows that are run together: about `tokens` tokens, at least one window.
-  func batches(ofTokens tokens: Int) -> [Range<Int>] {
+  /// Ranges of windows that are run together, from a window on: about `tokens` tokens, at least one window.
+  func batches(ofTokens tokens: Int, from first: Int = 0) -> [Range<Int>] {
     let size = max(1, tokens / contextLength)
-    return stride(from: 0, to: windows.count, by: size).map { $0..<min($0 + size, windows.count) }
+    return stride(from: first, to: windows.count, by: size).map { $0..<min($0 + size, windows.count) }
   }
 }

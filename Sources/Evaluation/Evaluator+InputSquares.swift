@@ -4,18 +4,46 @@ extension Evaluator {
   /// Lets a model read all of a text, and adds up the squares of what its linear layers are given.
   /// - Parameters:
   ///   - includingHead: whether the head is one of the layers.
+  ///   - record: keeps the sums after each batch of windows, and what an earlier run has kept is not read again.
   ///   - progress: is called after each batch of windows with the number of windows done.
-  /// - Throws: what the model throws; `CancellationError`.
+  /// - Throws: what the model throws; `FileError` of the record; `CancellationError`.
   public func inputSquares(
-    of model: LlamaModel, over text: EvaluationWindows, includingHead: Bool = false,
+    of model: LlamaModel, over text: EvaluationWindows, includingHead: Bool = false, record: MeasurementRecord? = nil,
     progress: (_ windows: Int) -> Void = { _ in }
   ) async throws -> InputSquares {
-    let squares = InputSquares()
-    for batch in text.batches(ofTokens: batchTokens) {
+    let found = record?.found(of: text)
+    let groups = found.flatMap(Self.groups)
+    let squares = InputSquares(groups ?? [])
+    for batch in text.batches(ofTokens: batchTokens, from: groups == nil ? 0 : found?.windows ?? 0) {
       try await model.addInputSquares(
         of: Array(text.windows[batch]), to: squares, includingHead: includingHead, workers: workers)
+      try record?.keep(Self.content(squares, windows: batch.upperBound))
       progress(batch.upperBound)
     }
     return squares
+  }
+
+  /// A label says how many sums a group has, of how many tokens, and the names of its layers.
+  private static func content(_ squares: InputSquares, windows: Int) -> MeasurementRecord.Content {
+    let groups = squares.groups
+    return MeasurementRecord.Content(
+      windows: windows, labels: groups.map { "\($0.sums.count) \($0.tokens) \($0.names.joined(separator: " "))" },
+      numbers: groups.flatMap(\.sums))
+  }
+
+  /// Nil where the content does not say groups.
+  private static func groups(_ content: MeasurementRecord.Content) -> [InputSquares.Group]? {
+    var groups: [InputSquares.Group] = []
+    var rest = content.numbers[...]
+    for label in content.labels {
+      let words = label.split(separator: " ").map(String.init)
+      guard words.count > 2, let count = Int(words[0]), let tokens = Int(words[1]), count > 0, count <= rest.count
+      else {
+        return nil
+      }
+      groups.append(InputSquares.Group(names: Array(words[2...]), sums: Array(rest.prefix(count)), tokens: tokens))
+      rest = rest.dropFirst(count)
+    }
+    return rest.isEmpty ? groups : nil
   }
 }

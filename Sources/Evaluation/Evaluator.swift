@@ -32,15 +32,19 @@ public struct Evaluator: Sendable {
   // MARK: One model
 
   /// Perplexity of a model.
-  /// - Parameter progress: is called after each batch of windows, in order.
-  /// - Throws: `EvaluationError`; what the model throws; `CancellationError`.
+  /// - Parameters:
+  ///   - record: keeps what is known after each batch of windows, and what an earlier run has kept is not measured again.
+  ///   - progress: is called after each batch of windows, in order.
+  /// - Throws: `EvaluationError`; what the model throws; `FileError` of the record; `CancellationError`.
   public func perplexity(
-    of model: some LanguageModel, over text: EvaluationWindows, progress: (Progress) -> Void = { _ in }
+    of model: some LanguageModel, over text: EvaluationWindows, record: MeasurementRecord? = nil,
+    progress: (Progress) -> Void = { _ in }
   ) async throws -> Perplexity {
     try check(text, model.vocabularySize)
-    var nlls: [Double] = []
+    let found = record?.found(of: text, numbersPerWindow: text.positions.count)
+    var nlls = found?.numbers ?? []
     nlls.reserveCapacity(text.scoredCount)
-    for batch in text.batches(ofTokens: batchTokens) {
+    for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
       let states = try await model.hiddenStates(
         of: Array(text.windows[batch]), at: text.positions, workers: workers)
       for piece in pieces(states, model.vocabularySize) {
@@ -54,6 +58,7 @@ public struct Evaluator: Sendable {
           }
         }
       }
+      try record?.keep(.init(windows: batch.upperBound, numbers: nlls))
       let done = Perplexity(nlls: nlls, chunks: batch.upperBound, contextLength: text.contextLength)
       progress(
         Progress(
@@ -65,20 +70,23 @@ public struct Evaluator: Sendable {
   // MARK: Two models
 
   /// Runs two models side by side over the same windows and compares their predictions place by place.
-  /// - Parameter progress: is called after each batch of windows, in order.
-  /// - Throws: `EvaluationError`; what a model throws; `CancellationError`.
+  /// - Parameters:
+  ///   - record: keeps what is known after each batch of windows, and what an earlier run has kept is not measured again.
+  ///   - progress: is called after each batch of windows, in order.
+  /// - Throws: `EvaluationError`; what a model throws; `FileError` of the record; `CancellationError`.
   public func compare(
     before: some LanguageModel, after: some LanguageModel, over text: EvaluationWindows,
-    progress: (Progress) -> Void = { _ in }
+    record: MeasurementRecord? = nil, progress: (Progress) -> Void = { _ in }
   ) async throws -> Comparison {
     guard before.vocabularySize == after.vocabularySize else {
       throw EvaluationError.vocabulariesDiffer(before: before.vocabularySize, after: after.vocabularySize)
     }
     let vocabularySize = before.vocabularySize
     try check(text, vocabularySize)
-    var places: [PairedPrediction] = []
+    let found = record?.found(of: text, numbersPerWindow: text.positions.count * PairedPrediction.numberCount)
+    var places = PairedPrediction.places(found?.numbers ?? [])
     places.reserveCapacity(text.scoredCount)
-    for batch in text.batches(ofTokens: batchTokens) {
+    for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
       let windows = Array(text.windows[batch])
       let statesBefore = try await before.hiddenStates(of: windows, at: text.positions, workers: workers)
       let statesAfter = try await after.hiddenStates(of: windows, at: text.positions, workers: workers)
@@ -95,6 +103,7 @@ public struct Evaluator: Sendable {
         }
       }
       let chunks = batch.upperBound
+      try record?.keep(.init(windows: chunks, numbers: places.flatMap(\.numbers)))
       let done = Perplexity(nlls: places.map(\.after), chunks: chunks, contextLength: text.contextLength)
       progress(
         Progress(

@@ -9,3 +9,18 @@ struct PairedPrediction: Hashable, Sendable {
   /// Whether both find the same token most likely.
   let agrees: Bool
 }
+
+extension PairedPrediction {
+  static let numberCount = 4
+
+  /// All of it as numbers, for a record.
+  var numbers: [Double] { [before, after, divergence, agrees ? 1 : 0] }
+
+  /// The places that such numbers say.
+  static func places(_ numbers: [Double]) -> [PairedPrediction] {
+    stride(from: 0, to: numbers.count / numberCount * numberCount, by: numberCount).map {
+      PairedPrediction(
+        before: numbers[$0], after: numbers[$0 + 1], divergence: numbers[$0 + 2], agrees: numbers[$0 + 3] != 0)
+    }
+  }
+}

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Synchronization
 
 /// The squares of what each linear layer is given, summed column by column over all tokens that a model has read. Sums
@@ -13,21 +14,38 @@ public final class InputSquares: Sendable {
     public let tokens: Int
   }
 
-  private struct Group {
-    /// Layers that are given the same.
-    let names: [String]
-    var sums: [Double]
-    var tokens: Int
+  /// Layers that are given the same, and the sums of that.
+  public struct Group: Hashable, Sendable {
+    public let names: [String]
+    /// As many as the weights have columns.
+    public fileprivate(set) var sums: [Double]
+    /// Tokens in the sums.
+    public fileprivate(set) var tokens: Int
+
+    public init(names: [String], sums: [Double], tokens: Int) {
+      self.names = names
+      self.sums = sums
+      self.tokens = tokens
+    }
   }
 
   /// By the first of their names.
-  private let groups = Mutex<[String: Group]>([:])
+  private let byName: Mutex<[String: Group]>
 
-  public init() {}
+  /// - Parameter groups: what has been seen already.
+  public init(_ groups: [Group] = []) {
+    byName = Mutex(
+      Dictionary(groups.map { ($0.names.first ?? "", $0) }, uniquingKeysWith: { first, _ in first }))
+  }
+
+  /// What has been seen, sorted by name.
+  public var groups: [Group] {
+    byName.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
+  }
 
   /// What has been seen of each layer, sorted by name.
   public var layers: [Layer] {
-    groups.withLock {
+    byName.withLock {
       $0.values.flatMap { group in group.names.map { Layer(name: $0, sums: group.sums, tokens: group.tokens) } }
     }
     .sorted { $0.name < $1.name }
@@ -37,15 +55,18 @@ public final class InputSquares: Sendable {
 extension InputSquares: InputObserver {
   func observe(_ inputs: Matrix, of layers: [String], workers: Workers) async throws {
     guard let key = layers.first else { return }
-    let before = groups.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns)
-    precondition(before.count == inputs.columns, "a layer's inputs are all of one width")
+    let before = byName.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns)
+    guard before.count == inputs.columns else {
+      throw FileError(
+        .mismatch, path: key, "is given \(inputs.columns) columns, but was given \(before.count) before")
+    }
     let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns))
     let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
       Kernels.addSquares(of: inputs.part(columns: panels[number]), to: &sums)
       return sums
     }
-    groups.withLock { groups in
+    byName.withLock { groups in
       var group = groups[key] ?? Group(names: layers, sums: [], tokens: 0)
       group.sums = sums.flatMap { $0 }
       group.tokens += inputs.rows

@@ -48,4 +48,22 @@ import Testing
     let model = try model()
     await #expect(throws: FileError.self) { try await Evaluator().inputSquares(of: model, over: text) }
   }
+
+  @Test func whatWasCollectedIsNotCollectedAgain() async throws {
+    let folder = try TemporaryFolder()
+    let text = try EvaluationWindows(
+      tokens: (0..<75).map { Int32($0 % 20) }, contextLength: 10, beginningOfSequence: 1)
+    let evaluator = Evaluator(workers: Workers(count: 1), batchTokens: 30)
+    let whole = try await evaluator.inputSquares(of: model(), over: text)
+    func record() throws -> MeasurementRecord {
+      try MeasurementRecord(
+        path: folder.file("sums"), fingerprint: "same", replacingOthers: true, interval: .seconds(1000))
+    }
+    // Only the first batch is kept: the next ones come too soon after it.
+    _ = try await evaluator.inputSquares(of: model(), over: text, record: record())
+    #expect(try record().found?.windows == 3)
+    var reached: [Int] = []
+    let second = try await evaluator.inputSquares(of: model(), over: text, record: record()) { reached.append($0) }
+    #expect(reached == [6, 7] && second.layers == whole.layers)
+  }
 }

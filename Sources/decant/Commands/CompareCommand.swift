@@ -14,6 +14,9 @@ struct CompareCommand: TalkingCommand {
       greatest relative squared error first. With several models after, one table
       with a line for each.
 
+      With --save-progress a long comparison goes on after it was stopped; with
+      several models after, the files are numbered: FILE.1, FILE.2 ...
+
       With --json: before and after (name, bytes, bits_per_weight, perplexity,
       standard_error, nll), kl (mean, standard_error, median, p90, p95, p99, p99_9,
       max; KL(before || after) in nats), top1_agreement (0 to 1), delta, ratio,
@@ -39,6 +42,7 @@ struct CompareCommand: TalkingCommand {
   var tensors = 10
 
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring") var saving: RecordOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -50,16 +54,24 @@ struct CompareCommand: TalkingCommand {
     let before = try Checkpoint(path: before)
     let windows = try measuring.windows(of: text, for: before)
     let others = try after.map { path throws(FileError) in try Checkpoint(path: path) }
+    let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
+    let records = try others.enumerated().map { number, other throws(FileError) in
+      try saving.record(
+        of: "compare", [before, other], over: windows, number: others.count > 1 ? number + 1 : nil, inputs: inputs, talk
+      )
+    }
     var reports: [ComparisonReport] = []
-    for other in others {
+    for (other, record) in zip(others, records) {
       reports.append(
         try await measuring.comparison(
-          before: before, after: other, over: windows, workers: workers.count, shownTensors: tensors, talk))
+          before: before, after: other, over: windows, record: record, workers: workers.count, shownTensors: tensors,
+          talk))
     }
     if reports.count == 1 {
       try measuring.show(reports[0], talk)
     } else {
       try measuring.show(ComparisonSummary(reports), talk)
     }
+    for record in records { record?.remove() }
   }
 }

@@ -22,6 +22,9 @@ struct ImatrixCommand: TalkingCommand {
       files of llama-imatrix's old form. Without MODEL and --text, nothing else is
       in the output, so that a text can be divided among machines.
 
+      The sums are saved as they grow, in a hidden file beside the output: after
+      Ctrl-C or a kill the same command goes on where it stopped.
+
       With --json: output, bytes, weights (how many have an entry), chunks, context,
       datasets, seconds.
 
@@ -57,6 +60,11 @@ struct ImatrixCommand: TalkingCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go on with what an earlier run of the same command that was stopped has collected.")
+  var resume = true
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var workers: WorkerOptions
@@ -89,7 +97,13 @@ struct ImatrixCommand: TalkingCommand {
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     try matrix.write(to: output, replacing: force)
+    FileSystem.removeFile(recordPath)
     try show(matrix, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  /// Where the sums are kept until the output is there.
+  private var recordPath: String {
+    FileSystem.join(FileSystem.parent(output), ".\(FileSystem.lastComponent(output)).collected")
   }
 
   /// What cannot be merged in the end is told before the model runs.
@@ -113,10 +127,15 @@ struct ImatrixCommand: TalkingCommand {
     if processOutput, !includesHead, !talk.quiet {
       Terminal.note("note: the head is the embedding, so nothing is collected for it")
     }
+    let record = try MeasurementRecord(
+      path: recordPath,
+      fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
+      isResuming: resume, replacingOthers: true)
+    record.tell(talk, toStartOver: "--no-resume starts over")
     let progress = MeasuringProgress(talk)
     defer { progress.end() }
     let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
-      of: model, over: windows, includingHead: includesHead
+      of: model, over: windows, includingHead: includesHead, record: record
     ) { progress.show(window: $0, of: windows.windows.count) }
     var entries: [String: ImportanceMatrix.Entry] = [:]
     for layer in squares.layers {

@@ -35,6 +35,7 @@ struct PerplexityCommand: TalkingCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring") var saving: RecordOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -44,6 +45,6 @@ struct PerplexityCommand: TalkingCommand {
       try await measuring.writeLogits(
         of: checkpoint, text: text, to: logits, replacing: force, workers: workers.count)
     }
-    try await measuring.perplexity(of: checkpoint, text: text, workers: workers.count, talk)
+    try await measuring.perplexity(of: checkpoint, text: text, saving, workers: workers.count, talk)
   }
 }

@@ -15,22 +15,28 @@ struct MeasuringOptions: ParsableArguments {
 
   // MARK: - Measuring
 
-  func perplexity(of checkpoint: Checkpoint, text: String, workers: Int, _ talk: TalkOptions) async throws {
+  func perplexity(
+    of checkpoint: Checkpoint, text: String, _ saving: RecordOptions, workers: Int, _ talk: TalkOptions
+  ) async throws {
     let windows = try windows(of: text, for: checkpoint)
+    let record = try saving.record(
+      of: "perplexity", [checkpoint], over: windows, inputs: checkpoint.inputPaths + reading.inputPaths(with: text),
+      talk)
     let model = try LlamaModel(running: checkpoint)
     let progress = MeasuringProgress(talk)
     defer { progress.end() }
     let evaluator = Evaluator(workers: Workers(count: workers))
     let result = try await Self.refusing(checkpoint.path) {
-      try await evaluator.perplexity(of: model, over: windows) { progress.show($0) }
+      try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
     try show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
+    record?.remove()
   }
 
   /// Runs two models side by side.
   func comparison(
-    before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, workers: Int, shownTensors: Int = 10,
-    _ talk: TalkOptions
+    before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord? = nil,
+    workers: Int, shownTensors: Int = 10, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
     let progress = MeasuringProgress(talk)
@@ -38,7 +44,9 @@ struct MeasuringOptions: ParsableArguments {
     let team = Workers(count: workers)
     let pairs = try Self.pairs(before, after)
     return try await Self.refusing(after.path) {
-      let comparison = try await Evaluator(workers: team).compare(before: one, after: other, over: windows) {
+      let comparison = try await Evaluator(workers: team).compare(
+        before: one, after: other, over: windows, record: record
+      ) {
         progress.show($0)
       }
       let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
@@ -59,16 +67,21 @@ struct MeasuringOptions: ParsableArguments {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
       files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)],
-      replacing: replacing)
+      replacing: replacing, fingerprint: try RecordOptions.fingerprint(of: "logits", [checkpoint], over: windows))
     let team = Workers(count: workers)
-    for (number, window) in windows.windows.enumerated() {
-      try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
-        let row = number * windows.positions.count + position - windows.positions.lowerBound
-        let values = logits.indices.map { logits[$0] }
-        try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: row * rowBytes) }
+    do {
+      for (number, window) in windows.windows.enumerated() where output.finishedItems[number] == nil {
+        try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
+          let row = number * windows.positions.count + position - windows.positions.lowerBound
+          let values = logits.indices.map { logits[$0] }
+          try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: row * rowBytes) }
+        }
+        try output.finish(item: number)
       }
+      try output.commit()
+    } catch let error as FileError {
+      throw output.stopped(by: error)
     }
-    try output.commit()
   }
 
   /// Gives what cannot be measured the name of the model.

@@ -1,0 +1,153 @@
+public import Bytes
+internal import Digests
+internal import Synchronization
+
+/// A small file that keeps what a long measurement has found so far, so that another run of the same measurement goes on
+/// from there. It is replaced as a whole, after a batch of windows, and removed by whoever made it when the measurement
+/// has its result.
+///
+/// Text, a line a fact, then numbers: `fingerprint` of the measurement, `windows` that are done, `label` lines, `numbers`
+/// with their count, that many little-endian doubles, and an XXH3-128 of everything before it.
+public final class MeasurementRecord: Sendable {
+  /// What is known after some windows.
+  public struct Content: Hashable, Sendable {
+    /// Windows of the text that are done, from its beginning.
+    public var windows: Int
+    /// What the numbers belong to, where the measurement needs names.
+    public var labels: [String] = []
+    public var numbers: [Double]
+
+    public init(windows: Int, labels: [String] = [], numbers: [Double]) {
+      self.windows = windows
+      self.labels = labels
+      self.numbers = numbers
+    }
+  }
+
+  public let path: String
+  /// What an earlier run of the same measurement has found; nil for nothing.
+  public let found: Content?
+  private let fingerprint: String
+  private let interval: Duration
+  private let lastKept = Mutex<ContinuousClock.Instant?>(nil)
+
+  private static let heading = "decant measurement 1"
+  private static let digestByteCount = 32 + 1
+  /// No measurement has as many numbers as fill this.
+  private static let mostBytes = 1 << 32
+
+  /// - Parameters:
+  ///   - path: the file, which need not be there.
+  ///   - fingerprint: what tells this measurement from every other, in one line.
+  ///   - isResuming: whether what an earlier run has kept counts.
+  ///   - replacingOthers: whether the record of another measurement is replaced; otherwise it is an error.
+  ///   - interval: the least time between two writes.
+  /// - Throws: `FileError` when the file cannot be read, or is something else, which is not overwritten.
+  public init(
+    path: String, fingerprint: String, isResuming: Bool = true, replacingOthers: Bool = false,
+    interval: Duration = .seconds(5)
+  ) throws(FileError) {
+    self.path = path
+    self.fingerprint = fingerprint
+    self.interval = interval
+    guard FileSystem.isTaken(path) else {
+      found = nil
+      return
+    }
+    let bytes = try InputFile.contents(of: path, limit: Self.mostBytes)
+    guard bytes.isEmpty || bytes.starts(with: (Self.heading + "\n").utf8) else {
+      throw FileError(.exists, path: path, "is there already and keeps no measurement; name another file")
+    }
+    let parsed = Self.parse(bytes)
+    guard let parsed, parsed.fingerprint == fingerprint else {
+      guard replacingOthers || !isResuming || parsed == nil else {
+        throw FileError(
+          .mismatch, path: path,
+          "keeps another measurement: of another model or text, with other options, or on another kind of processor; "
+            + "remove it or name another file")
+      }
+      found = nil
+      return
+    }
+    found = isResuming ? parsed.content : nil
+  }
+
+  /// Writes what is known by now, unless that was done a moment ago.
+  /// - Throws: `FileError` when the file cannot be written.
+  public func keep(_ content: @autoclosure () -> Content) throws(FileError) {
+    let now = ContinuousClock.now
+    let isDue = lastKept.withLock { last in
+      if let last, now - last < interval { return false }
+      last = now
+      return true
+    }
+    guard isDue else { return }
+    let bytes = Self.bytes(of: content(), fingerprint)
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)],
+      replacing: true)
+    try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
+    try output.commit()
+  }
+
+  /// Removes the file.
+  public func remove() { FileSystem.removeFile(path) }
+
+  /// What an earlier run has found, if it is of windows that the text has.
+  func found(of text: EvaluationWindows, numbersPerWindow: Int? = nil) -> Content? {
+    guard let found, found.windows <= text.windows.count else { return nil }
+    if let numbersPerWindow, found.numbers.count != found.windows * numbersPerWindow { return nil }
+    return found
+  }
+
+  // MARK: - Form
+
+  private static func bytes(of content: Content, _ fingerprint: String) -> [UInt8] {
+    var writer = ByteWriter()
+    let lines =
+      [heading, "fingerprint \(fingerprint)", "windows \(content.windows)"] + content.labels.map { "label \($0)" }
+      + ["numbers \(content.numbers.count)"]
+    for line in lines { writer.write(contentsOf: (line + "\n").utf8) }
+    writer.reserveCapacity(writer.count + content.numbers.count * 8 + digestByteCount)
+    for number in content.numbers { writer.write(number) }
+    let digest = writer.bytes.withBytes { FastDigest(of: $0) }
+    writer.write(contentsOf: "\(digest)\n".utf8)
+    return writer.bytes
+  }
+
+  /// Nil for a file that is cut off or damaged.
+  private static func parse(_ bytes: [UInt8]) -> (fingerprint: String, content: Content)? {
+    let end = bytes.count - digestByteCount
+    guard end > 0,
+      bytes.withBytes(in: 0..<end, { FastDigest(of: $0) }).description + "\n"
+        == String(decoding: bytes[end...], as: UTF8.self)
+    else { return nil }
+    var place = 0
+    func line() -> Substring? {
+      guard let next = bytes[place..<end].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+      defer { place = next + 1 }
+      return Substring(decoding: bytes[place..<next], as: UTF8.self)
+    }
+    func value(_ name: String, of line: Substring?) -> String? {
+      guard let line, line.hasPrefix(name + " ") else { return nil }
+      return String(line.dropFirst(name.count + 1))
+    }
+    guard line() == heading[...], let fingerprint = value("fingerprint", of: line()),
+      let windows = value("windows", of: line()).flatMap({ Int($0) }), windows > 0
+    else { return nil }
+    var labels: [String] = []
+    var next = line()
+    while let label = value("label", of: next) {
+      labels.append(label)
+      next = line()
+    }
+    guard let count = value("numbers", of: next).flatMap({ Int($0) }), count >= 0, (end - place) % 8 == 0,
+      count == (end - place) / 8
+    else { return nil }
+    let start = place
+    let numbers = (0..<count).map { number in
+      Double(bitPattern: (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + number * 8 + $1]) << UInt64($1 * 8) })
+    }
+    return (fingerprint, Content(windows: windows, labels: labels, numbers: numbers))
+  }
+}

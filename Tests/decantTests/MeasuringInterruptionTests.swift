@@ -1,0 +1,61 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Measurements that are killed, and the same command again.
+@Suite struct MeasuringInterruptionTests {
+  /// Runs until the record of what is measured is there, and kills the process.
+  private static func kill(_ arguments: [String], whenThereIs record: String) throws -> Bool {
+    let process = try Command.start(arguments, output: .nullDevice, errors: .nullDevice)
+    // Not a task's sleep: the other tests may leave this one no thread for longer than the program runs.
+    while process.isRunning, !FileManager.default.fileExists(atPath: record) { usleep(500) }
+    Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    return process.terminationReason == .uncaughtSignal
+  }
+
+  @discardableResult
+  private static func succeed(_ arguments: [String]) throws -> Command.Result {
+    let result = try Command.run(arguments)
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return result
+  }
+
+  @Test func anImportanceMatrixIsGoneOnWith() throws {
+    let folder = try TemporaryFolder()
+    let arguments = [
+      "imatrix", TinyLlama.path, "--text", TinyLlama.heldOutText, "--context", "64", "--chunks", "96", "--output",
+    ]
+    try Self.succeed(arguments + [folder.file("whole.gguf")])
+    let job = arguments + [folder.file("m.gguf")]
+    try #require(try Self.kill(job, whenThereIs: folder.file(".m.gguf.collected")))
+    #expect(!(try folder.names().contains("m.gguf")))
+    let second = try Self.succeed(job)
+    #expect(second.errors.contains("going on with an earlier run of this command: 32 windows are done"))
+    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
+    #expect(try folder.names() == ["m.gguf", "whole.gguf"])
+
+    try #require(try Self.kill(job + ["--force"], whenThereIs: folder.file(".m.gguf.collected")))
+    let anew = try Self.succeed(job + ["--force", "--no-resume"])
+    #expect(!anew.errors.contains("going on"))
+    #expect(try folder.names() == ["m.gguf", "whole.gguf"])
+  }
+
+  @Test func aPerplexityIsGoneOnWith() throws {
+    let folder = try TemporaryFolder()
+    let arguments = [
+      "perplexity", TinyLlama.path, "--text", TinyLlama.heldOutText, "--context", "64", "--chunks", "96", "--json",
+    ]
+    let whole = try Self.succeed(arguments)
+    let job = arguments + ["--save-progress", folder.file("so-far")]
+    try #require(try Self.kill(job, whenThereIs: folder.file("so-far")))
+    let otherText = try Command.run(
+      ["perplexity", TinyLlama.path, "--text", TinyLlama.heldOutText, "--context", "32"]
+        + ["--save-progress", folder.file("so-far")])
+    #expect(otherText.exitCode == 1 && otherText.errors.contains("keeps another measurement"), "\(otherText.errors)")
+    let second = try Self.succeed(job)
+    #expect(second.errors.contains("32 windows are done"))
+    #expect(second.output == whole.output)
+    #expect(try folder.names().isEmpty)
+  }
+}
