@@ -98,7 +98,7 @@ import Testing
   static let vocabularies: [(change: @Sendable (inout GGUFVocabulary) -> Void, message: String)] = [
     ({ $0.model = "t5" }, "a Unigram model"),
     ({ $0.model = "rwkv" }, #""rwkv"; these can be run: llama, gpt2"#),
-    ({ $0.pre = "tekken" }, #""tekken" cuts text into words is not known"#),
+    ({ $0.pre = "poro" }, #""poro" cuts text into words is not known"#),
     ({ $0.tokens = [] }, "has no tokens"),
     ({ $0.tokenTypes = [1] }, "1 types for"),
     ({ $0.scores = [1] }, "1 scores for"),
@@ -152,7 +152,7 @@ import Testing
   @Test func aFolderWithoutTokenizerSaysWhatWasLookedFor() throws {
     let folder = try TemporaryFolder()
     let error = #expect(throws: FileError.self) { try TokenizerFolder.load(folder.path) }
-    #expect(error?.description.contains("neither tokenizer.json nor tokenizer.model") == true)
+    #expect(error?.description.contains("neither tokenizer.json nor tekken.json nor tokenizer.model") == true)
     #expect(!TokenizerFolder.hasVocabulary(folder.path))
   }
 }

@@ -18,6 +18,7 @@ public struct PreTokenizer: Sendable {
     PreTokenizer(
       names: ["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"],
       steps: [.llama3], ignoresMerges: true, addsBOS: true),
+    PreTokenizer(names: ["tekken"], steps: [.tekken], ignoresMerges: true, addsBOS: true),
     PreTokenizer(names: ["smaug-bpe", "dbrx"], steps: [.llama3]),
     PreTokenizer(
       names: ["qwen2", "deepseek-r1-qwen", "stablelm2", "megrez"], steps: [.qwen2], composes: true),

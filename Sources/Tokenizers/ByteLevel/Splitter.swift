@@ -10,7 +10,9 @@ struct Splitter: Sendable {
 
 extension Splitter {
   /// Every splitter there is.
-  static let all = [gpt2, llama3, qwen2, singleNumbers, numberRuns, digitTriples, punctuationRuns, falconPunctuation]
+  static let all = [
+    gpt2, llama3, qwen2, tekken, singleNumbers, numberRuns, digitTriples, punctuationRuns, falconPunctuation,
+  ]
 
   /// The pattern of GPT-2, which a `ByteLevel` pre-tokenizer has built in.
   static let gpt2 = Splitter(
@@ -131,12 +133,21 @@ extension Splitter {
       }
       return index
     }
+    return otherEnd(text, start, end, more: [])
+  }
+
+  /// ` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: what is left when neither letters nor numbers match.
+  /// - Parameter more: ASCII characters that may stand among the newlines of the first alternative.
+  static func otherEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, more: [UInt8]) -> Int {
     //  ?[^\s\p{L}\p{N}]+[\r\n]*
+    let (kind, length) = CharacterClass.at(start, text)
+    let second = start + length
     let followsSpace =
       text[start] == UInt8(ascii: " ") && second < end && CharacterClass.at(second, text).kind == .other
     if kind == .other || followsSpace {
-      let others = runEnd(text, followsSpace ? second : start, end) { $0 == .other }
-      return runEnd(text, others, end) { $0 == .newline }
+      var index = runEnd(text, followsSpace ? second : start, end) { $0 == .other }
+      while index < end, CharacterClass.at(index, text).kind == .newline || more.contains(text[index]) { index += 1 }
+      return index
     }
     // \s*[\r\n]+
     var index = start

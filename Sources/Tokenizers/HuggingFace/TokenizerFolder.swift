@@ -2,7 +2,8 @@ public import Bytes
 
 /// The tokenizer files of a Hugging Face folder.
 public enum TokenizerFolder {
-  /// A file that holds a whole vocabulary. The first one in a folder counts.
+  /// A file that holds a whole vocabulary. The first one in a folder counts: so does llama.cpp's converter, and the
+  /// transformers library where mistral-common is not installed.
   private struct VocabularyFile: Sendable {
     let name: String
     let load:
@@ -16,6 +17,11 @@ public enum TokenizerFolder {
         try TokenizerJSONLoader(path: path, settings: settings, vocabularySize: size).load(bytes)
       }),
     VocabularyFile(
+      name: TekkenFile.name,
+      load: { path, bytes, settings, size throws(FileError) in
+        try TekkenLoader(path: path, settings: settings, vocabularySize: size).load(bytes)
+      }),
+    VocabularyFile(
       name: "tokenizer.model",
       load: { path, bytes, settings, size throws(FileError) in
         try SentencePieceLoader(path: path, settings: settings, vocabularySize: size).load(bytes)
@@ -27,7 +33,7 @@ public enum TokenizerFolder {
     vocabularyFiles.contains { FileSystem.isFile(FileSystem.join(folder, $0.name)) }
   }
 
-  /// Loads `tokenizer.json`, or else `tokenizer.model`, with what the configuration files beside it say.
+  /// Loads `tokenizer.json`, or else `tekken.json`, or else `tokenizer.model`, with what the configuration files beside it say.
   /// - Parameters:
   ///   - folder: the checkpoint's folder.
   ///   - vocabularySize: rows of the embedding. Ids without a token up to there become `[PADn]`, unused.

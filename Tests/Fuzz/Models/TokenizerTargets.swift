@@ -16,6 +16,16 @@ extension ModelsTargets {
     try use(TokenizerFolder.load(["tokenizer.model": bytes]), text: bytes)
   }
 
+  static let tekken = FuzzTarget("tekken", seeds: ["Tests/Fuzz/Seeds/tekken"]) { bytes in
+    let loaded = try TokenizerFolder.load(["tekken.json": bytes])
+    try use(loaded, text: bytes)
+    let files = try FuzzFinding.ifThrows("cannot be written") { try loaded.vocabulary.huggingFaceFiles(path: "input") }
+    let again = try FuzzFinding.ifThrows("cannot be read again") {
+      try TokenizerFolder.load(Dictionary(files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first }))
+    }
+    try FuzzFinding.unless(again.vocabulary.tokens == loaded.vocabulary.tokens, "has other tokens when read again")
+  }
+
   /// One document in the place of each of the settings beside a small vocabulary.
   static let tokenizerSettings = FuzzTarget(
     "tokenizer-settings",

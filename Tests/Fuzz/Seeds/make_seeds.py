@@ -4,6 +4,7 @@
 A folder a target. Needs nothing but Python; gives the same bytes every time.
 """
 
+import base64
 import json
 import random
 import struct
@@ -98,6 +99,26 @@ def gguf(entries):
     return data
 
 
+def tekken():
+    pattern = (
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
+    tokens = [bytes([byte]) for byte in range(256)] + [b"ab", b"aa", b"aaa", b" ab", b"//", b"\xc3\xa9"]
+    vocabulary = [
+        {"rank": rank, "token_bytes": base64.b64encode(token).decode(), "token_str": None}
+        for rank, token in enumerate(tokens)
+    ]
+    config = {"pattern": pattern, "num_vocab_tokens": 262, "default_vocab_size": 281, "default_num_special_tokens": 20,
+              "version": "v3"}
+    write("tekken/early.json", {"config": config, "vocab": vocabulary})
+    special = ["<unk>", "<s>", "</s>", "[INST]", "<pad>"]
+    listed = [{"rank": rank, "token_str": text, "is_control": rank != 3} for rank, text in enumerate(special)]
+    config = config | {"version": "v13", "default_vocab_size": 268, "default_num_special_tokens": 7}
+    write("tekken/listed.json", {"special_tokens": listed, "vocab": vocabulary, "config": config, "audio": {"rate": 16000}})
+
+
 def vocabularies():
     tokens = ["<unk>", "<s>", "<0x41>", "▁", "a", "b", "ab", "▁a"]
     write("gguf-vocabulary/llama.gguf", gguf({
@@ -184,5 +205,5 @@ def packed_indexes():
 
 
 if __name__ == "__main__":
-    for make in (configs, tokenizers, vocabularies, adapters, recipes, states, codecs, packed_indexes):
+    for make in (configs, tokenizers, tekken, vocabularies, adapters, recipes, states, codecs, packed_indexes):
         make()
