@@ -82,6 +82,9 @@ interop: release
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/interop.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures
+	$(SWIFT) build --build-tests
+	$(INTEROP_VENV)/bin/python Tests/Interop/tekken.py --decant $(abspath $(DECANT)) \
+	  $(if $(DECANT_SHARED),--text $(DECANT_SHARED)/text)
 	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 

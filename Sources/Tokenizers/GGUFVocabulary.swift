@@ -54,6 +54,9 @@ public struct GGUFVocabulary: Hashable, Sendable {
   /// `tokenizer.ggml.remove_extra_whitespaces`
   public var removeExtraWhitespaces: Bool?
 
+  /// `decant.tekken`: a `tekken.json` whose `vocab` is empty, since its tokens are here.
+  public var tekken: String?
+
   /// `tokenizer.chat_template`
   public var chatTemplate: String?
   /// `tokenizer.chat_template.NAME`, in order of `tokenizer.chat_templates`.
@@ -64,7 +67,7 @@ public struct GGUFVocabulary: Hashable, Sendable {
     merges: [String] = [], bosID: Int32? = nil, eosID: Int32? = nil, eotID: Int32? = nil, eomID: Int32? = nil,
     unknownID: Int32? = nil, paddingID: Int32? = nil, separatorID: Int32? = nil, maskID: Int32? = nil,
     endIDs: [Int32] = [], addBOS: Bool? = nil, addEOS: Bool? = nil, addSpacePrefix: Bool? = nil,
-    removeExtraWhitespaces: Bool? = nil, chatTemplate: String? = nil, namedTemplates: [NamedTemplate] = []
+    removeExtraWhitespaces: Bool? = nil, tekken: String? = nil, chatTemplate: String? = nil, namedTemplates: [NamedTemplate] = []
   ) {
     self.model = model
     self.pre = pre
@@ -85,6 +88,7 @@ public struct GGUFVocabulary: Hashable, Sendable {
     self.addEOS = addEOS
     self.addSpacePrefix = addSpacePrefix
     self.removeExtraWhitespaces = removeExtraWhitespaces
+    self.tekken = tekken
     self.chatTemplate = chatTemplate
     self.namedTemplates = namedTemplates
   }

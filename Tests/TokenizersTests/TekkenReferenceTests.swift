@@ -3,13 +3,14 @@ import Testing
 
 @testable import Tokenizers
 
-/// A whole `tekken.json` and the ids that mistral-common gives, which `Tests/Interop/tekken.py` puts into a folder.
-@Suite(.enabled(if: TekkenReferenceTests.folder != nil, "DECANT_TEKKEN names no folder that Tests/Interop/tekken.py wrote"))
-struct TekkenReferenceTests {
-  static let folder: String? = ProcessInfo.processInfo.environment["DECANT_TEKKEN"]
+/// Where `Tests/Interop/tekken.py` put a whole `tekken.json` and the ids that mistral-common gives.
+private let folder = ProcessInfo.processInfo.environment["DECANT_TEKKEN"]
 
+/// Thousands of texts in the whole vocabularies that Mistral published.
+@Suite(.enabled(if: folder != nil, "DECANT_TEKKEN names no folder that Tests/Interop/tekken.py wrote"))
+struct TekkenReferenceTests {
   @Test func idsAreThoseOfMistralCommon() throws {
-    let folder = try #require(Self.folder)
+    let folder = try #require(folder)
     let references = try JSONDecoder().decode(
       [TekkenTests.Reference.Text].self, from: Data(contentsOf: URL(fileURLWithPath: folder + "/ids.json")))
     try #require(references.count > 1000)

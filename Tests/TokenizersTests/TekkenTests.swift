@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -80,8 +81,8 @@ import Testing
     let tokenizer = try TokenizerFolder.load(Self.folder("v13")).tokenizer
     #expect(tokenizer.encode("[INST]", addSpecial: false).count > 1)
     #expect(tokenizer.encode("[INST]", addSpecial: false, parseSpecial: true) == [3])
-    #expect(tokenizer.encode("<SPECIAL_13>", addSpecial: false, parseSpecial: true) == [13])
-    #expect(tokenizer.decode([3, 13], skipSpecial: false) == "[INST]<SPECIAL_13>")
+    #expect(tokenizer.encode("<SPECIAL_30>", addSpecial: false, parseSpecial: true) == [30])
+    #expect(tokenizer.decode([3, 30], skipSpecial: false) == "[INST]<SPECIAL_30>")
     #expect(tokenizer.eosIDs == [2] && tokenizer.unknownID == 0)
   }
 
@@ -107,6 +108,73 @@ import Testing
     #expect(try TokenizerFolder.load(folder.path).path == folder.file("tekken.json"))
     try folder.write(HostileTests.document().utf8, to: "tokenizer.json")
     #expect(try TokenizerFolder.load(folder.path).path == folder.file("tokenizer.json"))
+  }
+
+  /// A file that is named counts before the one that would count in its folder.
+  @Test func aFileIsLoadedByItsName() throws {
+    let folder = try TemporaryFolder()
+    let tekken = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Self.folder("v3") + "/tekken.json")))
+    try folder.write(tekken, to: "tekken_240718.json")
+    try folder.write(HostileTests.document().utf8, to: "tokenizer.json")
+    let file = folder.file("tekken_240718.json")
+    #expect(try TokenizerFolder.load(file: file).path == file)
+    #expect(try TokenizerFolder.load(file: folder.file("tokenizer.json")).tokenizer.vocabularySize == 3)
+  }
+
+  // MARK: - The way back
+
+  /// The file comes back from a GGUF without the tokens that nobody uses, and is the same from then on.
+  @Test(arguments: versions) func theFileComesBackFromAGGUF(_ version: String) throws {
+    let loaded = try TokenizerFolder.load(Self.folder(version))
+    var files = try loaded.vocabulary.huggingFaceFiles(path: "made")
+    let bytes = try #require(files.first { $0.name == "tekken.json" }).bytes
+    let again = try TokenizerFolder.load(["tekken.json": bytes])
+    #expect(again.vocabulary == loaded.vocabulary)
+    files = try again.vocabulary.huggingFaceFiles(path: "made")
+    #expect(files.first { $0.name == "tekken.json" }?.bytes == bytes)
+    let original = try JSONValue(
+      parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: Self.folder(version) + "/tekken.json"))))
+    let written = try JSONValue(parsing: bytes)
+    for key in ["config", "special_tokens", "image"] { #expect(written[key] == original[key]) }
+    let count = try #require(written["vocab"]?.array?.count)
+    #expect(written["vocab"]?.array == original["vocab"]?.array.map { Array($0.prefix(count)) })
+  }
+
+  /// Rows that fill the embedding are no tokens of the file; a changed vocabulary has no such file.
+  @Test func theFileComesBackOnlyWhereItIsTrue() throws {
+    var vocabulary = try TokenizerFolder.load(Self.folder("v13"), vocabularySize: 500).vocabulary
+    func names() throws -> [String] { try vocabulary.huggingFaceFiles(path: "made").map(\.name) }
+    #expect(try names().contains("tekken.json"))
+    vocabulary.tokens[3] = "[START]"
+    #expect(try !names().contains("tekken.json"))
+    vocabulary.tokens[3] = "[INST]"
+    vocabulary.tekken = "{}"
+    #expect(try !names().contains("tekken.json"))
+    #expect(try names().count == 3)
+  }
+
+  /// The name of a template inside llama.cpp is none for others.
+  @Test func aNameIsNoTemplate() throws {
+    var vocabulary = try TokenizerFolder.load(Self.folder("v3")).vocabulary
+    func configuration() throws -> JSONValue {
+      let file = try vocabulary.huggingFaceFiles(path: "made").first { $0.name == "tokenizer_config.json" }
+      return try JSONValue(parsing: try #require(file).bytes)
+    }
+    #expect(vocabulary.builtInTemplate == "mistral-v3-tekken")
+    #expect(try configuration()["chat_template"] == nil)
+    vocabulary.chatTemplate = "{{ messages }}"
+    #expect(vocabulary.builtInTemplate == nil)
+    #expect(try configuration()["chat_template"] == "{{ messages }}")
+  }
+
+  @Test func base64IsReadAsItIsWritten() {
+    for count in 0..<20 {
+      var numbers = SeededGenerator(seed: UInt64(count))
+      let bytes = numbers.bytes(count)
+      var read: [UInt8] = []
+      #expect(Base64.text(of: bytes) == Data(bytes).base64EncodedString())
+      #expect(Base64.decode(Base64.text(of: bytes).utf8, into: &read) && read == bytes)
+    }
   }
 
   @Test func aTemplateBesideItGoesBeforeTheNameOfOne() throws {
@@ -229,7 +297,7 @@ import Testing
     try folder.write(document.utf8, to: "tekken.json")
     let loaded = try TokenizerFolder.load(folder.path)
     #expect(loaded.vocabulary.merges == ["a a", "a aa", "aa a"])
-    #expect(loaded.tokenizer.encode("aaaaa", addSpecial: false) == [258, 257])
+    #expect(loaded.tokenizer.encode("aaaaa", addSpecial: false) == [257, 258])
   }
 
   /// Cuts are those that trying every place finds.

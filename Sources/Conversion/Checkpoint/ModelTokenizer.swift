@@ -22,7 +22,7 @@ public enum ModelTokenizer {
     return try TokenizerFolder.load(folder).tokenizer
   }
 
-  /// The one in a folder, in the folder of a tokenizer file, or in a GGUF.
+  /// The one in a folder, in a tokenizer file or in a GGUF.
   public static func load(_ path: String) throws(FileError) -> Tokenizer {
     if FileSystem.isFolder(path) { return try TokenizerFolder.load(path).tokenizer }
     if path.hasSuffix(".gguf") || path.hasSuffix(".gguf.zst") {
@@ -33,7 +33,7 @@ public enum ModelTokenizer {
       return try Tokenizer(vocabulary, path: path)
     }
     guard FileSystem.isFile(path) else { throw FileError(.missing, path: path, "no such file or folder") }
-    return try TokenizerFolder.load(FileSystem.parent(path)).tokenizer
+    return try TokenizerFolder.load(file: path).tokenizer
   }
 
   /// The files that `load` reads of that path.

@@ -41,6 +41,11 @@ struct FolderDescription {
         for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
         }
+        if let name = vocabulary.builtInTemplate {
+          notes.append(
+            "the GGUF names \(FileError.quoted(name)), a chat template inside llama.cpp; the folder has no chat template"
+          )
+        }
         try addGenerationConfig(metadata, vocabulary, destination)
       } else {
         notes.append("the GGUF has no tokenizer, so the folder has none either")

@@ -8,6 +8,8 @@ package import Tokenizers
 package enum VocabularyMetadata {
   /// Every id that ends a text or a turn.
   static let endIDsKey = "decant.tokenizer.end_token_ids"
+  /// What a `tekken.json` says beside its tokens.
+  static let tekkenKey = "decant.tekken"
 
   private static let ids: [(key: String, path: any WritableKeyPath<GGUFVocabulary, Int32?> & Sendable)] = [
     ("tokenizer.ggml.bos_token_id", \.bosID), ("tokenizer.ggml.eos_token_id", \.eosID),
@@ -39,6 +41,7 @@ package enum VocabularyMetadata {
     for (key, path) in ids { add(key, vocabulary[keyPath: path].map { .uint32(UInt32(clamping: $0)) }) }
     for (key, path) in flags { add(key, vocabulary[keyPath: path].map(MetadataValue.bool)) }
     add(endIDsKey, vocabulary.endIDs.isEmpty ? nil : .int32s(vocabulary.endIDs))
+    add(tekkenKey, vocabulary.tekken.map(MetadataValue.string))
     add(templateKey, vocabulary.chatTemplate.map(MetadataValue.string))
     if !vocabulary.namedTemplates.isEmpty {
       add(templateNamesKey, .strings(vocabulary.namedTemplates.map(\.name)))
@@ -70,6 +73,7 @@ package enum VocabularyMetadata {
     }
     for (key, path) in flags { vocabulary[keyPath: path] = try metadata.bool(key) }
     vocabulary.endIDs = (try metadata.integers(endIDsKey) ?? []).compactMap { Int32(exactly: $0) }
+    vocabulary.tekken = try metadata.string(tekkenKey)
     vocabulary.chatTemplate = try metadata.string(templateKey)
     for name in try metadata.strings(templateNamesKey) ?? [] {
       guard let template = try metadata.string("\(templateKey).\(name)") else { continue }

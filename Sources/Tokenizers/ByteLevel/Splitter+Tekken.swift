@@ -48,10 +48,10 @@ private enum LetterCase {
   /// - Parameter mayBegin: whether the first character may stand before the letters, `[^\r\n\p{L}\p{N}]?`.
   static func wordEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, mayBegin: Bool) -> Int? {
     let afterFirst = start + (mayBegin ? CharacterClass.at(start, text).length : 0)
-    let ends = ends(text, afterFirst, end)
+    let withFirst = ends(text, afterFirst, end)
     // Only a mark is both what may stand before letters and one of them.
-    let endsWithout = mayBegin ? Self.ends(text, start, end) : (nil, nil)
-    return ends.small ?? endsWithout.small ?? ends.capitals ?? endsWithout.capitals
+    let without = mayBegin ? ends(text, start, end) : withFirst
+    return withFirst.small ?? without.small ?? withFirst.capitals ?? without.capitals
   }
 
   /// Ends of `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` and, where that does not match, of

@@ -182,6 +182,10 @@ struct HuggingFaceExporter {
 
   // MARK: - The other files
 
+  func tekken() -> [UInt8]? { TekkenFile.document(vocabulary, types) }
+
+  private var chatTemplate: String? { vocabulary.builtInTemplate == nil ? vocabulary.chatTemplate : nil }
+
   func configuration() -> JSONValue {
     var members = specialTokens().object ?? [:]
     members["tokenizer_class"] = "PreTrainedTokenizerFast"
@@ -197,10 +201,10 @@ struct HuggingFaceExporter {
     }
     members["added_tokens_decoder"] = .object(added)
     if vocabulary.namedTemplates.isEmpty {
-      members["chat_template"] = vocabulary.chatTemplate.map { .string($0) }
+      members["chat_template"] = chatTemplate.map { .string($0) }
     } else {
       var templates = vocabulary.namedTemplates
-      if let template = vocabulary.chatTemplate { templates.insert(.init(name: "default", template: template), at: 0) }
+      if let template = chatTemplate { templates.insert(.init(name: "default", template: template), at: 0) }
       members["chat_template"] = .array(
         templates.map { ["name": .string($0.name), "template": .string($0.template)] })
     }

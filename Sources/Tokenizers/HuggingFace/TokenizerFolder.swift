@@ -48,6 +48,19 @@ public enum TokenizerFolder {
     throw FileError(.missing, path: folder, "there is no tokenizer: neither \(names) is in the folder")
   }
 
+  /// Loads that file, which need not be the one that counts in its folder, with what the configuration files beside it
+  /// say. A `tekken.json` may have a date in its name. Of a file that holds no vocabulary, the folder is loaded.
+  public static func load(file path: String, vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer {
+    let name = FileSystem.lastComponent(path)
+    let folder = FileSystem.parent(path)
+    let named = TekkenFile.isNamed(name) ? TekkenFile.name : name
+    guard let file = vocabularyFiles.first(where: { $0.name == named }) else {
+      return try load(folder, vocabularySize: vocabularySize)
+    }
+    return try file.load(
+      path, try InputFile.contents(of: path), try FolderSettings(folder: folder), vocabularySize)
+  }
+
   /// The same of files in memory, by name. Chat templates in files of their own are not looked for.
   package static func load(_ files: [String: [UInt8]], vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer
   {

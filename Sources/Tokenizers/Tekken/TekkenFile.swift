@@ -2,7 +2,7 @@ internal import Bytes
 internal import JSON
 
 /// Mistral's own tokenizer file, `tekken.json`: the bytes of every token in order of rank, special tokens, and the
-/// pattern that cuts text. The rules are TEK-1 to TEK-8 of `Formats/HuggingFace/SPEC.md`; mistral-common is what they
+/// pattern that cuts text. The rules are HF-60 to HF-66 of `Formats/HuggingFace/SPEC.md`; mistral-common is what they
 /// follow.
 struct TekkenFile {
   static let name = "tekken.json"
@@ -18,6 +18,8 @@ struct TekkenFile {
   let specialTokens: [String]
   /// Bytes of the tokens that follow, in order of rank.
   let tokens: ByteStrings
+  /// The document with an empty `vocab`.
+  let settings: String
 
   private static let longestToken = 1024
   private static let mostSpecialTokens = 1 << 16
@@ -66,6 +68,8 @@ struct TekkenFile {
         "the first 256 tokens are the single bytes in order, but this is not the byte \(byte)")
     }
     tokens = parts.tokens
+    settings = String(
+      decoding: bytes[..<parts.place.lowerBound] + "[]".utf8 + bytes[parts.place.upperBound...], as: UTF8.self)
   }
 
   // MARK: - The document
@@ -79,6 +83,8 @@ struct TekkenFile {
     var configuration: JSONValue = .null
     var specialTokens: [SpecialToken]?
     var tokens = ByteStrings()
+    /// Where in the document the list of tokens stands.
+    var place = 0..<0
     /// What is being read, for errors.
     var subject: String?
 
@@ -90,7 +96,10 @@ struct TekkenFile {
         switch key {
         case "config": configuration = try JSONValue(&reader)
         case "special_tokens": try readSpecialTokens(&reader)
-        case "vocab": try readTokens(&reader)
+        case "vocab":
+          let start = reader.offset
+          try readTokens(&reader)
+          place = start..<reader.offset
         default: try reader.skipValue()
         }
       }

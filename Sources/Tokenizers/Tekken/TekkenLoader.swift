@@ -44,6 +44,7 @@ struct TekkenLoader {
     roles.apply(to: &vocabulary)
     vocabulary.addBOS = !before.isEmpty
     vocabulary.addEOS = false
+    vocabulary.tekken = file.settings
     vocabulary.chatTemplate = settings.chatTemplate ?? file.version.flatMap { BuiltInTemplate.tekken[$0] }
     vocabulary.namedTemplates = settings.namedTemplates
     return LoadedTokenizer(tokenizer: tokenizer, vocabulary: vocabulary, path: path)
