@@ -47,10 +47,13 @@ func fuzzing(_ group: String, imports: [Target.Dependency]) -> [Target] {
       ])
 }
 
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["CommandLine"]))
 let real = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
 
 let package = Package(
   name: "Decant",
+  // The first whose standard library has spans of arrays and raw bytes, and the rest that is used here.
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Tensors", targets: ["Bytes", "Tensors"]),
@@ -65,6 +68,11 @@ let package = Package(
     .library(name: "Inference", targets: ["Inference"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
     .executable(name: "decant", targets: ["decant"]),
+  ],
+  // A client of the libraries does without it, and without an argument parser: traits: [].
+  traits: [
+    .trait(name: "CommandLine", description: "The program decant."),
+    .default(enabledTraits: ["CommandLine"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -125,7 +133,7 @@ let package = Package(
       dependencies: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),
 
@@ -155,7 +163,7 @@ let package = Package(
       imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(
       of: "decant",
-      imports: ["Bytes", "Conversion", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      imports: ["Bytes", "Conversion", "JSON", argumentParser]),
 
     // Fuzzing.
     .target(

@@ -74,7 +74,7 @@ def processor_time():
 
 def judge(decant, path, output):
     """What we say of a file: whether it is read, the rules named, and the sentence without the path."""
-    code, text = run(decant, "inspect", path)
+    code, text = run(decant, "inspect", "--verbose", path)
     reads = code == 0
     converted, refusal = run(decant, "convert", path, output, "--dry-run")
     if not reads and converted == 0:

@@ -39,7 +39,7 @@ extension GGUFFile {
     self.dataOffset = dataOffset
     self.alignment = alignment
     self.unclaimedByteCount = layout.unclaimedByteCount
-    self.remarks = remarks.sentences
+    self.remarks = remarks.remarks
   }
 
   /// Key length, one byte of key, type, one byte of value.

@@ -22,7 +22,7 @@ public struct GGUFFile: Sendable {
   /// Bytes after the header that are neither a tensor's nor padding: gaps, and what follows the last tensor.
   public let unclaimedByteCount: Int
   /// What ggml's own reader would refuse in this file, or the format's description forbids, though it is read here.
-  public let remarks: [String]
+  public let remarks: [Remark]
 
   public var path: String { source.path }
 

@@ -121,7 +121,7 @@ extension GGUFWriter {
   private static func split(
     _ metadata: GGUFMetadata, _ records: [Record], name: String, alignment: Int, maximumBytes: Int
   ) throws(FileError) -> [PlannedFile] {
-    let prefix = name.hasSuffix(ShardName.suffix) ? String(name.dropLast(ShardName.suffix.count)) : name
+    let prefix = name.droppingFileEnding(ShardName.suffix) ?? name
     guard let total = Int32(exactly: records.count) else {
       throw Rule.writtenSplit.broken(.unsupported, path: name, "\(records.count) tensors are too many for a split set")
     }

@@ -50,6 +50,6 @@ enum Rule: Int, CaseIterable {
     _ code: FileError.Code = .malformed, path: String, subject: String? = nil, at offset: Int? = nil,
     _ message: String
   ) -> FileError {
-    FileError(code, path: path, subject: subject, offset: offset, "\(message) (\(name))")
+    FileError(code, path: path, subject: subject, offset: offset, message, rule: name)
   }
 }

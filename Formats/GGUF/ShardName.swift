@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// The name of one file of a split set: `prefix-00002-of-00005.gguf`.
 package struct ShardName: Hashable, Sendable {
   package let prefix: String
@@ -7,8 +9,12 @@ package struct ShardName: Hashable, Sendable {
 
   package static let suffix = ".gguf"
 
-  init(prefix: String, number: Int, count: Int) {
+  /// As it is written.
+  let ending: String
+
+  init(prefix: String, number: Int, count: Int, ending: String = suffix) {
     self.prefix = prefix
+    self.ending = ending
     self.number = number
     self.count = count
   }
@@ -17,17 +23,18 @@ package struct ShardName: Hashable, Sendable {
   package init?(_ name: String) {
     let tail = name.utf8.suffix(Self.tailLength)
     guard name.utf8.count > Self.tailLength, let text = String(tail),
-      text.hasPrefix("-"), text.hasSuffix(Self.suffix), text.dropFirst(6).hasPrefix("-of-"),
+      text.hasPrefix("-"), text.hasFileEnding(Self.suffix), text.dropFirst(6).hasPrefix("-of-"),
       let number = Self.number(text.dropFirst(1).prefix(5)), let count = Self.number(text.dropFirst(10).prefix(5)),
       number >= 1, number <= count
     else { return nil }
     self.prefix = String(name.dropLast(Self.tailLength))
+    self.ending = String(text.suffix(Self.suffix.count))
     self.number = number
     self.count = count
   }
 
   var fileName: String {
-    "\(prefix)-\(Self.padded(number))-of-\(Self.padded(count))\(Self.suffix)"
+    "\(prefix)-\(Self.padded(number))-of-\(Self.padded(count))\(ending)"
   }
 
   /// Bytes of `-00002-of-00005.gguf`.

@@ -30,7 +30,7 @@ struct ShardSet {
     for number in 1...fileName.count {
       let file = failures.attempt { () throws(FileError) -> GGUFFile in
         if number == fileName.number { return opened }
-        let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count)
+        let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count, ending: fileName.ending)
         let path = FileSystem.join(folder, sibling.fileName)
         guard let there = PackedFile.inPlace(of: path) else {
           throw Rule.shardName.broken(
@@ -47,7 +47,7 @@ struct ShardSet {
   }
 
   private static func unpackedName(_ name: String) -> String {
-    name.hasSuffix(PackedFile.suffix) ? String(name.dropLast(PackedFile.suffix.count)) : name
+    name.droppingFileEnding(PackedFile.suffix) ?? name
   }
 
   private static func checkKeys(of file: GGUFFile, index: Int, count: Int) throws(FileError) {

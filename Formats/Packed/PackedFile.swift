@@ -157,8 +157,8 @@ public final class PackedFile: ByteSource {
     guard end - start <= slab.layout.elementWidth * Zstandard.bound(slab.planeByteCount) else {
       throw FileError(
         .malformed, path: path, subject: subject, offset: start,
-        "\(end - start) bytes of frames are more than \(slab.byteCount) bytes can take "
-          + "[\(PackedRule.frameLengths.citation)]")
+        "\(end - start) bytes of frames are more than \(slab.byteCount) bytes can take",
+        rule: PackedRule.frameLengths.citation)
     }
     let frames = try file.bytes(at: start, count: end - start, subject: subject)
     guard slab.layout.elementWidth > 1 else {
@@ -181,7 +181,7 @@ public final class PackedFile: ByteSource {
     _ frame: Span<UInt8>, at offset: Int, into plane: inout MutableRawSpan, subject: String?
   ) throws(FileError) {
     func broken(_ rule: PackedRule, _ message: String) -> FileError {
-      FileError(.malformed, path: path, subject: subject, offset: offset, "\(message) [\(rule.citation)]")
+      FileError(.malformed, path: path, subject: subject, offset: offset, message, rule: rule.citation)
     }
     guard Zstandard.frameByteCount(frame) == frame.count else {
       throw broken(.frameHeader, "\(frame.count) bytes from here are not one zstd frame")

@@ -20,6 +20,6 @@ enum PackedRule: Int {
   func broken(
     _ path: String, at offset: Int?, _ message: String, code: FileError.Code = .malformed
   ) -> FileError {
-    FileError(code, path: path, offset: offset, "\(message) [\(citation)]")
+    FileError(code, path: path, offset: offset, message, rule: citation)
   }
 }

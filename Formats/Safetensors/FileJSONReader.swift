@@ -65,7 +65,7 @@ struct FileJSONReader: ~Copyable {
     _ rule: SafetensorsRule, _ message: String, at offset: Int? = nil, code: FileError.Code = .malformed
   ) -> FileError {
     FileError(
-      code, path: path, subject: subject, offset: offset ?? self.offset, "\(message) [\(rule.citation)]")
+      code, path: path, subject: subject, offset: offset ?? self.offset, message, rule: rule.citation)
   }
 
   private func told(_ error: JSONError) -> FileError {

@@ -51,7 +51,7 @@ public struct SafetensorsFolder: TensorSource {
         if let other = fileNumbers.updateValue(number, forKey: tensor.name) {
           throw FileError(
             .mismatch, path: file.name, subject: tensor.name,
-            "is also in \(names[other]) [\(SafetensorsRule.oneShard.citation)]")
+            "is also in \(names[other])", rule: SafetensorsRule.oneShard.citation)
         }
       }
       for (key, value) in file.metadata {
@@ -98,7 +98,7 @@ public struct SafetensorsFolder: TensorSource {
     let path = FileSystem.join(folder, name)
     guard let there = PackedFile.inPlace(of: path) else {
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
-      throw FileError(.missing, path: path, "there is no such file\(list) [\(SafetensorsRule.shardThere.citation)]")
+      throw FileError(.missing, path: path, "there is no such file\(list)", rule: SafetensorsRule.shardThere.citation)
     }
     return try PackedFile.openAny(path: there)
   }
@@ -110,11 +110,12 @@ public struct SafetensorsFolder: TensorSource {
     let rule = SafetensorsRule.rightShard.citation
     for (tensor, shard) in index.shards.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
       guard let number = fileNumbers[tensor] else {
-        throw FileError(.missing, path: indexPath, subject: tensor, "is in no shard, but listed in \(shard) [\(rule)]")
+        throw FileError(
+          .missing, path: indexPath, subject: tensor, "is in no shard, but listed in \(shard)", rule: rule)
       }
       guard names[number] == shard else {
         throw FileError(
-          .mismatch, path: indexPath, subject: tensor, "is in \(names[number]), but listed in \(shard) [\(rule)]")
+          .mismatch, path: indexPath, subject: tensor, "is in \(names[number]), but listed in \(shard)", rule: rule)
       }
     }
     guard index.shards.count != fileNumbers.count else { return }
@@ -122,7 +123,7 @@ public struct SafetensorsFolder: TensorSource {
     where index.shards[tensor] == nil {
       throw FileError(
         .mismatch, path: indexPath, subject: tensor,
-        "is in \(names[number]), but not listed; do index and shards belong together? [\(rule)]")
+        "is in \(names[number]), but not listed; do index and shards belong together?", rule: rule)
     }
   }
 }
@@ -144,17 +145,17 @@ extension SafetensorsFolder {
     init(_ path: String) throws(FileError) {
       guard FileSystem.isFolder(path) else {
         folder = FileSystem.parent(path)
-        if path.hasSuffix(".index.json") { indexPath = path } else { fileNames = [FileSystem.lastComponent(path)] }
+        if path.hasFileEnding(".index.json") { indexPath = path } else { fileNames = [FileSystem.lastComponent(path)] }
         return
       }
       folder = path
       let names = try FileSystem.names(inFolder: path).filter { !$0.hasPrefix(".") }
-      let indexes = names.filter { $0.hasSuffix(Self.indexSuffix) }
+      let indexes = names.filter { $0.hasFileEnding(Self.indexSuffix) }
       var files: [String] = []
       for name in names {
-        if name.hasSuffix(Self.fileSuffix) {
+        if name.hasFileEnding(Self.fileSuffix) {
           files.append(name)
-        } else if name.hasSuffix(Self.fileSuffix + PackedFile.suffix) {
+        } else if name.hasFileEnding(Self.fileSuffix + PackedFile.suffix) {
           // The names are sorted: a file comes before its packed form, and is the one that is read.
           let original = String(name.dropLast(PackedFile.suffix.count))
           if files.last != original { files.append(original) }
@@ -176,7 +177,7 @@ extension SafetensorsFolder {
       } else {
         let found = indexes.isEmpty ? "no safetensors file is in this folder" : "several indexes are in this folder"
         throw FileError(
-          indexes.isEmpty ? .missing : .mismatch, path: path, "\(found) [\(SafetensorsRule.folder.citation)]")
+          indexes.isEmpty ? .missing : .mismatch, path: path, found, rule: SafetensorsRule.folder.citation)
       }
     }
 
@@ -187,15 +188,15 @@ extension SafetensorsFolder {
       else {
         throw FileError(
           .mismatch, path: folder,
-          "has \(names.count) safetensors files, but no index and no \(Self.mainName); name one file "
-            + "[\(SafetensorsRule.folder.citation)]")
+          "has \(names.count) safetensors files, but no index and no \(Self.mainName); name one file",
+          rule: SafetensorsRule.folder.citation)
       }
       let numbers = Set(parsed.compactMap { $0?.number })
       guard first.count == names.count, numbers == Set(1...first.count) else {
         throw FileError(
           .missing, path: folder,
-          "has no index, and of \(first.count) shards named \(first.base) only \(numbers.count) are there "
-            + "[\(SafetensorsRule.shardSet.citation)]")
+          "has no index, and of \(first.count) shards named \(first.base) only \(numbers.count) are there",
+          rule: SafetensorsRule.shardSet.citation)
       }
       fileNames = names
       warnings.append("\(folder): has no index; its \(names.count) numbered files are taken as shards")

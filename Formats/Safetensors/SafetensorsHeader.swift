@@ -17,7 +17,7 @@ struct SafetensorsHeader {
 
   init(reading source: any ByteSource) throws(FileError) {
     func broken(_ rule: SafetensorsRule, _ message: String, code: FileError.Code = .malformed) -> FileError {
-      FileError(code, path: source.path, offset: 0, "\(message) [\(rule.citation)]")
+      FileError(code, path: source.path, offset: 0, message, rule: rule.citation)
     }
     guard source.byteCount >= 8 else {
       throw broken(
@@ -41,7 +41,7 @@ struct SafetensorsHeader {
     guard bytes.first == UInt8(ascii: "{") else {
       throw FileError(
         .malformed, path: source.path, offset: 8,
-        "the header must begin with '{' [\(SafetensorsRule.openingBrace.citation)]")
+        "the header must begin with '{'", rule: SafetensorsRule.openingBrace.citation)
     }
     dataOffset = 8 + byteCount
     var parser = SafetensorsHeaderParser()
@@ -67,7 +67,7 @@ struct SafetensorsHeader {
       func broken(_ rule: SafetensorsRule, _ message: String, code: FileError.Code = .malformed) -> FileError {
         FileError(
           code, path: source.path, subject: entry.descriptor.name, offset: entry.headerOffset,
-          "\(message) [\(rule.citation)]")
+          message, rule: rule.citation)
       }
       guard entry.begin == covered else {
         throw broken(
@@ -89,8 +89,8 @@ struct SafetensorsHeader {
     guard covered == dataByteCount else {
       throw FileError(
         .malformed, path: source.path, offset: dataOffset + covered,
-        "\(dataByteCount - covered) bytes follow the last tensor and belong to none "
-          + "[\(SafetensorsRule.coverage.citation)]")
+        "\(dataByteCount - covered) bytes follow the last tensor and belong to none",
+        rule: SafetensorsRule.coverage.citation)
     }
     return tensors
   }

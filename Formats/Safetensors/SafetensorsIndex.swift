@@ -72,7 +72,7 @@ package struct SafetensorsIndex {
 
   /// Whether a name names a file of the same folder, whatever the system's separators.
   static func isPlainName(_ name: String) -> Bool {
-    guard name.hasSuffix(".safetensors"), !name.hasPrefix(".") else { return false }
+    guard name.hasFileEnding(".safetensors"), !name.hasPrefix(".") else { return false }
     return !name.unicodeScalars.contains { scalar in
       scalar == "/" || scalar == "\\" || scalar == ":" || scalar.properties.generalCategory == .control
     }

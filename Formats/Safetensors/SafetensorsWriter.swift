@@ -52,17 +52,17 @@ public enum SafetensorsWriter {
       guard names.insert(tensor.name).inserted else {
         throw FileError(
           .malformed, path: path, subject: tensor.name,
-          "two tensors would have this name [\(SafetensorsRule.uniqueNames.citation)]")
+          "two tensors would have this name", rule: SafetensorsRule.uniqueNames.citation)
       }
       guard tensor.name != SafetensorsHeader.metadataKey else {
         throw FileError(
           .malformed, path: path, subject: tensor.name,
-          "no tensor can have the name of the metadata [\(SafetensorsRule.metadata.citation)]")
+          "no tensor can have the name of the metadata", rule: SafetensorsRule.metadata.citation)
       }
       guard SafetensorsElementType.name(of: tensor.encoding) != nil else {
         throw FileError(
           .unsupported, path: path, subject: tensor.name,
-          "safetensors has no element type for \(tensor.encoding.name) [\(SafetensorsRule.elementType.citation)]")
+          "safetensors has no element type for \(tensor.encoding.name)", rule: SafetensorsRule.elementType.citation)
       }
       let (sum, overflow) = total.addingReportingOverflow(tensor.byteCount)
       guard !overflow, sum < Int.max - (1 << 32) else {
@@ -111,7 +111,7 @@ public enum SafetensorsWriter {
       throw FileError(
         .unsupported, path: name,
         "the header would have \(header.count) bytes, but readers take \(SafetensorsHeader.maximumByteCount); "
-          + "write smaller shards [\(SafetensorsRule.headerLimit.citation)]")
+          + "write smaller shards", rule: SafetensorsRule.headerLimit.citation)
     }
     var length = ByteWriter()
     length.write(UInt64(header.count))

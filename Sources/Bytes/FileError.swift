@@ -37,17 +37,21 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   public private(set) var message: String
   /// What to do, where programs have words of their own for it.
   public private(set) var remedies: [Remedy]
+  /// The numbered rule of a format's `SPEC.md` that is broken, if it is one: `GGUF-12`. `description` does not tell it.
+  public let rule: String?
   /// Failures that were found together with this one. `description` does not tell them.
   public private(set) var others: [FileError] = []
 
   public init(
-    _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String, remedy: Remedy? = nil
+    _ code: Code, path: String, subject: String? = nil, offset: Int? = nil, _ message: String, remedy: Remedy? = nil,
+    rule: String? = nil
   ) {
     self.code = code
     self.path = path
     self.subject = subject
     self.offset = offset
     self.message = message
+    self.rule = rule
     remedies = remedy.map { [$0] } ?? []
   }
 

@@ -52,6 +52,12 @@ public enum FileSystem {
     SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.isLink ?? false
   }
 
+  /// Whether a folder, and no link to one, has nothing in it.
+  public static func isEmptyFolder(_ path: String) -> Bool {
+    guard isFolder(path), !isLink(path), let names = try? names(inFolder: path) else { return false }
+    return names.isEmpty
+  }
+
   /// Whether another disk is mounted at a folder.
   public static func isMountPoint(_ path: String) -> Bool {
     guard let folder = SystemCall.status(ofPath: path), let above = SystemCall.status(ofPath: join(path, "..")) else {
@@ -88,5 +94,21 @@ public enum FileSystem {
     while trimmed.count > 1, trimmed.last == UInt8(ascii: "/") { trimmed.removeLast() }
     guard let slash = trimmed.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == trimmed.startIndex ? "/" : String(Substring(trimmed[..<slash]))
+  }
+}
+
+extension String {
+  /// Whether a name ends so, in whatever case. `ending` is in lower case: `.gguf`.
+  public func hasFileEnding(_ ending: String) -> Bool {
+    let tail = utf8.suffix(ending.utf8.count)
+    return tail.count == ending.utf8.count
+      && zip(tail, ending.utf8).allSatisfy { byte, wanted in
+        byte == wanted || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte | 0x20 == wanted
+      }
+  }
+
+  /// This without such an ending; nil where it has none.
+  public func droppingFileEnding(_ ending: String) -> String? {
+    hasFileEnding(ending) ? String(utf8.dropLast(ending.utf8.count)) : nil
   }
 }

@@ -216,6 +216,8 @@ public final class StagedOutput: Sendable {
   private static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
     let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
     for target in targets where FileSystem.isTaken(target) {
+      // Nothing is lost with a folder that has nothing in it.
+      if kind == .folder, FileSystem.isEmptyFolder(target) { continue }
       throw FileError(.exists, path: target, "is there already", remedy: .replaceExisting)
     }
   }

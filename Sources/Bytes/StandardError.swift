@@ -3,6 +3,9 @@ public enum StandardError {
   /// Whether a person is reading it.
   public static var isTerminal: Bool { SystemCall.isTerminal(2) }
 
+  /// Characters that a line of it holds; nil where it is no terminal.
+  public static var columns: Int? { SystemCall.terminalColumns(2) }
+
   /// Writes text as it is. A closed stream is nobody's concern here.
   public static func write(_ text: String) {
     Array(text.utf8).withBytes { try? SystemCall.writeToStream(2, $0, name: "standard error") }

@@ -1,5 +1,8 @@
 /// The stream for results.
 public enum StandardOutput {
+  /// Characters that a line of the terminal holds; nil where it goes elsewhere.
+  public static var columns: Int? { SystemCall.terminalColumns(1) }
+
   /// Writes a text and the end of its line.
   /// - Throws: `FileError` when nobody reads it any more, or the disk that it goes to is full.
   public static func writeLine(_ text: String) throws(FileError) {

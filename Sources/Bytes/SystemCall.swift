@@ -363,6 +363,43 @@ enum SystemCall {
   /// The corresponding C function is `isatty`.
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+  /// Characters in a line of a terminal; nil where it is none, or does not say. The corresponding C function is `ioctl`.
+  static func terminalColumns(_ descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard isTerminal(descriptor), unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+      return nil
+    }
+    return Int(size.ws_col)
+  }
+
+  /// Everything that comes from a file, a pipe or a terminal, up to `limit` bytes and one more. `-` and `/dev/stdin` are
+  /// what the process was given, which may be a socket and then has no name. The corresponding C function is `read`.
+  static func readToEnd(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+    let isInput = path == "-" || path == "/dev/stdin"
+    let descriptor = repeatingInterrupted(.open) { unsafe isInput ? dup(0) : open(path, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while bytes.count <= limit {
+      let count = unsafe buffer.withUnsafeMutableBytes { buffer in
+        repeatingInterrupted(.read) {
+          #if canImport(Glibc)
+            unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+          #elseif canImport(Musl)
+            unsafe Musl.read(descriptor, buffer.baseAddress, buffer.count)
+          #else
+            unsafe Darwin.read(descriptor, buffer.baseAddress, buffer.count)
+          #endif
+        }
+      }
+      guard count >= 0 else { throw failure("cannot be read", path, offset: bytes.count) }
+      if count == 0 { break }
+      bytes += buffer.prefix(count)
+    }
+    return bytes
+  }
+
   /// Ends the process. The corresponding C function is `exit`.
   static func end(code: Int32) -> Never { exit(code) }
 

@@ -55,8 +55,12 @@ struct Decant: AsyncParsableCommand {
     }
     var isVerbose = false
     do {
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if let repetition = CommandLineCheck.repetition(in: arguments) { throw ValidationError(repetition) }
       var command = try parseAsRoot()
-      isVerbose = (command as? any TalkingCommand)?.talk.verbose ?? false
+      let talk = (command as? any TalkingCommand)?.talk
+      isVerbose = talk?.verbose ?? false
+      if talk?.quiet == false { StatusLine.shared.turnOn() }
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
@@ -67,6 +71,12 @@ struct Decant: AsyncParsableCommand {
     } catch let error as FileError {
       Terminal.fail(error, isVerbose: isVerbose)
     } catch {
+      StatusLine.shared.end()
+      if exitCode(for: error) == .validationFailure,
+        let word = CommandLineCheck.misspelling(in: Array(CommandLine.arguments.dropFirst()))
+      {
+        exit(withError: ValidationError(word))
+      }
       exit(withError: error)
     }
   }

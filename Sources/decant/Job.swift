@@ -22,12 +22,14 @@ struct Job {
 
   /// - Parameter verification: what is measured of the output when it is there; nil for nothing.
   func run(verification: Verification? = nil) async throws {
-    let destination = try options.destination(output)
+    let destination = try options.destination(output, for: recipe)
     var recipe = recipe
     if options.allowNonfinite {
+      StatusLine.shared.begin("looking for values that are NaN or infinite")
       recipe = recipe.keeping(
         try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
     }
+    StatusLine.shared.begin("planning")
     var failures = FileErrors()
     let planned = failures.attempt { [recipe] () throws(FileError) in
       try Plan(
@@ -37,9 +39,9 @@ struct Job {
     if options.dryRun, let planned {
       let report = PlanReport(planned, checkpoint)
       if talk.json {
-        try StandardOutput.writeLine(JSONText.of(.object(report.members)))
+        try Terminal.result(JSONText.of(.object(report.members)))
       } else {
-        try StandardOutput.writeLines { line throws(FileError) in try report.write(isVerbose: talk.verbose, line) }
+        try Terminal.results { line throws(FileError) in try report.write(isVerbose: talk.verbose, line) }
       }
     }
     try failures.check()
@@ -72,7 +74,7 @@ struct Job {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
       if let comparison { members["verification"] = comparison.json }
-      try StandardOutput.writeLine(JSONText.of(.object(members)))
+      try Terminal.result(JSONText.of(.object(members)))
     } else if let comparison, let verification {
       try verification.measuring.show(comparison, talk)
     }

@@ -4,6 +4,7 @@ internal import Bytes
 enum Terminal {
   /// Prints a failure as one line and ends the process.
   static func fail(_ message: String, code: Int32 = 1) -> Never {
+    StatusLine.shared.end()
     note("decant: " + line(message))
     StandardError.end(code: code)
   }
@@ -12,16 +13,19 @@ enum Terminal {
   /// - Parameter isVerbose: whether every failure has a line.
   static func fail(_ failure: FileError, isVerbose: Bool) -> Never {
     let all = [failure] + failure.others
-    let lines = isVerbose ? all.map(sentence) : FileErrors.kinds(of: all).map(sentence)
+    let lines = isVerbose ? all.map { sentence($0, isVerbose: true) } : FileErrors.kinds(of: all).map(sentence)
     for line in lines.dropLast() { note("decant: " + Self.line(line)) }
-    fail(lines.last ?? sentence(failure))
+    fail(lines.last ?? "")
   }
 
-  private static func sentence(_ failure: FileError) -> String { failure.description(remedy: \.options) }
+  /// In the words of the command line; with the number of the rule that is broken where everything is asked for.
+  static func sentence(_ failure: FileError, isVerbose: Bool) -> String {
+    failure.description(remedy: \.options) + (isVerbose ? failure.rule.map { " (\($0))" } ?? "" : "")
+  }
 
   /// The first failure of a kind, and what others it is said of.
   private static func sentence(_ kind: [FileError]) -> String {
-    let first = sentence(kind[0])
+    let first = sentence(kind[0], isVerbose: false)
     let others = kind.dropFirst()
     if others.isEmpty { return first }
     let names = others.map { $0.subject ?? $0.path }
@@ -34,12 +38,21 @@ enum Terminal {
 
   /// A line on standard error.
   static func note(_ line: String) {
-    writeToError(line.printable + "\n")
+    StatusLine.shared.clear()
+    StandardError.write(line.printable + "\n")
   }
 
-  /// Text on standard error as it is.
-  static func writeToError(_ text: String) { StandardError.write(text) }
+  /// A result, on standard output.
+  static func result(_ text: String) throws(FileError) {
+    StatusLine.shared.end()
+    try StandardOutput.writeLine(text)
+  }
 
-  /// Whether a person is reading standard error.
-  static var errorIsTerminal: Bool { StandardError.isTerminal }
+  /// Results that are made line by line.
+  static func results(
+    _ make: (_ line: (String) throws(FileError) -> Void) throws(FileError) -> Void
+  ) throws(FileError) {
+    StatusLine.shared.end()
+    try StandardOutput.writeLines(make)
+  }
 }

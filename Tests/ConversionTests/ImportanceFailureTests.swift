@@ -82,7 +82,7 @@ import Testing
     #expect(error?.path == path)
     #expect(error?.subject == expected.subject)
     #expect(error?.offset == expected.offset)
-    #expect(error?.message.hasSuffix("(\(expected.rule))") == true, "\(error?.description ?? "")")
+    #expect(error?.rule == expected.rule, "\(error?.description ?? "")")
   }
 
   @Test func everyFixtureIsExpected() {

@@ -43,6 +43,15 @@ import Testing
     #expect(!plain.split(separator: "\n").contains { $0.hasSuffix(" ") })
   }
 
+  @Test func wideTablesAreFoldedIntoATerminal() {
+    let plain = ComparisonSummary([report(), report()]).plain + report().plain
+    for line in plain.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    #expect(plain.contains("  model.layers.0.mlp.down_proj.weight\n"), "a name that has no room has its own line")
+    let words = ReportTable("", columns: ["", ""], leading: 2, rows: [["Key", String(repeating: "word ", count: 40)]])
+    let lines = words.plain.split(separator: "\n")
+    #expect(lines.count == 3 && lines.allSatisfy { $0.count <= 80 } && lines[1].hasPrefix("       word "), "\(lines)")
+  }
+
   @Test func markdownHasTables() {
     let markdown = report().markdown
     #expect(markdown.contains("### KL divergence"))

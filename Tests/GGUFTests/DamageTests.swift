@@ -100,7 +100,7 @@ import Testing
     try handle.truncate(atOffset: UInt64(2 * HeaderReader.byteLimit))
     let error = #expect(throws: FileError.self) { try GGUFFile(path: path) }
     #expect(error?.code == .unsupported)
-    #expect(error?.message.hasSuffix("(GGUF-6)") == true, "\(error.debugDescription)")
+    #expect(error?.rule == "GGUF-6", "\(error.debugDescription)")
   }
 }
 
@@ -119,7 +119,7 @@ extension DamageTests {
     let error = #expect(throws: FileError.self) { try GGUFFile(path: path) }
     #expect(error?.code == .unsupported)
     #expect(error?.offset == 8 + 8 * which)
-    #expect(error?.message.hasSuffix("(GGUF-6)") == true, "\(error.debugDescription)")
+    #expect(error?.rule == "GGUF-6", "\(error.debugDescription)")
   }
 }
 

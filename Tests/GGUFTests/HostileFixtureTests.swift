@@ -160,7 +160,7 @@ import Testing
     let path = Fixture.opened("hostile", expected.name)
     let error = try #require(throws: FileError.self) { try GGUFSource(path: path) }
     #expect(error.code == expected.code, "\(error)")
-    #expect(error.message.hasSuffix("(\(expected.rule))"), "\(error)")
+    #expect(error.rule == expected.rule, "\(error)")
     #expect(error.subject == expected.subject, "\(error)")
     #expect(error.offset == expected.offset, "\(error)")
     #expect(error.path.hasPrefix(Fixture.path("hostile/" + expected.name)), "\(error)")

@@ -29,7 +29,7 @@ VARIANTS = [
     ("q5_k_m", ["--tensor-type", "ffn_down=q4_1", "--tensor-type", "attn_v=q6_k"], None),
     ("q4_k_m", ["--prune-layers", "1,2"], None),
     ("q6_k", ["--override-kv", "general.name=str:renamed", "--override-kv", "llama.context_length=int:77"], None),
-    ("q8_0", ["--tensor-type", "weight=mxfp4"], ["--type", "mxfp4", "--pure"]),
+    ("q8_0", ["--tensor-type", "weight=mxfp4"], ["--type", "mxfp4"]),
     ("q8_0", ["--tensor-type", "weight=nvfp4"], ["--type", "nvfp4"]),
 ]
 

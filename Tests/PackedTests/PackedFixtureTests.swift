@@ -15,7 +15,7 @@ struct PackedFixtureTests {
     let error = try await #require(throws: FileError.self) {
       try await PackedFile(path: path).unpack(to: folder.file("out"))
     }
-    #expect(error.message.hasSuffix("[\(rule)]"), "\(error)")
+    #expect(error.rule == rule, "\(error)")
     #expect(error.path == path)
     #expect(try folder.names() == [])
   }

@@ -29,7 +29,7 @@ struct SharedVerdictTests {
         counts["both accept", default: 0] += 1
       } catch {
         if let rule = Self.stricter[name] {
-          #expect(error.message.contains("[\(rule)]"), "\(error)")
+          #expect(error.rule == rule, "\(error)")
           counts["stricter", default: 0] += 1
         } else {
           #expect(!isAccepted, "\(name) is refused here only: \(error)")

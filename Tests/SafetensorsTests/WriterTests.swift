@@ -115,7 +115,7 @@ struct WriterTests {
       ([TensorDescriptor(name: "q", encoding: block, shape: [32])], "ST-9", .unsupported),
     ] {
       let error = try #require(throws: FileError.self) { _ = try SafetensorsWriter.plan(tensors: tensors) }
-      #expect(error.message.hasSuffix("[\(rule)]"))
+      #expect(error.rule == rule)
       #expect(error.code == code)
     }
     let huge = try (0..<2).map { try TensorDescriptor(name: "\($0)", encoding: .u8, shape: [Int.max - 1]) }

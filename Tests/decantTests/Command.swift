@@ -22,20 +22,20 @@ struct Command {
   }()
 
   static func start(
-    _ arguments: [String], environment: [String: String] = [:], output: URL, errors: URL
+    _ arguments: [String], of program: URL? = nil, environment: [String: String] = [:], output: URL, errors: URL
   ) throws -> Process {
     for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
     return try start(
-      arguments, environment: environment, output: try FileHandle(forWritingTo: output),
+      arguments, of: program, environment: environment, output: try FileHandle(forWritingTo: output),
       errors: try FileHandle(forWritingTo: errors))
   }
 
   static func start(
-    _ arguments: [String], environment: [String: String] = [:], output: FileHandle, errors: FileHandle
+    _ arguments: [String], of program: URL? = nil, environment: [String: String] = [:], output: FileHandle,
+    errors: FileHandle
   ) throws -> Process {
     let process = Process()
-    let program: URL = try #require(executable, "the tests lie beside the program")
-    process.executableURL = program
+    process.executableURL = try #require(program ?? executable, "the tests lie beside the program")
     process.arguments = arguments
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"].merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice
@@ -49,20 +49,29 @@ struct Command {
   static func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
   @discardableResult
-  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Result {
+  static func run(
+    _ arguments: [String], of program: URL? = nil, environment: [String: String] = [:]
+  ) throws -> Result {
     let folder = FileManager.default.temporaryDirectory
     let name = "decant-said-\(UUID().uuidString)"
     let (output, errors) = (folder.appendingPathComponent(name + ".out"), folder.appendingPathComponent(name + ".err"))
     defer {
       for file in [output, errors] { try? FileManager.default.removeItem(at: file) }
     }
-    let process = try start(arguments, environment: environment, output: output, errors: errors)
+    let process = try start(arguments, of: program, environment: environment, output: output, errors: errors)
     process.waitUntilExit()
     // A process that was ended by a signal has not exited with a code: no test expects that of it.
     return Result(
       exitCode: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
       output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
       errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+  }
+
+  /// Runs a line of bash, in which `decant` is the program.
+  static func shell(_ script: String) throws -> Result {
+    let program = try #require(executable, "the tests lie beside the program")
+    return try run(
+      ["-c", "decant() { '\(program.path)' \"$@\"; }\n" + script], of: URL(fileURLWithPath: "/bin/bash"))
   }
 
   /// Runs what must succeed.

@@ -181,7 +181,7 @@ import Testing
     let verified = try folder.write("text".utf8, to: "v.gguf")
     let matrix = folder.file("i.gguf")
     try FileManager.default.copyItem(atPath: TinyLlama.llamaImatrix, toPath: matrix)
-    let reading = ["--force", "--type", "q8_0"]
+    let reading = ["--force", "--type", "q4_0"]
     for (arguments, input) in [
       (["quantize", model, matrix, "--imatrix", matrix] + reading, "i.gguf"),
       (["quantize", model, verified, "--verify", verified] + reading, "v.gguf"),

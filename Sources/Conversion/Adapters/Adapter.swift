@@ -31,6 +31,7 @@ public struct Adapter: Sendable {
 
   /// Reads the settings and the header alone.
   init(opening path: String, weight: Float = 1) throws(FileError) {
+    let path = try HubCache.resolved(path)
     self.path = path
     self.weight = weight
     try AdapterFolder.check(path)

@@ -44,7 +44,7 @@ enum AdapterFolder {
         "holds \(inner.count == 1 ? "an adapter in a folder of its own" : "\(inner.count) adapters"), such as \(last); "
           + "name the one to merge: \(FileSystem.join(path, last))")
     }
-    if let gguf = names.first(where: { $0.hasSuffix(Container.gguf.fileEnding) }) {
+    if let gguf = names.first(where: { $0.hasFileEnding(Container.gguf.fileEnding) }) {
       throw try refusal(ofFile: FileSystem.join(path, gguf))
     }
     if names.contains("config.json") || names.contains(where: ModelFolder.isWeights) {

@@ -41,11 +41,14 @@ public struct AdapterSummary: Sendable {
 
   /// Whether a path is the folder of an adapter, as far as the names of files tell.
   public static func isAdapter(_ path: String) -> Bool {
-    FileSystem.isFile(FileSystem.join(path, AdapterFolder.config))
+    let folder = (try? HubCache.resolved(path)) ?? path
+    return FileSystem.isFile(FileSystem.join(folder, AdapterFolder.config))
+      && !FileSystem.isFile(FileSystem.join(folder, "config.json"))
   }
 
   /// - Throws: `FileError` when there are no settings, or they are no JSON.
   public init(path: String) throws(FileError) {
+    let path = try HubCache.resolved(path)
     self.path = path
     let settings = try Checkpoint.json(at: FileSystem.join(path, AdapterFolder.config))
     kind = settings["peft_type"]?.string

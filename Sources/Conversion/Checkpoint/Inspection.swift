@@ -25,8 +25,8 @@ public struct Inspection: Sendable {
   public let obstacle: FileError?
   /// What it says of how it was made; nil where that is nothing, or malformed.
   public let provenance: Provenance?
-  /// What is odd about the files, as sentences.
-  public let remarks: [String]
+  /// What is odd about the files.
+  public let remarks: [Note]
 
   /// - Throws: `FileError` when the container itself is malformed or unknown.
   public init(path: String) throws(FileError) {
@@ -35,7 +35,7 @@ public struct Inspection: Sendable {
     self.container = opened.container
     self.files = opened.files
     self.byteCount = FileSystem.byteCount(of: opened.files)
-    self.isPacked = opened.files.contains { $0.hasSuffix(".zst") }
+    self.isPacked = opened.files.contains { $0.hasFileEnding(".zst") }
     self.source = opened.source
     self.metadata = opened.metadata
     self.fileMetadata = opened.fileMetadata

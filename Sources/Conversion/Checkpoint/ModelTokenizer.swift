@@ -24,8 +24,8 @@ public enum ModelTokenizer {
 
   /// The one in a folder, in a tokenizer file or in a GGUF.
   public static func load(_ path: String) throws(FileError) -> Tokenizer {
-    if FileSystem.isFolder(path) { return try TokenizerFolder.load(path).tokenizer }
-    if path.hasSuffix(".gguf") || path.hasSuffix(".gguf.zst") {
+    if FileSystem.isFolder(path) { return try TokenizerFolder.load(try HubCache.resolved(path)).tokenizer }
+    if isGGUF(path) {
       let metadata = try GGUFFile(path: path).metadata
       guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(.missing, path: path, "the GGUF has no tokenizer")
@@ -36,10 +36,13 @@ public enum ModelTokenizer {
     return try TokenizerFolder.load(file: path).tokenizer
   }
 
+  private static func isGGUF(_ path: String) -> Bool {
+    path.hasFileEnding(".gguf") || path.hasFileEnding(".gguf.zst")
+  }
+
   /// The files that `load` reads of that path.
   public static func inputPaths(_ path: String) -> [String] {
-    if FileSystem.isFolder(path) { return ModelFolder.inputPaths(in: path) }
-    let isGGUF = path.hasSuffix(".gguf") || path.hasSuffix(".gguf.zst")
-    return [path] + (isGGUF ? [] : ModelFolder.inputPaths(in: FileSystem.parent(path)))
+    if FileSystem.isFolder(path) { return ModelFolder.inputPaths(in: (try? HubCache.resolved(path)) ?? path) }
+    return [path] + (isGGUF(path) ? [] : ModelFolder.inputPaths(in: FileSystem.parent(path)))
   }
 }

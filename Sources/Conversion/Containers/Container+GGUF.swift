@@ -15,7 +15,7 @@ extension Container {
       let source = try GGUFSource(path: path)
       return OpenedContainer(
         container: .gguf, source: source, files: source.files.map(\.path), folder: nil, gguf: source,
-        remarks: source.files.flatMap(\.remarks))
+        remarks: source.files.flatMap(\.remarks).map { Note($0.sentence, rule: $0.rule) })
     },
     outputs: { checkpoint throws(FileError) in
       guard let model = checkpoint.model else {

@@ -29,9 +29,17 @@ extension Container {
         tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
         maximumShardBytes: destination.maximumFileBytes,
         baseName: isFile
-          ? String(FileSystem.lastComponent(destination.path).dropLast(".safetensors".count)) : "model")
+          ? FileSystem.lastComponent(destination.path).droppingFileEnding(".safetensors") ?? "model" : "model")
       let index = plan.index.map { [Plan.Sidecar(name: $0.name, bytes: $0.bytes)] } ?? []
+      // In the case in which the person wrote the ending.
+      let files =
+        isFile
+        ? plan.files.map {
+          PlannedFile(
+            name: FileSystem.lastComponent(destination.path), header: $0.header, tensors: $0.tensors,
+            byteCount: $0.byteCount)
+        } : plan.files
       return LaidOutFiles(
-        files: plan.files, sidecars: (isFile ? [] : description.sidecars) + index, notes: description.notes)
+        files: files, sidecars: (isFile ? [] : description.sidecars) + index, notes: description.notes)
     })
 }

@@ -42,11 +42,17 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
 
   /// The container that the name of an output asks for: the file's ending, else a folder of safetensors.
   public static func forOutput(_ path: String) -> Container {
-    all.first { path.hasSuffix($0.fileEnding) } ?? .safetensors
+    all.first { path.hasFileEnding($0.fileEnding) } ?? .safetensors
+  }
+
+  /// The same; where no ending decides, types that only one container has do.
+  public static func forOutput(_ path: String, _ recipe: Recipe) -> Container {
+    if let named = all.first(where: { path.hasFileEnding($0.fileEnding) }) { return named }
+    return all.first { $0 != .safetensors && recipe.isOnly(for: $0) } ?? .safetensors
   }
 
   /// Whether an output of that name is one file rather than a folder.
-  public func isFile(_ path: String) -> Bool { isAlwaysFile || path.hasSuffix(fileEnding) }
+  public func isFile(_ path: String) -> Bool { isAlwaysFile || path.hasFileEnding(fileEnding) }
 
   /// Whether a tensor of this encoding is stored as it is.
   func holds(_ encoding: Encoding, asMatrix isMatrix: Bool) -> Bool {
@@ -81,7 +87,7 @@ struct OpenedContainer {
   let folder: String?
   var gguf: GGUFSource?
   var fileMetadata: [String: String] = [:]
-  var remarks: [String] = []
+  var remarks: [Note] = []
 
   var metadata: GGUFMetadata? { gguf?.metadata }
 }

@@ -5,11 +5,11 @@ internal import Tensors
 /// Recognises what a path holds.
 enum Recognition {
   static func open(_ path: String) throws(FileError) -> OpenedContainer {
-    if FileSystem.isFolder(path) { return try openFolder(path) }
+    if FileSystem.isFolder(path) { return try openFolder(try HubCache.resolved(path)) }
     guard FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such file or folder")
     }
-    if path.hasSuffix(".index.json") { return try openShards(path) }
+    if path.hasFileEnding(".index.json") { return try openShards(path) }
     let bytes = try Packing.open(path)
     guard bytes.byteCount > 0 else { throw FileError(.truncated, path: path, "the file is empty") }
     let start = try bytes.bytes(at: 0, count: min(16, bytes.byteCount))
@@ -24,21 +24,21 @@ enum Recognition {
     let shards = try SafetensorsFolder(path: path)
     return OpenedContainer(
       container: .safetensors, source: shards, files: shards.files.map(\.name), folder: shards.folder,
-      fileMetadata: shards.metadata, remarks: shards.warnings)
+      fileMetadata: shards.metadata, remarks: shards.warnings.map { Note($0) })
   }
 
   private static func openFolder(_ path: String) throws(FileError) -> OpenedContainer {
     let names = try FileSystem.names(inFolder: path)
     let endings = [".safetensors", ".safetensors.index.json", ".safetensors.zst"]
-    if names.contains(where: { name in endings.contains { name.hasSuffix($0) } }) { return try openShards(path) }
-    let ggufs = names.filter { $0.hasSuffix(".gguf") || $0.hasSuffix(".gguf.zst") }
+    if names.contains(where: { name in endings.contains { name.hasFileEnding($0) } }) { return try openShards(path) }
+    let ggufs = names.filter { $0.hasFileEnding(".gguf") || $0.hasFileEnding(".gguf.zst") }
     if let first = ggufs.first {
       guard ggufs.count == 1 || first.contains("-00001-of-") else {
         throw FileError(.unsupported, path: path, "holds \(ggufs.count) GGUF files; name the one to read")
       }
       return try open(FileSystem.join(path, first))
     }
-    if let pickle = names.first(where: { name in [".bin", ".pt", ".pth"].contains { name.hasSuffix($0) } }) {
+    if let pickle = names.first(where: { name in [".bin", ".pt", ".pth"].contains { name.hasFileEnding($0) } }) {
       throw FileError(.unsupported, path: FileSystem.join(path, pickle), pickleMessage)
     }
     throw FileError(.missing, path: path, "holds no model: no *.safetensors, no *.gguf")

@@ -23,6 +23,6 @@ enum ImportanceRule: Int, CaseIterable {
   func broken(
     _ code: FileError.Code = .malformed, path: String, subject: String? = nil, at offset: Int? = nil, _ message: String
   ) -> FileError {
-    FileError(code, path: path, subject: subject, offset: offset, "\(message) (\(name))")
+    FileError(code, path: path, subject: subject, offset: offset, message, rule: name)
   }
 }

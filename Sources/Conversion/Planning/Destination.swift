@@ -45,6 +45,7 @@ public struct Destination: Sendable {
   ///   replaced.
   func check(against inputs: [String]) throws(FileError) {
     try FileOutput.checkName(of: path)
+    if isFile { try FileOutput.checkNameOfFile(path) }
     let inputs = InputPaths(inputs)
     try inputs.refuse(output: path)
     if let input = inputs.first(around: path) {
@@ -58,6 +59,7 @@ public struct Destination: Sendable {
       }
     }
     guard FileSystem.isTaken(path) else { return }
+    if !isFile, FileSystem.isEmptyFolder(path) { return try checkReplaceable() }
     guard replacesExisting else { throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting) }
     try checkReplaceable()
   }

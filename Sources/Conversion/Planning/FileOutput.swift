@@ -18,6 +18,7 @@ public struct FileOutput: Sendable {
   /// - Throws: `FileError` when the file is an input, cannot have the name, or is there and must not be replaced.
   public func check(against inputs: [String], spent: [String] = []) throws(FileError) {
     try Self.checkName(of: path)
+    try Self.checkNameOfFile(path)
     try InputPaths(inputs).refuse(output: path)
     guard !FileSystem.isFolder(path) else {
       throw FileError(.exists, path: path, "is a folder, which a file cannot replace; name a file in it")
@@ -27,6 +28,13 @@ public struct FileOutput: Sendable {
     try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
     guard replacesExisting || !FileSystem.isTaken(path) else {
       throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting)
+    }
+  }
+
+  /// - Throws: `FileError` when the path can only be that of a folder.
+  static func checkNameOfFile(_ path: String) throws(FileError) {
+    guard path.utf8.last != UInt8(ascii: "/") else {
+      throw FileError(.unsupported, path: path, "ends in a slash, but a file is written; name the file")
     }
   }
 

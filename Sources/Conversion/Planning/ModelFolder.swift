@@ -22,11 +22,11 @@ enum ModelFolder {
     "sentencepiece.bpe.model", "preprocessor_config.json", "processor_config.json",
   ]
 
-  static func isWeights(_ name: String) -> Bool { name.hasSuffix(".safetensors") }
+  static func isWeights(_ name: String) -> Bool { name.hasFileEnding(".safetensors") }
 
   /// Whether a file of that name is one that models have.
   static func hasFile(named name: String) -> Bool {
-    isWeights(name) || name.hasSuffix(".safetensors.index.json") || smallFiles.contains(name)
+    isWeights(name) || name.hasFileEnding(".safetensors.index.json") || smallFiles.contains(name)
       || companions.contains(name)
   }
 

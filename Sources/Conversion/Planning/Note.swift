@@ -9,10 +9,14 @@ public struct Note: Hashable, Sendable, CustomStringConvertible {
   /// What can be done about it.
   public let remedy: Remedy?
 
-  public init(_ cause: String, of names: [String] = [], remedy: Remedy? = nil) {
+  /// The rule of a format that is not kept, if it is about one. `description` does not tell it.
+  public let rule: String?
+
+  public init(_ cause: String, of names: [String] = [], remedy: Remedy? = nil, rule: String? = nil) {
     self.cause = cause
     self.names = names.sorted(by: LayerNames.precedes)
     self.remedy = remedy
+    self.rule = rule
   }
 
   public var description: String { description { $0.sentence } }

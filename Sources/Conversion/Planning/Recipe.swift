@@ -80,6 +80,22 @@ public struct Recipe: Sendable {
     return result
   }
 
+  /// Whether it asks for a type that no other container has.
+  func isOnly(for container: Container) -> Bool {
+    var types = overrides.map(\.type) + [outputType, embeddingType].compactMap(\.self)
+    switch rule {
+    // The scales of these are companion tensors, which every container holds.
+    case .linearLayers: return false
+    case .keep: break
+    case .elements(let type), .everyMatrix(let type): types.append(type)
+    case .mix(let mix): types += Catalog.codec(named: mix.type).map { [TargetType(codec: $0)] } ?? []
+    }
+    return types.contains { type in
+      guard let encoding = (type.codec as? any BlockCodec)?.encoding else { return false }
+      return Container.all.allSatisfy { $0.canHold(encoding) == ($0 == container) }
+    }
+  }
+
   /// Whether a mix needs an importance matrix to give that type to that tensor.
   func needsImportance(name: String, type: String) -> Bool {
     guard case .mix(let mix) = rule, mix.needsImportance, type == mix.type else { return false }

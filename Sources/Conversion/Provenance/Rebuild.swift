@@ -47,7 +47,7 @@ public struct Rebuild: Sendable {
       checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
     }
     let target = Self.target(path, opened.container)
-    if opened.container == .safetensors, target.hasSuffix(".safetensors"), provenance.maximumFileBytes != nil {
+    if opened.container == .safetensors, target.hasFileEnding(".safetensors"), provenance.maximumFileBytes != nil {
       throw FileError(
         .unsupported, path: path, "was written as a part of a folder; give the whole folder, under its own name")
     }
@@ -66,9 +66,9 @@ public struct Rebuild: Sendable {
   /// The name that was asked for when the output was written: of a folder its own, of a packed file that of the original,
   /// of a split set that of the whole.
   private static func target(_ path: String, _ container: Container) -> String {
-    if path.hasSuffix(".index.json") { return FileSystem.parent(path) }
+    if path.hasFileEnding(".index.json") { return FileSystem.parent(path) }
     guard !FileSystem.isFolder(path) else { return path }
-    let path = path.hasSuffix(".zst") ? String(path.dropLast(4)) : path
+    let path = path.droppingFileEnding(".zst") ?? path
     guard container == .gguf, let shard = ShardName(FileSystem.lastComponent(path)), shard.count > 1 else {
       return path
     }

@@ -17,7 +17,7 @@ public struct ComparisonSummary: TabularReport {
       ReportTable(
         "What became of \(before.name)",
         columns: [
-          "Model", "Size", "Bits per weight", "KL divergence", "99 %", "Same top token", "Perplexity", "Change",
+          "Model", "Size", "Bits per weight", "Mean KL", "99 % KL", "Same top token", "Perplexity", "Change",
         ],
         rows: rows)
     ]

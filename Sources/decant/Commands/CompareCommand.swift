@@ -29,17 +29,18 @@ struct CompareCommand: TalkingCommand {
         decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt
       """)
 
-  @Argument(help: "The model as it was.")
+  @Argument(help: "The model as it was.", completion: .file())
   var before: String
 
-  @Argument(help: "The model as it is now; several are compared one by one.")
+  @Argument(help: "The model as it is now; several are compared one by one.", completion: .file())
   var after: [String]
 
-  @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
+  @Option(help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file())
   var text: String
 
-  @Option(help: ArgumentHelp("Number of tensors to list; --json has them all.", valueName: "n"))
-  var tensors = 10
+  @Option(
+    help: ArgumentHelp("Number of tensors to list; 10 by default, --json has them all.", valueName: "n"))
+  var tensors: Int?
 
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
@@ -47,13 +48,17 @@ struct CompareCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    if tensors < 0 { throw ValidationError("--tensors must be at least 0.") }
+    if let tensors, tensors < 0 { throw ValidationError("--tensors must be at least 0.") }
+    if tensors != nil, after.count > 1 || talk.json {
+      throw ValidationError("--tensors is for the tables of one model; with --json all tensors are listed.")
+    }
+    try measuring.checkUse(isMeasuring: true, talk)
   }
 
   func run() async throws {
-    let before = try Checkpoint(path: before)
+    let before = try Checkpoint.opened(before)
     let windows = try measuring.windows(of: text, for: before)
-    let others = try after.map { path throws(FileError) in try Checkpoint(path: path) }
+    let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
     let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
@@ -64,8 +69,8 @@ struct CompareCommand: TalkingCommand {
     for (other, record) in zip(others, records) {
       reports.append(
         try await measuring.comparison(
-          before: before, after: other, over: windows, record: record, workers: workers.count, shownTensors: tensors,
-          talk))
+          before: before, after: other, over: windows, record: record, workers: workers.count,
+          shownTensors: tensors ?? 10, talk))
     }
     if reports.count == 1 {
       try measuring.show(reports[0], talk)

@@ -19,13 +19,13 @@ struct ConvertCommand: TalkingCommand {
         decant convert Llama-3.2-1B/ tuned.gguf --adapter my-lora/:0.5
       """)
 
-  @Argument(help: "Model to read: a file or a folder.")
+  @Argument(help: "Model to read: a file or a folder.", completion: .file())
   var input: String
 
-  @Argument(help: "File or folder to write.")
+  @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
-  @Option(help: "Element type of the weights: f32, f16 or bf16.")
+  @Option(help: "Element type of the weights: f32, f16 or bf16.", completion: .list(TypeNames.elements))
   var dtype: String?
 
   @OptionGroup var adapters: AdapterOptions
@@ -39,7 +39,7 @@ struct ConvertCommand: TalkingCommand {
   }
 
   func run() async throws {
-    let checkpoint = try adapters.merged(into: try Checkpoint(path: input))
+    let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
     let recipe = Recipe(dtype.flatMap(TypeNames.element).map(Recipe.Rule.elements) ?? .keep)
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
   }

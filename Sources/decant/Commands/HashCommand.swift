@@ -27,13 +27,15 @@ struct HashCommand: TalkingCommand {
         decant hash Llama-3.2-1B/ --check Llama-3.2-1B.digests.json
       """)
 
-  @Argument(help: "Model to read: a file or a folder.")
+  @Argument(help: "Model to read: a file or a folder.", completion: .file())
   var model: String
 
   @Flag(help: "Leave SHA-256 out.")
   var fast = false
 
-  @Option(help: ArgumentHelp("Compare with a list that hash --json printed.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Compare with a list that hash --json printed.", valueName: "file"),
+    completion: .file())
   var check: String?
 
   @OptionGroup var workers: WorkerOptions
@@ -42,6 +44,7 @@ struct HashCommand: TalkingCommand {
   func run() async throws {
     let manifest = try check.map { path throws(FileError) in try DigestManifest(path: path) }
     let isCryptographic = manifest.map(\.isCryptographic) ?? !fast
+    StatusLine.shared.begin("reading \(model)")
     let digests = try await ModelDigests(
       ofModelAt: model, isCryptographic: isCryptographic && !fast, workers: workers.count)
     if let manifest {
@@ -53,18 +56,20 @@ struct HashCommand: TalkingCommand {
           "is not as \(manifest.path) says, differences: \(differences.count), the first: \(differences[0])")
       }
       if !talk.quiet, !talk.json {
-        try StandardOutput.writeLine("\(model): all \(manifest.count) tensors are those of \(manifest.path)")
+        try Terminal.result("\(model): all \(manifest.count) tensors are those of \(manifest.path)")
       }
       if !talk.json { return }
     }
-    try StandardOutput.writeLine(talk.json ? JSONText.of(DigestManifest.json(of: digests)) : Self.text(digests))
+    try Terminal.result(talk.json ? JSONText.of(DigestManifest.json(of: digests)) : Self.text(digests))
   }
 
   private static func text(_ digests: ModelDigests) -> String {
     func line(_ fast: String, _ cryptographic: String?, _ name: String) -> String {
       [fast, cryptographic, name.printable].compactMap(\.self).joined(separator: "  ")
     }
-    let lines = digests.tensors.map { line($0.fast.description, $0.cryptographic?.description, $0.name) }
+    let lines = digests.tensors.sorted { LayerNames.precedes($0.name, $1.name) }.map {
+      line($0.fast.description, $0.cryptographic?.description, $0.name)
+    }
     return (lines + [line(digests.fast.description, digests.cryptographic?.description, "(all)")])
       .joined(separator: "\n")
   }

@@ -35,20 +35,22 @@ struct ImatrixCommand: TalkingCommand {
         decant imatrix --merge part1.gguf part2.gguf old.dat --output all.gguf
       """)
 
-  @Argument(help: "Model to run: a file or a folder.")
+  @Argument(help: "Model to run: a file or a folder.", completion: .file())
   var model: String?
 
-  @Option(help: ArgumentHelp("Text to read.", valueName: "file"))
+  @Option(help: ArgumentHelp("Text to read; - for standard input.", valueName: "file"), completion: .file())
   var text: String?
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("File to write, a GGUF.", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("File to write, a GGUF.", valueName: "file"), completion: .file(),
+    transform: OutputPath.checked)
   var output: String
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
       "Importance matrices to add. Windows of the old form are taken to have --context tokens.",
-      valueName: "file ..."))
+      valueName: "file ..."), completion: .file())
   var merge: [String] = []
 
   @Flag(help: "Collect for output.weight too, if the model has one. It is mostly better quantized without.")
@@ -79,6 +81,14 @@ struct ImatrixCommand: TalkingCommand {
       )
     }
     if model == nil, merge.isEmpty { throw ValidationError("A model and --text are needed, or --merge.") }
+    if model == nil {
+      for (option, isGiven) in [
+        ("--process-output", processOutput), ("--skip-chunks", skipChunks > 0), ("--chunks", reading.chunks != nil),
+        ("--tokenizer", reading.tokenizer != nil), ("--adapter", !adapters.adapters.isEmpty),
+      ] where isGiven {
+        throw ValidationError("\(option) is for a model that reads a text; name both, or leave it out.")
+      }
+    }
     if skipChunks < 0 { throw ValidationError("--skip-chunks must be at least 0.") }
   }
 
@@ -90,7 +100,7 @@ struct ImatrixCommand: TalkingCommand {
     try StagedOutput.check(.files, in: FileSystem.parent(output), files: files)
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
-      let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+      let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
       try file.check(against: checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
       try refuseOthers(matrices, than: checkpoint)
       matrices.append(try await collected(from: text, by: checkpoint))
@@ -119,6 +129,7 @@ struct ImatrixCommand: TalkingCommand {
   }
 
   private func collected(from text: String, by checkpoint: Checkpoint) async throws -> ImportanceMatrix {
+    StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
     let names = try checkpoint.ggufNames()
     let windows = try reading.windows(of: text, for: checkpoint, skipping: skipChunks)
@@ -132,7 +143,7 @@ struct ImatrixCommand: TalkingCommand {
       fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
       isResuming: resume, replacingOthers: true)
     record.tell(talk, toStartOver: "--no-resume starts over")
-    let progress = MeasuringProgress(talk)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count)
     defer { progress.end() }
     let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
       of: model, over: windows, includingHead: includesHead, record: record
@@ -149,7 +160,7 @@ struct ImatrixCommand: TalkingCommand {
 
   private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {
     if talk.json {
-      try StandardOutput.writeLine(
+      try Terminal.result(
         JSONText.of([
           "output": .string(output), "bytes": .integer(FileSystem.byteCount(output) ?? 0),
           "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),

@@ -18,23 +18,26 @@ struct MergeCommand: TalkingCommand {
         decant merge Llama-3.2-1B/ my-lora/ merged-q8_0.gguf --type q8_0
       """)
 
-  @Argument(help: "Model to read: a file or a folder.")
+  @Argument(help: "Model to read: a file or a folder.", completion: .file())
   var base: String
 
   @Argument(
-    help: ArgumentHelp("PEFT adapter folder, with what its change is multiplied by.", valueName: "adapter[:weight]"))
+    help: ArgumentHelp("PEFT adapter folder, with what its change is multiplied by.", valueName: "adapter[:weight]"),
+    completion: .directory)
   var adapter: AdapterArgument
 
-  @Argument(help: "File or folder to write.")
+  @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
   @Option(
     name: .shortAndLong,
-    help: "Type of the merged weights: an element type or a quantized one. As in the model by default.")
+    help: "Type of the merged weights: an element type or a quantized one. As in the model by default.",
+    completion: .list(TypeNames.allRules))
   var type: String?
 
   @Option(
-    help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"))
+    help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"),
+    completion: .file())
   var verify: String?
 
   @OptionGroup(title: "Types") var types: TypeOptions
@@ -44,14 +47,16 @@ struct MergeCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    if let type { _ = try types.ruled(by: type) }
+    try types.checkUse(with: type)
+    try measuring.checkUse(isMeasuring: verify != nil, talk)
   }
 
   func run() async throws {
-    let model = try Checkpoint(path: base)
+    let model = try Checkpoint.opened(base)
+    StatusLine.shared.begin("reading the adapter \(adapter.path)")
     let first = try model.adding(try Adapter(path: adapter.path, weight: adapter.weight))
     let checkpoint = try adapters.merged(into: first)
-    let recipe = try types.recipe(named: type, outputOptions)
+    let recipe = try types.recipe(named: type)
     let verification = verify.map { Verification(before: model, text: $0, measuring: measuring) }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }

@@ -19,10 +19,10 @@ struct PackCommand: TalkingCommand {
         decant pack model.safetensors model.safetensors.zst
       """)
 
-  @Argument(help: "A .safetensors or .gguf file.")
+  @Argument(help: "A .safetensors or .gguf file.", completion: .file())
   var input: String
 
-  @Argument(help: "File to write.")
+  @Argument(help: "File to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
   @Option(help: ArgumentHelp("Effort, 1 to 19.", valueName: "n"))
@@ -45,6 +45,7 @@ struct PackCommand: TalkingCommand {
   }
 
   func run() async throws {
+    StatusLine.shared.begin("packing \(input)")
     let sizes = try await Packing.pack(
       input, to: output, level: level, workers: workers.count, replacing: force, isResuming: resume
     ) { PackReport.tellResumed($0, talk) }

@@ -18,16 +18,16 @@ struct PerplexityCommand: TalkingCommand {
         decant perplexity TinyLlama/ --text text.txt --chunks 8 --json
       """)
 
-  @Argument(help: "Model to measure: a file or a folder.")
+  @Argument(help: "Model to measure: a file or a folder.", completion: .file())
   var model: String
 
-  @Option(help: ArgumentHelp("Text to predict.", valueName: "file"))
+  @Option(help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file())
   var text: String
 
   @Option(
     help: ArgumentHelp(
       "Also write the logits of the scored positions to this file, as rows of little-endian float32.",
-      valueName: "file"))
+      valueName: "file"), completion: .file(), transform: OutputPath.checked)
   var logits: String?
 
   @Flag(name: .shortAndLong, help: "Replace the file of logits if it is there already.")
@@ -39,12 +39,25 @@ struct PerplexityCommand: TalkingCommand {
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
+  func validate() throws {
+    if force, logits == nil { throw ValidationError("--force replaces the file of --logits, which is not asked for.") }
+    try measuring.checkUse(isMeasuring: true, talk)
+  }
+
   func run() async throws {
-    let checkpoint = try adapters.merged(into: try Checkpoint(path: model))
+    let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
+    if let logits {
+      let inputs = checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
+      try FileOutput(logits, replacing: force).check(against: inputs)
+    }
+    let windows = try measuring.windows(of: text, for: checkpoint)
     if let logits {
       try await measuring.writeLogits(
-        of: checkpoint, text: text, to: logits, replacing: force, workers: workers.count)
+        of: checkpoint, over: windows, to: logits, replacing: force, workers: workers.count)
     }
-    try await measuring.perplexity(of: checkpoint, text: text, saving, workers: workers.count, talk)
+    let record = try saving.record(
+      of: "perplexity", [checkpoint], over: windows,
+      inputs: checkpoint.inputPaths + measuring.reading.inputPaths(with: text), talk)
+    try await measuring.perplexity(of: checkpoint, over: windows, record: record, workers: workers.count, talk)
   }
 }

@@ -34,16 +34,18 @@ struct QuantizeCommand: TalkingCommand {
             --tensor-type 'token_embd|output=q8_0'
       """)
 
-  @Argument(help: "Model to read: a file or a folder.")
+  @Argument(help: "Model to read: a file or a folder.", completion: .file())
   var input: String
 
-  @Argument(help: "File or folder to write.")
+  @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
-  @Option(name: .shortAndLong, help: "Type of the quantized tensors.")
+  @Option(name: .shortAndLong, help: "Type of the quantized tensors.", completion: .list(TypeNames.allRules))
   var type: String
 
-  @Option(help: ArgumentHelp("Measure what it cost: compare before and after on this text.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Measure what it cost: compare before and after on this text.", valueName: "file"),
+    completion: .file())
   var verify: String?
 
   @OptionGroup(title: "Types") var types: TypeOptions
@@ -54,12 +56,13 @@ struct QuantizeCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    _ = try types.ruled(by: type)
+    try types.checkUse(with: type)
+    try measuring.checkUse(isMeasuring: verify != nil, talk)
   }
 
   func run() async throws {
-    let checkpoint = try adapters.merged(into: try Checkpoint(path: input))
-    let recipe = gguf.applied(to: try types.recipe(named: type, outputOptions))
+    let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
+    let recipe = gguf.applied(to: try types.recipe(named: type))
     let verification = verify.map { Verification(before: checkpoint, text: $0, measuring: measuring) }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }

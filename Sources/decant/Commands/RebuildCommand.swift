@@ -25,24 +25,30 @@ struct RebuildCommand: TalkingCommand {
         decant rebuild llama-q2_k_s.gguf --from Llama-3.2-1B/ --imatrix im.gguf
       """)
 
-  @Argument(help: "The file or folder to make again.")
+  @Argument(help: "The file or folder to make again.", completion: .file())
   var output: String
 
-  @Option(name: .customLong("from"), help: ArgumentHelp("The model it was made from.", valueName: "source"))
+  @Option(
+    name: .customLong("from"), help: ArgumentHelp("The model it was made from.", valueName: "source"),
+    completion: .file())
   var source: String
 
   @Option(
     name: .customLong("adapter"),
-    help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "folder"))
+    help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "folder"),
+    completion: .directory)
   var adapters: [String] = []
 
-  @Option(help: ArgumentHelp("The importance matrix it was made with.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The importance matrix it was made with.", valueName: "file"),
+    completion: .file())
   var imatrix: String?
 
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
+    StatusLine.shared.begin("opening \(output) and \(source)")
     let importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     let rebuild = try Rebuild(of: output, from: source, adapters: adapters, importance: importance)
     let version = rebuild.provenance.version
@@ -53,7 +59,7 @@ struct RebuildCommand: TalkingCommand {
     let outcome = try await rebuild.run(workers: workers.count) { progress.show($0) }
     progress.end()
     if talk.json {
-      try StandardOutput.writeLine(
+      try Terminal.result(
         JSONText.of([
           "output": .string(output), "source": .string(source), "same": .bool(outcome.differences.isEmpty),
           "differences": .array(outcome.differences.map(JSONValue.string)), "bytes": .integer(outcome.byteCount),
@@ -63,7 +69,7 @@ struct RebuildCommand: TalkingCommand {
     }
     guard let first = outcome.differences.first else {
       if !talk.quiet, !talk.json {
-        try StandardOutput.writeLine("\(output): the same \(outcome.byteCount) bytes come of \(source)")
+        try Terminal.result("\(output): the same \(outcome.byteCount) bytes come of \(source)")
       }
       return
     }

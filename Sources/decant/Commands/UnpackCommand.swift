@@ -13,10 +13,10 @@ struct UnpackCommand: TalkingCommand {
         decant unpack model.safetensors.zst model.safetensors
       """)
 
-  @Argument(help: "A packed file.")
+  @Argument(help: "A packed file.", completion: .file())
   var input: String
 
-  @Argument(help: "File to write.")
+  @Argument(help: "File to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
@@ -32,6 +32,7 @@ struct UnpackCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
+    StatusLine.shared.begin("unpacking \(input)")
     let sizes = try await Packing.unpack(
       input, to: output, workers: workers.count, replacing: force, isResuming: resume
     ) { PackReport.tellResumed($0, talk) }

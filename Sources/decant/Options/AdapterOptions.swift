@@ -8,13 +8,14 @@ struct AdapterOptions: ParsableArguments {
     name: .customLong("adapter"),
     help: ArgumentHelp(
       "A PEFT adapter folder to merge, with what its change is multiplied by. May be given several times.",
-      valueName: "folder[:weight]"))
+      valueName: "folder[:weight]"), completion: .directory)
   var adapters: [AdapterArgument] = []
 
   /// The model with all adapters in it.
   func merged(into checkpoint: Checkpoint) throws(FileError) -> Checkpoint {
     var result = checkpoint
     for argument in adapters {
+      StatusLine.shared.begin("reading the adapter \(argument.path)")
       result = try result.adding(try Adapter(path: argument.path, weight: argument.weight))
     }
     return result

@@ -13,17 +13,27 @@ struct MeasuringOptions: ParsableArguments {
   @Flag(help: "Print the result as Markdown, for a model card.")
   var markdown = false
 
+  /// Refuses what would change nothing.
+  func checkUse(isMeasuring: Bool, _ talk: TalkOptions) throws {
+    if markdown, talk.json { throw ValidationError("--markdown and --json exclude each other.") }
+    guard !isMeasuring else { return }
+    for (option, isGiven) in [
+      ("--context", reading.givenContext != nil), ("--chunks", reading.chunks != nil),
+      ("--tokenizer", reading.tokenizer != nil), ("--markdown", markdown),
+    ] where isGiven {
+      throw ValidationError("\(option) changes nothing without --verify.")
+    }
+  }
+
   // MARK: - Measuring
 
   func perplexity(
-    of checkpoint: Checkpoint, text: String, _ saving: RecordOptions, workers: Int, _ talk: TalkOptions
+    of checkpoint: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord?, workers: Int,
+    _ talk: TalkOptions
   ) async throws {
-    let windows = try windows(of: text, for: checkpoint)
-    let record = try saving.record(
-      of: "perplexity", [checkpoint], over: windows, inputs: checkpoint.inputPaths + reading.inputPaths(with: text),
-      talk)
+    StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
-    let progress = MeasuringProgress(talk)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count)
     defer { progress.end() }
     let evaluator = Evaluator(workers: Workers(count: workers))
     let result = try await Self.refusing(checkpoint.path) {
@@ -38,8 +48,9 @@ struct MeasuringOptions: ParsableArguments {
     before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord? = nil,
     workers: Int, shownTensors: Int = 10, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
+    StatusLine.shared.begin("loading \(before.path) and \(after.path)")
     let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
-    let progress = MeasuringProgress(talk)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count)
     defer { progress.end() }
     let team = Workers(count: workers)
     let pairs = try Self.pairs(before, after)
@@ -49,6 +60,7 @@ struct MeasuringOptions: ParsableArguments {
       ) {
         progress.show($0)
       }
+      StatusLine.shared.begin("comparing the tensors")
       let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
       return ComparisonReport(
         before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
@@ -58,10 +70,9 @@ struct MeasuringOptions: ParsableArguments {
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
   func writeLogits(
-    of checkpoint: Checkpoint, text: String, to path: String, replacing: Bool, workers: Int
+    of checkpoint: Checkpoint, over windows: EvaluationWindows, to path: String, replacing: Bool, workers: Int
   ) async throws {
-    try FileOutput(path, replacing: replacing).check(against: checkpoint.inputPaths + reading.inputPaths(with: text))
-    let windows = try windows(of: text, for: checkpoint)
+    StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
@@ -71,6 +82,7 @@ struct MeasuringOptions: ParsableArguments {
     let team = Workers(count: workers)
     do {
       for (number, window) in windows.windows.enumerated() where output.finishedItems[number] == nil {
+        StatusLine.shared.begin("logits of window \(number + 1) of \(windows.windows.count)")
         try await model.forEachLogits(of: [window], at: windows.positions, workers: team) { _, position, logits in
           let row = number * windows.positions.count + position - windows.positions.lowerBound
           let values = logits.indices.map { logits[$0] }
@@ -95,7 +107,7 @@ struct MeasuringOptions: ParsableArguments {
 
   func show(_ report: some EvaluationReport, _ talk: TalkOptions) throws {
     let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
-    try StandardOutput.writeLine(text)
+    try Terminal.result(text)
   }
 
   // MARK: - Parts
@@ -110,46 +122,17 @@ struct MeasuringOptions: ParsableArguments {
       bitsPerWeight: checkpoint.bitsPerWeight)
   }
 
-  /// The weights that both models have, under their Hugging Face names.
+  /// The weights that both models have, under the names that they have in both, or in Hugging Face folders.
   private static func pairs(_ before: Checkpoint, _ after: Checkpoint) throws -> [TensorPair] {
+    let names = before.container == .gguf && after.container == .gguf ? try before.ggufNames() : [:]
     let others = Dictionary(after.tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     return try before.tensors.compactMap { tensor in
       guard let other = others[tensor.name] else { return nil }
       return TensorPair(
-        name: tensor.name, before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
+        name: names[tensor.name] ?? tensor.name, before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
         encodingBefore: try before.inputs.typeName(of: tensor.derivation),
         after: try DerivedTensor(other, inputs: after.inputs),
         encodingAfter: try after.inputs.typeName(of: other))
     }
-  }
-}
-
-/// The running figures of a measurement, on one line of standard error.
-final class MeasuringProgress {
-  private let isShown: Bool
-  private let start = ContinuousClock.now
-
-  init(_ talk: TalkOptions) {
-    isShown = !talk.quiet && Terminal.errorIsTerminal
-    if talk.verbose {
-      Terminal.note("matrix kernels: \(Processor.matrixKernels), row kernels: \(Processor.rowKernels)")
-    }
-  }
-
-  func show(_ progress: Evaluator.Progress) {
-    var figures = "perplexity \(NumberText.fixed(progress.perplexity, 4))  "
-    if let divergence = progress.divergence { figures += "KL \(NumberText.significant(divergence, 3))  " }
-    show(window: progress.chunk, of: progress.chunks, figures)
-  }
-
-  func show(window: Int, of windows: Int, _ figures: String = "") {
-    guard isShown else { return }
-    let seconds = (ContinuousClock.now - start).seconds
-    let left = seconds / Double(window) * Double(windows - window)
-    Terminal.writeToError("\r\u{1B}[Kwindow \(window) of \(windows)  \(figures)\(DurationText.of(left)) left")
-  }
-
-  func end() {
-    if isShown { Terminal.writeToError("\r\u{1B}[K") }
   }
 }

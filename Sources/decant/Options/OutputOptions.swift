@@ -4,7 +4,9 @@ internal import Conversion
 
 /// Where an output goes and how it is divided.
 struct OutputOptions: ParsableArguments {
-  @Option(help: "Container of the output: \(Container.all.map(\.name).joined(separator: " or ")).")
+  @Option(
+    help: "Container of the output: \(Container.all.map(\.name).joined(separator: " or ")).",
+    completion: .list(Container.all.map(\.name)))
   var to: String?
 
   @Option(help: ArgumentHelp("Longest safetensors shard, as 500MB; 5GB by default.", valueName: "size"))
@@ -18,9 +20,6 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(help: "Print every output tensor with its type, size and offset, and write nothing.")
   var dryRun = false
-
-  @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors as f16.")
-  var noFallback = false
 
   @Flag(
     help: "Leave tensors with NaN or infinite values unquantized, instead of refusing them. Reads everything twice.")
@@ -40,12 +39,14 @@ struct OutputOptions: ParsableArguments {
 
   func validate() throws {
     if let to, !Container.all.contains(where: { $0.name == to }) {
-      throw ValidationError("--to \(to): the containers are \(Container.all.map(\.name).joined(separator: ", ")).")
+      throw ValidationError("--to \(to): the containers are \(Container.all.map(\.name).joined(separator: " and ")).")
     }
   }
 
-  func destination(_ path: String) throws -> Destination {
-    let container = to.flatMap { name in Container.all.first { $0.name == name } } ?? Container.forOutput(path)
+  /// - Parameter recipe: types that only one container has decide where the name does not.
+  func destination(_ path: String, for recipe: Recipe) throws -> Destination {
+    let named = to.flatMap { name in Container.all.first { $0.name == name } }
+    let container = named ?? Container.forOutput(path, recipe)
     if container == .gguf, maxShardSize != nil {
       throw ValidationError("--max-shard-size is for safetensors; a GGUF is divided with --split-max-size.")
     }

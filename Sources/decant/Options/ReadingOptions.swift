@@ -6,15 +6,19 @@ internal import Tokenizers
 
 /// How a model reads a text.
 struct ReadingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
-  var context = 512
+  @Option(
+    name: .customLong("context"), help: ArgumentHelp("Tokens of a window; 512 by default.", valueName: "n"))
+  var givenContext: Int?
+
+  var context: Int { givenContext ?? 512 }
 
   @Option(help: ArgumentHelp("Read only the first windows of the text.", valueName: "n"))
   var chunks: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"))
+      "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"),
+    completion: .file())
   var tokenizer: String?
 
   func validate() throws {
@@ -27,10 +31,13 @@ struct ReadingOptions: ParsableArguments {
 
   /// - Parameter skipped: windows at the beginning of the text that are left out.
   func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
+    StatusLine.shared.begin("reading the tokenizer")
     let tokenizer =
       try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
       ?? ModelTokenizer.load(of: checkpoint)
-    let text = try InputFile.contents(of: path, limit: 1 << 31)
+    StatusLine.shared.begin("reading \(path)")
+    let text = try TextFile.utf8(of: path)
+    StatusLine.shared.begin("splitting \(NumberText.bytes(text.count)) of text into tokens")
     let tokens = tokenizer.encode(utf8: text)
     let (skippedTokens, isTooMany) = skipped.multipliedReportingOverflow(by: context)
     do {

@@ -5,11 +5,13 @@ internal import Quantization
 
 /// The type of quantized tensors.
 struct TypeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Elements that share a scale, for nf4, fp4, int4 and int8.", valueName: "n"))
-  var blockSize: Int = 64
+  @Option(
+    help: ArgumentHelp("Elements that share a scale, for nf4, fp4, int4 and int8; 64 by default.", valueName: "n"),
+    completion: .list(BlockwiseCodec.blockSizes.map(String.init)))
+  var blockSize: Int?
 
   @Flag(inversion: .prefixedNo, help: "Quantize the scales of nf4, fp4, int4 and int8 too.")
-  var doubleQuant = false
+  var doubleQuant: Bool?
 
   @Flag(help: "Give every weight the one type of a ggml name, instead of llama-quantize's mix of that name.")
   var pure = false
@@ -21,10 +23,13 @@ struct TypeOptions: ParsableArguments {
       valueName: "regex=type"))
   var tensorTypes: [String] = []
 
-  @Option(help: ArgumentHelp("Type of the output matrix (output.weight, lm_head.weight).", valueName: "type"))
+  @Option(
+    help: ArgumentHelp("Type of the output matrix (output.weight, lm_head.weight).", valueName: "type"),
+    completion: .list(TypeNames.all))
   var outputTensorType: String?
 
-  @Option(help: ArgumentHelp("Type of the token embedding.", valueName: "type"))
+  @Option(
+    help: ArgumentHelp("Type of the token embedding.", valueName: "type"), completion: .list(TypeNames.all))
   var tokenEmbeddingType: String?
 
   @Flag(help: "Leave the output matrix in the type it has.")
@@ -33,8 +38,11 @@ struct TypeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "An importance matrix, as decant imatrix and llama-imatrix write it: which columns of each weight matter.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var imatrix: String?
+
+  @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors in another type.")
+  var noFallback = false
 
   func validate() throws {
     if leaveOutputTensor, outputTensorType != nil {
@@ -45,13 +53,13 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// The recipe that the options ask for. Without a type, what no other option names stays as it is.
-  func recipe(named name: String?, _ output: OutputOptions) throws -> Recipe {
+  func recipe(named name: String?) throws -> Recipe {
     var recipe = try name.map(ruled(by:)) ?? Recipe(.keep)
     recipe.overrides = try overrides()
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
     recipe.leavesOutput = leaveOutputTensor
-    recipe.refusesFallback = output.noFallback
+    recipe.refusesFallback = noFallback
     recipe.importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     return recipe
   }
@@ -74,10 +82,53 @@ struct TypeOptions: ParsableArguments {
     return Recipe(TypeNames.elements.contains(type.name) ? .elements(type) : .everyMatrix(type))
   }
 
+  /// Refuses what would change nothing.
+  /// - Parameter name: the type that is asked for; nil for none.
+  func checkUse(with name: String?) throws {
+    let recipe = try name.map(ruled(by:))
+    var types =
+      try overrides().map(\.type) + [outputTensorType, tokenEmbeddingType].compactMap(\.self).map(type(named:))
+    var isMix = false
+    switch recipe?.rule {
+    case .mix(let mix):
+      isMix = true
+      types += mix.types.compactMap { TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false) }
+    case .elements(let type), .everyMatrix(let type), .linearLayers(let type): types.append(type)
+    case .keep, nil: break
+    }
+    let isOne = pure && recipe?.fileType != nil
+    let asked = name ?? "the types that the weights have"
+    func refuse(_ option: String, _ isUsed: Bool, _ purpose: String) throws {
+      guard !isUsed else { return }
+      throw ValidationError("\(option) changes nothing for \(asked): it is for \(purpose).")
+    }
+    let hasScales = types.contains { $0.codec.blocksCrossRows }
+    if blockSize != nil { try refuse("--block-size", hasScales, "nf4, fp4, int4 and int8") }
+    if let doubleQuant {
+      try refuse(doubleQuant ? "--double-quant" : "--no-double-quant", hasScales, "nf4, fp4, int4 and int8")
+    }
+    if pure { try refuse("--pure", isMix || isOne, "names that stand for a mix of types, such as q4_k_m") }
+    if imatrix != nil {
+      let takers = TypeNames.all.filter {
+        TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false)?.codec is any WeightedBlockCodec
+      }
+      try refuse("--imatrix", types.contains { $0.codec is any WeightedBlockCodec }, takers.joined(separator: ", "))
+    }
+    if noFallback {
+      let canFall = types.contains { $0.codec.elementsPerBlock > 1 && !$0.codec.blocksCrossRows }
+      try refuse("--no-fallback", canFall, "types with blocks that a row may not fill")
+    }
+    if leaveOutputTensor, case .linearLayers = recipe?.rule, tensorTypes.isEmpty {
+      throw ValidationError(
+        "--leave-output-tensor changes nothing for \(asked), which leaves the output matrix anyway.")
+    }
+  }
+
   /// The type of that name, with the options given.
   func type(named name: String) throws -> TargetType {
-    guard let type = TypeNames.type(named: name, blockSize: blockSize, isDoubleQuantized: doubleQuant) else {
-      throw ValidationError(TypeNames.refusal(of: name, blockSize: blockSize))
+    guard let type = TypeNames.type(named: name, blockSize: blockSize ?? 64, isDoubleQuantized: doubleQuant ?? false)
+    else {
+      throw ValidationError(TypeNames.refusal(of: name, blockSize: blockSize ?? 64))
     }
     return type
   }

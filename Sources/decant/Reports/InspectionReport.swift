@@ -14,15 +14,21 @@ struct InspectionReport {
 
   // MARK: - For people
 
-  func write(tensors: Bool, metadata: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
+  func write(tensors: Bool, metadata: Bool, isVerbose: Bool, _ line: (String) throws(FileError) -> Void)
+    throws(FileError)
+  {
     try overview.forEachLine(line)
     for table in [types] + (metadata ? [metadataTable] : []) + (tensors ? [tensorTable] : []) {
       try line("")
       try table.forEachLine(line)
     }
-    for note in inspection.remarks + (inspection.obstacle.map { ["cannot be converted here: \($0)"] } ?? []) {
+    var notes = inspection.remarks.flatMap { $0.lines(isVerbose: isVerbose) }
+    if let obstacle = inspection.obstacle {
+      notes.append("note: cannot be converted here: " + Terminal.sentence(obstacle, isVerbose: isVerbose))
+    }
+    for note in notes {
       try line("")
-      try line("note: \(note.printable)")
+      try line(note.printable)
     }
   }
 
@@ -105,7 +111,7 @@ struct InspectionReport {
   private var tensorTable: ReportTable {
     ReportTable(
       "Tensors", columns: ["Name", "Type", "Shape", "Bytes"], leading: 3,
-      rows: inspection.source.tensors.lazy.map { tensor in
+      rows: inspection.source.tensors.sorted { LayerNames.precedes($0.name, $1.name) }.lazy.map { tensor in
         [
           tensor.name, tensor.encoding.name, tensor.shape.map(String.init).joined(separator: " x "),
           NumberText.grouped(tensor.byteCount),
@@ -127,12 +133,12 @@ struct InspectionReport {
 
   /// Keys: `path`, `container`, `packed`, `bytes`, `files`, `types`, and where the model is known `model`, `weights`,
   /// `bits_per_weight`; `provenance` where the file says how it was made; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
-  func json(tensors: Bool, metadata: Bool) -> JSONValue {
+  func json(tensors: Bool, metadata: Bool, isVerbose: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
       "path": .string(inspection.path), "container": .string(inspection.container.name),
       "packed": .bool(inspection.isPacked), "bytes": .integer(inspection.byteCount),
       "files": .array(inspection.files.map(JSONValue.string)),
-      "remarks": .array(inspection.remarks.map(JSONValue.string)),
+      "remarks": .array(inspection.remarks.map { .string($0.sentence(isVerbose: isVerbose)) }),
     ]
     var types: [String: JSONValue] = [:]
     for (type, sums) in Dictionary(grouping: typed, by: \.type) {
@@ -153,7 +159,9 @@ struct InspectionReport {
         "sources": .array((provenance.sources ?? []).map(JSONValue.string)),
       ]
     }
-    if let obstacle = inspection.obstacle { members["obstacle"] = .string(obstacle.description) }
+    if let obstacle = inspection.obstacle {
+      members["obstacle"] = .string(Terminal.sentence(obstacle, isVerbose: isVerbose))
+    }
     if tensors {
       members["tensors"] = .array(
         inspection.source.tensors.map { tensor in

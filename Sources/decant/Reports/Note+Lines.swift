@@ -4,6 +4,11 @@ internal import Conversion
 extension Note {
   /// What is printed of it: a line, and all names where everything is asked for.
   func lines(isVerbose: Bool) -> [String] {
-    ["note: " + description(remedy: \.options)] + (isVerbose && names.count > 1 ? names.map { "  " + $0 } : [])
+    ["note: " + sentence(isVerbose: isVerbose)] + (isVerbose && names.count > 1 ? names.map { "  " + $0 } : [])
+  }
+
+  /// In the words of the command line; with the number of the rule that it is about where everything is asked for.
+  func sentence(isVerbose: Bool) -> String {
+    description(remedy: \.options) + (isVerbose ? rule.map { " (\($0))" } ?? "" : "")
   }
 }

@@ -15,7 +15,7 @@ enum PackReport {
   static func show(_ input: String, _ output: String, _ sizes: Packing.Sizes, _ talk: TalkOptions) throws {
     let share = Double(sizes.after) / Double(max(sizes.before, 1))
     if talk.json {
-      try StandardOutput.writeLine(
+      try Terminal.result(
         JSONText.of([
           "input": .string(input), "output": .string(output), "bytes_before": .integer(sizes.before),
           "bytes_after": .integer(sizes.after), "ratio": .number(share),

@@ -18,7 +18,10 @@ struct PlanReport {
 
   /// Every output tensor with its place, then the totals.
   func write(isVerbose: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
-    let rows = plan.tensors.lazy.flatMap { tensor in
+    let shards = Dictionary(
+      plan.files.enumerated().map { ($1.name, "\($0 + 1) of \(plan.files.count)") }, uniquingKeysWith: { one, _ in one }
+    )
+    let rows = plan.tensors.sorted { LayerNames.precedes($0.name, $1.name) }.lazy.flatMap { tensor in
       tensor.planes.enumerated().map { number, plane in
         let place = plan.place(of: plane.descriptor)
         return [
@@ -27,10 +30,10 @@ struct PlanReport {
           number == 0 ? tensor.shape.map(String.init).joined(separator: " x ") : "",
           NumberText.grouped(plane.descriptor.byteCount),
           place.map { NumberText.grouped($0.offset) } ?? "",
-        ] + (plan.files.count > 1 ? [place?.file ?? ""] : [])
+        ] + (plan.files.count > 1 ? [place.flatMap { shards[$0.file] } ?? ""] : [])
       }
     }
-    let columns = ["Tensor", "Type", "Shape", "Bytes", "Offset"] + (plan.files.count > 1 ? ["File"] : [])
+    let columns = ["Tensor", "Type", "Shape", "Bytes", "Offset"] + (plan.files.count > 1 ? ["Shard"] : [])
     try ReportTable("Output of \(plan.destination.path)", columns: columns, leading: 3, rows: rows).forEachLine(line)
     try line("")
     let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
@@ -45,6 +48,9 @@ struct PlanReport {
       + "\(NumberText.fixed(checkpoint.bitsPerWeight, 3)) -> \(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
   }
 
+  /// More files than these are told by the first and the last.
+  private static let mostFiles = 12
+
   /// What a finished job says.
   func summaryLines(movements: [PourReport.Movement], seconds: Double) -> [String] {
     var lines: [String] = []
@@ -56,11 +62,15 @@ struct PlanReport {
       table.forEachLine { lines.append($0) }
       lines.append("")
     }
-    let files = plan.files.count
-    lines.append("wrote \(plan.destination.path): \(totals)")
+    let files = plan.files.map { "  \($0.name)  \(NumberText.bytes($0.byteCount))" }
     lines.append(
-      "\(plan.tensors.count) tensors in \(files) \(files == 1 ? "file" : "files"), "
-        + "\(NumberText.fixed(seconds, seconds < 10 ? 2 : 0)) s")
+      "wrote \(files.count > 1 && plan.destination.isFile ? plan.outputPath : plan.destination.path): \(totals)")
+    lines.append(
+      "\(plan.tensors.count) tensors in \(files.count) \(files.count == 1 ? "file" : "files"), "
+        + "\(NumberText.fixed(seconds, seconds < 10 ? 2 : 0)) s" + (files.count > 1 ? ":" : ""))
+    if files.count > 1 {
+      lines += files.count <= Self.mostFiles ? files : [files[0], files[1], "  ...", files[files.count - 1]]
+    }
     return lines
   }
 

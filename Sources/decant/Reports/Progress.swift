@@ -2,59 +2,54 @@ internal import Conversion
 internal import Evaluation
 internal import Synchronization
 
-/// One line on standard error that tells how far a job is: share, rate and time left; or a line for every tensor.
+/// How far a job is: share, rate and time left; or a line for every tensor.
 final class Progress: Sendable {
   private struct State {
     var elements = 0
     var lastShown: ContinuousClock.Instant
-    var isShown = false
   }
 
   private let totalElements: Int
-  private let isBar: Bool
-  private let isQuiet: Bool
-  private let isVerbose: Bool
+  private let talk: TalkOptions
   private let start = ContinuousClock.now
   private let state: Mutex<State>
 
   init(totalElements: Int, _ talk: TalkOptions) {
     self.totalElements = totalElements
-    isBar = !talk.quiet && !talk.verbose && Terminal.errorIsTerminal
-    isVerbose = talk.verbose
-    isQuiet = talk.quiet
+    self.talk = talk
     state = Mutex(State(lastShown: ContinuousClock.now))
+    StatusLine.shared.begin("reading the first weights")
   }
 
   func show(_ event: PourEvent) {
     switch event {
     case .finished(let tensor):
-      guard isVerbose else { return }
+      guard talk.verbose else { return }
       let shape = tensor.shape.map(String.init).joined(separator: " x ")
       Terminal.note(
         "\(tensor.name)  [\(shape)]  \(tensor.sourceType) -> \(tensor.targetType)  \(NumberText.bytes(tensor.byteCount))"
       )
     case .resumed(let tensorCount):
-      guard !isQuiet else { return }
+      guard !talk.quiet else { return }
       Terminal.note(
-        "going on with an earlier run of this command: \(tensorCount) tensors are there; --no-resume starts over")
+        "going on with an earlier run of this command: \(tensorCount) tensors are done already; --no-resume starts over"
+      )
     case .advanced(let elements):
-      guard isBar else { return }
-      let line = state.withLock { state -> String? in
+      let isLast = state.withLock { state -> Bool? in
         state.elements += elements
         let now = ContinuousClock.now
-        guard now - state.lastShown > .milliseconds(100), state.elements < totalElements else { return nil }
+        guard state.elements < totalElements else { return true }
+        guard now - state.lastShown > .milliseconds(100) else { return nil }
         state.lastShown = now
-        state.isShown = true
-        return Self.line(state.elements, of: totalElements, seconds: (now - start).seconds)
+        StatusLine.shared.show(Self.line(state.elements, of: totalElements, seconds: (now - start).seconds))
+        return false
       }
-      if let line { Terminal.writeToError("\r\u{1B}[K" + line) }
+      if isLast == true { StatusLine.shared.begin("bringing everything to disk") }
     }
   }
 
   /// Removes the line.
-  func end() {
-    if state.withLock({ $0.isShown }) { Terminal.writeToError("\r\u{1B}[K") }
-  }
+  func end() { StatusLine.shared.end() }
 
   private static func line(_ elements: Int, of total: Int, seconds: Double) -> String {
     let share = Double(elements) / Double(max(total, 1))

@@ -69,6 +69,9 @@ public struct NamedMix: Sendable {
     all.first { $0.name == name } ?? all.first { $0.aliases.contains(name) }
   }
 
+  /// The names of the types that it gives to any tensor.
+  public var types: [String] { [type, outputType(fits: true)] + rules.map(\.type) }
+
   /// The name of the type for a tensor.
   /// - Parameters:
   ///   - index: the place of the tensor among the `count` of its role.
