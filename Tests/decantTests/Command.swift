@@ -35,7 +35,8 @@ struct Command {
     errors: FileHandle
   ) throws -> Process {
     let process = Process()
-    process.executableURL = try #require(program ?? executable, "the tests lie beside the program")
+    let chosen = program ?? executable
+    process.executableURL = try #require(chosen, "the tests lie beside the program")
     process.arguments = arguments
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"].merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice
