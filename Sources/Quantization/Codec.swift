@@ -45,7 +45,8 @@ extension Codec {
   }
 }
 
-/// Why values cannot be encoded. Indices count from the first value given.
+/// Why values cannot be encoded. One rule for all types: a finite value beyond a type's range is refused and never clamped,
+/// where a reference clamps it too. Indices count from the first value given.
 public enum CodecError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The value at `index` is NaN or infinite.
   case notFinite(index: Int)

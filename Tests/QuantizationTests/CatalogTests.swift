@@ -131,6 +131,23 @@ import Testing
     }
   }
 
+  /// One rule for all types, where references differ: ggml clamps what NVFP4 cannot hold.
+  @Test(arguments: encoders.filter { $0.encoding?.isInteger != true })
+  func whatIsTooLargeIsRefusedAndNeverClamped(entry: Catalog.Entry) throws {
+    let bound = try #require(Self.bounds[entry.name], "a new codec needs a bound here")
+    let codec = entry.codec()
+    for (name, values) in Self.inputs(of: codec) where ["large", "too large for f16", "huge"].contains(name) {
+      for start in stride(from: 0, to: values.count, by: codec.elementsPerBlock) {
+        let block = Array(values[start..<min(start + codec.elementsPerBlock, values.count)])
+        guard case .success(let bytes) = codec.encoding(of: block) else { continue }
+        let absmax = block.map(\.magnitude).max() ?? 0
+        let decoded = codec.decoded(bytes, elements: block.count)
+        #expect(
+          zip(decoded, block).allSatisfy { ($0 - $1).magnitude <= 1.5 * bound * absmax }, "\(codec.name): \(name)")
+      }
+    }
+  }
+
   @Test(arguments: [
     "f32", "f64", "f16", "bf16", "f8_e5m2", "q4_0", "q5_0", "q8_0", "tq1_0", "tq2_0", "mxfp4", "q1_0", "q2_0", "nf4",
     "fp4", "int8", "int4",

@@ -117,6 +117,9 @@ static KERNEL float half_scale_of(uint32_t code) {
   return code == 0x7f ? 0.0f : exponent == 0 ? subnormal : normal;
 }
 
+// 464 * 6 as bits: from there on a scale rounds to more than 448. ggml clamps, which we refuse.
+#define TOO_LARGE_FOR_NVFP4 0x452E0000
+
 // Four scales, each of 16 values; 32 bytes of codes.
 static KERNEL size_t encode_nvfp4(const float *restrict values, size_t blocks, uint8_t *restrict bytes) {
   for (size_t first = 0; first < blocks; first += PARTS / 4) {
@@ -130,7 +133,7 @@ static KERNEL size_t encode_nvfp4(const float *restrict values, size_t blocks, u
       half_scales[k] = half_scale_of(scales[k]);
     }
     for (size_t k = 0; k < 4 * count; k++, values += 16) {
-      if (largest[k] >= INFINITE_MAGNITUDE) return first + k / 4;
+      if (largest[k] >= TOO_LARGE_FOR_NVFP4) return first + k / 4;
       bytes[36 * (k / 4) + k % 4] = (uint8_t)scales[k];
       store_codes(values, 8, half_scales[k], bytes + 36 * (k / 4) + 4 + 8 * (k % 4));
     }

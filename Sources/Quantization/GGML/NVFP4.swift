@@ -8,6 +8,8 @@ extension Encoding {
 /// `nvfp4`: floats of four bits with a scale for every 16 elements, a float of four exponent and three significand bits
 /// that makes the largest magnitude 6.
 ///
+/// Values from 2784 on do not fit: they would need a scale above the largest, 448. ggml clamps them without a word.
+///
 /// Source: ggml `quantize_row_nvfp4_ref`. The scale of a whole tensor, which NVIDIA's format also has, is not part of the
 /// blocks.
 public struct NVFP4: BlockCodec {
@@ -19,7 +21,9 @@ public struct NVFP4: BlockCodec {
 
   public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
     let parts = (0..<4).map { values[16 * $0..<16 * ($0 + 1)] }
-    let scales = parts.map { Self.code(of: GGMLBlock.peak(of: Array($0)).magnitude / 6) }
+    let peaks = parts.map { GGMLBlock.peak(of: Array($0)).magnitude }
+    guard peaks.allSatisfy({ $0 < 2784 }) else { throw .scaleOverflow(index: 0) }
+    let scales = peaks.map { Self.code(of: $0 / 6) }
     return scales
       + zip(parts, scales).flatMap { FourBitFloat.pack($0, halfScale: Self.halfScale(of: $1)) }
   }
