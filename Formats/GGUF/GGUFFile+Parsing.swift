@@ -6,7 +6,7 @@ extension GGUFFile {
   /// Opens a file, packed or not, and checks its header.
   /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
   public init(path: String) throws(FileError) {
-    try self.init(PackedFile.openAny(path: path))
+    try self.init(PackedFile.openWeights(path: path))
   }
 
   /// Checks the header of a file.

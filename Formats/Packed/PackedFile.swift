@@ -63,6 +63,21 @@ public final class PackedFile: ByteSource {
     return try PackedOpening.isPacked(file) ? PackedFile(file) : file
   }
 
+  /// Opens a file of weights, packed or not, for reading the original's bytes.
+  /// - Throws: `FileError` also when it is text: a failed download, or what `zstd -d` makes of a packed file.
+  public static func openWeights(path: String) throws(FileError) -> any ByteSource {
+    let file = try openAny(path: path)
+    let start = try file.bytes(at: 0, count: min(512, file.byteCount))
+    if start.starts(with: Array(PackedOpening.notice.utf8)) {
+      throw FileError(
+        .unsupported, path: path,
+        "is what `zstd -d` makes of a packed file, not the model; give the packed file itself, or what `decant unpack` "
+          + "makes of it")
+    }
+    if let text = FailedDownload.text(inPlaceOfWeights: start) { throw FileError(.malformed, path: path, text) }
+    return file
+  }
+
   public func read(at offset: Int, into bytes: inout MutableRawSpan, subject: String?) throws(FileError) {
     try requireInside(offset, count: bytes.byteCount, subject: subject)
     var done = 0

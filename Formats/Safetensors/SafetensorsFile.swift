@@ -21,7 +21,7 @@ public struct SafetensorsFile: TensorSource {
   /// Opens a file, packed or not.
   /// - Throws: `FileError` when the file cannot be read or breaks a rule of the format.
   public init(path: String) throws(FileError) {
-    try self.init(PackedFile.openAny(path: path))
+    try self.init(PackedFile.openWeights(path: path))
   }
 
   /// - Throws: `FileError` when the bytes cannot be read or break a rule of the format.

@@ -100,7 +100,7 @@ public struct SafetensorsFolder: TensorSource {
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
       throw FileError(.missing, path: path, "there is no such file\(list)", rule: SafetensorsRule.shardThere.citation)
     }
-    return try PackedFile.openAny(path: there)
+    return try PackedFile.openWeights(path: there)
   }
 
   /// The index must name the shard that holds a tensor, for every tensor.

@@ -14,7 +14,7 @@ package struct SafetensorsIndex {
   private static let maximumDepth = 16
 
   init(readingFrom path: String) throws(FileError) {
-    try self.init(parsing: try InputFile.contents(of: path, limit: Self.maximumByteCount), path: path)
+    try self.init(parsing: try InputFile.document(of: path, limit: Self.maximumByteCount), path: path)
   }
 
   /// - Parameter path: what errors name.

@@ -10,7 +10,7 @@ public final class InputFile: ByteSource {
   private let status: SystemCall.Status
   private let descriptor: Int32
 
-  /// - Throws: `FileError` when the file is missing, a folder, or cannot be opened.
+  /// - Throws: `FileError` when the file is missing, a folder, a pointer of Git LFS, or cannot be opened.
   public init(path: String) throws(FileError) {
     let descriptor = try SystemCall.openForReading(path)
     let status: SystemCall.Status
@@ -26,6 +26,10 @@ public final class InputFile: ByteSource {
     self.path = path
     self.status = status
     self.descriptor = descriptor
+    guard byteCount <= FailedDownload.longestPointer else { return }
+    if let pointer = FailedDownload.pointer(try bytes(at: 0, count: byteCount)) {
+      throw FileError(.unsupported, path: path, pointer)
+    }
   }
 
   deinit { SystemCall.close(descriptor) }
@@ -57,7 +61,18 @@ public final class InputFile: ByteSource {
     }
   }
 
-  /// A whole small file, such as a configuration.
+  /// A whole small file that a program wrote: a configuration, a vocabulary.
+  /// - Throws: `FileError` when it is longer than `limit`, or empty, or a server's answer lies in its place.
+  public static func document(of path: String, limit: Int = 256 << 20) throws(FileError) -> [UInt8] {
+    let bytes = try contents(of: path, limit: limit)
+    guard !bytes.isEmpty else { throw FileError(.truncated, path: path, "is empty; was it downloaded whole?") }
+    if let answer = FailedDownload.answer(in: Array(bytes.prefix(512))) {
+      throw FileError(.malformed, path: path, answer)
+    }
+    return bytes
+  }
+
+  /// A whole small file.
   /// - Throws: `FileError` when it is longer than `limit`.
   public static func contents(of path: String, limit: Int = 256 << 20) throws(FileError) -> [UInt8] {
     let file = try InputFile(path: path)

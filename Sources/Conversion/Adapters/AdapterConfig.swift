@@ -28,7 +28,7 @@ package struct AdapterConfig {
   }
 
   init(path: String) throws(FileError) {
-    try self.init(parsing: try InputFile.contents(of: path, limit: 16 << 20), path: path)
+    try self.init(parsing: try InputFile.document(of: path, limit: 16 << 20), path: path)
   }
 
   /// - Parameter path: what errors name.

@@ -193,7 +193,7 @@ public struct Checkpoint: Sendable {
   // MARK: - Configuration files
 
   static func json(at path: String) throws(FileError) -> JSONValue {
-    let bytes = try InputFile.contents(of: path, limit: 64 << 20)
+    let bytes = try InputFile.document(of: path, limit: 64 << 20)
     do throws(JSONError) {
       return try JSONValue(parsing: bytes)
     } catch {

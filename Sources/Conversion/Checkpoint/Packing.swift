@@ -17,6 +17,11 @@ public enum Packing {
     try PackedFile.openAny(path: path)
   }
 
+  /// The same of a file of weights: text is refused.
+  static func openWeights(_ path: String) throws(FileError) -> any ByteSource {
+    try PackedFile.openWeights(path: path)
+  }
+
   /// Packs a weight file, and goes on where an earlier run of the same was stopped. Where its tensors lie decides how bytes are split into planes.
   /// - Throws: `FileError` when the input is no weight file, or the output cannot be written.
   public static func pack(
@@ -27,7 +32,7 @@ public enum Packing {
       throw FileError(.unsupported, path: path, "is a folder; pack its weight files one by one")
     }
     try FileOutput(output, replacing: replacing).check(against: [path])
-    let bytes = try open(path)
+    let bytes = try openWeights(path)
     guard !(bytes is PackedFile) else { throw FileError(.unsupported, path: path, "is packed already") }
     let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
     let tensors =

@@ -10,7 +10,7 @@ enum Recognition {
       throw FileError(.missing, path: path, "no such file or folder")
     }
     if path.hasFileEnding(".index.json") { return try openShards(path) }
-    let bytes = try Packing.open(path)
+    let bytes = try Packing.openWeights(path)
     guard bytes.byteCount > 0 else { throw FileError(.truncated, path: path, "the file is empty") }
     let start = try bytes.bytes(at: 0, count: min(16, bytes.byteCount))
     if let foreign = foreignFiles.first(where: { start.starts(with: $0.magic) }) {
@@ -54,8 +54,5 @@ enum Recognition {
     (Array("ggml".utf8), "a GGML file from before GGUF; convert it with an old llama.cpp first"),
     (Array("lmgg".utf8), "a GGML file from before GGUF; convert it with an old llama.cpp first"),
     (Array("tjgg".utf8), "a GGJT file from before GGUF; convert it with an old llama.cpp first"),
-    (Array("<!DO".utf8), "is a web page, not a model; the download went wrong"),
-    (Array("<htm".utf8), "is a web page, not a model; the download went wrong"),
-    (Array("version https://".utf8), "is a Git LFS pointer, not the model; run `git lfs pull`"),
   ]
 }

@@ -15,7 +15,7 @@ extension ImportanceMatrix {
   /// Reads a file in either form: GGUF, or the binary one that llama-imatrix wrote before.
   /// - Throws: `FileError` when it is neither, or breaks a rule.
   public init(path: String) throws(FileError) {
-    try self.init(Packing.open(path))
+    try self.init(Packing.openWeights(path))
   }
 
   /// Reads either form.

@@ -21,7 +21,7 @@ struct FolderSettings {
   init(folder: String) throws(FileError) {
     try self.init(folder: folder) { name throws(FileError) in
       let path = FileSystem.join(folder, name)
-      return FileSystem.isFile(path) ? try InputFile.contents(of: path, limit: 64 << 20) : nil
+      return FileSystem.isFile(path) ? try InputFile.document(of: path, limit: 64 << 20) : nil
     }
     try readTemplateFiles()
   }

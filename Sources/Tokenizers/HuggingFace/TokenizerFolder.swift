@@ -42,7 +42,7 @@ public enum TokenizerFolder {
     for file in vocabularyFiles {
       let path = FileSystem.join(folder, file.name)
       guard FileSystem.isFile(path) else { continue }
-      return try file.load(path, try InputFile.contents(of: path), try FolderSettings(folder: folder), vocabularySize)
+      return try file.load(path, try InputFile.document(of: path), try FolderSettings(folder: folder), vocabularySize)
     }
     let names = vocabularyFiles.map(\.name).joined(separator: " nor ")
     throw FileError(.missing, path: folder, "there is no tokenizer: neither \(names) is in the folder")

@@ -78,7 +78,7 @@ struct SentencePieceLoader {
 
   /// The pieces of a file, whatever its algorithm.
   static func pieces(of path: String) throws(FileError) -> [SPModel.Piece] {
-    try parse(try InputFile.contents(of: path), path: path).pieces
+    try parse(try InputFile.document(of: path), path: path).pieces
   }
 
   private static func parse(_ bytes: [UInt8], path: String) throws(FileError) -> SPModel {
