@@ -19,6 +19,8 @@ public enum Remedy: Hashable, Sendable {
   case nameAdapters
   /// Name the importance matrix.
   case nameImportanceMatrix
+  /// Give the model a name.
+  case nameModel
   /// Divide the output into shorter files.
   case divideFiles
   /// Run the job again: it goes on where it stopped.
@@ -37,6 +39,7 @@ public enum Remedy: Hashable, Sendable {
     case .nameTokenizer: "name a tokenizer"
     case .nameAdapters: "give each adapter"
     case .nameImportanceMatrix: "give it"
+    case .nameModel: "a recipe can name it"
     case .divideFiles: "a maximum size of files divides them"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
     }

@@ -24,6 +24,7 @@ struct Job {
   func run(verification: Verification? = nil) async throws {
     let destination = try options.destination(output, for: recipe)
     var recipe = recipe
+    recipe.modelName = options.name
     if options.allowNonfinite {
       StatusLine.shared.begin("looking for values that are NaN or infinite")
       recipe = recipe.keeping(

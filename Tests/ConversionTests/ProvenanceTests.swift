@@ -396,15 +396,13 @@ import Testing
     #expect(!differences.contains { $0.contains("has other bytes") }, "\(differences)")
   }
 
-  @Test func theNameOfAModelIsThatOfItsFolderHoweverItIsSpelled() async throws {
+  @Test func aFolderIsTheSameModelHoweverItIsSpelled() async throws {
     let outputs = [model, model + "/", model + "/.", model + "/../model"].enumerated()
-    var names: Set<MetadataValue?> = []
     for (number, path) in outputs {
       let output = try await bench.convert(path, to: "\(number).gguf")
-      names.insert(try GGUFSource(path: output).metadata["general.name"])
+      #expect(try GGUFSource(path: output).metadata["general.name"] == nil)
       #expect(try Workbench.bytes(output) == Workbench.bytes(bench.path("0.gguf")), "\(path)")
     }
-    #expect(names == [.string("model")])
   }
 
   @Test func theImportanceMatrixIsNeeded() async throws {

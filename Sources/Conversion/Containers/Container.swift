@@ -90,4 +90,9 @@ struct OpenedContainer {
   var remarks: [Note] = []
 
   var metadata: GGUFMetadata? { gguf?.metadata }
+
+  /// Whether it is one file of a folder with several, so that it holds only some of the tensors.
+  var isPartOfFolder: Bool {
+    gguf == nil && files.count == 1 && FileSystem.lastComponent(files[0]).contains(/-[0-9]{5,}-of-[0-9]{5,}\./)
+  }
 }

@@ -96,31 +96,75 @@ struct FolderDescription {
   private mutating func describe(
     _ tensors: [PlannedTensor], in config: inout [String: JSONValue], _ checkpoint: Checkpoint
   ) {
-    let matrices = tensors.filter { $0.shape.count == 2 }
-    let keepsQuantization = tensors.contains { if case .copyStored = $0.action { true } else { false } }
-    let quantized = tensors.compactMap { tensor -> TargetType? in
-      guard case .encode(let type) = tensor.action, type.codec.blocksCrossRows else { return nil }
-      return type
-    }
-    let owners = Set(quantized.compactMap { ($0.codec as? BlockwiseCodec)?.code.owner })
-    if owners.count > 1 {
-      notes.append("types of bitsandbytes and of Decant are mixed; transformers will not open this folder")
-    }
-    if let first = quantized.first {
-      config["quantization_config"] = BlockwiseLayout.quantizationConfig(first, tensors: matrices)
-    } else if !keepsQuantization {
-      config["quantization_config"] = nil
-    }
     // The element type of most of what is not quantized.
     var counts: [String: Int] = [:]
     for tensor in tensors {
       guard let name = Self.names[tensor.targetType] else { continue }
       counts[name, default: 0] += tensor.elementCount
     }
-    guard let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return }
+    let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key
+    describeQuantization(tensors, elementType: most, in: &config)
+    guard let most else { return }
     // Older and newer spelling; some files have both.
     let keys = ["dtype", "torch_dtype"].filter { config[$0] != nil }
     for key in keys.isEmpty ? ["torch_dtype"] : keys { config[key] = .string(most) }
+  }
+
+  /// Says how weights are quantized, where what config.json says of it does not hold any more, or is missing.
+  private mutating func describeQuantization(
+    _ tensors: [PlannedTensor], elementType: String?, in config: inout [String: JSONValue]
+  ) {
+    let key = "quantization_config"
+    let blockwise = tensors.filter { $0.blockwiseType != nil }
+    let rowwise = tensors.filter { $0.targetType == RowInt8Codec.name }
+    guard !blockwise.isEmpty || !rowwise.isEmpty else { return config[key] = nil }
+    noteWhoReads(blockwise, rowwise)
+    if !blockwise.isEmpty || !rowwise.isEmpty {
+      let others = tensors.filter { $0.isElements && Self.names[$0.targetType] != elementType }
+      if !others.isEmpty {
+        notes.append(
+          Note(
+            "another element type than the rest of what is not quantized: transformers takes it as it is stored, and may "
+              + "fail to run the model", of: others.map(\.name), remedy: .chooseType))
+      }
+    }
+    let own = config[key]?.object
+    let isAsItWas = tensors.allSatisfy { tensor in
+      if case .copyStored = tensor.action { return true }
+      return tensor.blockwiseType == nil && !tensor.isSourceQuantized
+    }
+    if own?["quant_method"] != nil, isAsItWas { return }
+    let matrices = tensors.filter { $0.shape.count == 2 }
+    var document =
+      blockwise.first?.blockwiseType.flatMap {
+        BlockwiseLayout.quantizationConfig($0, tensors: matrices, elementType: elementType)
+      } ?? LLMInt8Layout.quantizationConfig(tensors: matrices)
+    // What it was computed with, and how codes are stored that are copied, is still so.
+    if own?["quant_method"] == document["quant_method"], blockwise.allSatisfy(\.isCopiedWhole) {
+      for kept in ["bnb_4bit_compute_dtype", "bnb_4bit_quant_storage"] { document[kept] = own?[kept] ?? document[kept] }
+    }
+    config[key] = .object(document)
+  }
+
+  private mutating func noteWhoReads(_ blockwise: [PlannedTensor], _ rowwise: [PlannedTensor]) {
+    let (ours, theirs) = blockwise.reduce(into: ([PlannedTensor](), [PlannedTensor]())) { result, tensor in
+      if (tensor.blockwiseType?.codec as? BlockwiseCodec)?.code.owner == "bitsandbytes" {
+        result.1.append(tensor)
+      } else {
+        result.0.append(tensor)
+      }
+    }
+    if !ours.isEmpty, !theirs.isEmpty || !rowwise.isEmpty {
+      notes.append("types of bitsandbytes and of Decant are mixed; transformers will not open this folder")
+    } else if !theirs.isEmpty, !rowwise.isEmpty {
+      notes.append("LLM.int8 and 4-bit weights of bitsandbytes are mixed; transformers will not open this folder")
+    } else if let type = ours.first?.blockwiseType {
+      let other = type.name == "int8" ? " (it is not bitsandbytes' LLM.int8)" : ""
+      notes.append(
+        Note(
+          "stored as \(type.name), which only Decant reads\(other); transformers opens folders of nf4 and fp4",
+          of: ours.map(\.name)))
+    }
   }
 
   /// torch's names of element types.

@@ -50,11 +50,14 @@ struct GGUFDescription {
       metadata = GGUFMetadata()
       metadata["general.architecture"] = .string(model.family.ggufArchitecture)
       metadata["general.type"] = .string("model")
-      metadata["general.name"] = (recipe.modelName ?? checkpoint.modelName).map(MetadataValue.string)
       for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
       try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
       try addFiles(of: checkpoint)
       addElementTypes(tensors)
+    }
+    if let name = recipe.modelName { metadata["general.name"] = .string(name) }
+    if metadata["general.name"] == nil, !recipe.metadata.contains(where: { $0.key == "general.name" }) {
+      notes.append(Note("the model has no name of its own, so that the GGUF has none either", remedy: .nameModel))
     }
     metadata["general.file_type"] = (recipe.fileType ?? Self.fileType(of: tensors)).map(MetadataValue.uint32)
     addBlockwise(tensors)
@@ -74,7 +77,7 @@ struct GGUFDescription {
   /// llama-quantize's record of the matrix.
   private mutating func add(_ importance: ImportanceMatrix) {
     metadata["quantize.imatrix.file"] = .string(FileSystem.lastComponent(importance.name))
-    if let dataset = importance.datasets.first { metadata["quantize.imatrix.dataset"] = .string(dataset) }
+    metadata["quantize.imatrix.dataset"] = importance.datasetNames.first.map(MetadataValue.string)
     metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: importance.entries.count))
     metadata["quantize.imatrix.chunks_count"] = .uint32(UInt32(clamping: importance.chunkCount))
   }
@@ -97,13 +100,16 @@ struct GGUFDescription {
 
   /// Tells people and programs what the companion tensors are.
   private mutating func addBlockwise(_ tensors: [PlannedTensor]) {
-    for tensor in tensors {
-      guard case .encode(let type) = tensor.action, let codec = type.codec as? BlockwiseCodec else { continue }
-      metadata[Key.blockwiseType] = .string(codec.code.name)
-      metadata[Key.blockSize] = .uint32(UInt32(codec.blockSize))
-      metadata[Key.doubleQuantized] = .bool(type.isDoubleQuantized)
-      return
-    }
+    for key in [Key.blockwiseType, Key.blockSize, Key.doubleQuantized] { metadata[key] = nil }
+    let blockwise = tensors.filter { $0.blockwiseType != nil }
+    guard let type = blockwise.first?.blockwiseType, let codec = type.codec as? BlockwiseCodec else { return }
+    metadata[Key.blockwiseType] = .string(codec.code.name)
+    metadata[Key.blockSize] = .uint32(UInt32(codec.blockSize))
+    metadata[Key.doubleQuantized] = .bool(type.isDoubleQuantized)
+    notes.append(
+      Note(
+        "stored as \(codec.code.name), which only Decant reads in a GGUF: llama.cpp and what builds on it refuse the file; "
+          + "types such as q4_k_m and q8_0 are for them", of: blockwise.map(\.name)))
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
@@ -120,7 +126,7 @@ struct GGUFDescription {
     for (name, key) in [("config.json", Key.config), ("generation_config.json", Key.generationConfig)] {
       let path = FileSystem.join(folder, name)
       guard FileSystem.isFile(path) else { continue }
-      let bytes = try InputFile.contents(of: path, limit: 16 << 20)
+      let bytes = try InputFile.document(of: path, limit: 16 << 20)
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw FileError(.malformed, path: path, "is no UTF-8 text")
       }

@@ -33,7 +33,7 @@ extension ImportanceMatrix {
     }
     var metadata = GGUFMetadata()
     metadata["general.type"] = .string(Self.type)
-    metadata[Self.datasetsKey] = .strings(datasets)
+    metadata[Self.datasetsKey] = .strings(datasetNames)
     metadata[Self.chunkCountKey] = .uint32(chunkCount)
     metadata[Self.chunkSizeKey] = .uint32(chunkSize)
     var tensors: [TensorDescriptor] = []

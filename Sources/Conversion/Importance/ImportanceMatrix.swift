@@ -46,6 +46,11 @@ public struct ImportanceMatrix: Sendable {
     self.chunkSize = chunkSize
   }
 
+  /// The texts by their own names, without folders: what outputs say of them must not depend on where they lay.
+  var datasetNames: [String] {
+    datasets.map { String($0.split { $0 == "/" || $0 == "\\" }.last ?? $0[...]) }
+  }
+
   /// The names of the weights, in the order in which they are written.
   public var weightNames: [String] {
     entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }

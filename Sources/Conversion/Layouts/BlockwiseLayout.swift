@@ -126,7 +126,8 @@ struct BlockwiseLayout: WeightLayout {
     let state: QuantState
     do throws(QuantStateError) {
       state = try QuantState(
-        code: codec.code, blockSize: codec.blockSize, elementType: elementType(of: source?.originalEncoding?.name),
+        code: codec.code, blockSize: codec.blockSize,
+        elementType: elementType(of: destination.container.elementCodec(for: source, asMatrix: true).name),
         shape: shape,
         nestedOffset: type.isDoubleQuantized ? 0 : nil)
     } catch {
@@ -186,15 +187,18 @@ struct BlockwiseLayout: WeightLayout {
   }
 
   /// `quantization_config` of config.json: what transformers needs to load the folder, or our own note.
-  static func quantizationConfig(_ type: TargetType, tensors: [PlannedTensor]) -> JSONValue {
-    guard let codec = type.codec as? BlockwiseCodec else { return .null }
+  /// - Parameter elementType: of most of what is not quantized, as torch calls it; nil where there is nothing.
+  static func quantizationConfig(
+    _ type: TargetType, tensors: [PlannedTensor], elementType: String?
+  ) -> [String: JSONValue]? {
+    guard let codec = type.codec as? BlockwiseCodec else { return nil }
     guard codec.code.owner == "bitsandbytes" else {
       return [
         "quant_method": .string(codec.code.owner), "quant_type": .string(codec.code.name),
         "block_size": .integer(codec.blockSize), "double_quant": .bool(type.isDoubleQuantized),
       ]
     }
-    let elementType = elementType(of: tensors.first(where: isQuantized)?.originalType)
+    let elementType = elementType ?? self.elementType(of: tensors.first(where: isQuantized)?.originalType)
     return [
       "quant_method": "bitsandbytes", "_load_in_4bit": true, "_load_in_8bit": false, "load_in_4bit": true,
       "load_in_8bit": false, "bnb_4bit_compute_dtype": .string(elementType), "bnb_4bit_quant_storage": "uint8",
@@ -204,12 +208,10 @@ struct BlockwiseLayout: WeightLayout {
     ]
   }
 
-  private static func isQuantized(_ tensor: PlannedTensor) -> Bool {
-    if case .encode(let type) = tensor.action { type.codec.blocksCrossRows } else { false }
-  }
+  private static func isQuantized(_ tensor: PlannedTensor) -> Bool { !tensor.isElements }
 
   /// The linear modules that stay as they are, where it is not just the head, which is the loader's default.
-  private static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
+  static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
     let linear = tensors.filter { $0.name != "model.embed_tokens.weight" }
     let skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
     if skipped == ["lm_head"] || (skipped.isEmpty && !linear.contains { $0.name == "lm_head.weight" }) { return .null }

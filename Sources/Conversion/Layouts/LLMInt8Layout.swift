@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 internal import Quantization
 internal import Tensors
 
@@ -39,11 +40,24 @@ struct LLMInt8Layout: WeightLayout {
   }
 }
 
+extension LLMInt8Layout {
+  /// `quantization_config` of config.json, as transformers writes it.
+  static func quantizationConfig(tensors: [PlannedTensor]) -> [String: JSONValue] {
+    [
+      "quant_method": "bitsandbytes", "_load_in_4bit": false, "_load_in_8bit": true, "load_in_4bit": false,
+      "load_in_8bit": true, "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
+      "llm_int8_skip_modules": BlockwiseLayout.skippedModules(tensors), "llm_int8_threshold": 6.0,
+    ]
+  }
+}
+
 /// Rows of signed bytes with one scale each: `value = code * absmax / 127`. Source: bitsandbytes' `Linear8bitLt`.
 struct RowInt8Codec: Codec {
   let columns: Int
 
-  var name: String { "llm_int8" }
+  static let name = "llm_int8"
+
+  var name: String { Self.name }
   var elementsPerBlock: Int { max(columns, 1) }
   var blocksCrossRows: Bool { true }
   var planeCount: Int { 2 }

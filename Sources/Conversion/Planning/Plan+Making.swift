@@ -13,7 +13,9 @@ extension Plan {
     var failures = FileErrors()
     let inputs = checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? []) + alsoReading
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
-    self = try failures.finish { () throws(FileError) in
+    var recipe = recipe
+    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = checkpoint.modelName }
+    self = try failures.finish { [recipe] () throws(FileError) in
       let plan = try Plan(of: checkpoint, to: destination, recipe)
       if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }
       return plan
@@ -46,15 +48,25 @@ extension Plan {
     try failures.check()
     for override in recipe.overrides {
       let matches = override.matcher()
-      if tensors.contains(where: { matches($0.name) }) { continue }
-      notes.append("the expression '\(override.pattern)' (for \(override.type.name)) matches no tensor of the output")
+      notes += try Self.notes(of: override, on: tensors.filter { matches($0.name) }, destination)
+    }
+    if let unifying = UnifiedElementType(of: tensors, choices, checkpoint, destination) {
+      for number in unifying.numbers {
+        tensors[number] = try Self.planned(
+          outputs[number], .type(unifying.type), checkpoint, destination, recipe, &importance)
+      }
+      notes.append(unifying.note)
     }
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors)
+    notes += Self.notes(ofMerged: tensors)
     let provenance =
-      destination.recordsProvenance ? try Provenance(of: checkpoint, recipe, destination, version: version) : nil
+      destination.recordsProvenance
+      ? try Provenance(
+        of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version)
+      : nil
     let laidOut = try destination.container.layOut(
       checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
     try provenance?.checkPlaces(in: laidOut.files, of: destination.container, path: destination.path)
@@ -72,6 +84,46 @@ extension Plan {
       Note(
         "quantized already (\(types)), so that the losses add up; quantize the unquantized model where there is one",
         of: again.map(\.name))
+    ]
+  }
+
+  /// What an adapter changes of a quantized model is not quantized again unasked.
+  private static func notes(ofMerged tensors: [PlannedTensor]) -> [Note] {
+    let merged = tensors.filter { $0.isMerged && $0.isSourceQuantized && $0.isElements }
+    let types = Dictionary(grouping: merged) { "\($0.targetType), not as \($0.sourceType)" }
+    return types.sorted { $0.key < $1.key }.map { types, tensors in
+      Note(
+        "merged and stored as \(types) as in the model: what an adapter changes is quantized only where a type is given",
+        of: tensors.map(\.name))
+    }
+  }
+
+  /// What an override could not be applied to.
+  /// - Parameter tensors: those that its expression is found in.
+  /// - Throws: `FileError` when it could be applied to none of them.
+  private static func notes(
+    of override: Recipe.Override, on tensors: [PlannedTensor], _ destination: Destination
+  ) throws(FileError) -> [Note] {
+    let says = "the expression '\(override.pattern)' (for \(override.type.name))"
+    guard let first = tensors.first else { return [Note("\(says) matches no tensor of the output")] }
+    let isElementType = override.type.codec.elementsPerBlock == 1
+    let spared = tensors.filter {
+      isElementType
+        ? $0.shape.count < 2 && destination.container.widensVectors && $0.targetType != override.type.name
+        : !TensorRole.isQuantizable(name: $0.name, shape: $0.shape)
+    }
+    guard spared.count < tensors.count else {
+      throw FileError(
+        .unsupported, path: destination.path, subject: first.name,
+        "\(says) is found only in names of "
+          + (isElementType
+            ? "norms and biases, which are f32 in a GGUF, as llama.cpp needs them"
+            : "tensors that are not quantized, such as norms, biases and routers; element types can be given to them"))
+    }
+    guard isElementType, !spared.isEmpty else { return [] }
+    return [
+      Note(
+        "stays f32, as llama.cpp needs norms and biases, though \(says) is found in the name", of: spared.map(\.name))
     ]
   }
 
@@ -100,6 +152,7 @@ extension Plan {
     guard destination.container != .gguf else { return }
     for (option, isGiven) in [
       ("leaving layers out", !recipe.prunedLayers.isEmpty), ("setting metadata", !recipe.metadata.isEmpty),
+      ("naming the model", recipe.modelName != nil),
     ] where isGiven {
       throw FileError(
         .unsupported, path: destination.path, "\(option) is for GGUF outputs; name the output something.gguf")
@@ -195,6 +248,7 @@ extension Plan {
 
     let planes: [PlannedPlane]
     let targetType: String
+    var blockwiseType: TargetType?
     switch action {
     case .copyRows:
       guard let copied else { throw FileError.noSuchTensor(output.name, in: checkpoint.path) }
@@ -205,10 +259,14 @@ extension Plan {
         stored.descriptor(of: name).map { PlannedPlane(descriptor: $0, content: .stored(name)) }
       }
       targetType = source?.typeName ?? "?"
+      blockwiseType = source.flatMap {
+        $0.codec is BlockwiseCodec ? TargetType(codec: $0.codec, isDoubleQuantized: $0.isDoubleQuantized) : nil
+      }
     case .encode(let type):
       if type.codec.blocksCrossRows {
         planes = try BlockwiseLayout.planes(name: output.name, shape: shape, type: type, destination, source)
         targetType = type.name + (type.isDoubleQuantized ? "+dq" : "")
+        blockwiseType = type
       } else {
         guard let encoding = (type.codec as? any BlockCodec)?.encoding else {
           throw FileError(.unsupported, path: destination.path, "\(type.name) cannot be stored")
@@ -233,7 +291,7 @@ extension Plan {
     return PlannedTensor(
       name: output.name, shape: shape, rows: rows, action: action, planes: planes,
       sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
-      targetType: targetType, substitution: substitution,
+      targetType: targetType, blockwiseType: blockwiseType, substitution: substitution,
       keepsNonFinite: isKept, importance: weights,
       unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
       originalType: elementType)
@@ -287,7 +345,10 @@ extension Derivation {
 extension EncodedTensor {
   /// As reports show it: `q4_0`, `nf4`, `nf4+dq`.
   public var typeName: String {
-    if case .doubleQuantized = scales { return codec.name + "+dq" }
-    return codec.name
+    codec.name + (isDoubleQuantized ? "+dq" : "")
+  }
+
+  var isDoubleQuantized: Bool {
+    if case .doubleQuantized = scales { true } else { false }
   }
 }

@@ -26,6 +26,8 @@ public struct PlannedTensor: Sendable {
   let isSourceQuantized: Bool
   /// What it is stored as now.
   public let targetType: String
+  /// That, where it is a blockwise type: one that is made, or one that is copied.
+  let blockwiseType: TargetType?
   /// Why it is not what the recipe asked for.
   public let substitution: String?
   /// Whether values that are NaN or infinite are stored rather than refused. Such a weight is copied, or is F32.
@@ -45,6 +47,15 @@ public struct PlannedTensor: Sendable {
   var isQuantizedAgain: Bool {
     guard isSourceQuantized, case .encode(let type) = action else { return false }
     return type.codec.elementsPerBlock > 1
+  }
+
+  /// Whether its stored tensors are copied as they are.
+  var isCopiedWhole: Bool { if case .copyStored = action { true } else { false } }
+
+  /// Whether it is stored as an element type, such as f16.
+  var isElements: Bool {
+    guard planes.count == 1, let encoding = planes.first?.descriptor.encoding else { return false }
+    return encoding.elementsPerBlock == 1 && !encoding.isInteger
   }
 
   public var elementCount: Int { shape.reduce(1, *) }

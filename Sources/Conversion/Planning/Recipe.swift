@@ -60,7 +60,7 @@ public struct Recipe: Sendable {
   public var metadata: [MetadataOverride] = []
   /// `general.file_type`, where a name stands for one.
   public var fileType: UInt32?
-  /// `general.name` of a GGUF that is made of a folder; the folder's own name by default.
+  /// `general.name` of a GGUF; by default what the model says itself.
   public var modelName: String?
   /// How much each column of each weight matters.
   public var importance: ImportanceMatrix?
@@ -169,7 +169,7 @@ public struct Recipe: Sendable {
     if kept.contains(candidate.name) || (leavesOutput && role == .output) { return .kept }
     if isQuantizable, role == .tokenEmbedding, let embeddingType { return .type(embeddingType) }
     if isQuantizable, role == .output, let outputType { return .type(outputType) }
-    if candidate.shape.count >= 2, let override = overrides.first(where: { $0.matches(candidate.name) }),
+    if let override = overrides.first(where: { $0.matches(candidate.name) }),
       isQuantizable || override.type.codec.elementsPerBlock == 1
     {
       return .type(override.type)

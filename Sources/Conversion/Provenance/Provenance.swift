@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Digests
 public import JSON
 internal import GGUF
 internal import Quantization
@@ -17,6 +18,7 @@ public struct Provenance: Sendable {
     static let version = prefix + "version"
     static let recipe = prefix + "recipe"
     static let sources = prefix + "sources_xxh3_128"
+    static let tensors = prefix + "tensors_xxh3_128"
   }
 
   /// The version of Decant that wrote the output.
@@ -26,6 +28,10 @@ public struct Provenance: Sendable {
   public private(set) var sources: [String]?
   /// The recipe and the rest of what was asked for.
   public let document: JSONValue
+  /// A digest of the names, types and shapes of the stored tensors that were written; nil in outputs that do not say.
+  let tensors: String?
+  /// Whether a program has changed them since; nil where that cannot be told.
+  public let isEdited: Bool?
   private let sourceCount: Int
 
   /// Most bytes of a recipe that is read, and of a version.
@@ -36,15 +42,18 @@ public struct Provenance: Sendable {
   private static let pending = "digest-that-is-not-known-so-far."
 
   /// What an output made of `checkpoint` will say.
-  /// - Parameter version: the one that makes it.
+  /// - Parameters:
+  ///   - tensors: the stored tensors of the output.
+  ///   - version: the one that makes it.
   /// - Throws: `FileError` when the recipe cannot be written down.
   init(
-    of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination, version: String
+    of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination, tensors: [TensorDescriptor],
+    version: String
   ) throws(FileError) {
     self.version = version
+    self.tensors = Self.digest(of: tensors)
+    isEdited = false
     sourceCount = 1 + checkpoint.adapters.count
-    var recipe = recipe
-    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = checkpoint.modelName }
     var members = try recipe.members()
     if !checkpoint.adapters.isEmpty {
       members["adapters"] = .array(checkpoint.adapters.map { .number(Double($0.weight)) })
@@ -70,6 +79,8 @@ public struct Provenance: Sendable {
     }
     self.version = version
     self.sources = sources
+    tensors = value(Key.tensors)
+    isEdited = opened.isPartOfFolder ? nil : tensors.map { $0 != Self.digest(of: opened.source.tensors) }
     sourceCount = sources.count
     do throws(JSONError) {
       document = try JSONValue(parsing: Array(recipe.utf8))
@@ -108,10 +119,17 @@ public struct Provenance: Sendable {
       return [
         (Key.version, version), (Key.recipe, String(decoding: recipe, as: UTF8.self)),
         (Key.sources, sources.map(Self.text) ?? placeholder),
-      ]
+      ] + (tensors.map { [(Key.tensors, $0)] } ?? [])
     } catch {
       throw FileError(.unsupported, path: path, subject: Key.recipe, "\(error)", remedy: .leaveOutProvenance)
     }
+  }
+
+  /// XXH3-128 of names, types and shapes. The order, which other programs change, does not count.
+  private static func digest(of tensors: [TensorDescriptor]) -> String {
+    var stream = FastDigest.Stream()
+    for line in tensors.map({ "\($0.name) \($0.encoding.name) \($0.shape)\n" }).sorted() { stream.add(line) }
+    return stream.digest.description
   }
 
   /// The recipe in a few words: `linear_layers nf4/64`, `mix q4_k_m`.
@@ -168,15 +186,5 @@ public struct Provenance: Sendable {
     return (0...bytes.count - part.count).filter { start in
       bytes[start] == first && bytes[start..<start + part.count].elementsEqual(part)
     }
-  }
-}
-
-extension Checkpoint {
-  /// What a GGUF made of this model calls it; nil for a model that has a name of its own.
-  var modelName: String? {
-    guard metadata == nil else { return nil }
-    let folder = folder ?? path
-    let name = FileSystem.lastComponent(folder)
-    return [".", ".."].contains(name) ? FileSystem.lastComponent(FileSystem.resolved(folder) ?? folder) : name
   }
 }

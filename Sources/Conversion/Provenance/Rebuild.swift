@@ -80,6 +80,10 @@ public struct Rebuild: Sendable {
   public func run(
     workers: Int = FileSystem.processorCount(), onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> Outcome {
+    if provenance.isEdited == true {
+      let difference = "it was edited since: its tensors have other names, types or shapes than those that were written"
+      return Outcome(differences: [difference], byteCount: 0)
+    }
     guard opened.files.count == plan.files.count else {
       let difference = "\(opened.files.count) files of weights are there, but \(plan.files.count) would be written"
       return Outcome(differences: [difference], byteCount: 0)

@@ -9,7 +9,8 @@ struct MergeCommand: TalkingCommand {
       The sum is computed in float32 while the weights pass through, straight into
       the type that is asked for; no merged intermediate is written. rsLoRA, DoRA,
       rank and alpha patterns, saved modules, biases and embeddings are merged as
-      PEFT does.
+      PEFT does. Of a quantized model, what the adapter changes is stored as the
+      model's element type unless --type is given, and a note says so.
 
       \(PlanReport.keys)
 
@@ -31,7 +32,7 @@ struct MergeCommand: TalkingCommand {
 
   @Option(
     name: .shortAndLong,
-    help: "Type of the merged weights: an element type or a quantized one. As in the model by default.",
+    help: "Type of the merged weights: an element type or a quantized one. By default that of the model, unquantized.",
     completion: .list(TypeNames.allRules))
   var type: String?
 

@@ -10,7 +10,8 @@ struct QuantizeCommand: TalkingCommand {
         nf4 fp4 int4 int8
             Blocks of --block-size with a scale each, as bitsandbytes has them, for
             every linear layer but the head. Folders of nf4 and fp4 open in
-            transformers; int4 and int8 are Decant's own.
+            transformers; int4 and int8 are Decant's own (int8 is not LLM.int8).
+            In a GGUF only Decant reads any of the four.
         q4_0 q4_1 q5_0 q5_1 q8_0 q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m
         q5_k_s q5_k_m q6_k iq4_nl iq4_xs q1_0 q2_0 tq1_0 tq2_0 mxfp4_moe
             llama-quantize's mixes, for llama.cpp and what builds on it: the

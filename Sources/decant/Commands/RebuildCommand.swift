@@ -12,7 +12,7 @@ struct RebuildCommand: TalkingCommand {
       digests of the weights that were read (--no-provenance leaves that out). This
       plans the same recipe for SOURCE, computes everything again, and compares it
       with what is there. Nothing is written. It fails where a byte differs, and
-      says in which tensor or file.
+      says in which tensor or file, or that a program has edited the output since.
 
       An output that was renamed is still the same; so is one that was packed.
 

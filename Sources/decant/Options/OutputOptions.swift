@@ -15,6 +15,12 @@ struct OutputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Longest GGUF file of a split set, as 2GB.", valueName: "size"))
   var splitMaxSize: ByteSize?
 
+  @Option(
+    help: ArgumentHelp(
+      "What a GGUF calls the model (general.name). By default what the model says, or its repository in a hub cache.",
+      valueName: "name"))
+  var name: String?
+
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 

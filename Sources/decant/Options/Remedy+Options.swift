@@ -13,6 +13,7 @@ extension Remedy {
     case .nameTokenizer: "name one with --tokenizer"
     case .nameAdapters: "give each with --adapter"
     case .nameImportanceMatrix: "give it with --imatrix"
+    case .nameModel: "--name gives it one"
     case .divideFiles: "--max-shard-size or --split-max-size divides it"
     case .goOn: "the same command goes on where it stopped, --no-resume starts over"
     }

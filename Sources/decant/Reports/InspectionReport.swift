@@ -49,7 +49,10 @@ struct InspectionReport {
       rows.append(["Architecture", metadata["general.architecture"]?.string ?? "not said"])
     }
     if let provenance = inspection.provenance {
-      rows.append(["Made by", "decant " + MetadataText.short(.string("\(provenance.version), \(provenance.summary)"))])
+      let edited = provenance.isEdited == true ? "; edited since: other tensors or types" : ""
+      rows.append([
+        "Made by", "decant " + MetadataText.short(.string("\(provenance.version), \(provenance.summary)")) + edited,
+      ])
     }
     return ReportTable(
       FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows)
@@ -156,6 +159,7 @@ struct InspectionReport {
     if let provenance = inspection.provenance {
       members["provenance"] = [
         "version": .string(provenance.version), "recipe": provenance.document,
+        "edited": provenance.isEdited.map(JSONValue.bool) ?? .null,
         "sources": .array((provenance.sources ?? []).map(JSONValue.string)),
       ]
     }

@@ -1,0 +1,28 @@
+internal import Bytes
+internal import JSON
+
+extension Checkpoint {
+  /// The name that the model has wherever it lies: that of its repository, by the folder of a hub cache or by config.json.
+  /// Nil where neither says, and for a GGUF, which has its name in the metadata. The name of a folder is none: the same job
+  /// would give other bytes elsewhere.
+  var modelName: String? {
+    guard metadata == nil else { return nil }
+    return Self.repository(ofCached: FileSystem.resolved(folder ?? path) ?? path)
+      ?? Self.repository(ofCached: path) ?? config?["_name_or_path"]?.string.flatMap(Self.name(ofRepository:))
+  }
+
+  /// `name` of `.../models--org--name/snapshots/...`.
+  static func repository(ofCached path: String) -> String? {
+    let folder = path.split(separator: "/").last { $0.hasPrefix("models--") }
+    return folder.flatMap { name(ofRepository: String($0.dropFirst("models--".count).replacing("--", with: "/"))) }
+  }
+
+  /// `name` of `org/name`; nil for what is rather a path.
+  static func name(ofRepository text: String) -> String? {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") && !$0.hasPrefix("~") }),
+      let name = parts.last, !name.contains("\\")
+    else { return nil }
+    return String(name)
+  }
+}
