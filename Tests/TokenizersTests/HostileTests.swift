@@ -18,7 +18,7 @@ import Testing
 
   /// A `tokenizer.json`, and a part of what is said about it.
   static let documents: [(json: String, message: String)] = [
-    ("", "but the document ends"),
+    ("", "is empty; was it downloaded whole?"),
     ("[]", "is a JSON object"),
     ("{", "but the document ends"),
     (#"{"model": {"type": "BPE", "vocab": {"a"#, "ends inside a string"),
@@ -138,7 +138,7 @@ import Testing
 
   @Test(arguments: [
     ([UInt8]("IQ== 0\nIg== 1\n".utf8), "tiktoken"), ([0xFF, 0xFF], "no SentencePiece model"),
-    ([], "no pieces"),
+    ([], "is empty; was it downloaded whole?"),
     ([0x0A, 0x05, 0x0A, 0x03, 0x61, 0x62, 0x63], "Unigram"),
     ([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07], "no SentencePiece model"),
   ])
