@@ -36,7 +36,7 @@ public enum FailedDownload {
     else {
       return nil
     }
-    return "is text, no model and no importance matrix: it begins with \(FileError.quoted(beginning(of: text(start))))"
+    return "is text, not a model: it begins with \(FileError.quoted(beginning(of: text(start))))"
   }
 
   /// How answers begin that are a line of text.

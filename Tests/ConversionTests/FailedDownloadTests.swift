@@ -50,7 +50,7 @@ import Testing
     let folder = try TemporaryFolder()
     let path = try folder.write(Array("Once upon a time\nthere was".utf8), to: "model.gguf")
     let error = #expect(throws: FileError.self) { try Checkpoint(path: path) }
-    #expect(error?.message == "is text, no model and no importance matrix: it begins with \"Once upon a time\"")
+    #expect(error?.message == "is text, not a model: it begins with \"Once upon a time\"")
   }
 
   @Test func whatZstdMakesOfAPackedModelIsRefused() async throws {

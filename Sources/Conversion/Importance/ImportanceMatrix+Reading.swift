@@ -15,7 +15,11 @@ extension ImportanceMatrix {
   /// Reads a file in either form: GGUF, or the binary one that llama-imatrix wrote before.
   /// - Throws: `FileError` when it is neither, or breaks a rule.
   public init(path: String) throws(FileError) {
-    try self.init(Packing.openWeights(path))
+    let bytes = try Packing.open(path)
+    if let answer = FailedDownload.answer(in: try bytes.bytes(at: 0, count: min(512, bytes.byteCount))) {
+      throw FileError(.malformed, path: path, answer)
+    }
+    try self.init(bytes)
   }
 
   /// Reads either form.
