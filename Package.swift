@@ -124,10 +124,10 @@ let package = Package(
       ]),
     room(
       "Inference", "Sources/Inference",
-      imports: ["Bytes", "Tensors", "Architectures", "Conversion", "CKernels", "COpenBLAS", real]),
+      imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "CKernels", real]),
     room(
       "Evaluation", "Sources/Evaluation",
-      imports: ["Bytes", "Digests", "JSON", "Tensors", "Inference", "CKernels", real]),
+      imports: ["Bytes", "Digests", "JSON", "Tensors", "Quantization", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
       dependencies: [
@@ -157,10 +157,10 @@ let package = Package(
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
         "Digests",
       ], exclude: ["Golden"]),
-    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "JSON"]),
+    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON"]),
     tests(
       of: "Evaluation",
-      imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Inference", "JSON", "Tokenizers"]),
+      imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(
       of: "decant",
       imports: ["Bytes", "Conversion", "JSON", argumentParser]),

@@ -14,10 +14,11 @@ let strict: [SwiftSetting] = [
 func decant(_ library: String) -> Target.Dependency { .product(name: library, package: "Decant") }
 
 /// Benchmarks of one kind, in `Benchmarks/<name>`. The module's name must differ from the libraries' names.
-func benchmarks(of name: String, libraries: [String]) -> Target {
+func benchmarks(of name: String, libraries: [String], others: [Target.Dependency] = []) -> Target {
   .executableTarget(
     name: name + "Benchmarks",
-    dependencies: ["BenchmarkSupport", .product(name: "Benchmark", package: "benchmark")] + libraries.map(decant),
+    dependencies: ["BenchmarkSupport", .product(name: "Benchmark", package: "benchmark")] + libraries.map(decant)
+      + others,
     path: "Benchmarks/\(name)", swiftSettings: strict,
     plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
 }
@@ -40,6 +41,8 @@ let package = Package(
     benchmarks(of: "Codec", libraries: ["Tensors", "Quantization"]),
     benchmarks(of: "Container", libraries: ["Tensors", "Safetensors", "GGUF", "Packed"]),
     benchmarks(of: "Tokenizer", libraries: ["Tensors", "Tokenizers"]),
+    .target(name: "CPeak", path: "Sources/CPeak"),
+    benchmarks(of: "Inference", libraries: ["Quantization", "Inference", "Evaluation"], others: ["CPeak"]),
     .executableTarget(
       name: "GenerateModel",
       dependencies: [

@@ -28,7 +28,10 @@
   K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
   K(SET, decode_code256) K(SET, encode_int8)                                                         \
   K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \
-  K(SET, add_outer_product)
+  K(SET, add_outer_product)                                                                          \
+  K(SET, rms_norm) K(SET, rotate) K(SET, causal_softmax) K(SET, silu_multiply)                       \
+  K(SET, add_row) K(SET, add_squares)                                                                \
+  K(SET, log_softmax_row) K(SET, divergence_row) K(SET, difference) K(SET, multiply)
 
 // Declares a kernel with the type of its field.
 #define DECLARE(SET, KERNEL) extern __typeof__(*((struct decant_kernels *)0)->KERNEL) decant_##KERNEL##_##SET;
@@ -43,6 +46,7 @@ static bool always(void) { return true; }
 EVERY_KERNEL(v3, DECLARE)
 EVERY_KERNEL(v4, DECLARE)
 
+// Every feature that the set is compiled for, and registers that the system saves. A virtual machine may hide some.
 static bool supports_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
 static bool supports_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
 #endif
@@ -83,4 +87,27 @@ const struct decant_kernels *decant_kernels_best(void) {
   const struct decant_kernels *best = chosen;
   if (best == NULL) chosen = best = choose();
   return best;
+}
+
+// Names the hidden feature of that index, or counts them all where there is none of that index.
+static const char *hidden(size_t index, size_t *count) {
+  *count = 0;
+#if defined(__x86_64__)
+#define LOOK_FOR(NAME) \
+  if (!__builtin_cpu_supports(NAME) && (*count)++ == index) return NAME;
+  LOOK_FOR("avx") LOOK_FOR("avx2") LOOK_FOR("bmi") LOOK_FOR("bmi2") LOOK_FOR("f16c") LOOK_FOR("fma")
+  LOOK_FOR("lzcnt") LOOK_FOR("movbe")
+#endif
+  return "";
+}
+
+size_t decant_kernels_hidden_count(void) {
+  size_t count;
+  hidden(SIZE_MAX, &count);
+  return count;
+}
+
+const char *decant_kernels_hidden_at(size_t index) {
+  size_t count;
+  return hidden(index, &count);
 }

@@ -52,6 +52,7 @@ static KERNEL int32_t magnitude_bits(float value) { return (int32_t)(bits_of(val
 
 static KERNEL int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 static KERNEL int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
+static KERNEL size_t smaller_size(size_t a, size_t b) { return a < b ? a : b; }
 
 // A float of `significand` bits after the leading one, whose smallest normal exponent is `smallest`, from F32 to
 // nearest, ties to even, without its sign. `limit`, the code after the largest finite one, stands for all that is too

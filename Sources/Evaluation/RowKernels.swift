@@ -1,18 +1,23 @@
 internal import CKernels
+public import Quantization
 
 /// The calls into C, each with its counts checked first.
-enum RowKernels {
+@_spi(Benchmarks) public enum RowKernels {
   /// What log-softmax of a row of logits needs.
-  struct LogSoftmax {
+  public struct LogSoftmax: Hashable, Sendable {
     /// Index of the greatest logit, the first of equals.
-    let top: Int
-    let maximum: Float
+    public let top: Int
+    public let maximum: Float
     /// ln of the sum of exp(logit - maximum). Not finite when a logit is infinite or not a number.
-    let logSum: Double
+    public let logSum: Double
 
-    init(_ logits: Span<Float>) {
+    public init(_ logits: Span<Float>, kernels: KernelSet = .best) {
       precondition(!logits.isEmpty, "a row has logits")
-      let result = unsafe logits.withUnsafeBufferPointer { unsafe decant_log_softmax_row($0.baseAddress, $0.count) }
+      var result = decant_log_softmax()
+      unsafe logits.withUnsafeBufferPointer { logits in
+        guard let start = logits.baseAddress else { return }
+        unsafe kernels.table.log_softmax_row(start, logits.count, &result)
+      }
       top = result.top
       maximum = result.maximum
       logSum = result.log_sum
@@ -23,33 +28,37 @@ enum RowKernels {
   }
 
   /// KL(before || after) in nats; exactly 0 for equal rows.
-  static func divergence(
-    before: Span<Float>, _ beforeSoftmax: LogSoftmax, after: Span<Float>, _ afterSoftmax: LogSoftmax
+  public static func divergence(
+    before: Span<Float>, _ beforeSoftmax: LogSoftmax, after: Span<Float>, _ afterSoftmax: LogSoftmax,
+    kernels: KernelSet = .best
   ) -> Double {
     precondition(before.count == after.count, "both rows have the same tokens")
     return unsafe before.withUnsafeBufferPointer { before in
       unsafe after.withUnsafeBufferPointer { after in
-        unsafe decant_divergence_row(
-          before.baseAddress, beforeSoftmax.maximum, after.baseAddress, afterSoftmax.maximum, before.count)
+        guard let start = before.baseAddress, let other = after.baseAddress else { return 0 }
+        return unsafe kernels.table.divergence_row(
+          start, beforeSoftmax.maximum, other, afterSoftmax.maximum, before.count)
       }
     }
   }
 
   /// Sums over pairs of values.
-  struct Difference: Sendable {
-    var squaredError = 0.0
-    var beforeSquared = 0.0
-    var afterSquared = 0.0
-    var product = 0.0
-    var largestError = 0.0
+  public struct Difference: Hashable, Sendable {
+    public internal(set) var squaredError = 0.0
+    public internal(set) var beforeSquared = 0.0
+    public internal(set) var afterSquared = 0.0
+    public internal(set) var product = 0.0
+    public internal(set) var largestError = 0.0
 
-    init() {}
+    public init() {}
 
-    init(before: Span<Float>, after: Span<Float>) {
+    public init(before: Span<Float>, after: Span<Float>, kernels: KernelSet = .best) {
       precondition(before.count == after.count, "there are pairs of values")
-      let result = unsafe before.withUnsafeBufferPointer { before in
+      var result = decant_difference()
+      unsafe before.withUnsafeBufferPointer { before in
         unsafe after.withUnsafeBufferPointer { after in
-          unsafe decant_difference_of(before.baseAddress, after.baseAddress, before.count)
+          guard let start = before.baseAddress, let other = after.baseAddress else { return }
+          unsafe kernels.table.difference(start, other, before.count, &result)
         }
       }
       squaredError = result.squared_error

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Quantization
 internal import Synchronization
 
 /// The squares of what each linear layer is given, summed column by column over all tokens that a model has read. Sums
@@ -63,7 +64,7 @@ extension InputSquares: InputObserver {
     let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns))
     let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
-      Kernels.addSquares(of: inputs.part(columns: panels[number]), to: &sums)
+      KernelSet.best.addSquares(of: inputs.part(columns: panels[number]), to: &sums)
       return sums
     }
     byName.withLock { groups in

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Quantization
 internal import Tensors
 
 /// A weight `[out, in]` that stays as it is stored, and its bias. Its rows are decoded a panel at a time, into memory
@@ -33,12 +34,15 @@ struct LinearLayer: Sendable {
   }
 
   /// Columns `panel` of the layer's output for some tokens. `output` has `panel.count` columns.
-  func apply(panel: Range<Int>, decoded: MatrixPart, to input: MatrixPart, into output: MatrixPart, adding: Bool) {
-    Kernels.multiply(input, transposed: decoded, into: output, adding: adding)
+  /// - Parameter memory: what a product needs.
+  func apply(
+    panel: Range<Int>, decoded: MatrixPart, to input: MatrixPart, into output: MatrixPart, adding: Bool, memory: Matrix
+  ) {
+    KernelSet.best.multiply(input, transposed: decoded, into: output, adding: adding, memory: memory)
     addBias(panel: panel, to: output)
   }
 
   func addBias(panel: Range<Int>, to output: MatrixPart) {
-    if let bias { Kernels.add(bias, columns: panel, to: output) }
+    if let bias { KernelSet.best.add(bias, columns: panel, to: output) }
   }
 }

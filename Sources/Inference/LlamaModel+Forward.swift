@@ -1,5 +1,6 @@
 internal import Architectures
 internal import Bytes
+internal import Quantization
 internal import Tensors
 
 extension LlamaModel {
@@ -15,7 +16,6 @@ extension LlamaModel {
   /// Runs windows of equal length as far as the last layer.
   /// - Parameter observer: is shown what every linear layer but the head is given.
   func run(_ windows: [[Int32]], workers: Workers, observer: (any InputObserver)? = nil) async throws -> LlamaRun {
-    _ = Kernels.useOneThreadPerCall
     let length = windows.first?.count ?? 0
     precondition(windows.allSatisfy { $0.count == length }, "windows have one length")
     for token in windows.joined() where token < 0 || Int(token) >= vocabularySize {
@@ -34,7 +34,6 @@ extension LlamaModel {
 
   /// Writes the logits that follow from rows `rows` of `states` to the first rows of `logits`.
   public func writeLogits(from states: Matrix, rows: Range<Int>, to logits: Matrix, workers: Workers) async throws {
-    _ = Kernels.useOneThreadPerCall
     precondition(rows.count <= logits.rows && logits.columns == vocabularySize, "logits have room for the rows")
     let target = logits.part(rows: 0..<rows.count)
     try await LlamaRun.apply(
@@ -136,7 +135,7 @@ struct LlamaRun: Sendable {
     try await workers.forEach(windows.count) { [self] window, _ in
       let source = window * length + positions.lowerBound
       let target = window * positions.count
-      Kernels.normalize(
+      KernelSet.best.normalize(
         stream.part(rows: source..<source + positions.count), weight: model.finalNorm,
         epsilon: configuration.normEpsilon, into: result.part(rows: target..<target + positions.count))
     }
@@ -148,7 +147,7 @@ struct LlamaRun: Sendable {
   private func normalize(_ weight: [Float]) async throws {
     let blocks = Panel.pieces(tokens, of: 64)
     try await workers.forEach(blocks.count) { [self] block, _ in
-      Kernels.normalize(
+      KernelSet.best.normalize(
         stream.part(rows: blocks[block]), weight: weight, epsilon: configuration.normEpsilon,
         into: normalized.part(rows: blocks[block]))
     }
@@ -176,7 +175,7 @@ struct LlamaRun: Sendable {
         for block in shares[item % shares.count] {
           layer.apply(
             panel: panel, decoded: decoded, to: input.rows(block),
-            into: output.rows(block).columns(panel), adding: adding)
+            into: output.rows(block).columns(panel), adding: adding, memory: memory.product)
         }
       }
     }
@@ -197,12 +196,13 @@ struct LlamaRun: Sendable {
         let both = memory.matrix(.gate, rows: min(Panel.tokens, tokens), columns: 2 * panel.count)
         for block in shares[item % shares.count] {
           let result = both.part(rows: 0..<block.count)
-          Kernels.multiply(
-            normalized.part(rows: block), transposed: decoded.part(rows: 0..<2 * panel.count), into: result)
+          KernelSet.best.multiply(
+            normalized.part(rows: block), transposed: decoded.part(rows: 0..<2 * panel.count), into: result,
+            memory: memory.product)
           let gates = result.columns(0..<panel.count), ups = result.columns(panel.count..<2 * panel.count)
           layer.gate.addBias(panel: panel, to: gates)
           layer.up.addBias(panel: panel, to: ups)
-          Kernels.gate(gates, ups, into: inner.part(rows: block, columns: panel))
+          KernelSet.best.gate(gates, ups, into: inner.part(rows: block, columns: panel))
         }
       }
     }
@@ -230,22 +230,25 @@ struct LlamaRun: Sendable {
     let turnedQueries = memory.matrix(.queries, rows: length, columns: dimension)
     let turnedKeys = memory.matrix(.keys, rows: length, columns: dimension)
     let scale = 1 / Float(dimension).squareRoot()
-    Kernels.rotate(queries.part(rows: rows, columns: headColumns), by: angles, scale: scale, into: turnedQueries.part())
-    Kernels.rotate(keys.part(rows: rows, columns: sharedColumns), by: angles, scale: 1, into: turnedKeys.part())
+    KernelSet.best.rotate(
+      queries.part(rows: rows, columns: headColumns), by: angles, scale: scale, into: turnedQueries.part())
+    KernelSet.best.rotate(keys.part(rows: rows, columns: sharedColumns), by: angles, scale: 1, into: turnedKeys.part())
 
     let scores = memory.matrix(.scores, rows: min(Panel.queries, length), columns: length)
     for block in Panel.pieces(length, of: Panel.queries) {
       let oldest = block.lowerBound >= window ? block.lowerBound - window + 1 : 0
       let seen = oldest..<block.upperBound
       let part = scores.part(rows: 0..<block.count, columns: 0..<seen.count)
-      Kernels.multiply(turnedQueries.part(rows: block), transposed: turnedKeys.part(rows: seen), into: part)
-      Kernels.causalSoftmax(part, firstQuery: block.lowerBound, firstKey: oldest, window: window)
-      Kernels.multiply(
+      KernelSet.best.multiply(
+        turnedQueries.part(rows: block), transposed: turnedKeys.part(rows: seen), into: part, memory: memory.product)
+      KernelSet.best.causalSoftmax(part, firstQuery: block.lowerBound, firstKey: oldest, window: window)
+      KernelSet.best.multiply(
         part,
         values.part(
           rows: rows.lowerBound + seen.lowerBound..<rows.lowerBound + seen.upperBound, columns: sharedColumns),
         into: mixed.part(
-          rows: rows.lowerBound + block.lowerBound..<rows.lowerBound + block.upperBound, columns: headColumns))
+          rows: rows.lowerBound + block.lowerBound..<rows.lowerBound + block.upperBound, columns: headColumns),
+        memory: memory.product)
     }
   }
 }

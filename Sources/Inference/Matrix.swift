@@ -20,6 +20,13 @@
       start: bytes.bindMemory(to: Float.self).baseAddress, count: count)
   }
 
+  /// A matrix with these values, row after row.
+  @_spi(Benchmarks) public convenience init(rows: Int, columns: Int, values: [Float]) {
+    precondition(values.count == rows * columns, "a matrix needs all its values")
+    self.init(rows: rows, columns: columns)
+    withMutableRows(0..<rows) { span in for index in span.indices { span[index] = values[index] } }
+  }
+
   deinit { unsafe UnsafeMutableRawBufferPointer(storage).deallocate() }
 
   /// Lends one row, `columns` values.

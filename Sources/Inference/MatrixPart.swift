@@ -1,5 +1,5 @@
 /// A rectangle of a matrix: what a multiplication or a row kernel works on. Its bounds are checked once, here.
-struct MatrixPart: Sendable {
+@_spi(Benchmarks) public struct MatrixPart: Sendable {
   let matrix: Matrix
   /// Range of rows in the matrix.
   let rows: Range<Int>
@@ -25,9 +25,9 @@ struct MatrixPart: Sendable {
   }
 }
 
-extension Matrix {
+@_spi(Benchmarks) extension Matrix {
   /// The part of some rows and columns; all of them where nothing is said.
-  func part(rows: Range<Int>? = nil, columns: Range<Int>? = nil) -> MatrixPart {
+  public func part(rows: Range<Int>? = nil, columns: Range<Int>? = nil) -> MatrixPart {
     MatrixPart(self, rows: rows, columns: columns)
   }
 }

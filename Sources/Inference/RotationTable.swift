@@ -1,14 +1,14 @@
 internal import RealModule
 
 /// Cosines and sines of the angles of rotary embedding: `pairs` of each for every position, position after position.
-struct RotationTable: Sendable {
+@_spi(Benchmarks) public struct RotationTable: Sendable {
   let positions: Int
   let pairs: Int
   let cosines: [Float]
   let sines: [Float]
 
   /// - Parameter frequencies: radians a position for each pair.
-  init(frequencies: [Float], positions: Int) {
+  public init(frequencies: [Float], positions: Int) {
     self.positions = positions
     self.pairs = frequencies.count
     var cosines: [Float] = []

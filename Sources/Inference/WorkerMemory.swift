@@ -1,3 +1,4 @@
+internal import Quantization
 internal import Synchronization
 
 /// What one worker needs beside its inputs and outputs, kept from item to item. The lock is never waited for, since a
@@ -7,6 +8,9 @@ final class WorkerMemory: Sendable {
     /// Encoded bytes on their way from a file.
     var encoded: [UInt8] = []
     private var matrices: [Purpose: Matrix] = [:]
+
+    /// What a product needs.
+    private(set) lazy var product = KernelSet.productMemory()
 
     enum Purpose: Hashable, Sendable { case panel, gate, queries, keys, scores }
 

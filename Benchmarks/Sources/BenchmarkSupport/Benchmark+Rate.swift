@@ -4,6 +4,9 @@ extension BenchmarkMetric {
   /// Millions of values a second.
   public static let valueRate = BenchmarkMetric.custom("Mvalues/s", polarity: .prefersLarger, useScalingFactor: false)
 
+  /// Millions of multiplications and additions a second.
+  public static let operationRate = BenchmarkMetric.custom("MFLOP/s", polarity: .prefersLarger, useScalingFactor: false)
+
   /// Megabytes (of 10⁶ bytes) a second.
   public static let byteRate = BenchmarkMetric.custom("MB/s", polarity: .prefersLarger, useScalingFactor: false)
 }

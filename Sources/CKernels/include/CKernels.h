@@ -1,8 +1,8 @@
 // The inner loops of encoding, decoding and measuring, in plain C.
 //
 // Each loop is written once and compiled for several instruction sets. All of them give the same bits: there is no
-// fused multiply-add, and every sum has a fixed order. What a format is, is said in Swift (Sources/Quantization);
-// the loops must agree with that.
+// fused multiply-add, and every sum has a fixed order. `multiply` alone fuses where the set can, so that it has the same
+// bits on all sets that can. What a format is, is said in Swift (Sources/Quantization); the loops must agree with that.
 //
 // Pointers need not be aligned. Integers and floats in bytes are little-endian, as are the machines this runs on.
 
@@ -13,9 +13,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "inference.h"
-
 #pragma clang assume_nonnull begin
+
+// What log-softmax of a row of logits needs.
+struct decant_log_softmax {
+  // Index of the greatest logit, the first of equals.
+  size_t top;
+  // The greatest logit.
+  float maximum;
+  // ln of the sum of exp(logit - maximum): exponentials in Float, sum in Double. Not finite when a logit is not.
+  double log_sum;
+};
+
+// Sums over pairs of values, in Double.
+struct decant_difference {
+  double squared_error;
+  double before_squared;
+  double after_squared;
+  double product;
+  double largest_error;
+};
+
+// result[r][c] = the sum over k, ascending, of left[r][k] * right[c][k], or that added to what is there. Matrices are
+// row-major; a stride counts elements from one row to the next.
+//
+// A sum is taken in runs of DECANT_PRODUCT_DEPTH terms, each from 0, which are added up. So an element depends on its
+// row, its column and nothing else: not on how a product is divided among calls.
+struct decant_product {
+  size_t rows, columns, depth;
+  const float *left;
+  size_t left_stride;
+  const float *right;
+  size_t right_stride;
+  // Whether `right` is stored as [k][c].
+  bool has_plain_right;
+  bool is_added;
+  float *result;
+  size_t result_stride;
+  // Room for DECANT_PRODUCT_MEMORY values, which nobody else uses meanwhile.
+  float *memory;
+};
+
+enum {
+  DECANT_PRODUCT_DEPTH = 256,
+  // Rows of `left`, and columns, that are dealt with together.
+  DECANT_PRODUCT_ROWS = 96,
+  DECANT_PRODUCT_COLUMNS = 512,
+  DECANT_PRODUCT_MEMORY = (DECANT_PRODUCT_ROWS + DECANT_PRODUCT_COLUMNS) * DECANT_PRODUCT_DEPTH,
+};
 
 // The loops compiled for one instruction set.
 //
@@ -132,6 +177,33 @@ struct decant_kernels {
   // weights[r][c] += scale * sum over k, ascending, of up[r][k] * down[k][c].
   void (*add_outer_product)(size_t rows, size_t columns, size_t rank, float scale, const float *down, const float *up,
                             float *weights);
+
+  // Inference. Matrices are row-major; a stride counts elements from one row to the next.
+  // output[r][c] = input[r][c] / sqrt(mean over c of input[r][c]^2 + epsilon) * weight[c].
+  void (*rms_norm)(const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows,
+                   size_t columns, float *output, size_t output_stride);
+  // Rotary embedding, split halves: element j of a row with element j + half, by the angle whose cosine and sine are in
+  // row r of the tables (`rows * half` values each); then multiplies by `scale`. The output has stride 2 * half.
+  void (*rotate)(const float *input, size_t input_stride, const float *cosines, const float *sines, float scale,
+                 size_t rows, size_t half, float *output);
+  // Causal softmax of attention scores in place. Row r is query `first_query + r`, column c is key `first_key + c`. Keys
+  // after the query or `window` and more before it get 0.
+  void (*causal_softmax)(float *scores, size_t stride, size_t rows, size_t columns, size_t first_query,
+                         size_t first_key, size_t window);
+  // output[r][c] = silu(gate[r][c]) * up[r][c], silu(x) = x / (1 + exp(-x)).
+  void (*silu_multiply)(const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns,
+                        float *output, size_t output_stride);
+  // values[r][c] += row[c].
+  void (*add_row)(float *values, size_t stride, const float *row, size_t rows, size_t columns);
+  // sums[c] += values[r][c]^2, row after row, in Double.
+  void (*add_squares)(const float *values, size_t stride, size_t rows, size_t columns, double *sums);
+  void (*log_softmax_row)(const float *logits, size_t count, struct decant_log_softmax *result);
+  // Kullback-Leibler divergence, in nats, of the distribution of `after` from that of `before`; everything but the
+  // logits in Double. Exactly 0 for equal rows.
+  double (*divergence_row)(const float *before, float before_maximum, const float *after, float after_maximum,
+                           size_t count);
+  void (*difference)(const float *before, const float *after, size_t count, struct decant_difference *result);
+  void (*multiply)(const struct decant_product *product);
 };
 
 // A lattice that codes of GGML's IQ types are numbers of points of: `count` points of `dimensions` coordinates.
@@ -158,6 +230,10 @@ const struct decant_kernels *decant_kernels_best(void);
 
 // What DECANT_KERNELS names where that is no set, or none that this machine supports; else NULL.
 const char *_Nullable decant_kernels_refused(void);
+
+// The features that the set v3 needs and this processor does not show; none where there is no such set.
+size_t decant_kernels_hidden_count(void);
+const char *decant_kernels_hidden_at(size_t index);
 
 #pragma clang assume_nonnull end
 

@@ -1,6 +1,7 @@
-internal import CKernels
+package import CKernels
 
-/// The inner loops as compiled for one instruction set. All sets give the same bits; they differ in speed.
+/// The inner loops as compiled for one instruction set. All sets give the same bits; they differ in speed. (The product
+/// of matrices alone has other last bits on a set without fused multiply-add.)
 ///
 /// A codec takes the best set unless it is given another one, as tests do.
 public struct KernelSet: Hashable, Sendable, CustomStringConvertible {
@@ -30,10 +31,21 @@ public struct KernelSet: Hashable, Sendable, CustomStringConvertible {
   /// What the environment variable `DECANT_KERNELS` names where that is none of `all`; nil where it is one, or is not set.
   public static var refusedName: String? { unsafe decant_kernels_refused().map { unsafe String(cString: $0) } }
 
+  /// Why the inner loops are slower than they could be: features that the processor, or a virtual machine, does not
+  /// show, or a choice of the person. Nil where it runs all it can.
+  public static var handicap: String? {
+    if let last = all.last, last != best {
+      return "DECANT_KERNELS asks for \(best); \(last) is faster here"
+    }
+    let hidden = (0..<decant_kernels_hidden_count()).map { unsafe String(cString: decant_kernels_hidden_at($0)) }
+    guard !hidden.isEmpty else { return nil }
+    return "this machine does not show \(hidden.joined(separator: ", ")); with them, v3 would be several times faster"
+  }
+
   /// The set of that name, nil where there is none or this machine cannot run it.
   public static func named(_ name: String) -> KernelSet? { all.first { $0.name == name } }
 
-  var table: decant_kernels { unsafe decant_kernels_at(index).pointee }
+  package var table: decant_kernels { unsafe decant_kernels_at(index).pointee }
 }
 
 // MARK: - Spans as the pointers that C takes

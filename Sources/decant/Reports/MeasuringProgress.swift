@@ -1,5 +1,5 @@
 internal import Evaluation
-internal import Inference
+internal import Quantization
 
 /// How far a measurement is, with its figures so far.
 final class MeasuringProgress {
@@ -7,7 +7,7 @@ final class MeasuringProgress {
 
   init(_ talk: TalkOptions, windows: Int) {
     if talk.verbose {
-      Terminal.note("matrix kernels: \(Processor.matrixKernels), row kernels: \(Processor.rowKernels)")
+      Terminal.note("kernels: \(KernelSet.best)" + (KernelSet.handicap.map { " (\($0))" } ?? ""))
     }
     StatusLine.shared.begin("window 1 of \(windows)")
   }

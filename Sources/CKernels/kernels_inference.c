@@ -1,10 +1,9 @@
-#include "inference.h"
+// Row by row: the steps of a forward pass between its products, and what is measured of their outcome.
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-// One rounding an operation on every target: results do not depend on whether the processor can fuse.
+#include "instruction_sets.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 // Sixteen floats or eight doubles side by side, whatever the width of the registers. Vectors are passed by address, so
@@ -15,35 +14,33 @@ typedef double Doubles __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t Longs __attribute__((vector_size(64), aligned(8), may_alias));
 typedef float HalfFloats __attribute__((vector_size(32), aligned(4), may_alias));
 
-enum { LANES = 16, HALF = 8 };
+enum { WIDTH = 16, HALF = 8 };
 
-#define BODY static inline __attribute__((always_inline))
+static KERNEL void load(Floats *vector, const float *values) { memcpy(vector, values, sizeof(Floats)); }
 
-BODY void load(Floats *vector, const float *values) { memcpy(vector, values, sizeof(Floats)); }
-
-/// Loads `count < LANES` values and fills the other lanes.
-BODY void load_some(Floats *vector, const float *values, size_t count, float fill) {
-  float lanes[LANES];
-  for (size_t lane = 0; lane < LANES; lane++) lanes[lane] = lane < count ? values[lane] : fill;
+/// Loads `count < WIDTH` values and fills the other lanes.
+static KERNEL void load_some(Floats *vector, const float *values, size_t count, float fill) {
+  float lanes[WIDTH];
+  for (size_t lane = 0; lane < WIDTH; lane++) lanes[lane] = lane < count ? values[lane] : fill;
   memcpy(vector, lanes, sizeof lanes);
 }
 
-BODY void store(float *values, const Floats *vector) { memcpy(values, vector, sizeof(Floats)); }
+static KERNEL void store(float *values, const Floats *vector) { memcpy(values, vector, sizeof(Floats)); }
 
-BODY void store_some(float *values, const Floats *vector, size_t count) {
-  float lanes[LANES];
+static KERNEL void store_some(float *values, const Floats *vector, size_t count) {
+  float lanes[WIDTH];
   memcpy(lanes, vector, sizeof lanes);
   for (size_t lane = 0; lane < count; lane++) values[lane] = lanes[lane];
 }
 
-BODY void widen(Doubles *low, Doubles *high, const Floats *values) {
+static KERNEL void widen(Doubles *low, Doubles *high, const Floats *values) {
   HalfFloats halves[2];
   memcpy(halves, values, sizeof halves);
   *low = __builtin_convertvector(halves[0], Doubles);
   *high = __builtin_convertvector(halves[1], Doubles);
 }
 
-BODY double sum(const Doubles *values) {
+static KERNEL double sum_of(const Doubles *values) {
   double lanes[HALF];
   memcpy(lanes, values, sizeof lanes);
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
@@ -51,7 +48,7 @@ BODY double sum(const Doubles *values) {
 
 /// exp in Float, within about one unit in the last place. Below -87.3 the result is 0, above 88 it is exp(88); NaN
 /// stays NaN.
-BODY void exponential(Floats *values) {
+static KERNEL void exponential(Floats *values) {
   const Floats low = (Floats){} - 87.3f, high = (Floats){} + 88.0f;
   Floats x = *values;
   const Integers vanishes = x < low;
@@ -78,7 +75,7 @@ BODY void exponential(Floats *values) {
 }
 
 /// exp in Double for x <= 0, below -700 the result is 0. NaN stays NaN.
-BODY void exponential_double(Doubles *values) {
+static KERNEL void exponential_double(Doubles *values) {
   const Doubles low = (Doubles){} - 700.0;
   Doubles x = *values;
   const Longs vanishes = x < low;
@@ -107,32 +104,32 @@ BODY void exponential_double(Doubles *values) {
 }
 
 /// The greatest of `count` values; NaN is passed over.
-BODY float maximum_of(const float *values, size_t count) {
+static KERNEL float maximum_of(const float *values, size_t count) {
   Floats greatest = (Floats){} - INFINITY;
-  for (size_t index = 0; index < count; index += LANES) {
+  for (size_t index = 0; index < count; index += WIDTH) {
     Floats x;
-    if (count - index >= LANES) load(&x, values + index);
+    if (count - index >= WIDTH) load(&x, values + index);
     else load_some(&x, values + index, count - index, -INFINITY);
     const Integers greater = x > greatest;
     greatest = (Floats)(((Integers)x & greater) | ((Integers)greatest & ~greater));
   }
-  float lanes[LANES];
+  float lanes[WIDTH];
   memcpy(lanes, &greatest, sizeof lanes);
   float result = lanes[0];
-  for (size_t lane = 1; lane < LANES; lane++) result = lanes[lane] > result ? lanes[lane] : result;
+  for (size_t lane = 1; lane < WIDTH; lane++) result = lanes[lane] > result ? lanes[lane] : result;
   return result;
 }
 
-BODY void rms_norm_body(
+static KERNEL void rms_norm(
     const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
     float *output, size_t output_stride) {
   for (size_t row = 0; row < rows; row++) {
     const float *source = input + row * input_stride;
     float *target = output + row * output_stride;
     Doubles low = {}, high = {};
-    for (size_t column = 0; column < columns; column += LANES) {
+    for (size_t column = 0; column < columns; column += WIDTH) {
       Floats x;
-      if (columns - column >= LANES) load(&x, source + column);
+      if (columns - column >= WIDTH) load(&x, source + column);
       else load_some(&x, source + column, columns - column, 0);
       Doubles first, second;
       widen(&first, &second, &x);
@@ -140,12 +137,16 @@ BODY void rms_norm_body(
       high += second * second;
     }
     low += high;
-    const float scale = (float)(1.0 / sqrt(sum(&low) / (double)columns + (double)epsilon));
+    const float scale = (float)(1.0 / sqrt(sum_of(&low) / (double)columns + (double)epsilon));
     for (size_t column = 0; column < columns; column++) target[column] = source[column] * scale * weight[column];
   }
 }
+DECANT_COMPILE(void, rms_norm,
+               (const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
+                float *output, size_t output_stride),
+               (input, input_stride, weight, epsilon, rows, columns, output, output_stride))
 
-BODY void rotate_body(
+static KERNEL void rotate(
     const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
     size_t half, float *output) {
   for (size_t row = 0; row < rows; row++) {
@@ -160,8 +161,12 @@ BODY void rotate_body(
     }
   }
 }
+DECANT_COMPILE(void, rotate,
+               (const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
+                size_t half, float *output),
+               (input, input_stride, cosines, sines, scale, rows, half, output))
 
-BODY void causal_softmax_body(
+static KERNEL void causal_softmax(
     float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window) {
   for (size_t row = 0; row < rows; row++) {
     float *values = scores + row * stride;
@@ -175,10 +180,10 @@ BODY void causal_softmax_body(
     const size_t count = end - begin;
     const float maximum = maximum_of(part, count);
     Doubles low = {}, high = {};
-    for (size_t index = 0; index < count; index += LANES) {
+    for (size_t index = 0; index < count; index += WIDTH) {
       const size_t here = count - index;
       Floats x;
-      if (here >= LANES) load(&x, part + index);
+      if (here >= WIDTH) load(&x, part + index);
       else load_some(&x, part + index, here, -INFINITY);
       x -= maximum;
       exponential(&x);
@@ -186,26 +191,29 @@ BODY void causal_softmax_body(
       widen(&first, &second, &x);
       low += first;
       high += second;
-      if (here >= LANES) store(part + index, &x);
+      if (here >= WIDTH) store(part + index, &x);
       else store_some(part + index, &x, here);
     }
     low += high;
-    const float scale = (float)(1.0 / sum(&low));
+    const float scale = (float)(1.0 / sum_of(&low));
     for (size_t index = 0; index < count; index++) part[index] *= scale;
   }
 }
+DECANT_COMPILE(void, causal_softmax,
+               (float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window),
+               (scores, stride, rows, columns, first_query, first_key, window))
 
-BODY void silu_multiply_body(
+static KERNEL void silu_multiply(
     const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
     size_t output_stride) {
   for (size_t row = 0; row < rows; row++) {
     const float *gates = gate + row * input_stride;
     const float *ups = up + row * input_stride;
     float *target = output + row * output_stride;
-    for (size_t column = 0; column < columns; column += LANES) {
+    for (size_t column = 0; column < columns; column += WIDTH) {
       const size_t here = columns - column;
       Floats x, y;
-      if (here >= LANES) {
+      if (here >= WIDTH) {
         load(&x, gates + column);
         load(&y, ups + column);
       } else {
@@ -215,20 +223,27 @@ BODY void silu_multiply_body(
       Floats e = -x;
       exponential(&e);
       x = x / (1.0f + e) * y;
-      if (here >= LANES) store(target + column, &x);
+      if (here >= WIDTH) store(target + column, &x);
       else store_some(target + column, &x, here);
     }
   }
 }
+DECANT_COMPILE(void, silu_multiply,
+               (const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
+                size_t output_stride),
+               (gate, up, input_stride, rows, columns, output, output_stride))
 
-BODY void add_row_body(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
+static KERNEL void add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
   for (size_t index = 0; index < rows; index++) {
     float *restrict target = values + index * stride;
     for (size_t column = 0; column < columns; column++) target[column] += row[column];
   }
 }
+DECANT_COMPILE(void, add_row,
+               (float *values, size_t stride, const float *row, size_t rows, size_t columns),
+               (values, stride, row, rows, columns))
 
-BODY void add_squares_body(const float *values, size_t stride, size_t rows, size_t columns, double *sums) {
+static KERNEL void add_squares(const float *values, size_t stride, size_t rows, size_t columns, double *sums) {
   for (size_t row = 0; row < rows; row++) {
     const float *source = values + row * stride;
     for (size_t column = 0; column < columns; column++) {
@@ -237,15 +252,18 @@ BODY void add_squares_body(const float *values, size_t stride, size_t rows, size
     }
   }
 }
+DECANT_COMPILE(void, add_squares,
+               (const float *values, size_t stride, size_t rows, size_t columns, double *sums),
+               (values, stride, rows, columns, sums))
 
-BODY void log_softmax_row_body(const float *logits, size_t count, decant_log_softmax *result) {
+static KERNEL void log_softmax_row(const float *logits, size_t count, struct decant_log_softmax *result) {
   const float maximum = maximum_of(logits, count);
   size_t top = 0;
   while (top + 1 < count && logits[top] != maximum) top++;
   Doubles low = {}, high = {};
-  for (size_t index = 0; index < count; index += LANES) {
+  for (size_t index = 0; index < count; index += WIDTH) {
     Floats x;
-    if (count - index >= LANES) load(&x, logits + index);
+    if (count - index >= WIDTH) load(&x, logits + index);
     else load_some(&x, logits + index, count - index, -INFINITY);
     x -= maximum;
     exponential(&x);
@@ -257,16 +275,18 @@ BODY void log_softmax_row_body(const float *logits, size_t count, decant_log_sof
   low += high;
   result->top = top;
   result->maximum = maximum;
-  result->log_sum = log(sum(&low));
+  result->log_sum = log(sum_of(&low));
 }
+DECANT_COMPILE(void, log_softmax_row,
+               (const float *logits, size_t count, struct decant_log_softmax *result),
+               (logits, count, result))
 
-BODY void divergence_row_body(
-    const float *before, float before_maximum, const float *after, float after_maximum, size_t count,
-    double *result) {
+static KERNEL double divergence_row(
+    const float *before, float before_maximum, const float *after, float after_maximum, size_t count) {
   Doubles before_sum = {}, after_sum = {}, weighted = {};
-  for (size_t index = 0; index < count; index += LANES) {
+  for (size_t index = 0; index < count; index += WIDTH) {
     Floats a, b;
-    if (count - index >= LANES) {
+    if (count - index >= WIDTH) {
       load(&a, before + index);
       load(&b, after + index);
     } else {
@@ -287,15 +307,20 @@ BODY void divergence_row_body(
       weighted += x * difference;
     }
   }
-  const double total = sum(&before_sum);
-  *result = sum(&weighted) / total - (log(total) - log(sum(&after_sum)));
+  const double total = sum_of(&before_sum);
+  const double divergence = sum_of(&weighted) / total - (log(total) - log(sum_of(&after_sum)));
+  // It is not negative; rounding may be.
+  return divergence < 0 ? 0 : divergence;
 }
+DECANT_COMPILE(double, divergence_row,
+               (const float *before, float before_maximum, const float *after, float after_maximum, size_t count),
+               (before, before_maximum, after, after_maximum, count))
 
-BODY void difference_body(const float *before, const float *after, size_t count, decant_difference *result) {
+static KERNEL void difference(const float *before, const float *after, size_t count, struct decant_difference *result) {
   Doubles error = {}, before_squared = {}, after_squared = {}, product = {}, largest = {};
-  for (size_t index = 0; index < count; index += LANES) {
+  for (size_t index = 0; index < count; index += WIDTH) {
     Floats a, b;
-    if (count - index >= LANES) {
+    if (count - index >= WIDTH) {
       load(&a, before + index);
       load(&b, after + index);
     } else {
@@ -321,161 +346,12 @@ BODY void difference_body(const float *before, const float *after, size_t count,
   memcpy(lanes, &largest, sizeof lanes);
   for (int lane = 0; lane < HALF; lane++)
     greatest = lanes[lane] > greatest || lanes[lane] != lanes[lane] ? lanes[lane] : greatest;
-  result->squared_error = sum(&error);
-  result->before_squared = sum(&before_squared);
-  result->after_squared = sum(&after_squared);
-  result->product = sum(&product);
+  result->squared_error = sum_of(&error);
+  result->before_squared = sum_of(&before_squared);
+  result->after_squared = sum_of(&after_squared);
+  result->product = sum_of(&product);
   result->largest_error = sqrt(greatest);
 }
-
-// MARK: Choice of the instruction set
-
-#if defined(__x86_64__)
-
-static const char *const level_names[] = {"baseline", "v3", "v4"};
-
-/// The best level that the processor has.
-static int best_level(void) {
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) return 0;
-  const bool has_v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vl");
-  return has_v4 ? 2 : 1;
-}
-
-static int chosen_level = -1;
-
-/// Racing first calls store the same number.
-static int level(void) {
-  int value = __atomic_load_n(&chosen_level, __ATOMIC_RELAXED);
-  if (value >= 0) return value;
-  const char *wanted = getenv("DECANT_KERNELS");
-  value = best_level();
-  for (int candidate = 0; wanted != NULL && candidate < value; candidate++)
-    if (strcmp(wanted, level_names[candidate]) == 0) value = candidate;
-  __atomic_store_n(&chosen_level, value, __ATOMIC_RELAXED);
-  return value;
-}
-
-const char *decant_inference_level(void) { return level_names[level()]; }
-
-bool decant_inference_use(const char *name) {
-  for (int candidate = 0; candidate <= best_level(); candidate++) {
-    if (strcmp(name, level_names[candidate]) != 0) continue;
-    __atomic_store_n(&chosen_level, candidate, __ATOMIC_RELAXED);
-    return true;
-  }
-  return false;
-}
-
-// Compiles a body once for each instruction set and calls the best that the processor has.
-#define KERNEL(name, parameters, arguments)                                                         \
-  static void name##_baseline parameters { name##_body arguments; }                                 \
-  __attribute__((target("arch=x86-64-v3"))) static void name##_v3 parameters { name##_body arguments; } \
-  __attribute__((target("arch=x86-64-v4"))) static void name##_v4 parameters { name##_body arguments; } \
-  static void name##_best parameters {                                                              \
-    switch (level()) {                                                                              \
-    case 2: name##_v4 arguments; break;                                                             \
-    case 1: name##_v3 arguments; break;                                                             \
-    default: name##_baseline arguments; break;                                                      \
-    }                                                                                               \
-  }
-
-#else
-
-const char *decant_inference_level(void) { return "baseline"; }
-
-bool decant_inference_use(const char *name) { return strcmp(name, "baseline") == 0; }
-
-#define KERNEL(name, parameters, arguments) \
-  static void name##_best parameters { name##_body arguments; }
-
-#endif
-
-KERNEL(rms_norm,
-  (const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
-   float *output, size_t output_stride),
-  (input, input_stride, weight, epsilon, rows, columns, output, output_stride))
-
-void decant_rms_norm(
-    const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows, size_t columns,
-    float *output, size_t output_stride) {
-  rms_norm_best(input, input_stride, weight, epsilon, rows, columns, output, output_stride);
-}
-
-KERNEL(rotate,
-  (const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
-   size_t half, float *output),
-  (input, input_stride, cosines, sines, scale, rows, half, output))
-
-void decant_rotate(
-    const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
-    size_t half, float *output) {
-  rotate_best(input, input_stride, cosines, sines, scale, rows, half, output);
-}
-
-KERNEL(causal_softmax,
-  (float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window),
-  (scores, stride, rows, columns, first_query, first_key, window))
-
-void decant_causal_softmax(
-    float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window) {
-  causal_softmax_best(scores, stride, rows, columns, first_query, first_key, window);
-}
-
-KERNEL(silu_multiply,
-  (const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
-   size_t output_stride),
-  (gate, up, input_stride, rows, columns, output, output_stride))
-
-void decant_silu_multiply(
-    const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
-    size_t output_stride) {
-  silu_multiply_best(gate, up, input_stride, rows, columns, output, output_stride);
-}
-
-KERNEL(add_row,
-  (float *values, size_t stride, const float *row, size_t rows, size_t columns),
-  (values, stride, row, rows, columns))
-
-void decant_add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
-  add_row_best(values, stride, row, rows, columns);
-}
-
-KERNEL(add_squares,
-  (const float *values, size_t stride, size_t rows, size_t columns, double *sums),
-  (values, stride, rows, columns, sums))
-
-void decant_add_squares(const float *values, size_t stride, size_t rows, size_t columns, double *sums) {
-  add_squares_best(values, stride, rows, columns, sums);
-}
-
-KERNEL(log_softmax_row, (const float *logits, size_t count, decant_log_softmax *result), (logits, count, result))
-
-decant_log_softmax decant_log_softmax_row(const float *logits, size_t count) {
-  decant_log_softmax result;
-  log_softmax_row_best(logits, count, &result);
-  return result;
-}
-
-KERNEL(divergence_row,
-  (const float *before, float before_maximum, const float *after, float after_maximum, size_t count, double *result),
-  (before, before_maximum, after, after_maximum, count, result))
-
-double decant_divergence_row(
-    const float *before, float before_maximum, const float *after, float after_maximum, size_t count) {
-  double result;
-  divergence_row_best(before, before_maximum, after, after_maximum, count, &result);
-  // The divergence is not negative; rounding may be.
-  return result < 0 ? 0 : result;
-}
-
-KERNEL(difference, (const float *before, const float *after, size_t count, decant_difference *result),
-  (before, after, count, result))
-
-decant_difference decant_difference_of(const float *before, const float *after, size_t count) {
-  decant_difference result;
-  difference_best(before, after, count, &result);
-  return result;
-}
+DECANT_COMPILE(void, difference,
+               (const float *before, const float *after, size_t count, struct decant_difference *result),
+               (before, after, count, result))
