@@ -163,7 +163,7 @@ let package = Package(
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(
       of: "decant",
-      imports: ["Bytes", "Conversion", "JSON", argumentParser]),
+      imports: ["Bytes", "Conversion", "JSON", "Quantization", argumentParser]),
 
     // Fuzzing.
     .target(

@@ -1,4 +1,5 @@
 import JSON
+import Quantization
 import TestSupport
 import Testing
 
@@ -30,6 +31,17 @@ import Testing
       report.object?.keys.sorted() == [
         "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "perplexity", "standard_error", "tokens",
       ])
+  }
+
+  @Test("Every set of kernels measures the same, and --verbose says which one runs", arguments: KernelSet.all)
+  func kernels(_ kernels: KernelSet) throws {
+    let arguments = ["perplexity", TinyLlama.path, "--chunks", "1", "--context", "64"] + Self.text
+    let usual = try measure(arguments)
+    let forced = try Command.run(
+      arguments + ["--json", "--verbose"], environment: ["DECANT_KERNELS": kernels.name])
+    #expect(forced.errors.contains("kernels: \(kernels)"))
+    #expect(forced.errors.contains("DECANT_KERNELS asks for") == (kernels != KernelSet.all.last), "\(forced.errors)")
+    try expectClose(forced.json()["perplexity"], #require(usual["perplexity"]?.double), relative: 1e-5)
   }
 
   @Test func perplexityOfTheWholeText() throws {
