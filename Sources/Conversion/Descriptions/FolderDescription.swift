@@ -77,14 +77,12 @@ struct FolderDescription {
   // MARK: - config.json
 
   private static func config(of checkpoint: Checkpoint) throws(FileError) -> [String: JSONValue]? {
-    if let config = checkpoint.config?.object { return config }
-    guard let model = checkpoint.model else { return nil }
-    if case .divisors = model.configuration.rope.scaling {
-      throw FileError(
-        .unsupported, path: checkpoint.path, subject: "rope_freqs.weight",
-        "the GGUF holds RoPE factors, but not the settings they were made from, which config.json needs; "
-          + "convert from the original model instead")
+    guard let model = checkpoint.model else { return checkpoint.config?.object }
+    if var config = checkpoint.config?.object {
+      model.family.correct(&config, for: model.configuration)
+      return config
     }
+    try model.family.checkConfig(for: model.configuration, path: checkpoint.path)
     var config = model.family.config(for: model.configuration)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
       config.merge(vocabulary.generationConfiguration) { _, own in own }

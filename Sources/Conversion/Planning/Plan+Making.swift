@@ -29,7 +29,7 @@ extension Plan {
   ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination)
-    var notes: [Note] = []
+    var notes = checkpoint.notes
     let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
     let choices = try recipe.choices(
       for: outputs.map { Recipe.Candidate(name: $0.name, shape: $0.rows.shape) },
@@ -255,9 +255,15 @@ extension Plan {
       planes = [try plane(output.name, copied, shape, .plane(0), destination)]
       targetType = copied.name
     case .copyStored(let stored):
-      planes = (source?.storedNames ?? []).compactMap { name in
-        stored.descriptor(of: name).map { PlannedPlane(descriptor: $0, content: .stored(name)) }
+      var copied: [PlannedPlane] = []
+      for name in source?.storedNames ?? [] {
+        guard let source, let descriptor = stored.descriptor(of: name) else { continue }
+        copied.append(
+          try plane(
+            source.storedName(name, under: output.name), descriptor.encoding, descriptor.shape, .stored(name),
+            destination))
       }
+      planes = copied
       targetType = source?.typeName ?? "?"
       blockwiseType = source.flatMap {
         $0.codec is BlockwiseCodec ? TargetType(codec: $0.codec, isDoubleQuantized: $0.isDoubleQuantized) : nil
