@@ -209,8 +209,10 @@ public struct Checkpoint: Sendable {
     guard let model else { return }
     var shapes: [String: [Int]] = [:]
     for tensor in tensors { shapes[tensor.name] = try DerivedTensor(tensor.derivation, inputs: inputs).shape }
+    let wanted = model.family.expectedTensors(model.configuration)
+    try refuseOtherNames(wanted, model)
     var failures = FileErrors()
-    for expected in model.family.expectedTensors(model.configuration) {
+    for expected in wanted {
       failures.attempt { () throws(FileError) in
         guard let shape = shapes[expected.name] else {
           if expected.isOptional { return }
@@ -226,6 +228,19 @@ public struct Checkpoint: Sendable {
       }
     }
     try failures.check()
+  }
+
+  /// One sentence where most tensors are called something else, instead of one for each that is missing.
+  private func refuseOtherNames(_ wanted: [ExpectedTensor], _ model: Model) throws(FileError) {
+    guard let stranger = tensors.first(where: { model.family.usualName(of: $0.name) == nil }) else { return }
+    let names = Set(tensors.map(\.name))
+    let needed = wanted.filter { !$0.isOptional }
+    let missing = needed.filter { !names.contains($0.name) }
+    guard missing.count * 2 > needed.count, let first = missing.first else { return }
+    throw FileError(
+      .mismatch, path: path, subject: stranger.name,
+      "is no name of a tensor of \(model.configuration.className), which has names like \(first.name); is config.json of "
+        + "another model?")
   }
 
   // MARK: - Configuration files
