@@ -133,6 +133,9 @@ extension LlamaFamily {
     if isSet("tie_word_embeddings") != configuration.tiesEmbeddings {
       config["tie_word_embeddings"] = .bool(configuration.tiesEmbeddings)
     }
+    if config["vocab_size"]?.int != configuration.vocabularySize {
+      config["vocab_size"] = .integer(configuration.vocabularySize)
+    }
     // A bias that is asked for and not stored is zero, which is none.
     for (key, hasBias) in [
       ("attention_bias", configuration.hasAttentionBias), ("mlp_bias", configuration.hasFeedForwardBias),

@@ -27,19 +27,21 @@ public struct Checkpoint: Sendable {
   let fileMetadata: [String: String]
   /// Folder that holds the configuration and tokenizer of a safetensors model.
   public let folder: String?
+  /// Folder that holds the tokenizer: the same, or that of an adapter with a vocabulary of its own.
+  public internal(set) var tokenizerFolder: String?
   /// The family and its hyperparameters; nil for a bare safetensors file that has no config.json beside it.
   ///
   /// Whether the head is tied is decided when the model is opened, and changed in one place, `untying`.
-  public private(set) var model: Model?
+  public internal(set) var model: Model?
   /// What derivations take their tensors from: the model, then adapters.
-  public private(set) var inputs: TensorInputs
+  public internal(set) var inputs: TensorInputs
   /// How each tensor of the Hugging Face form comes about, in the order of the source.
-  public private(set) var tensors: [NamedDerivation]
-  public private(set) var adapters: [Adapter] = []
+  public internal(set) var tensors: [NamedDerivation]
+  public internal(set) var adapters: [Adapter] = []
   /// The same without adapters.
-  private(set) var unmergedTensors: [NamedDerivation]
+  var unmergedTensors: [NamedDerivation]
   /// What opening the model found and a person should know.
-  public let notes: [Note]
+  public internal(set) var notes: [Note]
 
   /// A family of models and the hyperparameters of this one.
   public struct Model: Sendable {
@@ -84,6 +86,7 @@ public struct Checkpoint: Sendable {
     self.fileMetadata = fileMetadata
     self.weightFiles = weightFiles
     self.folder = folder
+    self.tokenizerFolder = folder
     weights = try SafetensorsLayouts.tensors(of: source)
     let inputs = TensorInputs(model: path, tensors: weights)
     var tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
@@ -130,6 +133,7 @@ public struct Checkpoint: Sendable {
     self.fileMetadata = [:]
     self.weightFiles = source.files.map(\.path)
     self.folder = nil
+    self.tokenizerFolder = nil
     self.weights = weights
     self.inputs = inputs
     // A GGUF has no flag of its own: a head that it stores is one, unless the configuration that is kept in it ties them.
@@ -142,20 +146,6 @@ public struct Checkpoint: Sendable {
     tensors = form.tensors
     notes = remarks + form.notes
     unmergedTensors = tensors
-  }
-
-  /// This model with an adapter in it.
-  /// - Throws: `FileError` naming the adapter's tensor that does not fit.
-  public func adding(_ adapter: Adapter) throws(FileError) -> Checkpoint {
-    var result = self
-    let number = inputs.count
-    result.inputs = inputs.appending(adapter.path, tensors: adapter.tensors)
-    let adapted = try AdaptedTensors(
-      adapter, on: tensors, pair: ("model.embed_tokens.weight", "lm_head.weight"), isTied: false, inputs: result.inputs,
-      input: number)
-    result.tensors = adapted.tensors
-    result.adapters.append(adapter)
-    return result
   }
 
   /// This model with a head of its own where it had none: a copy of the embedding, which an adapter can change, or which

@@ -30,13 +30,10 @@ struct FolderDescription {
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
+    if let folder = checkpoint.tokenizerFolder { try copy(ModelFolder.tokenizerFiles, from: folder) }
     if let folder = checkpoint.folder {
-      for name in ModelFolder.tokenizerFiles + [ModelFolder.generationConfig] {
-        let path = FileSystem.join(folder, name)
-        guard FileSystem.isFile(path) else { continue }
-        sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
-      }
-    } else if let metadata = checkpoint.metadata {
+      try copy([ModelFolder.generationConfig], from: folder)
+    } else if checkpoint.tokenizerFolder == nil, let metadata = checkpoint.metadata {
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
         for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
@@ -50,6 +47,14 @@ struct FolderDescription {
       } else {
         notes.append("the GGUF has no tokenizer, so the folder has none either")
       }
+    }
+  }
+
+  private mutating func copy(_ names: [String], from folder: String) throws(FileError) {
+    for name in names {
+      let path = FileSystem.join(folder, name)
+      guard FileSystem.isFile(path) else { continue }
+      sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
     }
   }
 

@@ -45,6 +45,7 @@ struct GGUFDescription {
       if let config = metadata[Key.config]?.string {
         metadata[Key.config] = .string(try Self.corrected(config, for: checkpoint))
       }
+      if !checkpoint.adapters.isEmpty { try followVocabulary(of: checkpoint, model) }
       if metadata[Key.elementType] != nil {
         metadata.removeAll { $0.key.hasPrefix(Key.elementType) || $0.key.hasPrefix(Key.otherTypesPrefix) }
         addElementTypes(tensors)
@@ -116,11 +117,35 @@ struct GGUFDescription {
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
-    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
+    guard let folder = checkpoint.tokenizerFolder, TokenizerFolder.hasVocabulary(folder) else {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
     let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
+    for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
+  }
+
+  /// Gives a GGUF that an adapter was merged into the adapter's vocabulary, where that is another one.
+  private mutating func followVocabulary(of checkpoint: Checkpoint, _ model: Checkpoint.Model) throws(FileError) {
+    let rows = model.configuration.vocabularySize
+    let sizeKey = "\(model.family.ggufArchitecture).vocab_size"
+    if metadata[sizeKey] != nil { metadata[sizeKey] = .uint32(UInt32(clamping: rows)) }
+    if checkpoint.tokenizerFolder != nil {
+      metadata.removeAll { entry in
+        ["tokenizer.", "decant.tokenizer.", "decant.huggingface.tokenizer"].contains { entry.key.hasPrefix($0) }
+      }
+      return try addTokenizer(of: checkpoint, vocabularySize: rows)
+    }
+    guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), vocabulary.tokens.count != rows else {
+      return
+    }
+    guard vocabulary.tokens.count < rows else {
+      throw FileError(
+        .mismatch, path: checkpoint.path, subject: "tokenizer.ggml.tokens",
+        "are \(vocabulary.tokens.count) tokens, but with the adapter the model has \(rows) rows; lay the tokenizer of the "
+          + "training into the adapter's folder")
+    }
+    vocabulary.pad(to: rows)
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
   }
 

@@ -292,6 +292,7 @@ extension Plan {
         for: (output.name, output.originalName), shape: shape, type: type, recipe)
     }
     let isMerged = output.derivation != output.unmerged
+    let unmerged = isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil
     // What an adapter has changed is no longer exact in the type that the model had.
     if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
     return PlannedTensor(
@@ -299,7 +300,8 @@ extension Plan {
       sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
       targetType: targetType, blockwiseType: blockwiseType, substitution: substitution,
       keepsNonFinite: isKept, importance: weights,
-      unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
+      // How far something moved is not said of a vocabulary of another size.
+      unmerged: unmerged?.shape == shape ? unmerged : nil,
       originalType: elementType)
   }
 
@@ -343,6 +345,7 @@ extension Derivation {
       .addingScaled(inner.substituting(derivations), addend, scale: scale)
     case .replacingRows(let inner, let replacement, let rows):
       .replacingRows(inner.substituting(derivations), replacement, rows: rows)
+    case .without(let inner, let span): .without(inner.substituting(derivations), span)
     case .constant: self
     }
   }
