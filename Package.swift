@@ -155,7 +155,7 @@ let package = Package(
       of: "Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
-        "Digests",
+        "Digests", "Inference",
       ], exclude: ["Golden"]),
     tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON"]),
     tests(

@@ -4,7 +4,8 @@ public import Tensors
 
 /// A checkpoint of one safetensors file or of several shards, opened for reading.
 ///
-/// Every shard is opened, and its header checked, at once; index and shards must agree about every tensor.
+/// Every shard is opened, and its header checked, at once. An index says which files are read; what is in them counts, as
+/// for `transformers`, also where the index has another shard for it.
 public struct SafetensorsFolder: TensorSource {
   /// The folder the files are in.
   public let folder: String
@@ -45,14 +46,17 @@ public struct SafetensorsFolder: TensorSource {
     try failures.check()
 
     var fileNumbers: [String: Int] = [:]
+    var overlaid: [String] = []
     var metadata: [String: String] = [:]
     for (number, file) in files.enumerated() {
       for tensor in file.tensors {
-        if let other = fileNumbers.updateValue(number, forKey: tensor.name) {
+        guard let other = fileNumbers.updateValue(number, forKey: tensor.name) else { continue }
+        guard index != nil else {
           throw FileError(
             .mismatch, path: file.name, subject: tensor.name,
             "is also in \(names[other])", rule: SafetensorsRule.oneShard.citation)
         }
+        overlaid.append(tensor.name)
       }
       for (key, value) in file.metadata {
         if let first = metadata[key], first != value {
@@ -64,16 +68,18 @@ public struct SafetensorsFolder: TensorSource {
       }
     }
     if let index, let indexPath = choice.indexPath {
-      try Self.compare(index, at: indexPath, with: fileNumbers, names: names)
+      warnings += try Self.differences(of: index, at: indexPath, from: fileNumbers, names: names, overlaid: overlaid)
       let total = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
-      if let announced = index.totalByteCount, announced != total {
+      if let announced = index.totalByteCount, announced != total, overlaid.isEmpty {
         warnings.append("\(indexPath): total_size is \(announced), but the tensors have \(total) bytes")
       }
     }
     name = path
     folder = choice.folder
     indexPath = choice.indexPath
-    tensors = files.flatMap(\.tensors)
+    tensors = files.enumerated().flatMap { number, file in
+      overlaid.isEmpty ? file.tensors : file.tensors.filter { fileNumbers[$0.name] == number }
+    }
     self.files = files
     self.fileNumbers = fileNumbers
     self.metadata = metadata
@@ -103,27 +109,33 @@ public struct SafetensorsFolder: TensorSource {
     return try PackedFile.openWeights(path: there)
   }
 
-  /// The index must name the shard that holds a tensor, for every tensor.
-  private static func compare(
-    _ index: SafetensorsIndex, at indexPath: String, with fileNumbers: [String: Int], names: [String]
-  ) throws(FileError) {
-    let rule = SafetensorsRule.rightShard.citation
-    for (tensor, shard) in index.shards.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+  /// What the index says otherwise than the shards, as sentences.
+  /// - Throws: `FileError` when it lists a tensor that no shard has.
+  private static func differences(
+    of index: SafetensorsIndex, at indexPath: String, from fileNumbers: [String: Int], names: [String],
+    overlaid: [String]
+  ) throws(FileError) -> [String] {
+    func precedes(_ one: String, _ other: String) -> Bool { one.utf8.lexicographicallyPrecedes(other.utf8) }
+    var elsewhere: [String] = []
+    for (tensor, shard) in index.shards.sorted(by: { precedes($0.key, $1.key) }) {
       guard let number = fileNumbers[tensor] else {
         throw FileError(
-          .missing, path: indexPath, subject: tensor, "is in no shard, but listed in \(shard)", rule: rule)
+          .missing, path: indexPath, subject: tensor,
+          "is in no shard, but listed in \(shard)", rule: SafetensorsRule.rightShard.citation)
       }
-      guard names[number] == shard else {
-        throw FileError(
-          .mismatch, path: indexPath, subject: tensor, "is in \(names[number]), but listed in \(shard)", rule: rule)
-      }
+      if names[number] != shard { elsewhere.append(tensor) }
     }
-    guard index.shards.count != fileNumbers.count else { return }
-    for (tensor, number) in fileNumbers.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
-    where index.shards[tensor] == nil {
-      throw FileError(
-        .mismatch, path: indexPath, subject: tensor,
-        "is in \(names[number]), but not listed; do index and shards belong together?", rule: rule)
+    let unlisted =
+      index.shards.count == fileNumbers.count ? [] : fileNumbers.keys.filter { index.shards[$0] == nil }
+    return [
+      (overlaid, "in two shards; the one in the last shard by name counts"),
+      (elsewhere, "listed in another shard than the one they are read from"),
+      (unlisted, "in a shard but not listed, and read all the same"),
+      (index.repeated, "listed twice; the last counts"),
+    ].compactMap { tensors, what in
+      guard let first = tensors.min(by: precedes) else { return nil }
+      return "\(indexPath): tensors such as \(FileError.quoted(first)) (\(tensors.count) in all) are \(what), as transformers "
+        + "does"
     }
   }
 }
@@ -165,6 +177,8 @@ extension SafetensorsFolder {
         fileNames = [Self.mainName]
         if let index = indexes.first {
           warnings.append("\(FileSystem.join(path, index)): is not followed, because \(Self.mainName) is there too")
+        } else if let shard = files.first(where: { ShardName($0) != nil }) {
+          warnings.append("\(FileSystem.join(path, shard)): is not read, because \(Self.mainName) is there too")
         }
       } else if indexes.contains(Self.mainName + ".index.json") {
         indexPath = FileSystem.join(path, Self.mainName + ".index.json")

@@ -5,6 +5,8 @@ internal import JSON
 package struct SafetensorsIndex {
   /// Shard of every tensor.
   package private(set) var shards: [String: String] = [:]
+  /// Tensors that are listed more than once: the last entry counts.
+  package private(set) var repeated: [String] = []
   /// `metadata.total_size`, where it is a whole number.
   package private(set) var totalByteCount: Int?
 
@@ -43,7 +45,6 @@ package struct SafetensorsIndex {
     try reader.beginObject()
     while let tensor = try reader.nextKey() {
       reader.subject = tensor
-      guard shards[tensor] == nil else { throw reader.broken(.indexFile, "is listed twice") }
       guard try reader.peek() == .string else { throw reader.broken(.indexFile, "its file must be a string") }
       let start = reader.offset
       let shard = try reader.readString()
@@ -51,7 +52,7 @@ package struct SafetensorsIndex {
         throw reader.broken(
           .shardName, "its file \(FileError.quoted(shard)) is no plain name of a .safetensors file", at: start)
       }
-      shards[tensor] = shard
+      if shards.updateValue(shard, forKey: tensor) != nil { repeated.append(tensor) }
     }
   }
 

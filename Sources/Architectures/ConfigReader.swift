@@ -15,14 +15,6 @@ struct ConfigReader {
     FileError(.unsupported, path: path, subject: prefix + key, message)
   }
 
-  /// The class in `architectures` that is one of `known`.
-  func className(among known: [String]) throws(FileError) -> String {
-    for name in config["architectures"]?.array ?? [] {
-      if let name = name.string, known.contains(name) { return name }
-    }
-    throw malformed("architectures", "names none of \(known.joined(separator: ", "))")
-  }
-
   /// A whole number from 1 to `limit`.
   func count(_ key: String, default fallback: Int? = nil, limit: Int = 1 << 31) throws(FileError) -> Int {
     guard let value = config[key], !value.isNull else {

@@ -22,6 +22,8 @@ public indirect enum Derivation: Hashable, Sendable {
   case addingScaled(Derivation, TensorReference, scale: Float)
   /// Some rows replaced by those of another tensor, in its order.
   case replacingRows(Derivation, TensorReference, rows: [Int])
+  /// A part taken out before an adapter is added: what the adapter began with.
+  case without(Derivation, ColumnSpan)
   /// Values that follow from the configuration alone.
   case constant(values: [Float])
 
@@ -35,7 +37,7 @@ public indirect enum Derivation: Hashable, Sendable {
   public var sources: [TensorReference] {
     switch self {
     case .source(let reference): [reference]
-    case .reordered(let inner, _): inner.sources
+    case .reordered(let inner, _), .without(let inner, _): inner.sources
     case .adding(let inner, let update): inner.sources + update.sources
     case .addingScaled(let inner, let addend, _): inner.sources + [addend]
     case .replacingRows(let inner, let rows, _): inner.sources + [rows]
@@ -48,7 +50,7 @@ public indirect enum Derivation: Hashable, Sendable {
     switch self {
     case .source: true
     case .reordered(let inner, _): inner.keepsRows
-    case .adding, .addingScaled, .replacingRows, .constant: false
+    case .adding, .addingScaled, .replacingRows, .without, .constant: false
     }
   }
 
@@ -56,7 +58,7 @@ public indirect enum Derivation: Hashable, Sendable {
   public var unadapted: Derivation {
     switch self {
     case .adding(let inner, _), .addingScaled(let inner, _, _), .replacingRows(let inner, _, _): inner.unadapted
-    case .source, .reordered, .constant: self
+    case .source, .reordered, .without, .constant: self
     }
   }
 
@@ -67,7 +69,7 @@ public indirect enum Derivation: Hashable, Sendable {
     case .addingScaled(let inner, let addend, let scale): .addingScaled(inner.onBase(base), addend, scale: scale)
     case .replacingRows(let inner, let replacement, let rows):
       .replacingRows(inner.onBase(base), replacement, rows: rows)
-    case .source, .reordered, .constant: base
+    case .source, .reordered, .without, .constant: base
     }
   }
 
@@ -76,7 +78,7 @@ public indirect enum Derivation: Hashable, Sendable {
     switch self {
     case .adding(let inner, _), .addingScaled(let inner, _, _): inner.replacedRows
     case .replacingRows(let inner, _, let rows): inner.replacedRows + rows
-    case .source, .reordered, .constant: []
+    case .source, .reordered, .without, .constant: []
     }
   }
 }

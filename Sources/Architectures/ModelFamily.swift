@@ -7,6 +7,8 @@ public import Bytes
 public protocol ModelFamily: Sendable {
   /// Values of `architectures` in config.json.
   var classNames: [String] { get }
+  /// Values of `model_type`, by which `transformers` goes where `architectures` names no class.
+  var modelTypes: [String] { get }
   /// Value of `general.architecture` in a GGUF.
   var ggufArchitecture: String { get }
 
@@ -16,6 +18,10 @@ public protocol ModelFamily: Sendable {
 
   /// Writes what config.json needs for `configuration`, tokenizer ids aside.
   func config(for configuration: LlamaConfiguration) -> [String: JSONValue]
+
+  /// Whether config.json can say what such a model computes.
+  /// - Throws: `FileError` naming what of the model at `path` it has no word for.
+  func checkConfig(for configuration: LlamaConfiguration, path: String) throws(FileError)
 
   /// Reads the hyperparameters in a GGUF's metadata.
   /// - Parameter ropeDivisors: values of `rope_freqs.weight`, where the file has it.
@@ -37,6 +43,20 @@ public protocol ModelFamily: Sendable {
   /// - Throws: `FileError` for a name the family does not know.
   func ggufTensors(fromHuggingFace names: [String], _ configuration: LlamaConfiguration, path: String)
     throws(FileError) -> [NamedDerivation]
+
+  /// Names in the Hugging Face form of the token embedding and of the output head, which a configuration may tie.
+  var tiedTensors: (embedding: String, head: String) { get }
+
+  /// The name in the Hugging Face form of a tensor that was saved with another beginning: without `model.`, or with what
+  /// wrappers of a training left in it. Nil for one the family does not know.
+  func usualName(of stored: String) -> String?
+
+  /// Whether a model with this configuration has no place for a tensor of the Hugging Face form, so that `transformers`
+  /// computes without it.
+  func leavesOut(_ name: String, _ configuration: LlamaConfiguration) -> Bool
+
+  /// Makes a config.json that somebody else wrote say what the weights beside it will be.
+  func correct(_ config: inout [String: JSONValue], for configuration: LlamaConfiguration)
 
   /// Name, shape and necessity of every tensor of the Hugging Face form.
   func expectedTensors(_ configuration: LlamaConfiguration) -> [ExpectedTensor]
@@ -71,8 +91,15 @@ public struct ExpectedTensor: Hashable, Sendable {
 public enum ModelFamilies {
   public static let all: [any ModelFamily] = [LlamaFamily()]
 
-  public static func family(className: String) -> (any ModelFamily)? {
-    all.first { $0.classNames.contains(className) }
+  /// The family that a config.json names: by a class in `architectures`, or by `model_type` where no class is named.
+  public static func family(ofConfig config: JSONValue) -> (any ModelFamily)? {
+    let named = config["architectures"] ?? .null
+    if let classes = named.array, !classes.isEmpty {
+      let names = classes.compactMap(\.string)
+      return all.first { family in names.contains { family.classNames.contains($0) } }
+    }
+    guard named.isNull || named.array != nil, let type = config["model_type"]?.string else { return nil }
+    return all.first { $0.modelTypes.contains(type) }
   }
 
   public static func family(ggufArchitecture: String) -> (any ModelFamily)? {

@@ -93,6 +93,15 @@ public struct GGUFVocabulary: Hashable, Sendable {
     self.namedTemplates = namedTemplates
   }
 
+  /// Adds tokens without a meaning up to a number of rows.
+  package mutating func pad(to count: Int) {
+    guard tokens.count < count else { return }
+    let added = tokens.count..<count
+    if !tokenTypes.isEmpty { tokenTypes += added.map { _ in TokenType.unused.rawValue } }
+    scores? += added.map { _ in -1000 }
+    tokens += added.map { "[PAD\($0)]" }
+  }
+
   /// A token id as a file stores it. Old files write 4294967295 for "none".
   public static func id(_ stored: UInt64) -> Int32? { Int32(exactly: stored) }
 

@@ -48,9 +48,7 @@ struct Job {
     try failures.check()
     guard !options.dryRun, let plan = planned else { return }
     let report = PlanReport(plan, checkpoint)
-    if !talk.quiet {
-      for line in plan.notes.flatMap({ $0.lines(isVerbose: talk.verbose) }) { Terminal.note(line) }
-    }
+    talk.tell(plan.notes)
     let windows = try verification?.windows()
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now

@@ -46,7 +46,7 @@ import Testing
       ("megatron_config", ["a": 1]), ("monteclora_config", ["num_samples": 8]),
       ("target_parameters", ["mlp.experts.gate_up_proj"]), ("use_bdlora", ["nblocks": 2]), ("use_qalora", true),
       ("a_new_setting", true), ("a_new_setting", 1), ("a_new_setting", "yes"), ("a_new_setting", ["a": 1]),
-      ("init_lora_weights", "pissa"), ("init_lora_weights", "pissa_niter_16"), ("init_lora_weights", "OLoRA"),
+      ("init_lora_weights", "pissa"), ("init_lora_weights", "pissa_niter_16"),
       ("init_lora_weights", "corda"), ("init_lora_weights", "loftq"), ("init_lora_weights", "something"),
       ("init_lora_weights", 1), ("modules_to_save", "norm"), ("modules_to_save", [1]),
       ("trainable_token_indices", "all"), ("trainable_token_indices", [1, 1]), ("trainable_token_indices", [-1]),
@@ -59,7 +59,8 @@ import Testing
   @Test(
     arguments: [
       ("init_lora_weights", "gaussian"), ("init_lora_weights", "eva"), ("init_lora_weights", "orthogonal"),
-      ("init_lora_weights", "lora_ga"), ("init_lora_weights", "mica"), ("init_lora_weights", false),
+      ("init_lora_weights", "lora_ga"), ("init_lora_weights", "OLoRA"), ("init_lora_weights", "mica"),
+      ("init_lora_weights", false),
       ("init_lora_weights", .null), ("a_new_setting", false), ("a_new_setting", .null), ("a_new_setting", []),
       ("a_new_setting", [:]), ("velora_config", ["num_groups": 4]), ("eva_config", ["rho": 2.0]),
       ("loftq_config", ["loftq_bits": 4]), ("lora_dropout", 0.5), ("bias", "all"), ("exclude_modules", ["lm_head"]),
@@ -70,7 +71,7 @@ import Testing
   }
 
   /// The remedy of those that PEFT itself can turn into plain adapters.
-  @Test(arguments: ["pissa", "olora", "pissa_niter_4", "corda", "loftq"])
+  @Test(arguments: ["pissa", "pissa_niter_4", "corda", "loftq"])
   func theRemedyIsNamed(_ kind: String) throws {
     #expect(
       try refusal("init_lora_weights", .string(kind))?.message.contains("path_initial_model_for_weight_conversion")

@@ -31,11 +31,24 @@ struct FolderTests {
       ("sharded-total-size-wrong", "total_size is 13, but the tensors have 12 bytes"),
       ("single-beside-index", "is not followed, because model.safetensors is there too"),
       ("sharded-without-index", "has no index; its 2 numbered files are taken as shards"),
+      ("single-beside-shards", "is not read, because model.safetensors is there too"),
+      ("sharded-overlay", "are in two shards; the one in the last shard by name counts, as transformers does"),
+      ("sharded-listed-elsewhere", "are listed in another shard than the one they are read from, as transformers does"),
+      ("sharded-not-listed", "are in a shard but not listed, and read all the same, as transformers does"),
+      ("sharded-listed-twice", "are listed twice; the last counts, as transformers does"),
     ])
   func warnings(name: String, sentence: String) throws {
     let folder = try SafetensorsFolder(path: fixtures.path("valid/" + name))
     #expect(folder.warnings.count == 1)
     #expect(folder.warnings.first?.hasSuffix(sentence) == true, "\(folder.warnings)")
+  }
+
+  /// transformers reads the shards in the order of their names; the last that has a tensor counts, whatever the index says.
+  @Test func theLastOfTwoShardsCounts() throws {
+    let folder = try SafetensorsFolder(path: fixtures.path("valid/sharded-overlay-listed-first"))
+    #expect(folder.tensors.map(\.name).sorted() == ["a", "b", "c"])
+    #expect(try folder.bytes(of: "b") == [UInt8](repeating: 1, count: 8))
+    #expect(folder.warnings.count == 2)
   }
 
   @Test func packedShardsAreReadInPlace() async throws {

@@ -213,6 +213,16 @@ valid_folders = {
     "sharded-more-in-index": sharded(index(GOOD, extra={"nested": [1, {}]})),
     "sharded-other-name": {
         "adapter.safetensors.index.json": index({"a": "adapter-1.safetensors"}, 8), "adapter-1.safetensors": SHARD1},
+    "sharded-overlay": sharded(one=file({"a": tensor(), "b": tensor(begin=8, end=16)}, bytes(16))),
+    "sharded-overlay-listed-first": sharded(
+        index({"a": NAME1, "b": NAME1, "c": NAME2}), one=file({"a": tensor(), "b": tensor(begin=8, end=16)}, bytes(16)),
+        two=file({"b": tensor(), "c": tensor(begin=8, end=16)}, b"\x01" * 16)),
+    "sharded-listed-elsewhere": sharded(index({"a": NAME2, "b": NAME1})),
+    "sharded-not-listed": sharded(
+        index(GOOD, total=24), two=file({"b": tensor(), "c": tensor(begin=8, end=16)}, bytes(16))),
+    "sharded-listed-twice": sharded(
+        json.dumps({"weight_map": {"a": NAME1, "b": NAME1}}).encode()[:-2] + f', "b": "{NAME2}"}}}}'.encode()),
+    "single-beside-shards": {"model.safetensors": SHARD1, NAME1: SHARD1, NAME2: SHARD2},
     "single": {"model.safetensors": SHARD1},
     "single-beside-index": {"model.safetensors": SHARD1, INDEX: index(GOOD)},
     "single-other-name": {"adapter_model.safetensors": SHARD1},
@@ -224,7 +234,6 @@ hostile_folders = {
     "ST-20-no-weight-map": sharded(b'{"metadata":{}}'),
     "ST-20-weight-map-list": sharded(b'{"weight_map":[]}'),
     "ST-20-file-is-number": sharded(b'{"weight_map":{"a":1}}'),
-    "ST-20-tensor-twice": sharded(b'{"weight_map":{"a":"x.safetensors","a":"x.safetensors"}}'),
     "ST-20-weight-map-twice": sharded(b'{"weight_map":{},"weight_map":{}}'),
     "ST-20-deep": sharded(b'{"x":' + b"[" * 200 + b"]" * 200 + b',"weight_map":{}}'),
     "ST-20-text-after-the-end": sharded(index(GOOD) + b"x"),
@@ -237,11 +246,8 @@ hostile_folders = {
     "ST-21-other-kind": sharded(index({"a": "config.json", "b": NAME2})),
     "ST-21-zero-byte": sharded(index({"a": "model\0.safetensors", "b": NAME2})),
     "ST-22-shard-missing": sharded(two=None),
-    "ST-23-wrong-shard": sharded(index({"a": NAME2, "b": NAME1})),
     "ST-23-tensor-in-no-shard": sharded(index({**GOOD, "c": NAME2})),
-    "ST-23-tensor-not-listed": sharded(
-        two=file({"b": tensor(), "c": tensor(begin=8, end=16)}, bytes(16))),
-    "ST-24-two-shards-have-it": sharded(one=file({"a": tensor(), "b": tensor(begin=8, end=16)}, bytes(16))),
+    "ST-24-two-shards-have-it": sharded(None, one=file({"a": tensor(), "b": tensor(begin=8, end=16)}, bytes(16))),
     "ST-25-nothing-here": {"config.json": b"{}"},
     "ST-25-two-unrelated": {"one.safetensors": SHARD1, "two.safetensors": SHARD2},
     "ST-25-two-sets": {

@@ -1,6 +1,9 @@
 /// Hyperparameters of a decoder of the Llama family, whatever container they came from.
 public struct LlamaConfiguration: Hashable, Sendable {
-  /// The class a Hugging Face configuration names: `LlamaForCausalLM` or `MistralForCausalLM`.
+  static let llama = "LlamaForCausalLM"
+  static let mistral = "MistralForCausalLM"
+
+  /// The class of `transformers` that computes this: `LlamaForCausalLM` or `MistralForCausalLM`.
   public var className: String
   /// Width of the residual stream.
   public var hiddenSize: Int
@@ -22,10 +25,21 @@ public struct LlamaConfiguration: Hashable, Sendable {
   public var slidingWindow: Int?
   /// Whether the output head is the token embedding.
   public var tiesEmbeddings: Bool
+  /// Whether there is an output head at all: a bare `LlamaModel` is saved without.
+  public var hasHead: Bool
   /// Whether the q, k, v and o projections have biases.
   public var hasAttentionBias: Bool
   /// Whether the feed-forward projections have biases.
   public var hasFeedForwardBias: Bool
+
+  /// The class without windows. The other one has no biases.
+  var isLlama: Bool { className == Self.llama }
+
+  /// Whether projections of layers have biases.
+  public var hasBiases: Bool { hasAttentionBias || hasFeedForwardBias }
+
+  /// Whether the class of `transformers` has a place for biases.
+  public var allowsBiases: Bool { isLlama }
 
   /// Query heads that share a key and value head.
   public var queriesPerKey: Int { headCount / max(keyValueHeadCount, 1) }
@@ -33,8 +47,8 @@ public struct LlamaConfiguration: Hashable, Sendable {
   public init(
     className: String = "LlamaForCausalLM", hiddenSize: Int, intermediateSize: Int, layerCount: Int, headCount: Int,
     keyValueHeadCount: Int, headDimension: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float,
-    rope: RotaryEmbedding, slidingWindow: Int? = nil, tiesEmbeddings: Bool = false, hasAttentionBias: Bool = false,
-    hasFeedForwardBias: Bool = false
+    rope: RotaryEmbedding, slidingWindow: Int? = nil, tiesEmbeddings: Bool = false, hasHead: Bool = true,
+    hasAttentionBias: Bool = false, hasFeedForwardBias: Bool = false
   ) {
     self.className = className
     self.hiddenSize = hiddenSize
@@ -49,6 +63,7 @@ public struct LlamaConfiguration: Hashable, Sendable {
     self.rope = rope
     self.slidingWindow = slidingWindow
     self.tiesEmbeddings = tiesEmbeddings
+    self.hasHead = hasHead
     self.hasAttentionBias = hasAttentionBias
     self.hasFeedForwardBias = hasFeedForwardBias
   }

@@ -37,7 +37,7 @@ extension LlamaFamily {
     }
     let slidingWindow = try reader.optionalCount("llama.attention.sliding_window")
     return LlamaConfiguration(
-      className: slidingWindow == nil ? "LlamaForCausalLM" : "MistralForCausalLM",
+      className: slidingWindow == nil ? LlamaConfiguration.llama : LlamaConfiguration.mistral,
       hiddenSize: hiddenSize,
       intermediateSize: try reader.count("llama.feed_forward_length"),
       layerCount: try reader.count("llama.block_count", limit: 10_000),
@@ -52,8 +52,14 @@ extension LlamaFamily {
         scaling: try scaling(reader, ropeDivisors: ropeDivisors, headDimension: headDimension)),
       slidingWindow: slidingWindow,
       tiesEmbeddings: !names.contains("output.weight"),
-      hasAttentionBias: names.contains("blk.0.attn_q.bias"),
-      hasFeedForwardBias: names.contains("blk.0.ffn_up.bias"))
+      hasAttentionBias: Self.hasBiases(.attention, in: names),
+      hasFeedForwardBias: Self.hasBiases(.feedForward, in: names))
+  }
+
+  /// Whether any layer has a bias of that kind: llama.cpp applies those that are there.
+  private static func hasBiases(_ biases: Biases, in names: Set<String>) -> Bool {
+    let endings = blockModules.filter { $0.biases == biases }.map { ".\($0.gguf).bias" }
+    return names.contains { name in name.hasSuffix(".bias") && endings.contains { name.hasSuffix($0) } }
   }
 
   private func scaling(_ reader: MetadataReader, ropeDivisors: [Float]?, headDimension: Int) throws(FileError)

@@ -5,7 +5,7 @@ public import JSON
 extension LlamaFamily {
   public func configuration(fromConfig config: JSONValue, path: String) throws(FileError) -> LlamaConfiguration {
     let reader = ConfigReader(config: config, path: path)
-    let className = try reader.className(among: classNames)
+    let (className, hasHead) = try modelClass(reader)
     if let activation = try reader.text("hidden_act"), activation != "silu", activation != "swish" {
       throw reader.unsupported("hidden_act", "\(activation) is not supported; silu is")
     }
@@ -19,7 +19,7 @@ extension LlamaFamily {
     guard headDimension > 0, headDimension % 2 == 0 else {
       throw reader.malformed("head_dim", "a head of \(headDimension) elements cannot be rotated in pairs")
     }
-    let isMistral = className == "MistralForCausalLM"
+    let isMistral = className == LlamaConfiguration.mistral
     return LlamaConfiguration(
       className: className,
       hiddenSize: hiddenSize,
@@ -36,8 +36,24 @@ extension LlamaFamily {
       slidingWindow: isMistral
         ? (config["sliding_window"] == nil ? 4096 : try reader.optionalCount("sliding_window")) : nil,
       tiesEmbeddings: try reader.flag("tie_word_embeddings"),
-      hasAttentionBias: try reader.flag("attention_bias"),
-      hasFeedForwardBias: try reader.flag("mlp_bias"))
+      hasHead: hasHead,
+      // transformers' Mistral knows neither setting.
+      hasAttentionBias: try reader.flag("attention_bias") && !isMistral,
+      hasFeedForwardBias: try reader.flag("mlp_bias") && !isMistral)
+  }
+
+  /// The class that transformers makes of the file, and whether it has an output head. `model_type` decides where it is
+  /// known, as for `AutoModelForCausalLM`.
+  private func modelClass(_ reader: ConfigReader) throws(FileError) -> (name: String, hasHead: Bool) {
+    let names = (reader.config["architectures"]?.array ?? []).compactMap(\.string)
+    let named = Self.classes.first { names.contains($0.name) }
+    let ofType = Self.classes.first { .string($0.modelType) == reader.config["model_type"] }
+    guard let found = ofType ?? Self.classes.first(where: { $0.modelType == named?.modelType }),
+      named != nil || ModelFamilies.family(ofConfig: reader.config) != nil
+    else {
+      throw reader.malformed("architectures", "names none of \(classNames.joined(separator: ", "))")
+    }
+    return (found.name, named?.hasHead ?? true)
   }
 
   private func rope(_ reader: ConfigReader) throws(FileError) -> RotaryEmbedding {
@@ -79,9 +95,9 @@ extension LlamaFamily {
   }
 
   public func config(for configuration: LlamaConfiguration) -> [String: JSONValue] {
-    let isMistral = configuration.className == "MistralForCausalLM"
+    let isMistral = !configuration.isLlama
     var config: [String: JSONValue] = [
-      "architectures": [.string(configuration.className)],
+      "architectures": [.string(architecture(of: configuration))],
       "model_type": isMistral ? "mistral" : "llama",
       "hidden_act": "silu",
       "hidden_size": .integer(configuration.hiddenSize),
@@ -104,6 +120,46 @@ extension LlamaFamily {
       config["mlp_bias"] = .bool(configuration.hasFeedForwardBias)
     }
     return config
+  }
+
+  /// The class for `architectures`.
+  private func architecture(of configuration: LlamaConfiguration) -> String {
+    if configuration.hasHead || configuration.tiesEmbeddings { return configuration.className }
+    return configuration.isLlama ? "LlamaModel" : "MistralModel"
+  }
+
+  public func correct(_ config: inout [String: JSONValue], for configuration: LlamaConfiguration) {
+    func isSet(_ key: String) -> Bool { config[key]?.bool ?? false }
+    if isSet("tie_word_embeddings") != configuration.tiesEmbeddings {
+      config["tie_word_embeddings"] = .bool(configuration.tiesEmbeddings)
+    }
+    if config["vocab_size"]?.int != configuration.vocabularySize {
+      config["vocab_size"] = .integer(configuration.vocabularySize)
+    }
+    // A bias that is asked for and not stored is zero, which is none.
+    for (key, hasBias) in [
+      ("attention_bias", configuration.hasAttentionBias), ("mlp_bias", configuration.hasFeedForwardBias),
+    ] where hasBias && !isSet(key) {
+      config[key] = true
+    }
+    let architecture = JSONValue.string(architecture(of: configuration))
+    if config["architectures"]?.array?.contains(architecture) != true { config["architectures"] = [architecture] }
+    if config["model_type"] == nil { config["model_type"] = configuration.isLlama ? "llama" : "mistral" }
+  }
+
+  public func checkConfig(for configuration: LlamaConfiguration, path: String) throws(FileError) {
+    if case .divisors = configuration.rope.scaling {
+      throw FileError(
+        .unsupported, path: path, subject: Self.ropeFactorsName,
+        "the GGUF holds RoPE factors, but not the settings they were made from, which config.json needs; "
+          + "convert from the original model instead")
+    }
+    if !configuration.allowsBiases, configuration.hasBiases {
+      throw FileError(
+        .unsupported, path: path, subject: "llama.attention.sliding_window",
+        "the model has biases and a sliding window; transformers' Llama has no window and its Mistral no biases, so that "
+          + "no folder can be written")
+    }
   }
 
   private func ropeScaling(_ scaling: RotaryEmbedding.Scaling) -> JSONValue {

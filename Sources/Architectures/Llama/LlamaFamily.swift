@@ -7,8 +7,16 @@ public import Bytes
 public struct LlamaFamily: ModelFamily {
   public init() {}
 
-  public var classNames: [String] { ["LlamaForCausalLM", "MistralForCausalLM"] }
+  public var classNames: [String] { Self.classes.map(\.name) }
+  public var modelTypes: [String] { Self.classes.map(\.modelType) }
   public var ggufArchitecture: String { "llama" }
+  public var tiedTensors: (embedding: String, head: String) { ("model.embed_tokens.weight", "lm_head.weight") }
+
+  /// Classes that `architectures` may name, the usual one of each type first, and whether they have an output head.
+  static let classes: [(name: String, modelType: String, hasHead: Bool)] = [
+    (LlamaConfiguration.llama, "llama", true), ("LlamaModel", "llama", false), ("LLaMAForCausalLM", "llama", true),
+    (LlamaConfiguration.mistral, "mistral", true), ("MistralModel", "mistral", false),
+  ]
 
   /// Tensors outside the blocks: Hugging Face name, GGUF name.
   static let globalNames: [(huggingFace: String, gguf: String)] = [
@@ -19,21 +27,81 @@ public struct LlamaFamily: ModelFamily {
 
   enum Rows { case kept, queryHeads, keyHeads }
 
-  /// Modules of a block: Hugging Face name, GGUF name, and whether the rows are reordered.
-  static let blockModules: [(huggingFace: String, gguf: String, rows: Rows)] = [
-    ("input_layernorm", "attn_norm", .kept),
-    ("self_attn.q_proj", "attn_q", .queryHeads),
-    ("self_attn.k_proj", "attn_k", .keyHeads),
-    ("self_attn.v_proj", "attn_v", .kept),
-    ("self_attn.o_proj", "attn_output", .kept),
-    ("post_attention_layernorm", "ffn_norm", .kept),
-    ("mlp.gate_proj", "ffn_gate", .kept),
-    ("mlp.up_proj", "ffn_up", .kept),
-    ("mlp.down_proj", "ffn_down", .kept),
+  /// Which setting gives a module a bias.
+  enum Biases { case none, attention, feedForward }
+
+  /// A module of a block: Hugging Face name, GGUF name, whether its rows are reordered, and its biases.
+  typealias Module = (huggingFace: String, gguf: String, rows: Rows, biases: Biases)
+
+  static let blockModules: [Module] = [
+    ("input_layernorm", "attn_norm", .kept, .none),
+    ("self_attn.q_proj", "attn_q", .queryHeads, .attention),
+    ("self_attn.k_proj", "attn_k", .keyHeads, .attention),
+    ("self_attn.v_proj", "attn_v", .kept, .attention),
+    ("self_attn.o_proj", "attn_output", .kept, .attention),
+    ("post_attention_layernorm", "ffn_norm", .kept, .none),
+    ("mlp.gate_proj", "ffn_gate", .kept, .feedForward),
+    ("mlp.up_proj", "ffn_up", .kept, .feedForward),
+    ("mlp.down_proj", "ffn_down", .kept, .feedForward),
   ]
 
   /// The GGUF tensor that holds RoPE's frequency divisors; it follows from the configuration.
   static let ropeFactorsName = "rope_freqs.weight"
+
+  /// What torch.compile, data parallel training and checkpoints of activations leave in names.
+  private static let wrappers: Set<Substring> = [
+    "_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+  ]
+
+  public func usualName(of stored: String) -> String? {
+    if isKnown(stored) { return stored }
+    let parts = stored.split(separator: ".", omittingEmptySubsequences: false).filter { !Self.wrappers.contains($0) }
+    let bare = parts.drop { $0 == "model" || $0 == "language_model" }.joined(separator: ".")
+    return [bare, "model." + bare].first(where: isKnown)
+  }
+
+  /// Whether a name is that of a tensor of the Hugging Face form, of whatever layer.
+  private func isKnown(_ name: String) -> Bool {
+    if Self.globalNames.contains(where: { $0.huggingFace == name }) || Self.leftOutNames.contains(name) { return true }
+    guard let (_, rest) = Self.layerAndRest(of: name) else { return false }
+    return Self.isDropped("." + rest) || Self.module(rest) != nil
+  }
+
+  public func leavesOut(_ name: String, _ configuration: LlamaConfiguration) -> Bool {
+    if Self.leftOutNames.contains(name) { return true }
+    guard let (_, rest) = Self.layerAndRest(of: name), let found = Self.module(rest), found.kind == "bias" else {
+      return false
+    }
+    switch found.module.biases {
+    case .attention: return !configuration.hasAttentionBias
+    case .feedForward: return !configuration.hasFeedForwardBias
+    case .none: return true
+    }
+  }
+
+  /// Biases of modules outside the layers, which have none.
+  private static let leftOutNames: Set<String> = ["model.norm.bias", "lm_head.bias"]
+
+  /// `0` and `self_attn.q_proj.weight` of `model.layers.0.self_attn.q_proj.weight`. No pattern is matched: a model may
+  /// have hundreds of thousands of names.
+  private static func layerAndRest(of name: String) -> (layer: Substring, rest: Substring)? {
+    let prefix = "model.layers."
+    guard name.hasPrefix(prefix) else { return nil }
+    let tail = name.dropFirst(prefix.count)
+    guard let dot = tail.firstIndex(of: ".") else { return nil }
+    let layer = tail[..<dot]
+    guard let number = Int(layer), number >= 0, String(number) == layer else { return nil }
+    return (layer, tail[tail.index(after: dot)...])
+  }
+
+  private static func module(_ rest: Substring) -> (module: Module, kind: String)? {
+    guard let dot = rest.lastIndex(of: ".") else { return nil }
+    let kind = String(rest[rest.index(after: dot)...])
+    guard kinds.contains(kind), let module = blockModules.first(where: { $0.huggingFace == rest[..<dot] }) else {
+      return nil
+    }
+    return (module, kind)
+  }
 
   /// Buffers that old checkpoints carry and nobody needs.
   static func isDropped(_ name: String) -> Bool { name.hasSuffix(".rotary_emb.inv_freq") }
@@ -75,7 +143,7 @@ public struct LlamaFamily: ModelFamily {
             values: configuration.rope.frequencyDivisors(dimension: configuration.headDimension))))
     }
     for name in names where !Self.isDropped(name) {
-      // transformers ignores a head that is stored beside a tied embedding; llama.cpp would run it.
+      // What is tied needs no second copy.
       if name == "lm_head.weight", configuration.tiesEmbeddings { continue }
       if let pair = Self.globalNames.first(where: { $0.huggingFace == name }) {
         result.append(NamedDerivation(name: pair.gguf, derivation: .source(TensorReference(name))))
@@ -133,7 +201,8 @@ public struct LlamaFamily: ModelFamily {
       ExpectedTensor("model.embed_tokens.weight", [configuration.vocabularySize, hidden]),
       ExpectedTensor("model.norm.weight", [hidden]),
       ExpectedTensor(
-        "lm_head.weight", [configuration.vocabularySize, hidden], isOptional: configuration.tiesEmbeddings),
+        "lm_head.weight", [configuration.vocabularySize, hidden],
+        isOptional: configuration.tiesEmbeddings || !configuration.hasHead),
     ]
     for layer in 0..<configuration.layerCount {
       let prefix = "model.layers.\(layer)."

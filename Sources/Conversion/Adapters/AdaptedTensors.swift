@@ -11,15 +11,15 @@ struct AdaptedTensors {
   private let inputs: TensorInputs
   private let input: Int
   private var places: [String: Int] = [:]
-  /// The embedding and the head.
-  private let pair: (embedding: String, head: String)
+  /// The embedding and the head; nil for a model that is not known.
+  private let pair: (embedding: String, head: String)?
   /// Whether the head is the embedding in the model.
   private let isTied: Bool
 
   /// - Parameter isTied: whether the two tensors of `pair`, which are both among `tensors`, are one in the model.
   /// - Throws: `FileError` naming the tensor of the adapter that does not fit the model.
   init(
-    _ adapter: Adapter, on tensors: [NamedDerivation], pair: (embedding: String, head: String), isTied: Bool,
+    _ adapter: Adapter, on tensors: [NamedDerivation], pair: (embedding: String, head: String)?, isTied: Bool,
     inputs: TensorInputs, input: Int
   ) throws(FileError) {
     self.adapter = adapter
@@ -37,15 +37,26 @@ struct AdaptedTensors {
       try addFactors(module, parts)
     }
     try replaceTokens()
-    if isTied, adapter.config.ensuresTying, let embedding = places[pair.embedding], let head = places[pair.head] {
-      self.tensors[head].derivation = self.tensors[embedding].derivation
+    if isTied, adapter.config.ensuresTying, let twins {
+      self.tensors[twins.head].derivation = self.tensors[twins.embedding].derivation
     }
+  }
+
+  /// Whether the embedding and the head come about in the same way.
+  var hasTwins: Bool {
+    twins.map { tensors[$0.embedding].derivation == tensors[$0.head].derivation } ?? false
+  }
+
+  /// The places of the embedding and the head, where there are both.
+  private var twins: (embedding: Int, head: Int)? {
+    guard let pair, let embedding = places[pair.embedding], let head = places[pair.head] else { return nil }
+    return (embedding, head)
   }
 
   /// Whether a module is the head of a model whose head has to stay the embedding.
   private func followsEmbedding(_ module: String) -> Bool {
-    guard isTied, adapter.config.ensuresTying, let head = places[pair.head] else { return false }
-    return place(of: module, "weight") == head
+    guard isTied, adapter.config.ensuresTying, let twins else { return false }
+    return place(of: module, "weight") == twins.head
   }
 
   // MARK: - Names
@@ -93,19 +104,19 @@ struct AdaptedTensors {
 
   private mutating func setBase(_ index: Int, to stored: String) throws(FileError) {
     try checkShape(of: stored, replacing: index)
-    let isShared = isTied && [pair.embedding, pair.head].contains(tensors[index].name)
-    let indices = isShared ? [pair.embedding, pair.head].compactMap { places[$0] } : [index]
-    for index in indices {
+    // What lies under both is one parameter.
+    let both = twins.map { [$0.embedding, $0.head] } ?? []
+    for index in isTied && both.contains(index) ? both : [index] {
       let base = tensors[index].derivation.unadapted
       if case .source(let earlier) = base, earlier.input > 0, earlier.input != input,
-        try inputs.tensor(earlier).values() != inputs.tensor(reference(stored)).values()
+        !(try inputs.tensor(earlier).hasSameValues(as: try inputs.tensor(reference(stored))))
       {
         throw FileError(
           .mismatch, path: adapter.path, subject: stored,
           "replaces the model's \(tensors[index].name), and so does \(inputs.path(of: earlier)) with other values; "
             + "only one of these adapters can be merged")
       }
-      tensors[index].derivation = tensors[index].derivation.onBase(.source(reference(stored)))
+      tensors[index].derivation = tensors[index].derivation.onBase(base.with(stored: reference(stored)))
       _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
     }
   }
@@ -137,7 +148,7 @@ struct AdaptedTensors {
   private func checkShape(of stored: String, replacing index: Int) throws(FileError) {
     let (found, expected) = (try inputs.tensor(reference(stored)).shape, try shape(of: index))
     let name = tensors[index].name
-    let isVocabulary = [pair.embedding, pair.head].contains(name) && found.count == 2 && expected.count == 2
+    let isVocabulary = [pair?.embedding, pair?.head].contains(name) && found.count == 2 && expected.count == 2
     guard found == expected || isVocabulary && found[0] > 0 && found[1] == expected[1] else {
       throw FileError(
         .mismatch, path: adapter.path, subject: stored,
@@ -151,22 +162,21 @@ struct AdaptedTensors {
     var rows: [Int: (stored: String, rows: [Int])] = [:]
     for (module, stored) in trained.sorted(by: { $0.0 < $1.0 }) {
       let index = try requiredPlace(of: module, "weight", stored: stored)
-      let isEmbedding = tensors[index].name == pair.embedding
+      let isEmbedding = tensors[index].name == pair?.embedding
       let lists = adapter.config.tokenRows
       if let list = lists.first(where: { $0.module.map { module.hasSuffix($0) } ?? isEmbedding }) {
         rows[index] = (stored, list.rows)
-      } else if !(isTied && tensors[index].name == pair.head) {
+      } else if !(isTied && tensors[index].name == pair?.head) {
         throw FileError(
           .mismatch, path: adapter.path, subject: stored,
           "holds rows of tokens, but trainable_token_indices in \(AdapterFolder.config) does not say which")
       }
     }
-    let (embedding, head) = (places[pair.embedding], places[pair.head])
-    if isTied, let embedding, let head, let trained = rows[embedding],
-      adapter.config.ensuresTying || rows[head].map({ $0.rows == trained.rows }) ?? true
+    if isTied, let twins, let trained = rows[twins.embedding],
+      adapter.config.ensuresTying || rows[twins.head].map({ $0.rows == trained.rows }) ?? true
     {
       // PEFT lets a tied head follow, unless other rows of it were trained.
-      rows[head] = trained
+      rows[twins.head] = trained
     }
     for (index, (stored, rows)) in rows.sorted(by: { $0.key < $1.key }) where !rows.isEmpty {
       try adapter.refuseWeight(for: stored)
@@ -218,8 +228,25 @@ struct AdaptedTensors {
       let factorShapes = (try inputs.tensor(update.down).shape, try inputs.tensor(update.up).shape)
       update.isTransposed = shape == [factorShapes.0.last ?? 0, factorShapes.1.first ?? 0] && shape[0] != shape[1]
     }
+    if adapter.config.takesColumnsOut, !isEmbedding { try takeColumnsOut(of: index, update) }
     tensors[index].derivation = .adding(tensors[index].derivation, update)
     _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
+  }
+
+  /// OLoRA: the model without what the adapter began with, which PEFT takes out of it when it loads the adapter.
+  private mutating func takeColumnsOut(of index: Int, _ update: LowRankUpdate) throws(FileError) {
+    try adapter.refuseWeight(for: update.down.name)
+    let base = tensors[index].derivation.unadapted
+    let stored = try base.sources.first.map { source throws(FileError) in try inputs.tensor(source) }
+    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.isTransposed else {
+      throw FileError(
+        .unsupported, path: adapter.path, subject: "init_lora_weights",
+        "olora takes a part of the unquantized model out; \(tensors[index].name) is stored as "
+          + "\(stored?.typeName ?? "something computed"), so give the model that it was trained on")
+    }
+    // The scale of the configuration: a weight of the whole change is refused.
+    tensors[index].derivation = tensors[index].derivation.onBase(
+      .without(base, ColumnSpan(columns: update.rank, scale: update.scale, rounding: encoding)))
   }
 
   private func factors(
@@ -251,5 +278,13 @@ struct AdaptedTensors {
         "has rank \(found), but \(AdapterFolder.config) says \(expected)")
     }
     return found
+  }
+}
+
+extension Derivation {
+  /// What lies under adapters, with another tensor for the stored one.
+  fileprivate func with(stored reference: TensorReference) -> Derivation {
+    if case .without(let inner, let span) = self { return .without(inner.with(stored: reference), span) }
+    return .source(reference)
   }
 }

@@ -2,6 +2,7 @@ public import Bytes
 internal import JSON
 internal import Safetensors
 internal import Tensors
+internal import Tokenizers
 
 /// A LoRA adapter as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`.
 ///
@@ -46,7 +47,16 @@ public struct Adapter: Sendable {
   }
 
   /// Every path that is read.
-  var inputPaths: [String] { [path, FileSystem.join(path, AdapterFolder.config)] + weightFiles }
+  var inputPaths: [String] {
+    [path, FileSystem.join(path, AdapterFolder.config)] + weightFiles
+      + (tokenizerFolder.map(ModelFolder.inputPaths) ?? [])
+  }
+
+  /// Whether single rows of an embedding were trained.
+  var trainsTokens: Bool { config.tokenRows.contains { !$0.rows.isEmpty } }
+
+  /// The folder, where a tokenizer lies in it.
+  var tokenizerFolder: String? { TokenizerFolder.hasVocabulary(path) ? path : nil }
 
   private static func modules(
     of tensors: [EncodedTensor], path: String

@@ -15,6 +15,8 @@ package struct AdapterConfig {
   private let savedModules: [String]
   /// Rows of embeddings that are trained by themselves, by the end of the module's name.
   let tokenRows: [TokenRows]
+  /// Whether the first columns' span was taken out of each weight before the training.
+  let takesColumnsOut: Bool
   /// Whether what changes the embedding changes a head that is tied to it too.
   let ensuresTying: Bool
   /// The model it was trained on, as the training named it.
@@ -78,6 +80,7 @@ package struct AdapterConfig {
     usesRankStabilizedScale = try flag("use_rslora")
     usesDoRA = try flag("use_dora")
     fanInFanOut = try flag("fan_in_fan_out")
+    takesColumnsOut = json["init_lora_weights"]?.string?.lowercased() == "olora"
     ensuresTying = try flag("ensure_weight_tying")
     baseModel = json["base_model_name_or_path"]?.string
     savedModules = try Self.names(json["modules_to_save"] ?? .null) { malformed("modules_to_save", $0) }
@@ -99,8 +102,11 @@ package struct AdapterConfig {
       return "\(kind) takes a part of the model out that follows from random numbers; \(remedy)"
     }
     switch kind.lowercased() {
-    case "pissa", "olora":
-      return "\(kind) takes a part of the model out before it is trained, which is not done here; \(remedy)"
+    case "olora":
+      return nil
+    case "pissa":
+      return "\(kind) takes the largest singular values of the model out before it is trained, which is not done here; "
+        + remedy
     case "corda":
       return "corda takes a part of the model out that follows from data which the adapter does not hold; \(remedy)"
     case "loftq":

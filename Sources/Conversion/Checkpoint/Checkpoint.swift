@@ -27,20 +27,26 @@ public struct Checkpoint: Sendable {
   let fileMetadata: [String: String]
   /// Folder that holds the configuration and tokenizer of a safetensors model.
   public let folder: String?
+  /// Folder that holds the tokenizer: the same, or that of an adapter with a vocabulary of its own.
+  public internal(set) var tokenizerFolder: String?
   /// The family and its hyperparameters; nil for a bare safetensors file that has no config.json beside it.
-  public let model: Model?
+  ///
+  /// Whether the head is tied is decided when the model is opened, and changed in one place, `untying`.
+  public internal(set) var model: Model?
   /// What derivations take their tensors from: the model, then adapters.
-  public private(set) var inputs: TensorInputs
+  public internal(set) var inputs: TensorInputs
   /// How each tensor of the Hugging Face form comes about, in the order of the source.
-  public private(set) var tensors: [NamedDerivation]
-  public private(set) var adapters: [Adapter] = []
+  public internal(set) var tensors: [NamedDerivation]
+  public internal(set) var adapters: [Adapter] = []
   /// The same without adapters.
-  let unmergedTensors: [NamedDerivation]
+  var unmergedTensors: [NamedDerivation]
+  /// What opening the model found and a person should know.
+  public internal(set) var notes: [Note]
 
   /// A family of models and the hyperparameters of this one.
   public struct Model: Sendable {
     public let family: any ModelFamily
-    public let configuration: LlamaConfiguration
+    public internal(set) var configuration: LlamaConfiguration
   }
 
   /// Opens a file or folder in any container that is known.
@@ -51,18 +57,18 @@ public struct Checkpoint: Sendable {
 
   init(_ opened: OpenedContainer, path: String) throws(FileError) {
     if let gguf = opened.gguf {
-      try self.init(gguf: gguf, path: path)
+      try self.init(gguf: gguf, path: path, remarks: opened.remarks)
     } else {
       try self.init(
         safetensors: opened.source, fileMetadata: opened.fileMetadata, weightFiles: opened.files, path: path,
-        folder: opened.folder ?? FileSystem.parent(path))
+        folder: opened.folder ?? FileSystem.parent(path), remarks: opened.remarks)
     }
   }
 
   /// A model in safetensors.
   init(
     safetensors source: any TensorSource, fileMetadata: [String: String], weightFiles: [String], path: String,
-    folder: String
+    folder: String, remarks: [Note] = []
   ) throws(FileError) {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
@@ -80,15 +86,27 @@ public struct Checkpoint: Sendable {
     self.fileMetadata = fileMetadata
     self.weightFiles = weightFiles
     self.folder = folder
-    self.model = model
+    self.tokenizerFolder = folder
     weights = try SafetensorsLayouts.tensors(of: source)
-    inputs = TensorInputs(model: path, tensors: weights)
-    tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    let inputs = TensorInputs(model: path, tensors: weights)
+    var tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    var notes = remarks
+    if let known = model {
+      let form = try HuggingFaceForm(
+        of: tensors, known, tiesByFlag: known.configuration.tiesEmbeddings, isFolder: true, inputs: inputs, path: path)
+      tensors = form.tensors
+      model?.configuration = form.configuration
+      notes += form.notes
+    }
+    self.model = model
+    self.inputs = inputs
+    self.tensors = tensors
+    self.notes = notes
     unmergedTensors = tensors
   }
 
   /// A model in a GGUF or a split set of them.
-  init(gguf source: GGUFSource, path: String) throws(FileError) {
+  init(gguf source: GGUFSource, path: String, remarks: [Note] = []) throws(FileError) {
     let metadata = source.metadata
     let weights = try GGUFLayouts.tensors(of: source, metadata: metadata)
     let inputs = TensorInputs(model: path, tensors: weights)
@@ -115,24 +133,34 @@ public struct Checkpoint: Sendable {
     self.fileMetadata = [:]
     self.weightFiles = source.files.map(\.path)
     self.folder = nil
-    self.model = Model(family: family, configuration: configuration)
+    self.tokenizerFolder = nil
     self.weights = weights
     self.inputs = inputs
-    tensors = try family.huggingFaceTensors(fromGGUF: weights.map(\.name), configuration, path: path)
+    // A GGUF has no flag of its own: a head that it stores is one, unless the configuration that is kept in it ties them.
+    let form = try HuggingFaceForm(
+      of: try family.huggingFaceTensors(fromGGUF: weights.map(\.name), configuration, path: path),
+      Model(family: family, configuration: configuration),
+      tiesByFlag: config?["tie_word_embeddings"]?.bool ?? configuration.tiesEmbeddings, isFolder: false, inputs: inputs,
+      path: path)
+    self.model = Model(family: family, configuration: form.configuration)
+    tensors = form.tensors
+    notes = remarks + form.notes
     unmergedTensors = tensors
   }
 
-  /// This model with an adapter in it.
-  /// - Throws: `FileError` naming the adapter's tensor that does not fit.
-  public func adding(_ adapter: Adapter) throws(FileError) -> Checkpoint {
+  /// This model with a head of its own where it had none: a copy of the embedding, which an adapter can change, or which
+  /// stays what it was while an adapter changes the embedding. Outputs then hold both and say so.
+  func untying() -> Checkpoint {
     var result = self
-    let number = inputs.count
-    result.inputs = inputs.appending(adapter.path, tensors: adapter.tensors)
-    let adapted = try AdaptedTensors(
-      adapter, on: tensors, pair: ("model.embed_tokens.weight", "lm_head.weight"), isTied: false, inputs: result.inputs,
-      input: number)
-    result.tensors = adapted.tensors
-    result.adapters.append(adapter)
+    guard let model, model.configuration.tiesEmbeddings else { return result }
+    let names = model.family.tiedTensors
+    func addHead(to tensors: inout [NamedDerivation]) {
+      guard let embedding = tensors.first(where: { $0.name == names.embedding }) else { return }
+      tensors.append(NamedDerivation(name: names.head, derivation: embedding.derivation))
+    }
+    addHead(to: &result.tensors)
+    addHead(to: &result.unmergedTensors)
+    result.model?.configuration.tiesEmbeddings = false
     return result
   }
 
@@ -171,8 +199,10 @@ public struct Checkpoint: Sendable {
     guard let model else { return }
     var shapes: [String: [Int]] = [:]
     for tensor in tensors { shapes[tensor.name] = try DerivedTensor(tensor.derivation, inputs: inputs).shape }
+    let wanted = model.family.expectedTensors(model.configuration)
+    try refuseOtherNames(wanted, model)
     var failures = FileErrors()
-    for expected in model.family.expectedTensors(model.configuration) {
+    for expected in wanted {
       failures.attempt { () throws(FileError) in
         guard let shape = shapes[expected.name] else {
           if expected.isOptional { return }
@@ -190,6 +220,19 @@ public struct Checkpoint: Sendable {
     try failures.check()
   }
 
+  /// One sentence where most tensors are called something else, instead of one for each that is missing.
+  private func refuseOtherNames(_ wanted: [ExpectedTensor], _ model: Model) throws(FileError) {
+    guard let stranger = tensors.first(where: { model.family.usualName(of: $0.name) == nil }) else { return }
+    let names = Set(tensors.map(\.name))
+    let needed = wanted.filter { !$0.isOptional }
+    let missing = needed.filter { !names.contains($0.name) }
+    guard missing.count * 2 > needed.count, let first = missing.first else { return }
+    throw FileError(
+      .mismatch, path: path, subject: stranger.name,
+      "is no name of a tensor of \(model.configuration.className), which has names like \(first.name); is config.json of "
+        + "another model?")
+  }
+
   // MARK: - Configuration files
 
   static func json(at path: String) throws(FileError) -> JSONValue {
@@ -202,11 +245,10 @@ public struct Checkpoint: Sendable {
   }
 
   static func model(of config: JSONValue, path: String) throws(FileError) -> Model {
-    let names = (config["architectures"]?.array ?? []).compactMap(\.string)
-    for name in names {
-      guard let family = ModelFamilies.family(className: name) else { continue }
+    if let family = ModelFamilies.family(ofConfig: config) {
       return Model(family: family, configuration: try family.configuration(fromConfig: config, path: path))
     }
+    let names = (config["architectures"]?.array ?? []).compactMap(\.string)
     throw FileError(
       .unsupported, path: path, subject: "architectures",
       "\(names.isEmpty ? "no class" : names.joined(separator: ", ")) is not supported; "

@@ -11,6 +11,8 @@ public final class DerivedTensor: RowSource {
   private let inputs: TensorInputs
   /// The factors of an adapter that every row needs, read once.
   private let factors = Mutex<[TensorReference: [Float]]>([:])
+  /// What adapters took out of their bases before they were trained.
+  private let bases = Mutex<[Derivation: ColumnBasis]>([:])
 
   /// - Throws: `FileError` when an input is missing or the parts do not fit each other.
   public init(_ derivation: Derivation, inputs: TensorInputs) throws(FileError) {
@@ -46,6 +48,14 @@ public final class DerivedTensor: RowSource {
     case .adding(let inner, let update):
       let shape = try shape(of: inner, inputs)
       try check(update, against: shape, inputs)
+      return shape
+    case .without(let inner, let span):
+      let shape = try shape(of: inner, inputs)
+      guard shape.count == 2, (1...min(shape[0], shape[1])).contains(span.columns) else {
+        throw FileError(
+          .mismatch, path: inputs.path(of: inner), subject: inner.sources.first?.name,
+          "has shape \(shape), of which \(span.columns) columns cannot be taken out")
+      }
       return shape
     case .replacingRows(let inner, let replacement, let rows):
       let shape = try shape(of: inner, inputs)
@@ -115,6 +125,9 @@ public final class DerivedTensor: RowSource {
       if let magnitude = update.magnitude {
         try normalize(&values, inner, update, to: magnitude, rows: rows, scratch: &scratch)
       }
+    case .without(let inner, let span):
+      try read(inner, rows: rows, into: &values, scratch: &scratch)
+      try takeOut(span, of: inner, rows: rows, values: &values)
     case .replacingRows(let inner, let replacement, let replaced):
       try read(inner, rows: rows, into: &values, scratch: &scratch)
       for (place, row) in replaced.enumerated() where rows.contains(row) {
@@ -232,6 +245,47 @@ public final class DerivedTensor: RowSource {
       "\(line) \(number) is zero, so that DoRA cannot scale it to a length")
   }
 
+  // MARK: - OLoRA
+
+  private func takeOut(
+    _ span: ColumnSpan, of inner: Derivation, rows: Range<Int>, values: inout MutableSpan<Float>
+  ) throws(FileError) {
+    let basis = try basis(span, of: inner)
+    for row in rows {
+      let start = (row - rows.lowerBound) * columns
+      var part = values._mutatingExtracting(start..<start + columns)
+      basis.take(outOf: &part, row: row, scale: Double(span.scale))
+    }
+    // As the model stores it, which the training went on with.
+    guard span.rounding != .f32, let codec = Catalog.codec(for: span.rounding) else { return }
+    var bytes = [UInt8](repeating: 0, count: codec.byteCount(elements: values.count))
+    do throws(CodecError) {
+      try bytes.withMutableBytes { part throws(CodecError) in try codec.encode(values.span, into: &part) }
+    } catch {
+      throw FileError(
+        .malformed, path: inputs.path(of: inner), subject: inner.sources.first?.name, error.description)
+    }
+    bytes.withBytes { codec.decode($0, into: &values) }
+  }
+
+  /// The basis of a weight, which takes two looks at all of its rows. Kept for the next slab; others wait for it.
+  private func basis(_ span: ColumnSpan, of inner: Derivation) throws(FileError) -> ColumnBasis {
+    let place = inner.unadapted
+    if let known = bases.withLock({ $0[place] }) { return known }
+    var scratch: [UInt8] = []
+    let computed = try ColumnBasis(ofFirst: span.columns, rows: rowCount, columns: columns) {
+      rows, values throws(FileError) in
+      try read(inner, rows: rows, into: &values, scratch: &scratch)
+    }
+    guard let computed else {
+      throw FileError(
+        .malformed, path: inputs.path(of: inner), subject: inner.sources.first?.name,
+        "the first \(span.columns) columns depend on each other, so that what the adapter began with is not known")
+    }
+    bases.withLock { $0[place] = computed }
+    return computed
+  }
+
   /// A whole factor as Float, kept for the next slab.
   private func factor(_ reference: TensorReference, isTransposed: Bool) throws(FileError) -> [Float] {
     if let known = factors.withLock({ $0[reference] }) { return known }
@@ -268,7 +322,7 @@ public final class DerivedTensor: RowSource {
       switch place {
       case .source(let reference): return (inputs.path(of: reference), reference.name, element)
       case .constant: return (inputs.path(of: place), nil, element)
-      case .adding(let inner, _), .addingScaled(let inner, _, _): place = inner
+      case .adding(let inner, _), .addingScaled(let inner, _, _), .without(let inner, _): place = inner
       case .replacingRows(let inner, let replacement, let rows):
         if let row = rows.firstIndex(of: element / max(1, columns)) {
           return (inputs.path(of: replacement), replacement.name, row * columns + element % max(1, columns))
@@ -283,7 +337,10 @@ public final class DerivedTensor: RowSource {
   }
 
   /// Gives up the factors that are kept between slabs.
-  func releaseFactors() { factors.withLock { $0 = [:] } }
+  func releaseFactors() {
+    factors.withLock { $0 = [:] }
+    bases.withLock { $0 = [:] }
+  }
 
   // MARK: - Encoded rows
 
@@ -319,7 +376,7 @@ public final class DerivedTensor: RowSource {
           bytes.copy(all.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
         }
       }
-    case .adding, .addingScaled, .replacingRows, .constant:
+    case .adding, .addingScaled, .replacingRows, .without, .constant:
       throw FileError(.unsupported, path: inputs.path(of: derivation), "computed rows have no stored form")
     }
   }

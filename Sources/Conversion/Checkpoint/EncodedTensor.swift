@@ -45,6 +45,14 @@ public struct EncodedTensor: RowSource {
   /// Every stored tensor that belongs to the weight: planes, tables, state.
   public var storedNames: [String] { [name] + companions }
 
+  /// The name that one of `storedNames` has where the weight is called `newName`: `P.absmax` of `P.weight` belongs to `P`.
+  func storedName(_ stored: String, under newName: String) -> String {
+    func module(_ name: String) -> Substring { name[..<(name.lastIndex(of: ".") ?? name.startIndex)] }
+    let (old, new) = (module(name), module(newName))
+    guard stored != name else { return newName }
+    return stored.hasPrefix(old) ? String(new + stored.dropFirst(old.count)) : stored
+  }
+
   /// Whether there is a codec for it; otherwise it can only be copied.
   var canBeDecoded: Bool { !(codec is OpaqueCodec) }
 

@@ -25,7 +25,7 @@ public struct Inspection: Sendable {
   public let obstacle: FileError?
   /// What it says of how it was made; nil where that is nothing, or malformed.
   public let provenance: Provenance?
-  /// What is odd about the files.
+  /// What opening the files and the model found.
   public let remarks: [Note]
 
   /// - Throws: `FileError` when the container itself is malformed or unknown.
@@ -39,13 +39,15 @@ public struct Inspection: Sendable {
     self.source = opened.source
     self.metadata = opened.metadata
     self.fileMetadata = opened.fileMetadata
-    self.remarks = opened.remarks
     self.provenance = (try? Provenance(of: opened, path: path)) ?? nil
     do throws(FileError) {
-      checkpoint = try Checkpoint(opened, path: path)
+      let model = try Checkpoint(opened, path: path)
+      checkpoint = model
+      remarks = model.notes
       obstacle = nil
     } catch {
       checkpoint = nil
+      remarks = opened.remarks
       obstacle = error
     }
   }

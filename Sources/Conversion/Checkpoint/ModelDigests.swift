@@ -21,6 +21,8 @@ public struct ModelDigests: Hashable, Sendable {
 
   /// Sorted by name.
   public let tensors: [Tensor]
+  /// What opening the files found.
+  public let notes: [Note]
 
   /// Reads every tensor of a model, `workers` tensors at a time.
   /// - Parameters:
@@ -31,7 +33,8 @@ public struct ModelDigests: Hashable, Sendable {
     ofModelAt path: String, isCryptographic: Bool = true, workers: Int = FileSystem.processorCount(),
     onBytes: @escaping @Sendable (Int) -> Void = { _ in }
   ) async throws(FileError) {
-    let source = try Recognition.open(path).source
+    let opened = try Recognition.open(path)
+    let source = opened.source
     let queue = Queue()
     let outcome = await withTaskGroup(of: Result<[Tensor], FileError>.self) { group in
       for _ in 0..<max(1, workers) {
@@ -55,11 +58,12 @@ public struct ModelDigests: Hashable, Sendable {
       }
       return all
     }
-    self.init(try outcome.get())
+    self.init(try outcome.get(), notes: opened.remarks)
   }
 
   /// - Parameter tensors: in any order.
-  init(_ tensors: [Tensor]) {
+  init(_ tensors: [Tensor], notes: [Note] = []) {
+    self.notes = notes
     self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 

@@ -7,14 +7,14 @@ public enum ModelTokenizer {
   /// The one that comes with a checkpoint.
   /// - Throws: `FileError` when it has none, or one that cannot be run.
   public static func load(of checkpoint: Checkpoint) throws(FileError) -> Tokenizer {
-    if let metadata = checkpoint.metadata {
+    if checkpoint.tokenizerFolder == nil, let metadata = checkpoint.metadata {
       guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(
           .missing, path: checkpoint.path, "the GGUF has no tokenizer", remedy: .nameTokenizer)
       }
       return try Tokenizer(vocabulary, path: checkpoint.path)
     }
-    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
+    guard let folder = checkpoint.tokenizerFolder, TokenizerFolder.hasVocabulary(folder) else {
       throw FileError(
         .missing, path: checkpoint.path, "there is no tokenizer beside the weights",
         remedy: .nameTokenizer)

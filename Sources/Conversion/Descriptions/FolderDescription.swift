@@ -30,13 +30,10 @@ struct FolderDescription {
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
+    if let folder = checkpoint.tokenizerFolder { try copy(ModelFolder.tokenizerFiles, from: folder) }
     if let folder = checkpoint.folder {
-      for name in ModelFolder.tokenizerFiles + [ModelFolder.generationConfig] {
-        let path = FileSystem.join(folder, name)
-        guard FileSystem.isFile(path) else { continue }
-        sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
-      }
-    } else if let metadata = checkpoint.metadata {
+      try copy([ModelFolder.generationConfig], from: folder)
+    } else if checkpoint.tokenizerFolder == nil, let metadata = checkpoint.metadata {
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
         for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
@@ -50,6 +47,14 @@ struct FolderDescription {
       } else {
         notes.append("the GGUF has no tokenizer, so the folder has none either")
       }
+    }
+  }
+
+  private mutating func copy(_ names: [String], from folder: String) throws(FileError) {
+    for name in names {
+      let path = FileSystem.join(folder, name)
+      guard FileSystem.isFile(path) else { continue }
+      sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
     }
   }
 
@@ -77,14 +82,12 @@ struct FolderDescription {
   // MARK: - config.json
 
   private static func config(of checkpoint: Checkpoint) throws(FileError) -> [String: JSONValue]? {
-    if let config = checkpoint.config?.object { return config }
-    guard let model = checkpoint.model else { return nil }
-    if case .divisors = model.configuration.rope.scaling {
-      throw FileError(
-        .unsupported, path: checkpoint.path, subject: "rope_freqs.weight",
-        "the GGUF holds RoPE factors, but not the settings they were made from, which config.json needs; "
-          + "convert from the original model instead")
+    guard let model = checkpoint.model else { return checkpoint.config?.object }
+    if var config = checkpoint.config?.object {
+      model.family.correct(&config, for: model.configuration)
+      return config
     }
+    try model.family.checkConfig(for: model.configuration, path: checkpoint.path)
     var config = model.family.config(for: model.configuration)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
       config.merge(vocabulary.generationConfiguration) { _, own in own }

@@ -42,6 +42,10 @@ struct GGUFDescription {
       metadata.removeAll {
         $0.key.hasPrefix("split.") || $0.key == "general.alignment" || $0.key.hasPrefix(Provenance.prefix)
       }
+      if let config = metadata[Key.config]?.string {
+        metadata[Key.config] = .string(try Self.corrected(config, for: checkpoint))
+      }
+      if !checkpoint.adapters.isEmpty { try followVocabulary(of: checkpoint, model) }
       if metadata[Key.elementType] != nil {
         metadata.removeAll { $0.key.hasPrefix(Key.elementType) || $0.key.hasPrefix(Key.otherTypesPrefix) }
         addElementTypes(tensors)
@@ -113,11 +117,35 @@ struct GGUFDescription {
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
-    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else {
+    guard let folder = checkpoint.tokenizerFolder, TokenizerFolder.hasVocabulary(folder) else {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
     let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
+    for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
+  }
+
+  /// Gives a GGUF that an adapter was merged into the adapter's vocabulary, where that is another one.
+  private mutating func followVocabulary(of checkpoint: Checkpoint, _ model: Checkpoint.Model) throws(FileError) {
+    let rows = model.configuration.vocabularySize
+    let sizeKey = "\(model.family.ggufArchitecture).vocab_size"
+    if metadata[sizeKey] != nil { metadata[sizeKey] = .uint32(UInt32(clamping: rows)) }
+    if checkpoint.tokenizerFolder != nil {
+      metadata.removeAll { entry in
+        ["tokenizer.", "decant.tokenizer.", "decant.huggingface.tokenizer"].contains { entry.key.hasPrefix($0) }
+      }
+      return try addTokenizer(of: checkpoint, vocabularySize: rows)
+    }
+    guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), vocabulary.tokens.count != rows else {
+      return
+    }
+    guard vocabulary.tokens.count < rows else {
+      throw FileError(
+        .mismatch, path: checkpoint.path, subject: "tokenizer.ggml.tokens",
+        "are \(vocabulary.tokens.count) tokens, but with the adapter the model has \(rows) rows; lay the tokenizer of the "
+          + "training into the adapter's folder")
+    }
+    vocabulary.pad(to: rows)
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
   }
 
@@ -130,7 +158,22 @@ struct GGUFDescription {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw FileError(.malformed, path: path, "is no UTF-8 text")
       }
-      metadata[key] = .string(text)
+      metadata[key] = .string(name == "config.json" ? try Self.corrected(text, for: checkpoint) : text)
+    }
+  }
+
+  /// config.json as it was, where the weights agree with it; otherwise with what they say.
+  private static func corrected(_ text: String, for checkpoint: Checkpoint) throws(FileError) -> String {
+    guard let model = checkpoint.model, let before = (try? JSONValue(parsing: Array(text.utf8)))?.object else {
+      return text
+    }
+    var after = before
+    model.family.correct(&after, for: model.configuration)
+    guard after != before else { return text }
+    do throws(JSONError) {
+      return String(decoding: try JSONValue.object(after).serialized(), as: UTF8.self)
+    } catch {
+      throw FileError(.malformed, path: checkpoint.path, subject: "config.json", error.description)
     }
   }
 
@@ -171,6 +214,7 @@ struct GGUFDescription {
     comparable.hasAttentionBias = configuration.hasAttentionBias
     comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
     comparable.tiesEmbeddings = configuration.tiesEmbeddings
+    comparable.hasHead = configuration.hasHead
     // The file holds llama3's factors alone: settings are the same if they give those.
     switch configuration.rope.scaling {
     case .none, .linear: break
@@ -182,11 +226,16 @@ struct GGUFDescription {
       }
       comparable.rope.scaling = configuration.rope.scaling
     }
-    guard comparable == configuration else { return nil }
-    let (tied, window) = (configuration.tiesEmbeddings, configuration.slidingWindow)
+    // A class that has no biases would not compute what a GGUF with biases does.
+    guard comparable == configuration, kept.allowsBiases || !configuration.hasBiases else { return nil }
+    let stored = configuration
     configuration = kept
-    configuration.tiesEmbeddings = tied
-    configuration.slidingWindow = window ?? kept.slidingWindow
+    // A bare model has no head, though llama.cpp would take the embedding for one.
+    configuration.hasHead = kept.hasHead || !stored.tiesEmbeddings
+    configuration.tiesEmbeddings = stored.tiesEmbeddings && (kept.hasHead || kept.tiesEmbeddings)
+    configuration.slidingWindow = stored.slidingWindow ?? kept.slidingWindow
+    configuration.hasAttentionBias = stored.hasAttentionBias || kept.hasAttentionBias
+    configuration.hasFeedForwardBias = stored.hasFeedForwardBias || kept.hasFeedForwardBias
     return config
   }
 

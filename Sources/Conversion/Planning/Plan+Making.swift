@@ -29,7 +29,7 @@ extension Plan {
   ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination)
-    var notes: [Note] = []
+    var notes = checkpoint.notes
     let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
     let choices = try recipe.choices(
       for: outputs.map { Recipe.Candidate(name: $0.name, shape: $0.rows.shape) },
@@ -255,9 +255,15 @@ extension Plan {
       planes = [try plane(output.name, copied, shape, .plane(0), destination)]
       targetType = copied.name
     case .copyStored(let stored):
-      planes = (source?.storedNames ?? []).compactMap { name in
-        stored.descriptor(of: name).map { PlannedPlane(descriptor: $0, content: .stored(name)) }
+      var copied: [PlannedPlane] = []
+      for name in source?.storedNames ?? [] {
+        guard let source, let descriptor = stored.descriptor(of: name) else { continue }
+        copied.append(
+          try plane(
+            source.storedName(name, under: output.name), descriptor.encoding, descriptor.shape, .stored(name),
+            destination))
       }
+      planes = copied
       targetType = source?.typeName ?? "?"
       blockwiseType = source.flatMap {
         $0.codec is BlockwiseCodec ? TargetType(codec: $0.codec, isDoubleQuantized: $0.isDoubleQuantized) : nil
@@ -286,6 +292,7 @@ extension Plan {
         for: (output.name, output.originalName), shape: shape, type: type, recipe)
     }
     let isMerged = output.derivation != output.unmerged
+    let unmerged = isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil
     // What an adapter has changed is no longer exact in the type that the model had.
     if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
     return PlannedTensor(
@@ -293,7 +300,8 @@ extension Plan {
       sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
       targetType: targetType, blockwiseType: blockwiseType, substitution: substitution,
       keepsNonFinite: isKept, importance: weights,
-      unmerged: isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil,
+      // How far something moved is not said of a vocabulary of another size.
+      unmerged: unmerged?.shape == shape ? unmerged : nil,
       originalType: elementType)
   }
 
@@ -337,6 +345,7 @@ extension Derivation {
       .addingScaled(inner.substituting(derivations), addend, scale: scale)
     case .replacingRows(let inner, let replacement, let rows):
       .replacingRows(inner.substituting(derivations), replacement, rows: rows)
+    case .without(let inner, let span): .without(inner.substituting(derivations), span)
     case .constant: self
     }
   }

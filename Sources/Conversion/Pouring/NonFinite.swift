@@ -7,11 +7,24 @@ public enum NonFinite {
   /// Reads a whole tensor.
   /// - Throws: `FileError` naming tensor and element when a value is not finite.
   static func refuse(in tensor: EncodedTensor, path: String) throws(FileError) {
-    let values = try tensor.values()
-    if let index = KernelSet.best.firstNonFinite(in: values.span) {
-      throw FileError(.malformed, path: path, subject: tensor.name, "element \(index) is NaN or infinite")
+    let step = max(1, slabElements / max(1, tensor.columns))
+    var values = [Float](repeating: 0, count: min(step, tensor.rowCount) * tensor.columns)
+    var scratch: [UInt8] = []
+    for start in stride(from: 0, to: tensor.rowCount, by: step) {
+      let rows = start..<min(start + step, tensor.rowCount)
+      var span = values.mutableSpan
+      var part = span._mutatingExtracting(0..<rows.count * tensor.columns)
+      try tensor.read(rows: rows, into: &part, scratch: &scratch)
+      if let index = KernelSet.best.firstNonFinite(in: part.span) {
+        throw FileError(
+          .malformed, path: path, subject: tensor.name,
+          "element \(start * tensor.columns + index) is NaN or infinite")
+      }
     }
   }
+
+  /// Values that are looked at at a time: an adapter may hold a whole embedding.
+  private static let slabElements = 1 << 20
 
   /// Reads every weight that `recipe` would quantize.
   /// - Returns: the output names of those that hold values that are not finite.

@@ -9,6 +9,8 @@ public struct Rebuild: Sendable {
   public let plan: Plan
   /// What the output says of how it was made.
   public let provenance: Provenance
+  /// What opening the model found that it was made from.
+  public let notes: [Note]
   private let opened: OpenedContainer
 
   /// What has come of it.
@@ -57,6 +59,7 @@ public struct Rebuild: Sendable {
     self.path = path
     self.opened = opened
     self.provenance = provenance
+    notes = checkpoint.notes
     // With the version that is recorded, so that another one shows where it matters only.
     plan = try Plan(
       of: checkpoint, to: destination, try provenance.recipe(with: importance, path: path),

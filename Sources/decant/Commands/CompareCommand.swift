@@ -21,7 +21,7 @@ struct CompareCommand: TalkingCommand {
       standard_error, nll), kl (mean, standard_error, median, p90, p95, p99, p99_9,
       max; KL(before || after) in nats), top1_agreement (0 to 1), delta, ratio,
       rms_probability_change, tokens, chunks, context, tensors; of several models
-      under "comparisons".
+      under "comparisons"; and notes, what opening the models found.
 
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt
@@ -59,6 +59,8 @@ struct CompareCommand: TalkingCommand {
     let before = try Checkpoint.opened(before)
     let windows = try measuring.windows(of: text, for: before)
     let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
+    let notes = ([before] + others).flatMap(\.notes)
+    talk.tell(notes)
     let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
@@ -73,9 +75,9 @@ struct CompareCommand: TalkingCommand {
           shownTensors: tensors ?? 10, talk))
     }
     if reports.count == 1 {
-      try measuring.show(reports[0], talk)
+      try measuring.show(reports[0], notes: notes, talk)
     } else {
-      try measuring.show(ComparisonSummary(reports), talk)
+      try measuring.show(ComparisonSummary(reports), notes: notes, talk)
     }
     for record in records { record?.remove() }
   }

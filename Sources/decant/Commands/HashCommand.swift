@@ -47,6 +47,7 @@ struct HashCommand: TalkingCommand {
     StatusLine.shared.begin("reading \(model)")
     let digests = try await ModelDigests(
       ofModelAt: model, isCryptographic: isCryptographic && !fast, workers: workers.count)
+    talk.tell(digests.notes)
     if let manifest {
       let differences = manifest.differences(from: digests)
       guard differences.isEmpty else {

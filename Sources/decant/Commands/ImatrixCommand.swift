@@ -101,6 +101,7 @@ struct ImatrixCommand: TalkingCommand {
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
+      talk.tell(checkpoint.notes)
       try file.check(against: checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
       try refuseOthers(matrices, than: checkpoint)
       matrices.append(try await collected(from: text, by: checkpoint))

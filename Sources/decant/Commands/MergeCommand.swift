@@ -8,9 +8,12 @@ struct MergeCommand: TalkingCommand {
     discussion: """
       The sum is computed in float32 while the weights pass through, straight into
       the type that is asked for; no merged intermediate is written. rsLoRA, DoRA,
-      rank and alpha patterns, saved modules, biases and embeddings are merged as
-      PEFT does. Of a quantized model, what the adapter changes is stored as the
-      model's element type unless --type is given, and a note says so.
+      OLoRA, rank and alpha patterns, saved modules, biases, embeddings, single
+      tokens and vocabularies of another size are merged as PEFT computes with them;
+      what is not known to leave a merge alone is refused. A head that is tied to
+      the embedding gets weights of its own where the adapter sets the two apart. Of
+      a quantized model, what the adapter changes is stored as the model's element
+      type unless --type is given, and a note says so.
 
       \(PlanReport.keys)
 

@@ -11,7 +11,7 @@ struct PerplexityCommand: TalkingCommand {
       model runs on its encoded bytes, so that it needs little memory.
 
       With --json: perplexity, standard_error, nll (nats a token), tokens, chunks,
-      context, name, bytes, bits_per_weight.
+      context, name, bytes, bits_per_weight, notes.
 
       EXAMPLES
         decant perplexity tiny-q8_0.gguf --text text.txt
@@ -46,6 +46,7 @@ struct PerplexityCommand: TalkingCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
+    talk.tell(checkpoint.notes)
     if let logits {
       let inputs = checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
       try FileOutput(logits, replacing: force).check(against: inputs)

@@ -17,7 +17,7 @@ struct RebuildCommand: TalkingCommand {
       An output that was renamed is still the same; so is one that was packed.
 
       With --json: output, source, same, differences, bytes, version, recipe,
-      sources.
+      sources, notes.
 
       EXAMPLES
         decant rebuild llama-q4_k_m.gguf --from Llama-3.2-1B/
@@ -51,6 +51,7 @@ struct RebuildCommand: TalkingCommand {
     StatusLine.shared.begin("opening \(output) and \(source)")
     let importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     let rebuild = try Rebuild(of: output, from: source, adapters: adapters, importance: importance)
+    talk.tell(rebuild.notes)
     let version = rebuild.provenance.version
     if version != Version.current, !talk.quiet {
       Terminal.note("note: \(output) was written by decant \(version); this is \(Version.current)")
@@ -64,7 +65,7 @@ struct RebuildCommand: TalkingCommand {
           "output": .string(output), "source": .string(source), "same": .bool(outcome.differences.isEmpty),
           "differences": .array(outcome.differences.map(JSONValue.string)), "bytes": .integer(outcome.byteCount),
           "version": .string(version), "recipe": rebuild.provenance.document,
-          "sources": .array((rebuild.provenance.sources ?? []).map(JSONValue.string)),
+          "sources": .array((rebuild.provenance.sources ?? []).map(JSONValue.string)), "notes": rebuild.notes.json,
         ]))
     }
     guard let first = outcome.differences.first else {

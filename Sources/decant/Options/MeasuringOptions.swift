@@ -39,7 +39,7 @@ struct MeasuringOptions: ParsableArguments {
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
-    try show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), talk)
+    try show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), notes: checkpoint.notes, talk)
     record?.remove()
   }
 
@@ -105,8 +105,10 @@ struct MeasuringOptions: ParsableArguments {
     }
   }
 
-  func show(_ report: some EvaluationReport, _ talk: TalkOptions) throws {
-    let text = talk.json ? JSONText.of(report.json) : markdown ? report.markdown : report.plain
+  /// - Parameter notes: what opening the models found, for programs; people are told before.
+  func show(_ report: some EvaluationReport, notes: [Note] = [], _ talk: TalkOptions) throws {
+    let json = JSONValue.object((report.json.object ?? [:]).merging(["notes": notes.json]) { own, _ in own })
+    let text = talk.json ? JSONText.of(json) : markdown ? report.markdown : report.plain
     try Terminal.result(text)
   }
 

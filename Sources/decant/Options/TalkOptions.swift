@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Conversion
 
 /// How much is said.
 struct TalkOptions: ParsableArguments {
@@ -12,6 +13,15 @@ struct TalkOptions: ParsableArguments {
 
   @Flag(help: "Print results as JSON on standard output.")
   var json = false
+
+  /// Says what opening models found, each thing once.
+  func tell(_ notes: [Note]) {
+    guard !quiet else { return }
+    var told: Set<Note> = []
+    for note in notes where told.insert(note).inserted {
+      for line in note.lines(isVerbose: verbose) { Terminal.note(line) }
+    }
+  }
 
   func validate() throws {
     if quiet, verbose { throw ValidationError("--quiet and --verbose exclude each other.") }

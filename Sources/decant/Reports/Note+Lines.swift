@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Conversion
+internal import JSON
 
 extension Note {
   /// What is printed of it: a line, and all names where everything is asked for.
@@ -11,4 +12,9 @@ extension Note {
   func sentence(isVerbose: Bool) -> String {
     description(remedy: \.options) + (isVerbose ? rule.map { " (\($0))" } ?? "" : "")
   }
+}
+
+extension [Note] {
+  /// As programs read them: a sentence each.
+  var json: JSONValue { .array(map { .string($0.description(remedy: \.options)) }) }
 }

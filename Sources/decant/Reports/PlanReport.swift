@@ -87,7 +87,7 @@ struct PlanReport {
       ],
       "files": .array(plan.files.map { ["name": .string($0.name), "bytes": .integer($0.byteCount)] }),
       "tensors": .array(plan.tensors.map(describe)),
-      "notes": .array(plan.notes.map { .string($0.description(remedy: \.options)) }),
+      "notes": plan.notes.json,
     ]
   }
 
