@@ -117,8 +117,14 @@ struct GGUFDescription {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
-    let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
-    for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
+    let loaded = try TokenizerFolder.load(folder, vocabularySize: vocabularySize)
+    for (key, value) in VocabularyMetadata.entries(for: loaded.vocabulary) { metadata[key] = value }
+    for (key, value) in VocabularyMetadata.entries(for: loaded.kept) { metadata[key] = value }
+    if !loaded.losses.isEmpty {
+      notes.append(
+        "GGUF cannot say of the tokenizer that \(loaded.losses.joined(separator: "; that ")): runtimes may give other ids "
+          + "for some texts, and the way back to a folder restores it")
+    }
   }
 
   private mutating func addFiles(of checkpoint: Checkpoint) throws(FileError) {
