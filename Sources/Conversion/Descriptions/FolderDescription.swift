@@ -31,14 +31,12 @@ struct FolderDescription {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
     if let folder = checkpoint.folder {
-      for name in ModelFolder.tokenizerFiles + [ModelFolder.generationConfig] {
-        let path = FileSystem.join(folder, name)
-        guard FileSystem.isFile(path) else { continue }
-        sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
-      }
+      let carried = try ModelFolder.carried(from: folder, isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder))
+      sidecars += carried.files
+      notes += carried.notes
     } else if let metadata = checkpoint.metadata {
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
-        for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
+        for file in try tokenizerFiles(vocabulary, metadata, checkpoint) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
         }
         if let name = vocabulary.builtInTemplate {
@@ -51,6 +49,26 @@ struct FolderDescription {
         notes.append("the GGUF has no tokenizer, so the folder has none either")
       }
     }
+  }
+
+  /// Whether transformers needs the folder's own code.
+  private static func isLoadedWithCode(_ checkpoint: Checkpoint, _ folder: String) throws(FileError) -> Bool {
+    if checkpoint.config?["auto_map"] != nil { return true }
+    let path = FileSystem.join(folder, "tokenizer_config.json")
+    return FileSystem.isFile(path) ? try Checkpoint.json(at: path)["auto_map"] != nil : false
+  }
+
+  /// The files as they were where the GGUF still agrees with them, otherwise those that its vocabulary gives.
+  private mutating func tokenizerFiles(
+    _ vocabulary: GGUFVocabulary, _ metadata: GGUFMetadata, _ checkpoint: Checkpoint
+  ) throws(FileError) -> [TokenizerFile] {
+    let kept = VocabularyMetadata.kept(in: metadata)
+    if let files = vocabulary.huggingFaceFiles(kept: kept, path: checkpoint.path) { return files }
+    if !kept.isEmpty {
+      notes.append(
+        "the GGUF's vocabulary was edited after it was made from a folder; the tokenizer is written as the GGUF has it")
+    }
+    return try vocabulary.huggingFaceFiles(path: checkpoint.path)
   }
 
   private mutating func addGenerationConfig(
