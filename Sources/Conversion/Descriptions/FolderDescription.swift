@@ -35,6 +35,11 @@ struct FolderDescription {
       sidecars += carried.files
       notes += carried.notes
     } else if let metadata = checkpoint.metadata {
+      let card = ModelCard.card(title: metadata["general.name"]?.string) { metadata[$0] }
+      if let card { sidecars.append(Plan.Sidecar(name: ModelCard.name, bytes: card)) }
+      if let kept = KeptMetadata.file(of: metadata, card: card) {
+        sidecars.append(try Self.sidecar(KeptMetadata.name, kept, destination))
+      }
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
         for file in try tokenizerFiles(vocabulary, metadata, checkpoint) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))

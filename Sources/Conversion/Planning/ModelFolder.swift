@@ -20,7 +20,8 @@ enum ModelFolder {
     // A tokenizer, generation settings.
     Kind.read(
       "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-      "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "tekken.json", generationConfig)
+      "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "tekken.json", generationConfig,
+      "decant.json")
     // Vocabularies that are not read here, and settings of what stands before a model.
     + Kind.beside(
       "vocab.txt", "*.model", "*.model.v*", "*.tiktoken", "normalizer.json", "preprocessor_config.json",
@@ -103,7 +104,7 @@ enum ModelFolder {
   /// The small files that go from one folder into another.
   struct Carried {
     var files: [Plan.Sidecar] = []
-    var notes: [String] = []
+    var notes: [Note] = []
   }
 
   /// - Parameter isLoadedWithCode: whether a configuration names code of the folder's own.
