@@ -162,7 +162,8 @@ extension GGUFVocabulary {
       steps: preTokenizer.steps,
       merges: MergeTable(
         ranked: try index.merges(try mergePairs(path: path), path: path, key: "tokenizer.ggml.merges")),
-      vocabulary: index, ignoresMerges: preTokenizer.ignoresMerges, addsPrefixSpace: addSpacePrefix ?? false, unknownID: nil)
+      vocabulary: index, ignoresMerges: preTokenizer.ignoresMerges, addsPrefixSpace: addSpacePrefix ?? false,
+      unknownID: nil)
   }
 
   /// The merges as pairs of tokens.

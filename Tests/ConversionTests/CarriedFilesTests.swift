@@ -16,8 +16,10 @@ import Testing
   private func write(_ text: String, _ name: String) throws { try bench.folder.write(text.utf8, to: "model/" + name) }
 
   private static let wanted = [
-    "README.md", "LICENSE", "LICENSE.md", "license.txt", "NOTICE", "USE_POLICY.md", "chat_template.jinja", "tekken.json",
-    "spiece.model", "tokenizer.model.v3", "vocab.txt", "qwen.tiktoken", "preprocessor_config.json", "generation_config.json",
+    "README.md", "LICENSE", "LICENSE.md", "license.txt", "NOTICE", "USE_POLICY.md", "chat_template.jinja",
+    "tekken.json",
+    "spiece.model", "tokenizer.model.v3", "vocab.txt", "qwen.tiktoken", "preprocessor_config.json",
+    "generation_config.json",
     "additional_chat_templates/tool_use.jinja",
   ]
 
@@ -65,7 +67,9 @@ import Testing
   }
 
   @Test func aSnapshotOfTheHubIsWhole() throws {
-    for folder in ["cache", "cache/blobs", "cache/snapshots", "cache/snapshots/1a"] { try bench.folder.makeFolder(folder) }
+    for folder in ["cache", "cache/blobs", "cache/snapshots", "cache/snapshots/1a"] {
+      try bench.folder.makeFolder(folder)
+    }
     for name in try FileSystem.names(inFolder: model) {
       try bench.folder.write(try Workbench.bytes(model + "/" + name), to: "cache/snapshots/1a/" + name)
     }

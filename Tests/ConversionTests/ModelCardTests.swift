@@ -40,7 +40,8 @@ import Testing
 
   @Test(arguments: [
     "---\nlicense: [mit\n---\n", "---\nlicense: \"mit\n---\n", "---\n: :\n- - -\n---\n", "---\nlicense: {a: b}\n---\n",
-    "---\nlicense: |\n  long\n---\n", "---\r\nlicense:\r\n", "\u{FEFF}---\n", "---\n\0\n", "---\nlicense: \"a\\u0041\"\n---\n",
+    "---\nlicense: |\n  long\n---\n", "---\r\nlicense:\r\n", "\u{FEFF}---\n", "---\n\0\n",
+    "---\nlicense: \"a\\u0041\"\n---\n",
   ]) func oddCardsSayNothing(_ card: String) {
     #expect(ModelCard.metadata(of: Array(card.utf8)).isEmpty)
   }
@@ -52,7 +53,8 @@ import Testing
       "general.base_model.0.repo_url": .string("https://huggingface.co/acme/tiny"),
     ]
     let card = try #require(ModelCard.card(title: "Tiny") { values[$0] })
-    let again = Dictionary(ModelCard.metadata(of: card).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let again = Dictionary(
+      ModelCard.metadata(of: card).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     for (key, value) in values { #expect(again[key] == value, "\(key)") }
     #expect(ModelCard.card(title: "Tiny") { _ in nil } == nil)
     #expect(ModelCard.card(title: nil) { ["general.license": .string("a\nb")][$0] } == nil)
@@ -66,7 +68,7 @@ import Testing
     recipe.metadata = [
       MetadataOverride(key: "general.organization", value: .string("Acme")),
       MetadataOverride(key: "general.quantized_by", value: .string("someone")),
-      MetadataOverride(key: "general.sampling.top_k", value: .int32(40)),
+      MetadataOverride(key: "general.sampling.top_k", value: .uint32(40)),
       MetadataOverride(key: "general.sampling.temp", value: .float32(0.6)),
       MetadataOverride(key: "general.base_model.0.name", value: .string("Another Name")),
     ]
@@ -91,8 +93,10 @@ import Testing
     #expect(third["general.organization"] == .string("Acme"))
   }
 
-  @Test(arguments: ["[]x", #"{"gguf": {"general.license": 5}}"#, #"{"gguf": {"llama.block_count": {"u32": 9}}}"#,
-    #"{"gguf": {"general.architecture": "x"}}"#, #"{"gguf": {"general.x": {"u8": 300}}}"#])
+  @Test(arguments: [
+    "[]x", #"{"gguf": {"general.license": 5}}"#, #"{"gguf": {"llama.block_count": {"u32": 9}}}"#,
+    #"{"gguf": {"general.architecture": "x"}}"#, #"{"gguf": {"general.x": {"u8": 300}}}"#,
+  ])
   func whatIsNoDescriptionIsRefused(_ text: String) throws {
     let bench = try Workbench()
     let model = try bench.write(TinyCheckpoint())

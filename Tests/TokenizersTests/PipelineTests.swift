@@ -84,7 +84,12 @@ import Testing
     // The lists are the GGUF's own, so that what was added to them or taken away goes along.
     for (isBelieved, edit) in [
       (true, { $0.tokens[7] += "x" }), (true, { $0.merges.removeLast() }),
-      (true, { $0.tokens.removeLast(); $0.tokenTypes.removeLast() }), (false, { $0.pre = "llama-bpe" }),
+      (
+        true,
+        {
+          $0.tokens.removeLast(); $0.tokenTypes.removeLast()
+        }
+      ), (false, { $0.pre = "llama-bpe" }),
       (false, { $0.addBOS = true }), (false, { $0.tokenTypes[3] = 3 }),
     ] as [(Bool, (inout GGUFVocabulary) -> Void)] {
       var vocabulary = loaded.vocabulary

@@ -1,3 +1,4 @@
+internal import Architectures
 public import Bytes
 public import Tokenizers
 

@@ -31,7 +31,8 @@ struct FolderDescription {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
     if let folder = checkpoint.folder {
-      let carried = try ModelFolder.carried(from: folder, isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder))
+      let carried = try ModelFolder.carried(
+        from: folder, isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder))
       sidecars += carried.files
       notes += carried.notes
     } else if let metadata = checkpoint.metadata {

@@ -136,7 +136,9 @@ struct GGUFDescription {
     for (key, value) in try KeptMetadata.metadata(of: folder) {
       if key == "general.name", isNamed { continue }
       if key == "tokenizer.ggml.pre" {
-        guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), let name = value.string else { continue }
+        guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), let name = value.string else {
+          continue
+        }
         vocabulary.take(preTokenizerName: name)
         metadata[key] = vocabulary.pre.map(MetadataValue.string)
       } else {

@@ -22,7 +22,8 @@ enum KeptMetadata {
   /// - Parameter card: the card that goes into the folder, which says some of it.
   /// - Returns: nil where there is nothing to keep.
   static func file(of metadata: GGUFMetadata, card: [UInt8]?) -> JSONValue? {
-    let said = Dictionary(ModelCard.metadata(of: card ?? []).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let said = Dictionary(
+      ModelCard.metadata(of: card ?? []).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     var kept: [String: JSONValue] = [:]
     var otherwise: [String: JSONValue] = [:]
     for entry in metadata.entries {

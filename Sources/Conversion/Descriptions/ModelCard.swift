@@ -60,7 +60,8 @@ package enum ModelCard {
     let isAddress = ["http://", "https://", "ssh://"].contains { id.hasPrefix($0) }
     let path = isAddress ? (id.hasPrefix(hub) ? String(id.dropFirst(hub.count)) : nil) : id
     var members: [(name: String, text: String)] = []
-    if let parts = path?.split(separator: "/", omittingEmptySubsequences: false), let name = parts.last, parts.count < 3 {
+    if let parts = path?.split(separator: "/", omittingEmptySubsequences: false), let name = parts.last, parts.count < 3
+    {
       members.append(("name", id.contains(" ") ? String(name) : title(name)))
       if parts.count == 2, let organization = parts.first {
         members.append(("organization", title(organization)))

@@ -124,7 +124,9 @@ enum ModelFolder {
       let leavesFolder = !isInside(path, folder)
       let count = FileSystem.byteCount(path) ?? 0
       if kind.isRead {
-        if leavesFolder { carried.notes.append("\(name) is a link that leads out of the folder; the output has a copy") }
+        if leavesFolder {
+          carried.notes.append("\(name) is a link that leads out of the folder; the output has a copy")
+        }
         carried.files.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path, limit: longest)))
       } else if leavesFolder {
         carried.notes.append("\(name) is a link that leads out of the folder and was left behind")

@@ -101,7 +101,8 @@ struct FolderSettings {
   /// Kinds of models whose `tokenizer_class` the library does not believe: those of decoders in its tables
   /// `TOKENIZER_MAPPING_NAMES` and `MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS`.
   private static let modelTypesWithoutLlamaClass: Set<String> = [
-    "arctic", "ernie4_5", "ernie4_5_moe", "flex_olmo", "glm", "glm4", "glm4_moe", "gpt_bigcode", "granite", "granitemoe",
+    "arctic", "ernie4_5", "ernie4_5_moe", "flex_olmo", "glm", "glm4", "glm4_moe", "gpt_bigcode", "granite",
+    "granitemoe",
     "granitemoehybrid", "granitemoeshared", "internlm2", "internlm3", "jamba", "kimi_linear", "llava", "llava_next",
     "mimo_v2_flash", "minicpm3", "minimax_m2", "ministral", "ministral3", "mistral", "mistral3", "mixtral", "nemotron",
     "olmo2", "olmo3", "olmo_hybrid", "persimmon", "phi3", "phimoe", "pixtral", "qwen2", "qwen3_5", "qwen3_5_moe",

@@ -12,7 +12,9 @@ struct TokenizerDocument {
   var merges: [(left: String, right: String)]
 
   /// The members that the tokenizers library writes, in its order.
-  private static let order = ["version", "truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder"]
+  private static let order = [
+    "version", "truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder",
+  ]
   private static let modelOrder = [
     "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
     "ignore_merges",

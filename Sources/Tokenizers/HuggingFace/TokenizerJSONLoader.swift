@@ -48,7 +48,8 @@ struct TokenizerJSONLoader {
     if pipeline.isByteLevel {
       model = ByteLevelModel(
         steps: pipeline.steps, merges: MergeTable(ranked: merges), vocabulary: index,
-        ignoresMerges: json.model["ignore_merges"]?.bool ?? false, addsPrefixSpace: pipeline.addsPrefixSpace, unknownID: unknownID)
+        ignoresMerges: json.model["ignore_merges"]?.bool ?? false, addsPrefixSpace: pipeline.addsPrefixSpace,
+        unknownID: unknownID)
     } else {
       model = SentencePieceModel(
         merges: merges, vocabulary: index, prefix: pipeline.metaspacePrefix ?? SpacePrefix(places: .nowhere),
@@ -57,7 +58,8 @@ struct TokenizerJSONLoader {
     }
     let tokenizer = Tokenizer(
       index: index, model: model, normalizer: pipeline.normalizer, added: added,
-      removesLeadingSpace: pipeline.prependsSpace, prefixIDs: before, suffixIDs: after, bosID: roles.bosID, eosIDs: roles.endIDs, unknownID: roles.unknownID)
+      removesLeadingSpace: pipeline.prependsSpace, prefixIDs: before, suffixIDs: after, bosID: roles.bosID,
+      eosIDs: roles.endIDs, unknownID: roles.unknownID)
 
     var vocabulary = GGUFVocabulary(model: pipeline.isByteLevel ? "gpt2" : "llama", tokens: tokens)
     vocabulary.tokenTypes = types.map(\.rawValue)
@@ -104,7 +106,9 @@ struct TokenizerJSONLoader {
   private func losses(_ pipeline: TokenizerPipeline, _ added: [AddedToken], _ vocabulary: GGUFVocabulary) -> [String] {
     var losses: [String] = []
     func note(_ tokens: [AddedToken], _ what: String) {
-      if let first = tokens.first { losses.append("\(tokens.count) added tokens, such as \(shown(first.content)), \(what)") }
+      if let first = tokens.first {
+        losses.append("\(tokens.count) added tokens, such as \(shown(first.content)), \(what)")
+      }
     }
     note(added.filter { $0.stripsLeft || $0.stripsRight }, "take white space with them (lstrip, rstrip)")
     note(added.filter(\.isSingleWord), "count only as words of their own (single_word)")
@@ -115,7 +119,8 @@ struct TokenizerJSONLoader {
     if pipeline.isByteLevel {
       let preTokenizer = PreTokenizer.named(vocabulary.pre ?? "default")
       if let preTokenizer, preTokenizer.composes != normalizer.composes {
-        losses.append("text is \(normalizer.composes ? "" : "not ")brought to Unicode's form C before this cut into words")
+        losses.append(
+          "text is \(normalizer.composes ? "" : "not ")brought to Unicode's form C before this cut into words")
       }
       if normalizer.escapesSpaces || normalizer.prependsSpace {
         losses.append("spaces are replaced before the cut into words")
