@@ -149,7 +149,7 @@ let package = Package(
     tests(
       of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
-    tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: []),
+    tests(of: "Tokenizers", imports: ["Bytes", "Tensors", "JSON", "GGUF"], exclude: ["Golden"]),
     tests(of: "Architectures", imports: ["Bytes", "Tensors", "JSON"]),
     tests(
       of: "Conversion",

@@ -16,7 +16,8 @@ public final class StagedOutput: Sendable {
     case folder
   }
 
-  /// A file to write: its name, and its length where it is known beforehand.
+  /// A file to write: its name, and its length where it is known beforehand. In a new folder it may lie in a folder of
+  /// its own: `templates/tool.jinja`.
   public struct File: Sendable {
     public let name: String
     public let byteCount: Int?
@@ -86,7 +87,7 @@ public final class StagedOutput: Sendable {
     do throws(FileError) {
       if let stagingFolder {
         stagingDescriptor = try SystemCall.makeLockedFolder(stagingFolder)
-        try Self.removeAll(in: stagingFolder, but: Set(files.map(\.name)))
+        try Self.makeFolders(in: stagingFolder, for: files)
       }
       for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path)) }
       if let fingerprint {
@@ -200,15 +201,35 @@ public final class StagedOutput: Sendable {
     }
   }
 
-  /// Removes what another job has left in a staging folder.
+  /// The folders inside a new one that its files lie in.
+  private static func innerFolders(_ files: [File]) -> [String] {
+    Set(files.filter { $0.name.utf8.contains(UInt8(ascii: "/")) }.map { FileSystem.parent($0.name) }).sorted()
+  }
+
+  /// Makes the folders inside a staging folder, and removes what another job has left there.
   /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
-  private static func removeAll(in stagingFolder: String, but names: Set<String>) throws(FileError) {
-    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) {
-      let path = FileSystem.join(stagingFolder, name)
-      SystemCall.removeFile(path)
-      guard !FileSystem.isTaken(path) else {
-        throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+  private static func makeFolders(in stagingFolder: String, for files: [File]) throws(FileError) {
+    let (inner, names) = (innerFolders(files), Set(files.map(\.name)))
+    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) && !inner.contains(name) {
+      try removeLeft(FileSystem.join(stagingFolder, name))
+    }
+    for folder in inner {
+      let path = FileSystem.join(stagingFolder, folder)
+      guard FileSystem.isFolder(path), !FileSystem.isLink(path) else {
+        try removeLeft(path)
+        try SystemCall.makeFolder(path)
+        continue
       }
+      for name in try SystemCall.names(inFolder: path) where !names.contains(FileSystem.join(folder, name)) {
+        try removeLeft(FileSystem.join(path, name))
+      }
+    }
+  }
+
+  private static func removeLeft(_ path: String) throws(FileError) {
+    SystemCall.removeFile(path)
+    guard !FileSystem.isTaken(path) else {
+      throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
     }
   }
 
@@ -302,7 +323,12 @@ public final class StagedOutput: Sendable {
   public func commit() throws(FileError) {
     if !replacing { try Self.refuseExisting(kind, folder, files) }
     try synchronize()
-    if let stagingFolder { try SystemCall.synchronizeFolder(stagingFolder) }
+    if let stagingFolder {
+      for folder in Self.innerFolders(files) {
+        try SystemCall.synchronizeFolder(FileSystem.join(stagingFolder, folder))
+      }
+      try SystemCall.synchronizeFolder(stagingFolder)
+    }
     switch kind {
     case .files: try replaceFiles()
     case .folder: try replaceFolder()

@@ -262,9 +262,15 @@ enum SystemCall {
     _ = unsafe unlink(path)
   }
 
-  /// Removes a folder of files, one level deep: what we stage has no deeper ones. Failures are left to the caller's
-  /// next step to notice.
+  /// Removes a folder of files and of folders of files: what we stage has no deeper ones. Failures are left to the
+  /// caller's next step to notice.
   static func removeFolder(_ path: String) {
+    for name in (try? names(inFolder: path)) ?? [] {
+      let inner = path + "/" + name
+      guard status(ofPath: inner, followingLinks: false)?.isFolder == true else { continue }
+      removeFiles(inFolder: inner)
+      _ = unsafe rmdir(inner)
+    }
     removeFiles(inFolder: path)
     _ = unsafe rmdir(path)
   }

@@ -1,4 +1,4 @@
-/// A token that is looked for in text before anything else is done to it.
+/// A token that is looked for in text before the text is cut into words.
 struct AddedToken: Hashable, Sendable {
   var id: Int32
   var content: String
@@ -10,4 +10,6 @@ struct AddedToken: Hashable, Sendable {
   var stripsRight = false
   /// Whether it counts only where no letter, number or underscore touches it.
   var isSingleWord = false
+  /// Whether it is looked for after the normalizer, which its own text goes through as well.
+  var isNormalized = false
 }

@@ -59,6 +59,11 @@ struct AddedTokenMatcher: Sendable {
         continue
       }
       let token = tokens[found]
+      // As in Hugging Face's tokenizers, a shorter token at this place does not get its turn.
+      guard !token.isSingleWord || stands(alone: index..<matchEnd, span) else {
+        index = matchEnd
+        continue
+      }
       var start = index
       var end = matchEnd
       if token.stripsLeft {
@@ -90,11 +95,7 @@ struct AddedTokenMatcher: Sendable {
     var index = start + 1
     while true {
       let end = Int(ends[Int(node)])
-      if end >= 0, includingSpecial || !tokens[end].isSpecial,
-        !tokens[end].isSingleWord || stands(alone: start..<index, text)
-      {
-        best = (end, index)
-      }
+      if end >= 0, includingSpecial || !tokens[end].isSpecial { best = (end, index) }
       guard index < text.count, let next = edges[Self.key(node, text[index])] else { return best }
       node = next
       index += 1
@@ -102,11 +103,17 @@ struct AddedTokenMatcher: Sendable {
   }
 
   private func stands(alone range: Range<Int>, _ text: Span<UInt8>) -> Bool {
-    func isPartOfWord(_ index: Int) -> Bool {
-      let kind = CharacterClass.at(index, text).kind
-      return kind == .letter || kind == .number || text[index] == UInt8(ascii: "_")
+    if range.lowerBound > 0, isPartOfWord(UTF8Scalars.start(before: range.lowerBound, text), text) { return false }
+    return range.upperBound == text.count || !isPartOfWord(range.upperBound, text)
+  }
+
+  /// `\w` of Rust's regular expressions.
+  private func isPartOfWord(_ index: Int, _ text: Span<UInt8>) -> Bool {
+    guard let scalar = Unicode.Scalar(UTF8Scalars.scalar(text, at: index).value) else { return false }
+    if scalar.properties.isAlphabetic || scalar.properties.isJoinControl { return true }
+    return switch scalar.properties.generalCategory {
+    case .decimalNumber, .connectorPunctuation, .nonspacingMark, .spacingMark, .enclosingMark: true
+    default: false
     }
-    if range.lowerBound > 0, isPartOfWord(UTF8Scalars.start(before: range.lowerBound, text)) { return false }
-    return range.upperBound == text.count || !isPartOfWord(range.upperBound)
   }
 }

@@ -4,6 +4,7 @@ public import Bytes
 struct GGUFModelKind: Sendable {
   let name: String
   let make: @Sendable (GGUFVocabulary, VocabularyIndex, _ path: String) throws(FileError) -> any TextModel
+  let normalizer: @Sendable (GGUFVocabulary) -> TextNormalizer
   /// Whether a file that does not say puts the beginning-of-text token in front.
   let addsBOS: @Sendable (GGUFVocabulary) -> Bool
 
@@ -11,12 +12,18 @@ struct GGUFModelKind: Sendable {
     GGUFModelKind(
       name: "llama",
       make: { vocabulary, index, path throws(FileError) in
-        try vocabulary.sentencePieceModel(index, path: path)
+        try vocabulary.sentencePieceModel(index, prefix: SpacePrefix(places: .nowhere), path: path)
+      },
+      normalizer: { vocabulary in
+        TextNormalizer(
+          removesExtraSpaces: vocabulary.removeExtraWhitespaces ?? false,
+          prependsSpace: vocabulary.addSpacePrefix ?? true, escapesSpaces: true)
       },
       addsBOS: { _ in true }),
     GGUFModelKind(
       name: "gpt2",
       make: { vocabulary, index, path throws(FileError) in try vocabulary.byteLevelModel(index, path: path) },
+      normalizer: { TextNormalizer(composes: PreTokenizer.named($0.pre ?? "default")?.composes ?? false) },
       addsBOS: { PreTokenizer.named($0.pre ?? "default")?.addsBOS ?? false }),
   ]
 }
@@ -29,6 +36,15 @@ extension Tokenizer {
   /// - Parameter path: the file, for errors.
   /// - Throws: `FileError` for a kind of tokenizer that is not known here, and for a vocabulary with contradictions.
   public init(_ vocabulary: GGUFVocabulary, path: String) throws(FileError) {
+    try self.init(vocabulary, path: path, flags: [], metaspacePrefix: nil)
+  }
+
+  /// - Parameters:
+  ///   - flags: added tokens that take white space or stand alone, which the vocabulary does not tell.
+  ///   - metaspacePrefix: where `Metaspace` puts a `▁`, for a SentencePiece vocabulary that is read so.
+  init(_ vocabulary: GGUFVocabulary, path: String, flags: [AddedToken], metaspacePrefix: SpacePrefix?)
+    throws(FileError)
+  {
     guard let kind = GGUFModelKind.all.first(where: { $0.name == vocabulary.model }) else {
       let known = GGUFModelKind.all.map(\.name).joined(separator: ", ")
       let family =
@@ -43,16 +59,28 @@ extension Tokenizer {
     }
     let types = try vocabulary.validated(path: path)
     let index = VocabularyIndex(tokens: vocabulary.tokens, types: types)
-    let model = try kind.make(vocabulary, index, path)
+    let model =
+      if let metaspacePrefix {
+        try vocabulary.sentencePieceModel(index, prefix: metaspacePrefix, path: path)
+      } else {
+        try kind.make(vocabulary, index, path)
+      }
 
+    let flagged = Dictionary(flags.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     var added: [AddedToken] = []
     for (id, type) in types.enumerated() where type == .control || type == .userDefined || type == .unknown {
+      let flags = flagged[Int32(id)]
       added.append(
-        AddedToken(id: Int32(id), content: vocabulary.tokens[id], isSpecial: type != .userDefined))
+        AddedToken(
+          id: Int32(id), content: vocabulary.tokens[id], isSpecial: type != .userDefined,
+          stripsLeft: flags?.stripsLeft ?? false, stripsRight: flags?.stripsRight ?? false,
+          isSingleWord: flags?.isSingleWord ?? false))
     }
     let addsBOS = vocabulary.addBOS ?? kind.addsBOS(vocabulary)
+    let normalizer = metaspacePrefix == nil ? kind.normalizer(vocabulary) : TextNormalizer()
     self.init(
-      index: index, model: model, matcher: AddedTokenMatcher(added),
+      index: index, model: model, normalizer: normalizer, added: added,
+      removesLeadingSpace: normalizer.prependsSpace || metaspacePrefix.map { $0.places != .nowhere } ?? false,
       prefixIDs: addsBOS ? vocabulary.bosID.map { [$0] } ?? [] : [],
       suffixIDs: vocabulary.addEOS ?? false ? vocabulary.eosID.map { [$0] } ?? [] : [],
       bosID: vocabulary.bosID, eosIDs: vocabulary.allEndIDs, unknownID: vocabulary.unknownID)
@@ -109,16 +137,16 @@ extension GGUFVocabulary {
     return types
   }
 
-  func sentencePieceModel(_ index: VocabularyIndex, path: String) throws(FileError) -> any TextModel {
+  func sentencePieceModel(_ index: VocabularyIndex, prefix: SpacePrefix, path: String) throws(FileError)
+    -> any TextModel
+  {
     guard let scores else {
       throw FileError(
         .missing, path: path, subject: "tokenizer.ggml.scores",
         "a \"llama\" vocabulary needs a score for every token: they decide the order of merges")
     }
     return SentencePieceModel(
-      scores: scores, vocabulary: index,
-      prefix: SpacePrefix(places: addSpacePrefix ?? true ? .everySegment : .nowhere),
-      removesExtraSpaces: removeExtraWhitespaces ?? false,
+      scores: scores, vocabulary: index, prefix: prefix,
       unknownID: unknownID ?? index.types.firstIndex(of: .unknown).map { Int32($0) })
   }
 
@@ -134,12 +162,16 @@ extension GGUFVocabulary {
       steps: preTokenizer.steps,
       merges: MergeTable(
         ranked: try index.merges(try mergePairs(path: path), path: path, key: "tokenizer.ggml.merges")),
-      vocabulary: index, ignoresMerges: preTokenizer.ignoresMerges, composes: preTokenizer.composes,
-      addsPrefixSpace: addSpacePrefix ?? false, unknownID: nil)
+      vocabulary: index, ignoresMerges: preTokenizer.ignoresMerges, addsPrefixSpace: addSpacePrefix ?? false,
+      unknownID: nil)
   }
 
   /// The merges as pairs of tokens.
   func mergePairs(path: String) throws(FileError) -> [(left: String, right: String)] {
+    try Self.pairs(merges, path: path)
+  }
+
+  static func pairs(_ merges: [String], path: String) throws(FileError) -> [(left: String, right: String)] {
     guard merges.count < 1 << 28 else {
       throw FileError(.unsupported, path: path, subject: "tokenizer.ggml.merges", "there are \(merges.count) merges")
     }

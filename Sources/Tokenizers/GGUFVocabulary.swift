@@ -102,6 +102,11 @@ public struct GGUFVocabulary: Hashable, Sendable {
     tokens += added.map { "[PAD\($0)]" }
   }
 
+  /// Takes another name for how text is cut into words, if it stands for the same cut.
+  public mutating func take(preTokenizerName name: String) {
+    if model == "gpt2", let pre, PreTokenizer.isSame(pre, name) { self.pre = name }
+  }
+
   /// A token id as a file stores it. Old files write 4294967295 for "none".
   public static func id(_ stored: UInt64) -> Int32? { Int32(exactly: stored) }
 

@@ -1,4 +1,4 @@
-/// The part of a tokenizer that turns text without special tokens into ids and back.
+/// The part of a tokenizer that turns normalized text without special tokens into ids and back.
 protocol TextModel: Sendable {
   /// Appends the ids of `text[range]`, valid UTF-8.
   /// - Parameter isFirst: whether the range begins the whole text, rather than following a special token.
@@ -7,9 +7,6 @@ protocol TextModel: Sendable {
 
   /// Appends the bytes that a token stands for.
   func decode(_ token: String, _ type: TokenType, into bytes: inout [UInt8])
-
-  /// Whether decoded text loses one leading space, which encoding put there.
-  var removesLeadingSpace: Bool { get }
 }
 
 /// What one call of `encode` keeps between words.

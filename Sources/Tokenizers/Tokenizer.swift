@@ -6,10 +6,39 @@
 public struct Tokenizer: Sendable {
   let index: VocabularyIndex
   let model: any TextModel
+  let normalizer: TextNormalizer
+  /// Added tokens that are looked for in text as it is.
   let matcher: AddedTokenMatcher
+  /// Those that are looked for after the normalizer; nil where there are none.
+  let normalizedMatcher: AddedTokenMatcher?
+  /// Whether decoded text loses one leading space, which encoding put there.
+  let removesLeadingSpace: Bool
   /// Put before and after a text when special tokens are added.
   let prefixIDs: [Int32]
   let suffixIDs: [Int32]
+
+  init(
+    index: VocabularyIndex, model: any TextModel, normalizer: TextNormalizer, added: [AddedToken],
+    removesLeadingSpace: Bool, prefixIDs: [Int32], suffixIDs: [Int32], bosID: Int32?, eosIDs: [Int32],
+    unknownID: Int32?
+  ) {
+    self.index = index
+    self.model = model
+    self.normalizer = normalizer
+    matcher = AddedTokenMatcher(added.filter { !$0.isNormalized })
+    let normalized = added.filter(\.isNormalized).map { token in
+      var token = token
+      token.content = normalizer.normalized(token.content)
+      return token
+    }
+    normalizedMatcher = normalized.isEmpty ? nil : AddedTokenMatcher(normalized)
+    self.removesLeadingSpace = removesLeadingSpace
+    self.prefixIDs = prefixIDs
+    self.suffixIDs = suffixIDs
+    self.bosID = bosID
+    self.eosIDs = eosIDs
+    self.unknownID = unknownID
+  }
 
   /// The token that begins a text.
   public let bosID: Int32?
@@ -43,16 +72,37 @@ public struct Tokenizer: Sendable {
     var ids: [Int32] = addSpecial ? prefixIDs : []
     ids.reserveCapacity(text.count / 3)
     var workspace = Workspace()
-    var isFirst = true
     matcher.parts(of: text, includingSpecial: parseSpecial) { part in
       switch part {
-      case .text(let range): model.encode(text, range, isFirst: isFirst, &workspace, into: &ids)
+      case .text(let range): append(text, range, parseSpecial: parseSpecial, &workspace, to: &ids)
       case .token(let id): ids.append(id)
       }
-      isFirst = false
     }
     if addSpecial { ids += suffixIDs }
     return ids
+  }
+
+  /// A stretch of text without the tokens that are looked for in it as it is.
+  private func append(
+    _ text: [UInt8], _ range: Range<Int>, parseSpecial: Bool, _ workspace: inout Workspace, to ids: inout [Int32]
+  ) {
+    let isFirst = range.lowerBound == 0
+    let normalized = normalizer.normalized(text, range)
+    guard let normalizedMatcher else {
+      if let normalized {
+        return model.encode(normalized, 0..<normalized.count, isFirst: isFirst, &workspace, into: &ids)
+      }
+      return model.encode(text, range, isFirst: isFirst, &workspace, into: &ids)
+    }
+    // What lies beyond the stretch is no neighbour of a word in it.
+    let stretch = normalized ?? Array(text[range])
+    normalizedMatcher.parts(of: stretch, includingSpecial: parseSpecial) { part in
+      switch part {
+      case .text(let range):
+        model.encode(stretch, range, isFirst: isFirst && range.lowerBound == 0, &workspace, into: &ids)
+      case .token(let id): ids.append(id)
+      }
+    }
   }
 
   /// The text of a sequence of ids. Bytes that make no valid UTF-8, such as half a character, and ids outside the
@@ -77,7 +127,7 @@ public struct Tokenizer: Sendable {
         model.decode(index.tokens[Int(id)], type, into: &bytes)
       }
     }
-    if model.removesLeadingSpace, bytes.first == UInt8(ascii: " ") { bytes.removeFirst() }
+    if removesLeadingSpace, bytes.first == UInt8(ascii: " ") { bytes.removeFirst() }
     return bytes
   }
 

@@ -42,3 +42,52 @@ import Tokenizers
     }
   }
 }
+
+/// Models that are measured side by side speak of the same tokens.
+@Suite struct ModelVocabulariesTests {
+  private func model(_ bench: Workbench, _ name: String, _ tokens: String) throws -> Checkpoint {
+    let path = try bench.write(TinyCheckpoint(), as: name)
+    let json = """
+      {"added_tokens": [{"id": 5, "content": "▁x", "special": false, "normalized": false}],
+      "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}, "decoder": {"type": "ByteLevel"},
+      "model": {"type": "BPE", "vocab": {\(tokens)}, "merges": []}}
+      """
+    try bench.folder.write(json.utf8, to: name + "/tokenizer.json")
+    return try Checkpoint(path: path)
+  }
+
+  @Test func theFirstIdThatDiffersIsShown() async throws {
+    let bench = try Workbench()
+    let one = try model(bench, "one", #""a": 0, "b": 1, "c": 2"#)
+    let other = try model(bench, "other", #""a": 0, "c": 1, "b": 2"#)
+    let fewer = try model(bench, "fewer", #""a": 0, "b": 1"#)
+    let converted = try Checkpoint(path: try await bench.convert(one, to: "one.gguf"))
+    try ModelVocabularies.requireSame(one, one)
+    // Padding, and a user's token with spaces, are spelled in two ways.
+    try ModelVocabularies.requireSame(one, converted)
+    try ModelVocabularies.requireSame(converted, one)
+    for (before, after, words) in [
+      (one, other, [#"id 1 is "c" here, and "b" in"#]), (one, fewer, ["id 2 is no token here, and \"c\" in"]),
+      (fewer, converted, [#"id 2 is "c" here, and no token in"#]),
+    ] {
+      let error = #expect(throws: FileError.self) { try ModelVocabularies.requireSame(before, after) }
+      for word in words { #expect(error?.description.contains(word) == true, "\(error?.description ?? "")") }
+    }
+    // One without a tokenizer is not asked.
+    try ModelVocabularies.requireSame(one, try Checkpoint(path: try bench.write(TinyCheckpoint(), as: "none")))
+  }
+
+  @Test func idsBeyondTheRowsAreToldWithBothNumbers() throws {
+    let bench = try Workbench()
+    let model = try model(bench, "model", #""a": 0, "b": 9999"#)
+    let tokenizer = try ModelTokenizer.load(of: model)
+    try ModelVocabularies.requireRows(for: tokenizer.encode("aaa"), of: tokenizer, in: model)
+    let error = #expect(throws: FileError.self) {
+      try ModelVocabularies.requireRows(for: tokenizer.encode("ab"), of: tokenizer, in: model)
+    }
+    let rows = try #require(model.model?.configuration.vocabularySize)
+    for word in ["has 10000 tokens", "has \(rows) rows", #"id 9999 ("b")"#, "resize_token_embeddings"] {
+      #expect(error?.description.contains(word) == true)
+    }
+  }
+}

@@ -27,6 +27,11 @@ public final class TemporaryFolder: Sendable {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: file(name))))
   }
 
+  /// Makes a folder.
+  public func makeFolder(_ name: String) throws {
+    try FileManager.default.createDirectory(atPath: file(name), withIntermediateDirectories: true)
+  }
+
   public func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: file(name)) }
 
   /// Every name in the folder, hidden ones too, sorted.

@@ -91,8 +91,10 @@ struct VectorTests {
     #expect(tokenizer.bosID == 1)
     #expect(!cases.isEmpty)
     for text in cases {
-      #expect(tokenizer.encode(text.text, addSpecial: false) == text.ids, "\(text.text.debugDescription)")
-      #expect(tokenizer.encode(text.text) == [1] + text.ids)
+      // The class of the folder, LlamaTokenizer, puts no space before text that begins with one (transformers 5.24).
+      let ids = form == "hf-f32" && text.text.hasPrefix(" ") ? Array(text.ids.dropFirst()) : text.ids
+      #expect(tokenizer.encode(text.text, addSpecial: false) == ids, "\(text.text.debugDescription)")
+      #expect(tokenizer.encode(text.text) == [1] + ids)
     }
   }
 

@@ -22,6 +22,13 @@ public enum ModelTokenizer {
     return try TokenizerFolder.load(folder).tokenizer
   }
 
+  /// What a checkpoint's GGUF keys are or would be.
+  static func vocabulary(of checkpoint: Checkpoint) throws(FileError) -> GGUFVocabulary? {
+    if let metadata = checkpoint.metadata { return try VocabularyMetadata.vocabulary(in: metadata) }
+    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else { return nil }
+    return try TokenizerFolder.load(folder).vocabulary
+  }
+
   /// The one in a folder, in a tokenizer file or in a GGUF.
   public static func load(_ path: String) throws(FileError) -> Tokenizer {
     if FileSystem.isFolder(path) { return try TokenizerFolder.load(try HubCache.resolved(path)).tokenizer }

@@ -30,12 +30,25 @@ struct FolderDescription {
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
     }
-    if let folder = checkpoint.tokenizerFolder { try copy(ModelFolder.tokenizerFiles, from: folder) }
+    // An adapter may bring a tokenizer of its own.
+    let adapterTokenizer = checkpoint.tokenizerFolder == checkpoint.folder ? nil : checkpoint.tokenizerFolder
+    if let adapterTokenizer {
+      carry(try ModelFolder.carried(from: adapterTokenizer, .tokenizer, isLoadedWithCode: false))
+    }
     if let folder = checkpoint.folder {
-      try copy([ModelFolder.generationConfig], from: folder)
-    } else if checkpoint.tokenizerFolder == nil, let metadata = checkpoint.metadata {
+      carry(
+        try ModelFolder.carried(
+          from: folder, adapterTokenizer == nil ? .all : .allButTokenizer,
+          isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder)))
+    } else if let metadata = checkpoint.metadata {
+      let card = ModelCard.card(title: metadata["general.name"]?.string) { metadata[$0] }
+      if let card { sidecars.append(Plan.Sidecar(name: ModelCard.name, bytes: card)) }
+      if let kept = KeptMetadata.file(of: metadata, card: card) {
+        sidecars.append(try Self.sidecar(KeptMetadata.name, kept, destination))
+      }
+      guard adapterTokenizer == nil else { return }
       if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
-        for file in try vocabulary.huggingFaceFiles(path: checkpoint.path) {
+        for file in try tokenizerFiles(vocabulary, metadata, checkpoint) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
         }
         if let name = vocabulary.builtInTemplate {
@@ -50,12 +63,29 @@ struct FolderDescription {
     }
   }
 
-  private mutating func copy(_ names: [String], from folder: String) throws(FileError) {
-    for name in names {
-      let path = FileSystem.join(folder, name)
-      guard FileSystem.isFile(path) else { continue }
-      sidecars.append(Plan.Sidecar(name: name, bytes: try InputFile.contents(of: path)))
+  private mutating func carry(_ carried: ModelFolder.Carried) {
+    sidecars += carried.files
+    notes += carried.notes
+  }
+
+  /// Whether transformers needs the folder's own code.
+  private static func isLoadedWithCode(_ checkpoint: Checkpoint, _ folder: String) throws(FileError) -> Bool {
+    if checkpoint.config?["auto_map"] != nil { return true }
+    let path = FileSystem.join(folder, "tokenizer_config.json")
+    return FileSystem.isFile(path) ? try Checkpoint.json(at: path)["auto_map"] != nil : false
+  }
+
+  /// The files as they were where the GGUF still agrees with them, otherwise those that its vocabulary gives.
+  private mutating func tokenizerFiles(
+    _ vocabulary: GGUFVocabulary, _ metadata: GGUFMetadata, _ checkpoint: Checkpoint
+  ) throws(FileError) -> [TokenizerFile] {
+    let kept = VocabularyMetadata.kept(in: metadata)
+    if let files = vocabulary.huggingFaceFiles(kept: kept, path: checkpoint.path) { return files }
+    if !kept.isEmpty {
+      notes.append(
+        "the GGUF's vocabulary was edited after it was made from a folder; the tokenizer is written as the GGUF has it")
     }
+    return try vocabulary.huggingFaceFiles(path: checkpoint.path)
   }
 
   private mutating func addGenerationConfig(

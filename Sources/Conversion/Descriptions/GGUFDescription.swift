@@ -57,6 +57,7 @@ struct GGUFDescription {
       for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
       try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
       try addFiles(of: checkpoint)
+      try addKept(of: checkpoint, isNamed: recipe.modelName != nil)
       addElementTypes(tensors)
     }
     if let name = recipe.modelName { metadata["general.name"] = .string(name) }
@@ -121,8 +122,33 @@ struct GGUFDescription {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
-    let vocabulary = try TokenizerFolder.load(folder, vocabularySize: vocabularySize).vocabulary
+    let loaded = try TokenizerFolder.load(folder, vocabularySize: vocabularySize)
+    var vocabulary = loaded.vocabulary
+    if let name = KnownPreTokenizers.name(of: loaded.tokenizer) { vocabulary.take(preTokenizerName: name) }
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
+    for (key, value) in VocabularyMetadata.entries(for: loaded.kept) { metadata[key] = value }
+    if !loaded.losses.isEmpty {
+      notes.append(
+        "GGUF cannot say of the tokenizer that \(loaded.losses.joined(separator: "; that ")): runtimes may give other ids "
+          + "for some texts, and the way back to a folder restores it")
+    }
+  }
+
+  /// What the folder's card says, and what was kept of an earlier GGUF.
+  private mutating func addKept(of checkpoint: Checkpoint, isNamed: Bool) throws(FileError) {
+    guard let folder = checkpoint.folder else { return }
+    for (key, value) in try KeptMetadata.metadata(of: folder) {
+      if key == "general.name", isNamed { continue }
+      if key == "tokenizer.ggml.pre" {
+        guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), let name = value.string else {
+          continue
+        }
+        vocabulary.take(preTokenizerName: name)
+        metadata[key] = vocabulary.pre.map(MetadataValue.string)
+      } else {
+        metadata[key] = value
+      }
+    }
   }
 
   /// Gives a GGUF that an adapter was merged into the adapter's vocabulary, where that is another one.

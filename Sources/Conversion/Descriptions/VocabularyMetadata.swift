@@ -27,6 +27,37 @@ package enum VocabularyMetadata {
   private static let templateKey = "tokenizer.chat_template"
   private static let templateNamesKey = "tokenizer.chat_templates"
 
+  /// What the tokenizer files of a Hugging Face folder say beside it.
+  private enum Kept {
+    static let tokenizer = "decant.huggingface.tokenizer"
+    static let configuration = "decant.huggingface.tokenizer_config"
+    static let specialTokens = "decant.huggingface.special_tokens_map"
+    static let addedOnly = "decant.huggingface.tokenizer.added_only"
+    static let merges = "decant.huggingface.tokenizer.merges"
+  }
+
+  package static func entries(for kept: KeptTokenizer) -> [(key: String, value: MetadataValue)] {
+    var entries: [(key: String, value: MetadataValue)] = []
+    for (key, text) in [
+      (Kept.tokenizer, kept.tokenizer), (Kept.configuration, kept.configuration),
+      (Kept.specialTokens, kept.specialTokens),
+    ] {
+      if let text { entries.append((key, .string(text))) }
+    }
+    if !kept.addedOnly.isEmpty { entries.append((Kept.addedOnly, .int32s(kept.addedOnly))) }
+    if !kept.merges.isEmpty { entries.append((Kept.merges, .strings(kept.merges))) }
+    return entries
+  }
+
+  /// What is kept in a GGUF. It is a program's word and may be anything.
+  package static func kept(in metadata: GGUFMetadata) -> KeptTokenizer {
+    KeptTokenizer(
+      tokenizer: metadata[Kept.tokenizer]?.string, configuration: metadata[Kept.configuration]?.string,
+      specialTokens: metadata[Kept.specialTokens]?.string,
+      addedOnly: ((try? metadata.integers(Kept.addedOnly)) ?? []).compactMap { Int32(exactly: $0) },
+      merges: (try? metadata.strings(Kept.merges)) ?? [])
+  }
+
   package static func entries(for vocabulary: GGUFVocabulary) -> [(key: String, value: MetadataValue)] {
     var entries: [(key: String, value: MetadataValue)] = []
     func add(_ key: String, _ value: MetadataValue?) {

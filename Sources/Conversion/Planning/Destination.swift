@@ -81,7 +81,8 @@ public struct Destination: Sendable {
     }
     let names = try FileSystem.names(inFolder: path)
     let foreign = names.first { name in
-      !ModelFolder.hasFile(named: name) || FileSystem.isFolder(FileSystem.join(path, name))
+      let path = FileSystem.join(path, name)
+      return FileSystem.isFolder(path) ? !ModelFolder.hasFolder(path) : !ModelFolder.hasFile(named: name)
     }
     if let foreign {
       throw FileError(

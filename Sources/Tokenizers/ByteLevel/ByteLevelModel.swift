@@ -7,12 +7,9 @@ struct ByteLevelModel: TextModel {
   let byteIDs: [Int32]
   /// Tokens by their bytes, for vocabularies that take a word which is a token as it is.
   let wholeWords: [[UInt8]: Int32]?
-  let composes: Bool
   /// Whether text that does not begin with a space gets one.
   let addsPrefixSpace: Bool
   let unknownID: Int32?
-
-  var removesLeadingSpace: Bool { false }
 
   func encode(
     _ text: [UInt8], _ range: Range<Int>, isFirst: Bool, _ workspace: inout Workspace, into ids: inout [Int32]
@@ -20,10 +17,6 @@ struct ByteLevelModel: TextModel {
     guard !range.isEmpty else { return }
     var text = text
     var range = range
-    if composes, let composed = UnicodeComposition.composed(text, range) {
-      text = composed
-      range = 0..<composed.count
-    }
     if addsPrefixSpace, text[range.lowerBound] != UInt8(ascii: " ") {
       text = [UInt8(ascii: " ")] + text[range]
       range = 0..<text.count
@@ -72,12 +65,11 @@ struct ByteLevelModel: TextModel {
   }
 
   init(
-    steps: [Splitter], merges: MergeTable, vocabulary: VocabularyIndex, ignoresMerges: Bool, composes: Bool,
+    steps: [Splitter], merges: MergeTable, vocabulary: VocabularyIndex, ignoresMerges: Bool,
     addsPrefixSpace: Bool, unknownID: Int32?
   ) {
     self.steps = steps
     self.merges = merges
-    self.composes = composes
     self.addsPrefixSpace = addsPrefixSpace
     self.unknownID = unknownID
     byteIDs = ByteAlphabet.characters.map { vocabulary.id(of: String($0)) ?? -1 }

@@ -43,6 +43,11 @@ public struct PreTokenizer: Sendable {
     return alike.first { $0.ignoresMerges == ignoresMerges } ?? alike.first
   }
 
+  /// Whether two names stand for the same.
+  static func isSame(_ one: String, _ other: String) -> Bool {
+    one == other || all.contains { $0.names.contains(one) && $0.names.contains(other) }
+  }
+
   /// Hands every piece of `text[range]` to `body`, in order.
   static func split(
     _ text: Span<UInt8>, _ range: Range<Int>, by steps: ArraySlice<Splitter>, _ body: (Range<Int>) -> Void

@@ -45,6 +45,15 @@ struct FolderSettings {
     try readTemplates(file: try document("chat_template.json"))
   }
 
+  /// The documents that GGUF has no keys for, without chat templates, for which it has some.
+  var kept: KeptTokenizer {
+    var members = tokenizerConfiguration.object
+    members?["chat_template"] = nil
+    return KeptTokenizer(
+      configuration: members.flatMap { KeptTokenizer.line(.object($0)) },
+      specialTokens: KeptTokenizer.line(specialTokensMap))
+  }
+
   // MARK: - Tokens with a role
 
   /// The text of a token with a role, such as `bos_token`.
@@ -52,7 +61,7 @@ struct FolderSettings {
     for file in [tokenizerConfiguration, specialTokensMap] {
       if let text = file[role]?.string ?? file[role]?["content"]?.string { return text }
     }
-    return nil
+    return isOfLlamaClass ? Self.llamaTokens[role] : nil
   }
 
   /// Ids of a role, such as `eos_token_id`, in the model's configuration files, where it may be a list.
@@ -69,16 +78,44 @@ struct FolderSettings {
   /// A yes or no of `tokenizer_config.json`, such as `add_bos_token`.
   func flag(_ key: String) -> Bool? { tokenizerConfiguration[key]?.bool }
 
+  // MARK: - The Llama class
+
+  /// Whether the transformers library (5.24) reads the folder with its Llama tokenizer, which takes vocabulary, merges
+  /// and added tokens from the files and nothing else. It never does so where the vocabulary is one over bytes.
+  var isOfLlamaClass: Bool {
+    guard tokenizerConfiguration["auto_map"] == nil else { return false }
+    let name = tokenizerConfiguration["tokenizer_class"]?.string ?? configuration["tokenizer_class"]?.string
+    guard name == "LlamaTokenizer" || name == "LlamaTokenizerFast" else { return false }
+    return configuration["model_type"]?.string.map { !Self.modelTypesWithoutLlamaClass.contains($0) } ?? true
+  }
+
+  /// Where the Llama class puts a space.
+  var llamaPrefix: SpacePrefix {
+    guard flag("add_prefix_space") ?? true else { return SpacePrefix(places: .nowhere) }
+    return SpacePrefix(places: flag("legacy") ?? false ? .everySegment : .beginning)
+  }
+
+  /// What the Llama class takes where no file tells.
+  private static let llamaTokens = ["bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"]
+
+  /// Kinds of models whose `tokenizer_class` the library does not believe: those of decoders in its tables
+  /// `TOKENIZER_MAPPING_NAMES` and `MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS`.
+  private static let modelTypesWithoutLlamaClass: Set<String> = [
+    "arctic", "ernie4_5", "ernie4_5_moe", "flex_olmo", "glm", "glm4", "glm4_moe", "gpt_bigcode", "granite",
+    "granitemoe",
+    "granitemoehybrid", "granitemoeshared", "internlm2", "internlm3", "jamba", "kimi_linear", "llava", "llava_next",
+    "mimo_v2_flash", "minicpm3", "minimax_m2", "ministral", "ministral3", "mistral", "mistral3", "mixtral", "nemotron",
+    "olmo2", "olmo3", "olmo_hybrid", "persimmon", "phi3", "phimoe", "pixtral", "qwen2", "qwen3_5", "qwen3_5_moe",
+    "qwen3_5_moe_text", "stablelm", "vipllava", "voxtral",
+  ]
+
+  // MARK: - Added tokens
+
   /// - Parameter listed: what `added_tokens.json` says.
   private mutating func readAddedTokens(listed: [String: JSONValue]) throws(FileError) {
-    let path = FileSystem.join(folder, Self.tokenizerConfigurationName)
-    for (key, entry) in tokenizerConfiguration["added_tokens_decoder"]?.object ?? [:] {
-      guard let id = Int(key) else {
-        throw FileError(
-          .malformed, path: path, subject: "added_tokens_decoder", "\(shown(key)) is no token id")
-      }
-      addedTokens.append(try Self.added(entry, id: id, path: path, subject: "added_tokens_decoder"))
-    }
+    addedTokens = try Self.addedTokens(
+      in: tokenizerConfiguration["added_tokens_decoder"],
+      path: FileSystem.join(folder, Self.tokenizerConfigurationName))
     let described = Set(addedTokens.map(\.content))
     let special = specialTokens
     for (content, id) in listed where !described.contains(content) {
@@ -89,6 +126,18 @@ struct FolderSettings {
       addedTokens.append(AddedToken(id: id, content: content, isSpecial: special.contains(content)))
     }
     addedTokens.sort { $0.id < $1.id }
+  }
+
+  /// The tokens of an `added_tokens_decoder`.
+  static func addedTokens(in decoder: JSONValue?, path: String) throws(FileError) -> [AddedToken] {
+    var tokens: [AddedToken] = []
+    for (key, entry) in decoder?.object ?? [:] {
+      guard let id = Int(key) else {
+        throw FileError(.malformed, path: path, subject: "added_tokens_decoder", "\(shown(key)) is no token id")
+      }
+      tokens.append(try added(entry, id: id, path: path, subject: "added_tokens_decoder"))
+    }
+    return tokens
   }
 
   /// The tokens that have a role, which says of a list without flags what is special.
@@ -112,10 +161,11 @@ struct FolderSettings {
         .unsupported, path: path, subject: subject,
         "the token with id \(id) has \(content.utf8.count) bytes; at most \(AddedTokenMatcher.longest) are supported")
     }
+    let isSpecial = entry["special"]?.bool ?? false
     return AddedToken(
-      id: id, content: content, isSpecial: entry["special"]?.bool ?? false,
+      id: id, content: content, isSpecial: isSpecial,
       stripsLeft: entry["lstrip"]?.bool ?? false, stripsRight: entry["rstrip"]?.bool ?? false,
-      isSingleWord: entry["single_word"]?.bool ?? false)
+      isSingleWord: entry["single_word"]?.bool ?? false, isNormalized: entry["normalized"]?.bool ?? !isSpecial)
   }
 
   // MARK: - Chat templates

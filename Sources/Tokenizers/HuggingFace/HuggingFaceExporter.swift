@@ -11,8 +11,12 @@ struct HuggingFaceExporter {
   private let preTokenizer: PreTokenizer?
   private let addsBOS: Bool
 
-  init(_ vocabulary: GGUFVocabulary, path: String) throws(FileError) {
+  /// Added tokens that take white space or stand alone, by id.
+  private let flags: [Int32: AddedToken]
+
+  init(_ vocabulary: GGUFVocabulary, flags: [AddedToken] = [], path: String) throws(FileError) {
     self.vocabulary = vocabulary
+    self.flags = Dictionary(flags.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     self.path = path
     types = try vocabulary.validated(path: path)
     index = VocabularyIndex(tokens: vocabulary.tokens, types: types)
@@ -38,61 +42,37 @@ struct HuggingFaceExporter {
 
   // MARK: - tokenizer.json
 
-  /// In order, and with every key by its own bytes: tokens may differ only in how a character is composed.
   func tokenizer() throws(FileError) -> [UInt8] {
-    var text = JSONWriter()
-    text.write(raw: "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
-    let added = types.indices.filter { isAdded($0) }
-    Self.writeList(added, to: &text, indentation: "    ") { text, id in
-      text.write(raw: "{\"id\": \(id), \"content\": ")
-      text.write(vocabulary.tokens[id])
-      text.write(raw: ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, ")
-      text.write(raw: "\"special\": \(types[id] != .userDefined)}")
-    }
-    text.write(raw: "  ],\n")
-    for (key, value) in [
-      ("normalizer", normalizer), ("pre_tokenizer", preTokenization), ("post_processor", postProcessor),
-      ("decoder", decoder),
-    ] {
-      text.write(raw: "  \"\(key)\": \(String(decoding: try serialized(value, pretty: false), as: UTF8.self)),\n")
-    }
-    text.write(raw: "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ")
-    if preTokenizer == nil, let id = unknownID {
-      text.write(vocabulary.tokens[Int(id)])
-    } else {
-      text.write(raw: "null")
-    }
-    text.write(raw: ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n")
-    text.write(raw: "    \"fuse_unk\": \(preTokenizer == nil),\n    \"byte_fallback\": \(preTokenizer == nil),\n")
-    text.write(raw: "    \"ignore_merges\": \(preTokenizer?.ignoresMerges ?? false),\n    \"vocab\": {")
-    Self.writeList(vocabulary.tokens.enumerated(), to: &text, indentation: "      ") { text, entry in
-      text.write(entry.element)
-      text.write(raw: ": \(entry.offset)")
-    }
-    text.write(raw: "    },\n    \"merges\": [")
-    Self.writeList(try merges(), to: &text, indentation: "      ") { text, merge in
-      text.write(raw: "[")
-      text.write(merge.left)
-      text.write(raw: ", ")
-      text.write(merge.right)
-      text.write(raw: "]")
-    }
-    text.write(raw: "    ]\n  }\n}\n")
-    return text.bytes
+    let document = TokenizerDocument(
+      parts: [
+        "version": "1.0", "normalizer": normalizer, "pre_tokenizer": preTokenization, "post_processor": postProcessor,
+        "decoder": decoder,
+      ],
+      addedTokens: types.indices.filter { isAdded($0) }.map { id in
+        var members = addedToken(id)
+        members["id"] = .integer(id)
+        return .object(members)
+      },
+      model: [
+        "type": "BPE",
+        "unk_token": preTokenizer == nil
+          ? unknownID.map { .string(vocabulary.tokens[Int($0)]) } ?? nil : nil,
+        "fuse_unk": .bool(preTokenizer == nil), "byte_fallback": .bool(preTokenizer == nil),
+        "ignore_merges": .bool(preTokenizer?.ignoresMerges ?? false),
+      ],
+      vocabulary: types.indices.filter { !vocabulary.isPadding($0) }.map { (vocabulary.tokens[$0], $0) },
+      merges: try merges())
+    return try serialized(document)
   }
 
-  /// Elements with commas between, each on a line.
-  private static func writeList<Elements: Sequence>(
-    _ elements: Elements, to text: inout JSONWriter, indentation: String,
-    _ body: (inout JSONWriter, Elements.Element) -> Void
-  ) {
-    var isFirst = true
-    for element in elements {
-      text.write(raw: (isFirst ? "\n" : ",\n") + indentation)
-      isFirst = false
-      body(&text, element)
-    }
-    text.write(raw: "\n")
+  /// What the lists of added tokens say of one, beside its id.
+  private func addedToken(_ id: Int) -> [String: JSONValue] {
+    let token = flags[Int32(id)]
+    return [
+      "content": .string(vocabulary.tokens[id]), "lstrip": .bool(token?.stripsLeft ?? false),
+      "rstrip": .bool(token?.stripsRight ?? false), "normalized": false,
+      "single_word": .bool(token?.isSingleWord ?? false), "special": .bool(types[id] != .userDefined),
+    ]
   }
 
   private var unknownID: Int32? {
@@ -106,7 +86,7 @@ struct HuggingFaceExporter {
     }
   }
 
-  private func merges() throws(FileError) -> [(left: String, right: String)] {
+  func merges() throws(FileError) -> [(left: String, right: String)] {
     guard preTokenizer == nil else { return try vocabulary.mergePairs(path: path) }
     let size = vocabulary.tokens.count
     return ScoredMerges(scores: vocabulary.scores ?? [], vocabulary: index).cuts.compactMap { cut in
@@ -184,8 +164,6 @@ struct HuggingFaceExporter {
 
   func tekken() -> [UInt8]? { TekkenFile.document(vocabulary, types) }
 
-  private var chatTemplate: String? { vocabulary.builtInTemplate == nil ? vocabulary.chatTemplate : nil }
-
   func configuration() -> JSONValue {
     var members = specialTokens().object ?? [:]
     members["tokenizer_class"] = "PreTrainedTokenizerFast"
@@ -194,20 +172,10 @@ struct HuggingFaceExporter {
     members["add_eos_token"] = .bool(vocabulary.addEOS ?? false)
     var added: [String: JSONValue] = [:]
     for id in types.indices where isAdded(id) {
-      added[String(id)] = [
-        "content": .string(vocabulary.tokens[id]), "lstrip": false, "rstrip": false, "normalized": false,
-        "single_word": false, "special": .bool(types[id] != .userDefined),
-      ]
+      added[String(id)] = .object(addedToken(id))
     }
     members["added_tokens_decoder"] = .object(added)
-    if vocabulary.namedTemplates.isEmpty {
-      members["chat_template"] = chatTemplate.map { .string($0) }
-    } else {
-      var templates = vocabulary.namedTemplates
-      if let template = chatTemplate { templates.insert(.init(name: "default", template: template), at: 0) }
-      members["chat_template"] = .array(
-        templates.map { ["name": .string($0.name), "template": .string($0.template)] })
-    }
+    members["chat_template"] = vocabulary.chatTemplates
     return .object(members)
   }
 
@@ -222,11 +190,34 @@ struct HuggingFaceExporter {
     return .object(members)
   }
 
-  func serialized(_ value: JSONValue, pretty: Bool = true) throws(FileError) -> [UInt8] {
+  func serialized(_ document: TokenizerDocument) throws(FileError) -> [UInt8] {
+    try writing { () throws(JSONError) in try document.serialized() }
+  }
+
+  func serialized(_ value: JSONValue) throws(FileError) -> [UInt8] {
+    try writing { () throws(JSONError) in try value.serialized() }
+  }
+
+  private func writing(_ write: () throws(JSONError) -> [UInt8]) throws(FileError) -> [UInt8] {
     do throws(JSONError) {
-      return try value.serialized(pretty: pretty)
+      return try write()
     } catch {
       throw FileError(.malformed, path: path, "the tokenizer cannot be written as JSON: \(error)")
     }
+  }
+}
+
+extension GGUFVocabulary {
+  /// Whether an id is a row of the embedding that the folder had no token for.
+  func isPadding(_ id: Int) -> Bool {
+    tokenTypes.indices.contains(id) && tokenTypes[id] == TokenType.unused.rawValue && tokens[id] == "[PAD\(id)]"
+  }
+
+  /// As `chat_template` of `tokenizer_config.json`; nil where there are none.
+  var chatTemplates: JSONValue? {
+    let chatTemplate = builtInTemplate == nil ? chatTemplate : nil
+    if namedTemplates.isEmpty { return chatTemplate.map { .string($0) } }
+    let all = (chatTemplate.map { [NamedTemplate(name: "default", template: $0)] } ?? []) + namedTemplates
+    return .array(all.map { ["name": .string($0.name), "template": .string($0.template)] })
   }
 }

@@ -14,8 +14,35 @@ struct TokenizerJSON {
   private(set) var preTokenizer: JSONValue = .null
   private(set) var postProcessor: JSONValue = .null
   private(set) var decoder: JSONValue = .null
+  /// Members that say nothing about the ids of a text.
+  private(set) var others: [String: JSONValue] = [:]
   /// Members of `model` other than its vocabulary and merges.
   private(set) var model: [String: JSONValue] = [:]
+
+  /// Everything but the lists of tokens and merges.
+  var withoutVocabulary: JSONValue {
+    var members = others
+    members["normalizer"] = normalizer
+    members["pre_tokenizer"] = preTokenizer
+    members["post_processor"] = postProcessor
+    members["decoder"] = decoder
+    members["added_tokens"] = .array(addedTokens)
+    members["model"] = .object(model)
+    return .object(members)
+  }
+
+  /// Whether any part of the pipeline is `ByteLevel`.
+  var mentionsBytes: Bool {
+    func mentions(_ value: JSONValue) -> Bool {
+      switch value {
+      case .string(let text): text == "ByteLevel"
+      case .array(let parts): parts.contains(where: mentions)
+      case .object(let members): members.values.contains(where: mentions)
+      default: false
+      }
+    }
+    return [normalizer, preTokenizer, postProcessor, decoder].contains(where: mentions)
+  }
 
   /// - Throws: `FileError` for a document that is no `tokenizer.json`, and for a kind of model that is not read here.
   init(_ bytes: [UInt8], path: String) throws(FileError) {
@@ -75,7 +102,7 @@ struct TokenizerJSON {
       case "model":
         places.hasModel = true
         try readModel(&reader, &places)
-      default: try reader.skipValue()
+      default: others[key] = try JSONValue(&reader)
       }
     }
     try reader.finish()

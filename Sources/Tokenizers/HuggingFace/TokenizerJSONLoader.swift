@@ -9,13 +9,14 @@ struct TokenizerJSONLoader {
 
   func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer {
     let json = try TokenizerJSON(bytes, path: path)
-    let pipeline = try TokenizerPipeline(json)
+    let isLlama = settings.isOfLlamaClass && !json.mentionsBytes
+    let pipeline = try TokenizerPipeline(json, llamaPrefix: isLlama ? settings.llamaPrefix : nil)
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let text = json.model[key]?.string, !text.isEmpty {
         throw FileError(.unsupported, path: path, subject: "model.\(key)", "\(shown(text)) is not supported; none is")
       }
     }
-    let bytesFallBack = json.model["byte_fallback"]?.bool ?? false
+    let bytesFallBack = isLlama || json.model["byte_fallback"]?.bool ?? false
     guard pipeline.isByteLevel || pipeline.escapesSpaces else {
       throw FileError(
         .unsupported, path: path, subject: "pre_tokenizer",
@@ -47,16 +48,18 @@ struct TokenizerJSONLoader {
     if pipeline.isByteLevel {
       model = ByteLevelModel(
         steps: pipeline.steps, merges: MergeTable(ranked: merges), vocabulary: index,
-        ignoresMerges: json.model["ignore_merges"]?.bool ?? false, composes: pipeline.composes,
-        addsPrefixSpace: pipeline.addsPrefixSpace, unknownID: unknownID)
+        ignoresMerges: json.model["ignore_merges"]?.bool ?? false, addsPrefixSpace: pipeline.addsPrefixSpace,
+        unknownID: unknownID)
     } else {
       model = SentencePieceModel(
-        merges: merges, vocabulary: index, prefix: pipeline.prefix, splitsAtSpaces: pipeline.splitsAtSpaces,
-        bytesFallBack: bytesFallBack, unknownID: unknownID, fusesUnknown: json.model["fuse_unk"]?.bool ?? false)
+        merges: merges, vocabulary: index, prefix: pipeline.metaspacePrefix ?? SpacePrefix(places: .nowhere),
+        splitsAtSpaces: pipeline.splitsAtSpaces, bytesFallBack: bytesFallBack, unknownID: isLlama ? nil : unknownID,
+        fusesUnknown: isLlama || json.model["fuse_unk"]?.bool ?? false)
     }
     let tokenizer = Tokenizer(
-      index: index, model: model, matcher: AddedTokenMatcher(added), prefixIDs: before, suffixIDs: after,
-      bosID: roles.bosID, eosIDs: roles.endIDs, unknownID: roles.unknownID)
+      index: index, model: model, normalizer: pipeline.normalizer, added: added,
+      removesLeadingSpace: pipeline.prependsSpace, prefixIDs: before, suffixIDs: after, bosID: roles.bosID,
+      eosIDs: roles.endIDs, unknownID: roles.unknownID)
 
     var vocabulary = GGUFVocabulary(model: pipeline.isByteLevel ? "gpt2" : "llama", tokens: tokens)
     vocabulary.tokenTypes = types.map(\.rawValue)
@@ -74,10 +77,64 @@ struct TokenizerJSONLoader {
       if pipeline.addsPrefixSpace { vocabulary.addSpacePrefix = true }
     } else {
       vocabulary.pre = "default"
-      vocabulary.addSpacePrefix = pipeline.prefix.places != .nowhere
+      vocabulary.addSpacePrefix = pipeline.prependsSpace
       vocabulary.scores = scores(tokens, types, merges)
     }
-    return LoadedTokenizer(tokenizer: tokenizer, vocabulary: vocabulary, path: path)
+    var kept = settings.kept
+    kept.tokenizer = KeptTokenizer.line(json.withoutVocabulary)
+    let inModel = Set(json.vocabulary.map(\.id))
+    kept.addedOnly = added.map(\.id).filter { !inModel.contains(Int($0)) }.sorted()
+    var losses = losses(pipeline, added, vocabulary)
+    if !pipeline.isByteLevel {
+      let implied = ScoredMerges(scores: vocabulary.scores ?? [], vocabulary: index).cuts
+      let pairs = merges.map { [$0.left, $0.right] }
+      if pairs != implied.map({ [$0.left, $0.right] }) {
+        kept.merges = merges.map { MergeText.text(tokens[Int($0.left)], tokens[Int($0.right)]) }
+        if Set(pairs) != Set(implied.map { [$0.left, $0.right] }) {
+          losses.append("only some of the ways to make a token are merges")
+        }
+      }
+    }
+    if kept.isTooLong {
+      losses.append("the tokenizer's settings have more than \(KeptTokenizer.longest >> 20) MiB and are not kept")
+      kept = KeptTokenizer()
+    }
+    return LoadedTokenizer(tokenizer: tokenizer, vocabulary: vocabulary, kept: kept, losses: losses, path: path)
+  }
+
+  /// What GGUF cannot say of this tokenizer, where it decides the ids of some texts.
+  private func losses(_ pipeline: TokenizerPipeline, _ added: [AddedToken], _ vocabulary: GGUFVocabulary) -> [String] {
+    var losses: [String] = []
+    func note(_ tokens: [AddedToken], _ what: String) {
+      if let first = tokens.first {
+        losses.append("\(tokens.count) added tokens, such as \(shown(first.content)), \(what)")
+      }
+    }
+    note(added.filter { $0.stripsLeft || $0.stripsRight }, "take white space with them (lstrip, rstrip)")
+    note(added.filter(\.isSingleWord), "count only as words of their own (single_word)")
+    let normalizer = pipeline.normalizer
+    note(
+      added.filter { $0.isNormalized && (normalizer.prependsSpace || normalizer.normalized($0.content) != $0.content) },
+      "are looked for after the normalizer (normalized)")
+    if pipeline.isByteLevel {
+      let preTokenizer = PreTokenizer.named(vocabulary.pre ?? "default")
+      if let preTokenizer, preTokenizer.composes != normalizer.composes {
+        losses.append(
+          "text is \(normalizer.composes ? "" : "not ")brought to Unicode's form C before this cut into words")
+      }
+      if normalizer.escapesSpaces || normalizer.prependsSpace {
+        losses.append("spaces are replaced before the cut into words")
+      }
+    } else {
+      if normalizer.composes { losses.append("text is brought to Unicode's form C first") }
+      switch pipeline.metaspacePrefix?.places {
+      case .beginning: losses.append("a space goes before the text and not after special tokens")
+      case .everySegment: losses.append("no space goes before text that begins with one")
+      case .nowhere, nil: break
+      }
+      if pipeline.splitsAtSpaces { losses.append("no token goes across the beginning of a word") }
+    }
+    return losses
   }
 
   // MARK: - Tokens

@@ -11,7 +11,7 @@ struct TokenizerPipeline {
   }
 
   private static let normalizers = [
-    Component(type: "NFC", apply: { pipeline, _ in pipeline.composes = true }),
+    Component(type: "NFC", apply: { pipeline, _ in pipeline.normalizer.composes = true }),
     Component(type: "Prepend", apply: { pipeline, value throws(FileError) in try pipeline.prepend(value) }),
     Component(type: "Replace", apply: { pipeline, value throws(FileError) in try pipeline.replace(value) }),
   ]
@@ -26,24 +26,34 @@ struct TokenizerPipeline {
   ]
 
   private let path: String
-  /// Whether text is brought to Unicode's form C.
-  private(set) var composes = false
+  private(set) var normalizer = TextNormalizer()
   /// Whether bytes are the model's first symbols.
   private(set) var isByteLevel = false
   private(set) var addsPrefixSpace = false
   private(set) var steps: [Splitter] = []
-  /// Whether spaces become `▁`.
-  private(set) var escapesSpaces = false
-  private(set) var prefix = SpacePrefix(places: .nowhere)
+  /// Where `Metaspace` puts a `▁`; nil where it is not among the pre-tokenizers.
+  private(set) var metaspacePrefix: SpacePrefix?
   private(set) var splitsAtSpaces = false
   /// Tokens before and after a text, as the vocabulary spells them.
   private(set) var before: [String] = []
   private(set) var after: [String] = []
 
-  init(_ json: TokenizerJSON) throws(FileError) {
+  /// Whether spaces become `▁`.
+  var escapesSpaces: Bool { normalizer.escapesSpaces || metaspacePrefix != nil }
+
+  /// Whether text gets a `▁` in front anywhere.
+  var prependsSpace: Bool { normalizer.prependsSpace || metaspacePrefix.map { $0.places != .nowhere } ?? false }
+
+  /// - Parameter llamaPrefix: what the transformers library's Llama tokenizer has in place of the file's normalizer and
+  ///   pre-tokenizer; nil where the file counts.
+  init(_ json: TokenizerJSON, llamaPrefix: SpacePrefix? = nil) throws(FileError) {
     path = json.path
-    try apply(json.normalizer, in: Self.normalizers, list: "normalizers", subject: "normalizer")
-    try apply(json.preTokenizer, in: Self.preTokenizers, list: "pretokenizers", subject: "pre_tokenizer")
+    if let llamaPrefix {
+      metaspacePrefix = llamaPrefix
+    } else {
+      try apply(json.normalizer, in: Self.normalizers, list: "normalizers", subject: "normalizer")
+      try apply(json.preTokenizer, in: Self.preTokenizers, list: "pretokenizers", subject: "pre_tokenizer")
+    }
     try postProcess(json.postProcessor)
   }
 
@@ -74,14 +84,14 @@ struct TokenizerPipeline {
     guard let text = value["prepend"]?.string, text == "\u{2581}" else {
       throw unsupported("normalizer", "Prepend is supported with \"▁\" only")
     }
-    prefix = SpacePrefix(places: .everySegment)
+    normalizer.prependsSpace = true
   }
 
   private mutating func replace(_ value: JSONValue) throws(FileError) {
     guard value["pattern"]?["String"]?.string == " ", value["content"]?.string == "\u{2581}" else {
       throw unsupported("normalizer", "Replace is supported from \" \" to \"▁\" only")
     }
-    escapesSpaces = true
+    normalizer.escapesSpaces = true
   }
 
   // MARK: - Pre-tokenizers
@@ -127,15 +137,12 @@ struct TokenizerPipeline {
     guard value["replacement"]?.string ?? "\u{2581}" == "\u{2581}" else {
       throw unsupported("pre_tokenizer", "Metaspace is supported with \"▁\" only")
     }
-    escapesSpaces = true
     splitsAtSpaces = value["split"]?.bool ?? true
     let scheme = value["prepend_scheme"]?.string ?? (value["add_prefix_space"]?.bool ?? true ? "always" : "never")
-    switch scheme {
-    case "always": prefix = SpacePrefix(places: .everySegment, unlessPresent: true)
-    case "first": prefix = SpacePrefix(places: .beginning, unlessPresent: true)
-    case "never": break
-    default: throw unsupported("pre_tokenizer", "Metaspace has the prepend_scheme \(shown(scheme))")
+    guard let places = SpacePrefix.Places(rawValue: scheme) else {
+      throw unsupported("pre_tokenizer", "Metaspace has the prepend_scheme \(shown(scheme))")
     }
+    metaspacePrefix = SpacePrefix(places: places)
   }
 
   // MARK: - Post-processors

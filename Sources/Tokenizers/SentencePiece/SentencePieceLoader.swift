@@ -66,12 +66,25 @@ struct SentencePieceLoader {
     roles.apply(to: &vocabulary)
     vocabulary.addBOS = settings.flag("add_bos_token") ?? true
     vocabulary.addEOS = settings.flag("add_eos_token") ?? false
-    vocabulary.addSpacePrefix = file.normalizer.addsDummyPrefix
-    if file.normalizer.removesExtraWhitespaces { vocabulary.removeExtraWhitespaces = true }
+    let prefix = settings.isOfLlamaClass ? settings.llamaPrefix : nil
+    vocabulary.addSpacePrefix = prefix.map { $0.places != .nowhere } ?? file.normalizer.addsDummyPrefix
+    if prefix == nil, file.normalizer.removesExtraWhitespaces { vocabulary.removeExtraWhitespaces = true }
     vocabulary.chatTemplate = settings.chatTemplate
     vocabulary.namedTemplates = settings.namedTemplates
+    let tokenizer = try Tokenizer(vocabulary, path: path, flags: settings.addedTokens, metaspacePrefix: prefix)
     return LoadedTokenizer(
-      tokenizer: try Tokenizer(vocabulary, path: path), vocabulary: vocabulary, path: path)
+      tokenizer: tokenizer, vocabulary: vocabulary, kept: settings.kept, losses: losses(prefix), path: path)
+  }
+
+  /// What GGUF cannot say of this tokenizer, where it decides the ids of some texts.
+  private func losses(_ prefix: SpacePrefix?) -> [String] {
+    var losses: [String] = []
+    if let first = settings.addedTokens.first(where: { $0.stripsLeft || $0.stripsRight || $0.isSingleWord }) {
+      losses.append(
+        "added tokens such as \(shown(first.content)) take white space with them or count only as words of their own")
+    }
+    if prefix?.places == .beginning { losses.append("a space goes before the text and not after special tokens") }
+    return losses
   }
 
   // MARK: - The file

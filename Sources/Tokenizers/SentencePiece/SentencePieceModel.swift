@@ -1,9 +1,8 @@
 /// Byte-pair encoding over characters with `▁` for the space, as SentencePiece does it. Characters without a token
 /// are spelled in byte tokens.
 struct SentencePieceModel: TextModel {
+  /// Where a `▁` goes before text. A normalizer may have put one there already.
   let prefix: SpacePrefix
-  /// Whether spaces at both ends go, and several in a row become one.
-  let removesExtraSpaces: Bool
   /// Whether no merge may join a `▁` to what is before it.
   let splitsAtSpaces: Bool
   let merges: MergeTable
@@ -20,15 +19,11 @@ struct SentencePieceModel: TextModel {
   /// and changes nothing.
   private let wordsAreIndependent: Bool
 
-  static let space: [UInt8] = [0xE2, 0x96, 0x81]
-
-  var removesLeadingSpace: Bool { prefix.places != .nowhere }
-
   func encode(
     _ text: [UInt8], _ range: Range<Int>, isFirst: Bool, _ workspace: inout Workspace, into ids: inout [Int32]
   ) {
-    let escaped = escaped(text[range], isFirst: isFirst)
-    guard !escaped.isEmpty else { return }
+    guard !range.isEmpty else { return }
+    let escaped = escaped(text, range, isFirst: isFirst)
     let span = escaped.span
     let segmentStart = ids.count
     var start = 0
@@ -40,27 +35,19 @@ struct SentencePieceModel: TextModel {
   }
 
   /// The text with `▁` for every space, and one in front where it belongs.
-  private func escaped(_ text: ArraySlice<UInt8>, isFirst: Bool) -> [UInt8] {
-    var text = text
-    if removesExtraSpaces {
-      text = ArraySlice(
-        text.split(separator: UInt8(ascii: " ")).joined(separator: CollectionOfOne(UInt8(ascii: " "))))
-    }
-    guard let first = text.first else { return [] }
-    var escaped: [UInt8] = []
-    escaped.reserveCapacity(text.count + text.count / 2)
-    let begins = first == UInt8(ascii: " ") || text.starts(with: Self.space)
+  private func escaped(_ text: [UInt8], _ range: Range<Int>, isFirst: Bool) -> [UInt8] {
+    let begins = text[range.lowerBound] == UInt8(ascii: " ") || text[range].starts(with: TextNormalizer.space)
     let isPlace =
       switch prefix.places {
       case .nowhere: false
       case .beginning: isFirst
       case .everySegment: true
       }
-    if isPlace, !(prefix.unlessPresent && begins) { escaped += Self.space }
-    for byte in text {
-      if byte == UInt8(ascii: " ") { escaped += Self.space } else { escaped.append(byte) }
+    let escaping = TextNormalizer(prependsSpace: isPlace && !begins, escapesSpaces: true)
+    guard escaping.prependsSpace || text[range].contains(UInt8(ascii: " ")) else {
+      return range.count == text.count ? text : Array(text[range])
     }
-    return escaped
+    return escaping.normalized(text, range) ?? Array(text[range])
   }
 
   /// End of the `▁`s from `start` and of the other characters after them.
@@ -142,29 +129,26 @@ struct SentencePieceModel: TextModel {
     }
     self.init(
       table: MergeTable(ranked: merges), characters: characters, others: [], vocabulary: vocabulary, prefix: prefix,
-      removesExtraSpaces: false, splitsAtSpaces: splitsAtSpaces, bytesFallBack: bytesFallBack, unknownID: unknownID,
+      splitsAtSpaces: splitsAtSpaces, bytesFallBack: bytesFallBack, unknownID: unknownID,
       fusesUnknown: fusesUnknown)
   }
 
   /// With scores, as SentencePiece's own files and GGUF have them: any two neighbours whose joined text is a token
   /// may merge, the highest score first.
   init(
-    scores: [Float], vocabulary: VocabularyIndex, prefix: SpacePrefix, removesExtraSpaces: Bool, unknownID: Int32?
+    scores: [Float], vocabulary: VocabularyIndex, prefix: SpacePrefix, unknownID: Int32?
   ) {
     let derived = ScoredMerges(scores: scores, vocabulary: vocabulary)
     self.init(
       table: derived.table, characters: derived.characters, others: derived.others, vocabulary: vocabulary,
-      prefix: prefix, removesExtraSpaces: removesExtraSpaces, splitsAtSpaces: false, bytesFallBack: true,
-      unknownID: unknownID, fusesUnknown: true)
+      prefix: prefix, splitsAtSpaces: false, bytesFallBack: true, unknownID: unknownID, fusesUnknown: true)
   }
 
   private init(
     table: MergeTable, characters: [UInt32: Int32], others: [Unicode.Scalar], vocabulary: VocabularyIndex,
-    prefix: SpacePrefix, removesExtraSpaces: Bool, splitsAtSpaces: Bool, bytesFallBack: Bool, unknownID: Int32?,
-    fusesUnknown: Bool
+    prefix: SpacePrefix, splitsAtSpaces: Bool, bytesFallBack: Bool, unknownID: Int32?, fusesUnknown: Bool
   ) {
     self.prefix = prefix
-    self.removesExtraSpaces = removesExtraSpaces
     self.splitsAtSpaces = splitsAtSpaces
     self.characters = characters
     self.unknownID = unknownID
@@ -183,11 +167,11 @@ struct SentencePieceModel: TextModel {
       // it is `▁` itself.
       let begins =
         Int(right) < vocabulary.tokens.count
-        ? vocabulary.tokens[Int(right)].utf8.starts(with: Self.space)
+        ? vocabulary.tokens[Int(right)].utf8.starts(with: TextNormalizer.space)
         : others[Int(right) - vocabulary.tokens.count] == "\u{2581}"
       guard begins else { return true }
       return Int(left) < vocabulary.tokens.count
-        ? vocabulary.tokens[Int(left)].utf8.suffix(3).elementsEqual(Self.space)
+        ? vocabulary.tokens[Int(left)].utf8.suffix(3).elementsEqual(TextNormalizer.space)
         : others[Int(left) - vocabulary.tokens.count] == "\u{2581}"
     }
   }

@@ -22,7 +22,7 @@ struct TekkenLoader {
       merges.add(left: pair.left, right: pair.right, .init(rank: UInt32(pair.result), result: pair.result))
     }
     let model = ByteLevelModel(
-      steps: file.preTokenizer.steps, merges: merges, vocabulary: index, ignoresMerges: true, composes: false,
+      steps: file.preTokenizer.steps, merges: merges, vocabulary: index, ignoresMerges: true,
       addsPrefixSpace: false, unknownID: nil)
 
     var roles = TokenRoles(settings, index)
@@ -33,10 +33,11 @@ struct TekkenLoader {
     roles.endIDs = [roles.eosID].compactMap(\.self) + roles.endIDs.filter { $0 != roles.eosID }
     let before = [roles.bosID].compactMap(\.self)
     let tokenizer = Tokenizer(
-      index: index, model: model,
-      matcher: AddedTokenMatcher(
-        file.specialTokens.enumerated().map { AddedToken(id: Int32($0.offset), content: $0.element, isSpecial: true) }),
-      prefixIDs: before, suffixIDs: [], bosID: roles.bosID, eosIDs: roles.endIDs, unknownID: roles.unknownID)
+      index: index, model: model, normalizer: TextNormalizer(),
+      added: file.specialTokens.enumerated().map {
+        AddedToken(id: Int32($0.offset), content: $0.element, isSpecial: true)
+      },
+      removesLeadingSpace: false, prefixIDs: before, suffixIDs: [], bosID: roles.bosID, eosIDs: roles.endIDs, unknownID: roles.unknownID)
 
     var vocabulary = GGUFVocabulary(model: "gpt2", pre: file.preTokenizer.names.first, tokens: tokens)
     vocabulary.tokenTypes = types.map(\.rawValue)
@@ -47,7 +48,9 @@ struct TekkenLoader {
     vocabulary.tekken = file.settings
     vocabulary.chatTemplate = settings.chatTemplate ?? file.version.flatMap { BuiltInTemplate.tekken[$0] }
     vocabulary.namedTemplates = settings.namedTemplates
-    return LoadedTokenizer(tokenizer: tokenizer, vocabulary: vocabulary, path: path)
+    // The file's own settings are in the vocabulary.
+    return LoadedTokenizer(
+      tokenizer: tokenizer, vocabulary: vocabulary, kept: KeptTokenizer(), losses: [], path: path)
   }
 
   private func tokens(_ file: TekkenFile) throws(FileError) -> (tokens: [String], types: [TokenType]) {

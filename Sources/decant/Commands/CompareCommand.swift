@@ -57,10 +57,13 @@ struct CompareCommand: TalkingCommand {
 
   func run() async throws {
     let before = try Checkpoint.opened(before)
-    let windows = try measuring.windows(of: text, for: before)
     let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
     let notes = ([before] + others).flatMap(\.notes)
     talk.tell(notes)
+    if measuring.reading.tokenizer == nil {
+      for other in others { try ModelVocabularies.requireSame(before, other) }
+    }
+    let windows = try measuring.windows(of: text, for: before)
     let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(

@@ -39,6 +39,7 @@ struct ReadingOptions: ParsableArguments {
     let text = try TextFile.utf8(of: path)
     StatusLine.shared.begin("splitting \(NumberText.bytes(text.count)) of text into tokens")
     let tokens = tokenizer.encode(utf8: text)
+    try ModelVocabularies.requireRows(for: tokens, of: tokenizer, in: checkpoint)
     let (skippedTokens, isTooMany) = skipped.multipliedReportingOverflow(by: context)
     do {
       return try EvaluationWindows(

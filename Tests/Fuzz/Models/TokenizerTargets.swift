@@ -56,6 +56,7 @@ extension ModelsTargets {
       try FuzzFinding.unless(again == vocabulary, "the vocabulary is another when read again")
     }
     try use(Tokenizer(vocabulary, path: "input"), text: bytes)
+    _ = vocabulary.huggingFaceFiles(kept: VocabularyMetadata.kept(in: metadata), path: "input")
     let files = try vocabulary.huggingFaceFiles(path: "input")
     _ = try TokenizerFolder.load(
       Dictionary(files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first }))
