@@ -157,7 +157,8 @@ let package = Package(
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
         "Digests",
       ], exclude: ["Golden"]),
-    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "JSON"]),
+    tests(
+      of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "JSON"], exclude: ["Golden"]),
     tests(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Inference", "JSON", "Tokenizers"]),

@@ -7,8 +7,10 @@ struct RotationTable: Sendable {
   let cosines: [Float]
   let sines: [Float]
 
-  /// - Parameter frequencies: radians a position for each pair.
-  init(frequencies: [Float], positions: Int) {
+  /// - Parameters:
+  ///   - frequencies: radians a position for each pair.
+  ///   - factor: what cosines and sines are multiplied by.
+  init(frequencies: [Float], factor: Float = 1, positions: Int) {
     self.positions = positions
     self.pairs = frequencies.count
     var cosines: [Float] = []
@@ -19,8 +21,8 @@ struct RotationTable: Sendable {
       for frequency in frequencies {
         // The angle is rounded to Float, as checkpoints were trained with it.
         let angle = Double(Float(position) * frequency)
-        cosines.append(Float(Double.cos(angle)))
-        sines.append(Float(Double.sin(angle)))
+        cosines.append(Float(Double.cos(angle)) * factor)
+        sines.append(Float(Double.sin(angle)) * factor)
       }
     }
     self.cosines = cosines

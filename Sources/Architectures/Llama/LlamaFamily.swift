@@ -17,6 +17,16 @@ public struct LlamaFamily: ModelFamily {
     ("lm_head.weight", "output.weight"),
   ]
 
+  public var configurationTensorNames: [String] { GGUFRoPE.tensorNames }
+
+  public func configurationTensors(
+    for configuration: LlamaConfiguration, path: String
+  ) throws(FileError) -> [NamedDerivation] {
+    try GGUFRoPE(of: configuration, path: path).tensors.map {
+      NamedDerivation(name: $0.name, derivation: .constant(values: $0.values))
+    }
+  }
+
   enum Rows { case kept, queryHeads, keyHeads }
 
   /// Modules of a block: Hugging Face name, GGUF name, and whether the rows are reordered.
@@ -32,9 +42,6 @@ public struct LlamaFamily: ModelFamily {
     ("mlp.down_proj", "ffn_down", .kept),
   ]
 
-  /// The GGUF tensor that holds RoPE's frequency divisors; it follows from the configuration.
-  static let ropeFactorsName = "rope_freqs.weight"
-
   /// Buffers that old checkpoints carry and nobody needs.
   static func isDropped(_ name: String) -> Bool { name.hasSuffix(".rotary_emb.inv_freq") }
 
@@ -42,7 +49,7 @@ public struct LlamaFamily: ModelFamily {
     fromGGUF names: [String], _ configuration: LlamaConfiguration, path: String
   ) throws(FileError) -> [NamedDerivation] {
     var result: [NamedDerivation] = []
-    for name in names where name != Self.ropeFactorsName {
+    for name in names where !configurationTensorNames.contains(name) {
       if let pair = Self.globalNames.first(where: { $0.gguf == name }) {
         if pair.huggingFace == "lm_head.weight", configuration.tiesEmbeddings { continue }
         result.append(NamedDerivation(name: pair.huggingFace, derivation: .source(TensorReference(name))))
@@ -67,13 +74,6 @@ public struct LlamaFamily: ModelFamily {
     fromHuggingFace names: [String], _ configuration: LlamaConfiguration, path: String
   ) throws(FileError) -> [NamedDerivation] {
     var result: [NamedDerivation] = []
-    if configuration.rope.needsFactorsTensor {
-      result.append(
-        NamedDerivation(
-          name: Self.ropeFactorsName,
-          derivation: .constant(
-            values: configuration.rope.frequencyDivisors(dimension: configuration.headDimension))))
-    }
     for name in names where !Self.isDropped(name) {
       // transformers ignores a head that is stored beside a tied embedding; llama.cpp would run it.
       if name == "lm_head.weight", configuration.tiesEmbeddings { continue }

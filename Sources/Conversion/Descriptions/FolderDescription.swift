@@ -26,6 +26,11 @@ struct FolderDescription {
     guard !destination.isFile else { return }
     if var document = try Self.config(of: checkpoint) {
       describe(tensors, in: &document, checkpoint)
+      if checkpoint.config == nil, case .divisors = checkpoint.model?.configuration.rope.scaling {
+        notes.append(
+          "the GGUF holds factors of RoPE, but not the settings they were made from; config.json lists the factors, "
+            + "as RoPE of the kind longrope")
+      }
       sidecars.append(try Self.sidecar("config.json", .object(document), destination))
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
@@ -79,13 +84,7 @@ struct FolderDescription {
   private static func config(of checkpoint: Checkpoint) throws(FileError) -> [String: JSONValue]? {
     if let config = checkpoint.config?.object { return config }
     guard let model = checkpoint.model else { return nil }
-    if case .divisors = model.configuration.rope.scaling {
-      throw FileError(
-        .unsupported, path: checkpoint.path, subject: "rope_freqs.weight",
-        "the GGUF holds RoPE factors, but not the settings they were made from, which config.json needs; "
-          + "convert from the original model instead")
-    }
-    var config = model.family.config(for: model.configuration)
+    var config = try model.family.config(for: model.configuration)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
       config.merge(vocabulary.generationConfiguration) { _, own in own }
     }

@@ -50,7 +50,9 @@ struct GGUFDescription {
       metadata = GGUFMetadata()
       metadata["general.architecture"] = .string(model.family.ggufArchitecture)
       metadata["general.type"] = .string("model")
-      for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
+      for (key, value) in try model.family.metadata(for: model.configuration, path: checkpoint.path) {
+        metadata[key] = value
+      }
       try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
       try addFiles(of: checkpoint)
       addElementTypes(tensors)
@@ -155,7 +157,7 @@ struct GGUFDescription {
   // MARK: - The way back
 
   /// config.json as it was where the file still agrees with it, otherwise one made from the hyperparameters.
-  /// `configuration` gets what only config.json tells: the class, and llama3's scaling behind the plain factors.
+  /// `configuration` gets what only config.json tells: the class, and the settings of RoPE behind plain factors.
   static func config(
     kept metadata: GGUFMetadata, family: any ModelFamily, configuration: inout LlamaConfiguration, path: String
   ) throws(FileError) -> JSONValue? {
@@ -171,17 +173,9 @@ struct GGUFDescription {
     comparable.hasAttentionBias = configuration.hasAttentionBias
     comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
     comparable.tiesEmbeddings = configuration.tiesEmbeddings
-    // The file holds llama3's factors alone: settings are the same if they give those.
-    switch configuration.rope.scaling {
-    case .none, .linear: break
-    case .divisors, .llama3:
-      let divisors = configuration.rope.frequencyDivisors(dimension: configuration.headDimension)
-      let own = kept.rope.frequencyDivisors(dimension: kept.headDimension)
-      guard own.count == divisors.count, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) else {
-        return nil
-      }
-      comparable.rope.scaling = configuration.rope.scaling
-    }
+    // Settings are the same if they turn heads alike: a GGUF has fewer words for them.
+    guard kept.rope.agrees(with: configuration.rope, dimension: kept.headDimension) else { return nil }
+    comparable.rope = configuration.rope
     guard comparable == configuration else { return nil }
     let (tied, window) = (configuration.tiesEmbeddings, configuration.slidingWindow)
     configuration = kept
