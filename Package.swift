@@ -157,7 +157,9 @@ let package = Package(
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures", "Tokenizers",
         "Digests", "Inference",
       ], exclude: ["Golden"]),
-    tests(of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON"]),
+    tests(
+      of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON"],
+      exclude: ["Golden"]),
     tests(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),

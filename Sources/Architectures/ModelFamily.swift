@@ -17,29 +17,40 @@ public protocol ModelFamily: Sendable {
   func configuration(fromConfig config: JSONValue, path: String) throws(FileError) -> LlamaConfiguration
 
   /// Writes what config.json needs for `configuration`, tokenizer ids aside.
-  func config(for configuration: LlamaConfiguration) -> [String: JSONValue]
+  /// - Throws: `FileError` for what was not understood when it was read.
+  func config(for configuration: LlamaConfiguration) throws(FileError) -> [String: JSONValue]
 
   /// Whether config.json can say what such a model computes.
   /// - Throws: `FileError` naming what of the model at `path` it has no word for.
   func checkConfig(for configuration: LlamaConfiguration, path: String) throws(FileError)
 
   /// Reads the hyperparameters in a GGUF's metadata.
-  /// - Parameter ropeDivisors: values of `rope_freqs.weight`, where the file has it.
+  /// - Parameter values: the values of one of the `tensors`, for the few that belong to the hyperparameters.
   /// - Throws: `FileError` naming the key that is missing or wrong.
   func configuration(
-    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor], ropeDivisors: [Float]?,
-    path: String
+    fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor],
+    values: (String) throws(FileError) -> [Float]?, path: String
   ) throws(FileError) -> LlamaConfiguration
 
   /// The hyperparameters as GGUF metadata, in the order they are written.
-  func metadata(for configuration: LlamaConfiguration) -> [(key: String, value: MetadataValue)]
+  /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
+  func metadata(for configuration: LlamaConfiguration, path: String) throws(FileError)
+    -> [(key: String, value: MetadataValue)]
+
+  /// Names of the tensors that a GGUF has for hyperparameters, and the Hugging Face form has not.
+  var configurationTensorNames: [String] { get }
+
+  /// Those that a GGUF of `configuration` needs.
+  /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
+  func configurationTensors(for configuration: LlamaConfiguration, path: String) throws(FileError) -> [NamedDerivation]
 
   /// How each tensor of the Hugging Face form comes from the tensors of a GGUF with these names.
   /// - Throws: `FileError` for a name the family does not know.
   func huggingFaceTensors(fromGGUF names: [String], _ configuration: LlamaConfiguration, path: String)
     throws(FileError) -> [NamedDerivation]
 
-  /// How each tensor of the GGUF comes from tensors of the Hugging Face form with these names.
+  /// How each tensor of the GGUF comes from tensors of the Hugging Face form with these names, those of the
+  /// configuration aside.
   /// - Throws: `FileError` for a name the family does not know.
   func ggufTensors(fromHuggingFace names: [String], _ configuration: LlamaConfiguration, path: String)
     throws(FileError) -> [NamedDerivation]

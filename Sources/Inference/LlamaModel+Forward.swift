@@ -76,7 +76,8 @@ struct LlamaRun: Sendable {
     length = windows.first?.count ?? 0
     memories = (0..<workers.count).map { _ in WorkerMemory() }
     angles = RotationTable(
-      frequencies: configuration.rope.frequencies(dimension: configuration.headDimension), positions: length)
+      frequencies: configuration.rope.frequencies(dimension: configuration.headDimension, length: length),
+      factor: configuration.rope.attentionFactor, positions: length)
     let tokens = windows.count * length
     let queryColumns = configuration.headCount * configuration.headDimension
     let keyColumns = configuration.keyValueHeadCount * configuration.headDimension

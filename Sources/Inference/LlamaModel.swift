@@ -102,14 +102,20 @@ public struct LlamaModel: LanguageModel {
         .malformed, path: name,
         "\(configuration.headCount) heads of \(configuration.headDimension) are more than can be run")
     }
-    let frequencies = configuration.rope.frequencies(dimension: configuration.headDimension)
-    guard frequencies.count == configuration.headDimension / 2, frequencies.allSatisfy(\.isFinite) else {
-      throw FileError(
-        .malformed, path: name,
-        """
-        rotary embedding has \(frequencies.count) frequencies, some perhaps infinite; heads of \
-        \(configuration.headDimension) need \(configuration.headDimension / 2) finite ones
-        """)
+    try configuration.rope.checkUnderstood()
+    guard configuration.rope.attentionFactor.isFinite else {
+      throw FileError(.malformed, path: name, "rotary embedding has an attention factor that is not finite")
+    }
+    for length in [1, 1 << 31] {
+      let frequencies = configuration.rope.frequencies(dimension: configuration.headDimension, length: length)
+      guard frequencies.count == configuration.headDimension / 2, frequencies.allSatisfy(\.isFinite) else {
+        throw FileError(
+          .malformed, path: name,
+          """
+          rotary embedding has \(frequencies.count) frequencies, some perhaps infinite; heads of \
+          \(configuration.headDimension) need \(configuration.headDimension / 2) finite ones
+          """)
+      }
     }
     if let window = configuration.slidingWindow, window < 1 {
       throw FileError(.malformed, path: name, "the sliding window is \(window); at least 1 is expected")

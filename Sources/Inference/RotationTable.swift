@@ -7,8 +7,10 @@ internal import RealModule
   let cosines: [Float]
   let sines: [Float]
 
-  /// - Parameter frequencies: radians a position for each pair.
-  public init(frequencies: [Float], positions: Int) {
+  /// - Parameters:
+  ///   - frequencies: radians a position for each pair.
+  ///   - factor: what cosines and sines are multiplied by.
+  public init(frequencies: [Float], factor: Float = 1, positions: Int) {
     self.positions = positions
     self.pairs = frequencies.count
     var cosines: [Float] = []
@@ -19,8 +21,8 @@ internal import RealModule
       for frequency in frequencies {
         // The angle is rounded to Float, as checkpoints were trained with it.
         let angle = Double(Float(position) * frequency)
-        cosines.append(Float(Double.cos(angle)))
-        sines.append(Float(Double.sin(angle)))
+        cosines.append(Float(Double.cos(angle)) * factor)
+        sines.append(Float(Double.sin(angle)) * factor)
       }
     }
     self.cosines = cosines

@@ -58,7 +58,7 @@ import Testing
   private static let spellings: [(changes: [String: JSONValue], rope: RotaryEmbedding)] = [
     (["rope_theta": 1e6], RotaryEmbedding(theta: 1e6)),
     (["rope_parameters": ["rope_theta": 1e6, "rope_type": "default"]], RotaryEmbedding(theta: 1e6)),
-    // Where both are there, the newer spelling counts; what it leaves out is looked for in the older.
+    // What stands in the object counts; what it leaves out is looked for beside it.
     (["rope_theta": 5, "rope_parameters": ["rope_theta": 1e6, "rope_type": "default"]], RotaryEmbedding(theta: 1e6)),
     (["rope_theta": 1e6, "rope_parameters": ["rope_type": "default"]], RotaryEmbedding(theta: 1e6)),
     (["rope_scaling": ["type": "linear", "factor": 2.5]], RotaryEmbedding(theta: 1e4, scaling: .linear(factor: 2.5))),
@@ -74,6 +74,16 @@ import Testing
     (
       ["rope_parameters": .object(llama3.merging(["rope_theta": 5e5]) { _, new in new })],
       RotaryEmbedding(theta: 5e5, scaling: llama3Scaling)
+    ),
+    (
+      // The older spelling counts where both say something.
+      ["rope_theta": 7, "rope_scaling": ["type": "linear", "factor": 4], "rope_parameters": ["rope_theta": 1e6]],
+      RotaryEmbedding(theta: 7, scaling: .linear(factor: 4))
+    ),
+    (
+      // Settings of other kinds are not read, and null is none.
+      ["rope_scaling": ["type": "linear", "factor": 4, "beta_fast": 3, "attn_factor": nil, "finetuned": true]],
+      RotaryEmbedding(theta: 1e4, scaling: .linear(factor: 4))
     ),
     (
       ["original_max_position_embeddings": 4096, "rope_scaling": ["rope_type": "llama3"]],
@@ -125,15 +135,42 @@ import Testing
     (["hidden_act": "gelu"], "hidden_act"), (["hidden_act": 1], "hidden_act"),
     (["tie_word_embeddings": "true"], "tie_word_embeddings"), (["attention_bias": 1], "attention_bias"),
     (["mlp_bias": "no"], "mlp_bias"),
+  ]
+
+  /// What is wrong with RoPE is told when it is needed.
+  private static let ropeRefusals: [(changes: [String: JSONValue], key: String)] = [
     (["rope_theta": "10000"], "rope_theta"), (["rope_theta": 0], "rope_theta"), (["rope_theta": 1e300], "rope_theta"),
     (["rope_parameters": ["rope_theta": "1e6"]], "rope_parameters.rope_theta"),
     (["rope_scaling": "linear"], "rope_scaling"), (["rope_parameters": [1]], "rope_parameters"),
     (["rope_scaling": ["type": "linear"]], "rope_scaling.factor"),
     (["rope_scaling": ["type": "linear", "factor": "2"]], "rope_scaling.factor"),
     (["rope_scaling": ["type": "linear", "factor": -2]], "rope_scaling.factor"),
-    (["rope_scaling": ["type": "yarn", "factor": 2]], "rope_scaling.type"),
-    (["rope_scaling": ["rope_type": "dynamic", "factor": 2]], "rope_scaling.rope_type"),
-    (["rope_parameters": ["rope_type": "longrope"]], "rope_parameters.rope_type"),
+    (["rope_scaling": ["type": "ntk", "factor": 2]], "rope_scaling.type"),
+    (["rope_scaling": ["rope_type": "su", "factor": 2]], "rope_scaling.rope_type"),
+    (["rope_scaling": ["rope_type": "dynamic"]], "rope_scaling.factor"),
+    (["head_dim": 2, "rope_scaling": ["rope_type": "dynamic", "factor": 2]], "rope_scaling.rope_type"),
+    (["rope_scaling": ["rope_type": "yarn"]], "rope_scaling.factor"),
+    (["rope_scaling": ["rope_type": "yarn", "factor": 2, "beta_fast": -1]], "rope_scaling.beta_fast"),
+    (["rope_scaling": ["rope_type": "yarn", "factor": 2, "truncate": 1]], "rope_scaling.truncate"),
+    (["rope_scaling": ["rope_type": "yarn", "factor": 2, "attention_factor": 0]], "rope_scaling.attention_factor"),
+    (
+      ["rope_scaling": ["rope_type": "yarn", "factor": 2, "mscale": -99, "mscale_all_dim": 1]], "rope_scaling.mscale"
+    ),
+    (["rope_scaling": ["rope_type": "yarn", "factor": 2, "attn_factor": 2]], "rope_scaling.attn_factor"),
+    (
+      ["rope_scaling": ["rope_type": "yarn", "factor": 2, "extrapolation_factor": 0.5]],
+      "rope_scaling.extrapolation_factor"
+    ),
+    (["rope_parameters": ["rope_type": "default", "mrope_section": [2, 2]]], "rope_parameters.mrope_section"),
+    (["rope_parameters": ["rope_type": "longrope", "factor": 2]], "rope_parameters.short_factor"),
+    (
+      ["rope_parameters": ["rope_type": "longrope", "short_factor": [1, 1, 1, 1], "long_factor": [1, 1, 0, 1]]],
+      "rope_parameters.long_factor"
+    ),
+    (
+      ["rope_parameters": ["rope_type": "proportional", "partial_rotary_factor": 1.5]],
+      "rope_parameters.partial_rotary_factor"
+    ),
     (["rope_scaling": ["rope_type": 3]], "rope_scaling.rope_type"),
     (
       ["rope_scaling": ["rope_type": "llama3", "low_freq_factor": 4, "high_freq_factor": 4]],
@@ -147,6 +184,18 @@ import Testing
     (["partial_rotary_factor": 0.5], "partial_rotary_factor"),
     (["rope_parameters": ["partial_rotary_factor": 0.5]], "rope_parameters.partial_rotary_factor"),
   ]
+
+  @Test(arguments: ropeRefusals)
+  func whatIsNotUnderstoodOfRoPEIsKept(_ refusal: (changes: [String: JSONValue], key: String)) throws {
+    let configuration = try configuration(refusal.changes)
+    let error = try #require(throws: FileError.self) { try configuration.rope.checkUnderstood() }
+    #expect(error.subject == refusal.key)
+    #expect(error.path == "config.json")
+    let family = LlamaFamily()
+    #expect(throws: error) { try family.config(for: configuration) }
+    #expect(throws: error) { try family.metadata(for: configuration, path: "m.gguf") }
+    #expect(throws: error) { try family.configurationTensors(for: configuration, path: "m.gguf") }
+  }
 
   @Test(arguments: refusals)
   func refusesAndNamesTheKey(_ refusal: (changes: [String: JSONValue], key: String)) {
@@ -162,16 +211,35 @@ import Testing
 
   // MARK: - Writing
 
-  @Test(arguments: [RotaryEmbedding.Scaling.none, .linear(factor: 2.5), llama3Scaling])
-  func whatIsWrittenIsReadBack(_ scaling: RotaryEmbedding.Scaling) throws {
+  @Test(arguments: [
+    RotaryEmbedding(theta: 5e5), RotaryEmbedding(theta: 5e5, scaling: .linear(factor: 2.5)),
+    RotaryEmbedding(theta: 5e5, scaling: llama3Scaling),
+    RotaryEmbedding(theta: 5e5, scaling: .dynamic(factor: 2, contextLength: 4096)),
+    RotaryEmbedding(theta: 5e5, scaling: .proportional(factor: 3, share: 0.7)),
+    RotaryEmbedding(
+      theta: 5e5, scaling: .yarn(YarnScaling(factor: 4, originalContextLength: 1024)), attentionFactor: 1.1386294),
+    RotaryEmbedding(
+      theta: 5e5,
+      scaling: .yarn(
+        YarnScaling(factor: 4.1, originalContextLength: 999, betaFast: 8, betaSlow: 0.3, truncates: false)),
+      attentionFactor: 0.7),
+    RotaryEmbedding(
+      theta: 5e5,
+      scaling: .longRope(
+        LongRopeScaling(
+          shortDivisors: [1, 1.1, 1.2, 1.3, 1, 1, 1, 1], longDivisors: [2, 2, 2, 2, 2, 2, 2, 9.87],
+          originalContextLength: 1000)),
+      attentionFactor: 1.19),
+  ])
+  func whatIsWrittenIsReadBack(_ rope: RotaryEmbedding) throws {
     for (className, window) in [("LlamaForCausalLM", nil), ("MistralForCausalLM", 128), ("MistralForCausalLM", nil)] {
       let isMistral = className == "MistralForCausalLM"
       let configuration = LlamaConfiguration(
         className: className, hiddenSize: 64, intermediateSize: 172, layerCount: 2, headCount: 8, keyValueHeadCount: 4,
         headDimension: 16, vocabularySize: 512, contextLength: 4096, normEpsilon: 1e-5,
-        rope: RotaryEmbedding(theta: 5e5, scaling: scaling), slidingWindow: window, tiesEmbeddings: true,
+        rope: rope, slidingWindow: window, tiesEmbeddings: true,
         hasAttentionBias: !isMistral, hasFeedForwardBias: !isMistral)
-      let written = LlamaFamily().config(for: configuration)
+      let written = try LlamaFamily().config(for: configuration)
       #expect(try LlamaFamily().configuration(fromConfig: .object(written), path: "config.json") == configuration)
       #expect(written["rms_norm_eps"] == 1e-5, "the decimal that a person wrote")
     }

@@ -31,7 +31,10 @@ private let fixtures = Fixtures(of: "HuggingFace")
   private static func open(_ path: String, rule: Int) throws {
     switch rule {
     case 1...7:
-      try Checkpoint(path: path).checkTensors()
+      let checkpoint = try Checkpoint(path: path)
+      try checkpoint.checkTensors()
+      // What is wrong with RoPE concerns those alone that need it.
+      try checkpoint.model?.configuration.rope.checkUnderstood()
     case 8...14:
       _ = try TokenizerFolder.load(path)
     default:
@@ -243,7 +246,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation("HF-6-rope-scaling-string", .malformed, "config.json", "rope_scaling", "is no object"),
     Expectation(
       "HF-6-rope-type", .unsupported, "config.json", "rope_scaling.rope_type",
-      "RoPE scaling \"yarn\" is not supported; linear and llama3 are"),
+      "RoPE of the kind \"ntk\" is not supported; default, dynamic, linear, llama3, longrope, proportional, yarn are"),
     Expectation(
       "HF-7-fewer-tokens", .mismatch, "", "model.embed_tokens.weight",
       "has shape [4, 8], but the configuration asks for [3, 8]"),

@@ -152,6 +152,12 @@ import Testing
       { $0.vocabularySize = Int.max }, { $0.slidingWindow = 0 },
       { $0.rope.scaling = .divisors([1, 2]) }, { $0.rope.scaling = .divisors([1, 2, 0]) },
       {
+        $0.rope.scaling = .longRope(
+          LongRopeScaling(shortDivisors: [1, 2, 3], longDivisors: [1, 2], originalContextLength: 9))
+      },
+      { $0.rope.attentionFactor = .infinity },
+      { $0.rope.scaling = .notUnderstood(FileError(.unsupported, path: "config.json", "is of no kind")) },
+      {
         $0.headCount = 1 << 20; $0.headDimension = 1 << 20
       },
     ] as [@Sendable (inout LlamaConfiguration) -> Void])

@@ -80,6 +80,8 @@ struct ReferenceLlama {
         let keep = min(1, max(0, (turns - Double(low)) / Double(high - low)))
         frequency *= keep + (1 - keep) / Double(factor)
       case .divisors(let divisors): frequency /= Double(divisors[pair])
+      // These are held against transformers: RoPEGoldenTests.
+      case .dynamic, .yarn, .longRope, .proportional, .notUnderstood: break
       }
       let angle = Double(position) * frequency
       result[pair] = vector[pair] * cos(angle) - vector[pair + half] * sin(angle)

@@ -123,7 +123,7 @@ hostile = {
     "HF-5-factor-0": config(rope_scaling={"rope_type": "linear", "factor": 0}),
     "HF-6-activation": config(hidden_act="gelu"),
     "HF-6-activation-escape": config(hidden_act="\u001b[2J\u202egelu"),
-    "HF-6-rope-type": config(rope_scaling={"rope_type": "yarn", "factor": 2}),
+    "HF-6-rope-type": config(rope_scaling={"rope_type": "ntk", "factor": 2}),
     "HF-6-rope-scaling-string": config(rope_scaling="linear"),
     "HF-6-rope-frequencies-reversed": config(
         rope_scaling={"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 1}),

@@ -1,7 +1,7 @@
 public import Bytes
 public import JSON
 
-// The hyperparameters in config.json, older spelling (`rope_theta`, `rope_scaling`) and newer (`rope_parameters`).
+// The hyperparameters in config.json; those of RoPE have a file of their own.
 extension LlamaFamily {
   public func configuration(fromConfig config: JSONValue, path: String) throws(FileError) -> LlamaConfiguration {
     let reader = ConfigReader(config: config, path: path)
@@ -20,6 +20,7 @@ extension LlamaFamily {
       throw reader.malformed("head_dim", "a head of \(headDimension) elements cannot be rotated in pairs")
     }
     let isMistral = className == LlamaConfiguration.mistral
+    let contextLength = try reader.count("max_position_embeddings", default: isMistral ? 131_072 : 2048)
     return LlamaConfiguration(
       className: className,
       hiddenSize: hiddenSize,
@@ -29,9 +30,9 @@ extension LlamaFamily {
       keyValueHeadCount: keyValueHeadCount,
       headDimension: headDimension,
       vocabularySize: try reader.count("vocab_size"),
-      contextLength: try reader.count("max_position_embeddings", default: 2048),
+      contextLength: contextLength,
       normEpsilon: try reader.positive("rms_norm_eps", default: 1e-6),
-      rope: try rope(reader),
+      rope: rope(reader, headDimension: headDimension, contextLength: contextLength),
       // Hugging Face's Mistral has a window of 4096 where the key is absent; null is none.
       slidingWindow: isMistral
         ? (config["sliding_window"] == nil ? 4096 : try reader.optionalCount("sliding_window")) : nil,
@@ -56,45 +57,7 @@ extension LlamaFamily {
     return (found.name, named?.hasHead ?? true)
   }
 
-  private func rope(_ reader: ConfigReader) throws(FileError) -> RotaryEmbedding {
-    let parameters = try reader.object("rope_parameters")
-    if let layer = parameters?.config.object?.keys.sorted().first(where: { parameters?.config[$0]?.object != nil }) {
-      throw reader.unsupported("rope_parameters.\(layer)", "RoPE that differs between layers is not supported")
-    }
-    func holder(of key: String) -> ConfigReader {
-      if let parameters, parameters.has(key) { parameters } else { reader }
-    }
-    let theta = try holder(of: "rope_theta").positive("rope_theta", default: 10_000)
-    let rotated = holder(of: "partial_rotary_factor")
-    if try rotated.number("partial_rotary_factor", default: 1) != 1 {
-      throw rotated.unsupported("partial_rotary_factor", "rotating a part of each head is not supported")
-    }
-    let older = try reader.object("rope_scaling")
-    guard let scaling = parameters ?? older else { return RotaryEmbedding(theta: theta) }
-    let kindKey = scaling.has("rope_type") ? "rope_type" : "type"
-    switch try scaling.text(kindKey) ?? "default" {
-    case "default":
-      return RotaryEmbedding(theta: theta)
-    case "linear":
-      return RotaryEmbedding(theta: theta, scaling: .linear(factor: try scaling.positive("factor")))
-    case "llama3":
-      // The top level is where older converters looked; Llama 3.1 itself keeps it in the scaling.
-      let originalKey = "original_max_position_embeddings"
-      let original = try (scaling.has(originalKey) ? scaling : reader).count(originalKey, default: 8192)
-      let low = try scaling.positive("low_freq_factor", default: 1)
-      let high = try scaling.positive("high_freq_factor", default: 4)
-      guard high > low else { throw scaling.malformed("high_freq_factor", "must be larger than low_freq_factor") }
-      return RotaryEmbedding(
-        theta: theta,
-        scaling: .llama3(
-          factor: try scaling.positive("factor", default: 8), lowFrequencyFactor: low, highFrequencyFactor: high,
-          originalContextLength: original))
-    case let other:
-      throw scaling.unsupported(kindKey, "RoPE scaling \"\(other)\" is not supported; linear and llama3 are")
-    }
-  }
-
-  public func config(for configuration: LlamaConfiguration) -> [String: JSONValue] {
+  public func config(for configuration: LlamaConfiguration) throws(FileError) -> [String: JSONValue] {
     let isMistral = !configuration.isLlama
     var config: [String: JSONValue] = [
       "architectures": [.string(architecture(of: configuration))],
@@ -109,10 +72,9 @@ extension LlamaFamily {
       "vocab_size": .integer(configuration.vocabularySize),
       "max_position_embeddings": .integer(configuration.contextLength),
       "rms_norm_eps": .number(shortest(configuration.normEpsilon)),
-      "rope_theta": .number(shortest(configuration.rope.theta)),
-      "rope_scaling": ropeScaling(configuration.rope.scaling),
       "tie_word_embeddings": .bool(configuration.tiesEmbeddings),
     ]
+    config.merge(try ropeEntries(for: configuration)) { _, rope in rope }
     if isMistral {
       config["sliding_window"] = configuration.slidingWindow.map(JSONValue.integer) ?? .null
     } else {
@@ -148,12 +110,6 @@ extension LlamaFamily {
   }
 
   public func checkConfig(for configuration: LlamaConfiguration, path: String) throws(FileError) {
-    if case .divisors = configuration.rope.scaling {
-      throw FileError(
-        .unsupported, path: path, subject: Self.ropeFactorsName,
-        "the GGUF holds RoPE factors, but not the settings they were made from, which config.json needs; "
-          + "convert from the original model instead")
-    }
     if !configuration.allowsBiases, configuration.hasBiases {
       throw FileError(
         .unsupported, path: path, subject: "llama.attention.sliding_window",
@@ -162,20 +118,6 @@ extension LlamaFamily {
     }
   }
 
-  private func ropeScaling(_ scaling: RotaryEmbedding.Scaling) -> JSONValue {
-    switch scaling {
-    case .none, .divisors:
-      .null
-    case .linear(let factor):
-      ["rope_type": "linear", "factor": .number(shortest(factor))]
-    case .llama3(let factor, let low, let high, let original):
-      [
-        "rope_type": "llama3", "factor": .number(shortest(factor)), "low_freq_factor": .number(shortest(low)),
-        "high_freq_factor": .number(shortest(high)), "original_max_position_embeddings": .integer(original),
-      ]
-    }
-  }
-
   /// 1e-05 rather than 9.999999747378752e-06: the decimal that a person wrote.
-  private func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
+  func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
 }

@@ -25,6 +25,16 @@ public struct LlamaFamily: ModelFamily {
     ("lm_head.weight", "output.weight"),
   ]
 
+  public var configurationTensorNames: [String] { GGUFRoPE.tensorNames }
+
+  public func configurationTensors(
+    for configuration: LlamaConfiguration, path: String
+  ) throws(FileError) -> [NamedDerivation] {
+    try GGUFRoPE(of: configuration, path: path).tensors.map {
+      NamedDerivation(name: $0.name, derivation: .constant(values: $0.values))
+    }
+  }
+
   enum Rows { case kept, queryHeads, keyHeads }
 
   /// Which setting gives a module a bias.
@@ -44,9 +54,6 @@ public struct LlamaFamily: ModelFamily {
     ("mlp.up_proj", "ffn_up", .kept, .feedForward),
     ("mlp.down_proj", "ffn_down", .kept, .feedForward),
   ]
-
-  /// The GGUF tensor that holds RoPE's frequency divisors; it follows from the configuration.
-  static let ropeFactorsName = "rope_freqs.weight"
 
   /// What torch.compile, data parallel training and checkpoints of activations leave in names.
   private static let wrappers: Set<Substring> = [
@@ -110,7 +117,7 @@ public struct LlamaFamily: ModelFamily {
     fromGGUF names: [String], _ configuration: LlamaConfiguration, path: String
   ) throws(FileError) -> [NamedDerivation] {
     var result: [NamedDerivation] = []
-    for name in names where name != Self.ropeFactorsName {
+    for name in names where !configurationTensorNames.contains(name) {
       if let pair = Self.globalNames.first(where: { $0.gguf == name }) {
         if pair.huggingFace == "lm_head.weight", configuration.tiesEmbeddings { continue }
         result.append(NamedDerivation(name: pair.huggingFace, derivation: .source(TensorReference(name))))
@@ -135,13 +142,6 @@ public struct LlamaFamily: ModelFamily {
     fromHuggingFace names: [String], _ configuration: LlamaConfiguration, path: String
   ) throws(FileError) -> [NamedDerivation] {
     var result: [NamedDerivation] = []
-    if configuration.rope.needsFactorsTensor {
-      result.append(
-        NamedDerivation(
-          name: Self.ropeFactorsName,
-          derivation: .constant(
-            values: configuration.rope.frequencyDivisors(dimension: configuration.headDimension))))
-    }
     for name in names where !Self.isDropped(name) {
       // What is tied needs no second copy.
       if name == "lm_head.weight", configuration.tiesEmbeddings { continue }

@@ -118,11 +118,10 @@ public struct Checkpoint: Sendable {
         .unsupported, path: path, subject: "general.architecture",
         "\"\(architecture)\" is not supported; \(ModelFamilies.all.map(\.ggufArchitecture).joined(separator: ", ")) is")
     }
-    let divisors = try weights.first { $0.name == "rope_freqs.weight" }?.values()
     var configuration = try family.configuration(
       fromMetadata: { metadata[$0] },
       tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) },
-      ropeDivisors: divisors,
+      values: { name throws(FileError) in try weights.first { $0.name == name }?.values() },
       path: path)
     let config = try GGUFDescription.config(kept: metadata, family: family, configuration: &configuration, path: path)
     self.path = path

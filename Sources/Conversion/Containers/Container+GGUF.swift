@@ -23,8 +23,17 @@ extension Container {
           .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
           "a GGUF needs the model's configuration, and there is none beside the weights")
       }
-      return try model.family.ggufTensors(
-        fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
+      let configurationTensors: [NamedDerivation]
+      if checkpoint.metadata != nil {
+        // From GGUF to GGUF they stay as they are, understood or not.
+        configurationTensors = checkpoint.weights.map(\.name).filter(model.family.configurationTensorNames.contains)
+          .map { NamedDerivation(name: $0, derivation: .source(TensorReference($0))) }
+      } else {
+        configurationTensors = try model.family.configurationTensors(for: model.configuration, path: checkpoint.path)
+      }
+      return try configurationTensors
+        + model.family.ggufTensors(
+          fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
     },
     layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
       let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe, provenance)

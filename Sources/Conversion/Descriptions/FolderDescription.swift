@@ -26,6 +26,11 @@ struct FolderDescription {
     guard !destination.isFile else { return }
     if var document = try Self.config(of: checkpoint) {
       describe(tensors, in: &document, checkpoint)
+      if checkpoint.config == nil, case .divisors = checkpoint.model?.configuration.rope.scaling {
+        notes.append(
+          "the GGUF holds factors of RoPE, but not the settings they were made from; config.json lists the factors, "
+            + "as RoPE of the kind longrope")
+      }
       sidecars.append(try Self.sidecar("config.json", .object(document), destination))
     } else {
       notes.append("there is no config.json beside the weights, so the output has none either")
@@ -118,7 +123,7 @@ struct FolderDescription {
       return config
     }
     try model.family.checkConfig(for: model.configuration, path: checkpoint.path)
-    var config = model.family.config(for: model.configuration)
+    var config = try model.family.config(for: model.configuration)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
       config.merge(vocabulary.generationConfiguration) { _, own in own }
     }

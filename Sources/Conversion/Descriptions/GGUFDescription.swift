@@ -54,7 +54,9 @@ struct GGUFDescription {
       metadata = GGUFMetadata()
       metadata["general.architecture"] = .string(model.family.ggufArchitecture)
       metadata["general.type"] = .string("model")
-      for (key, value) in model.family.metadata(for: model.configuration) { metadata[key] = value }
+      for (key, value) in try model.family.metadata(for: model.configuration, path: checkpoint.path) {
+        metadata[key] = value
+      }
       try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
       try addFiles(of: checkpoint)
       try addKept(of: checkpoint, isNamed: recipe.modelName != nil)
@@ -224,7 +226,7 @@ struct GGUFDescription {
   // MARK: - The way back
 
   /// config.json as it was where the file still agrees with it, otherwise one made from the hyperparameters.
-  /// `configuration` gets what only config.json tells: the class, and llama3's scaling behind the plain factors.
+  /// `configuration` gets what only config.json tells: the class, and the settings of RoPE behind plain factors.
   static func config(
     kept metadata: GGUFMetadata, family: any ModelFamily, configuration: inout LlamaConfiguration, path: String
   ) throws(FileError) -> JSONValue? {
@@ -241,17 +243,9 @@ struct GGUFDescription {
     comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
     comparable.tiesEmbeddings = configuration.tiesEmbeddings
     comparable.hasHead = configuration.hasHead
-    // The file holds llama3's factors alone: settings are the same if they give those.
-    switch configuration.rope.scaling {
-    case .none, .linear: break
-    case .divisors, .llama3:
-      let divisors = configuration.rope.frequencyDivisors(dimension: configuration.headDimension)
-      let own = kept.rope.frequencyDivisors(dimension: kept.headDimension)
-      guard own.count == divisors.count, zip(own, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) else {
-        return nil
-      }
-      comparable.rope.scaling = configuration.rope.scaling
-    }
+    // Settings are the same if they turn heads alike: a GGUF has fewer words for them.
+    guard kept.rope.agrees(with: configuration.rope, dimension: kept.headDimension) else { return nil }
+    comparable.rope = configuration.rope
     // A class that has no biases would not compute what a GGUF with biases does.
     guard comparable == configuration, kept.allowsBiases || !configuration.hasBiases else { return nil }
     let stored = configuration

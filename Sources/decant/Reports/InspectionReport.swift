@@ -64,7 +64,13 @@ struct InspectionReport {
     case .none: break
     case .linear(let factor): rope += ", linear scaling by \(factor)"
     case .llama3(let factor, _, _, _): rope += ", llama3 scaling by \(factor)"
+    case .dynamic(let factor, _): rope += ", dynamic scaling by \(factor)"
+    case .yarn(let yarn): rope += ", yarn scaling by \(yarn.factor) from \(yarn.originalContextLength)"
+    case .longRope(let longRope): rope += ", longrope scaling from \(longRope.originalContextLength)"
+    case .proportional(let factor, let share): rope += ", \(share) of each head, scaling by \(factor)"
     case .divisors: rope += ", with factors of its own"
+    case .notUnderstood(let error):
+      rope = "not understood: \(error.subject.map { $0 + " " } ?? "")\(error.message)".printable
     }
     return [
       ["Model", configuration.className],
@@ -154,7 +160,10 @@ struct InspectionReport {
     if let checkpoint = inspection.checkpoint {
       members["weights"] = .integer(checkpoint.parameterCount)
       members["bits_per_weight"] = .number(checkpoint.bitsPerWeight)
-      if let model = checkpoint.model { members["model"] = .object(model.family.config(for: model.configuration)) }
+      if let model = checkpoint.model {
+        members["model"] =
+          (try? model.family.config(for: model.configuration)).map(JSONValue.object) ?? checkpoint.config
+      }
     }
     if let provenance = inspection.provenance {
       members["provenance"] = [

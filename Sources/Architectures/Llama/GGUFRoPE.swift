@@ -1,0 +1,54 @@
+internal import Bytes
+internal import Tensors
+
+/// How a GGUF of the llama architecture says what RoPE does, so that llama.cpp turns heads as transformers does.
+struct GGUFRoPE {
+  static let divisorsName = "rope_freqs.weight"
+  static let longDivisorsName = "rope_factors_long.weight"
+  static let shortDivisorsName = "rope_factors_short.weight"
+  static let tensorNames = [divisorsName, longDivisorsName, shortDivisorsName]
+
+  private(set) var metadata: [(key: String, value: MetadataValue)] = []
+  private(set) var tensors: [(name: String, values: [Float])] = []
+
+  /// - Throws: `FileError` for RoPE that is not understood, or that llama.cpp has none of.
+  init(of configuration: LlamaConfiguration, path: String) throws(FileError) {
+    let rope = configuration.rope
+    let dimension = configuration.headDimension
+    try rope.checkUnderstood()
+    // By what llama.cpp multiplies cosines and sines unasked.
+    var usualAttentionFactor: Float = 1
+    switch rope.scaling {
+    case .none, .notUnderstood:
+      break
+    case .linear(let factor):
+      add("type", .string("linear"))
+      add("factor", .float32(factor))
+    case .yarn(let yarn) where yarn.isLlamaCppsOwn(theta: rope.theta, dimension: dimension):
+      add("type", .string("yarn"))
+      add("factor", .float32(yarn.factor))
+      add("original_context_length", .uint32(UInt32(clamping: yarn.originalContextLength)))
+      usualAttentionFactor = yarn.usualAttentionFactor
+    case .longRope(let longRope) where longRope.shortDivisors != longRope.longDivisors:
+      add("type", .string("longrope"))
+      add("original_context_length", .uint32(UInt32(clamping: longRope.originalContextLength)))
+      tensors = [
+        (Self.longDivisorsName, longRope.longDivisors), (Self.shortDivisorsName, longRope.shortDivisors),
+      ]
+    case .llama3, .proportional, .divisors, .yarn, .longRope:
+      // Whatever the length of the text: a divisor for each pair says it all.
+      tensors = [(Self.divisorsName, rope.frequencyDivisors(dimension: dimension, length: 1))]
+    case .dynamic:
+      throw FileError(
+        .unsupported, path: path, subject: "rope_type",
+        "RoPE of the kind dynamic changes with the length of the text, for which a GGUF has no words; keep such a model "
+          + "in safetensors")
+    }
+    let attentionFactor = rope.attentionFactor / usualAttentionFactor
+    if abs(attentionFactor - 1) > 1e-6 { add("attn_factor", .float32(attentionFactor)) }
+  }
+
+  private mutating func add(_ key: String, _ value: MetadataValue) {
+    metadata.append(("llama.rope.scaling." + key, value))
+  }
+}
