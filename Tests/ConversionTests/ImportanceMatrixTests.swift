@@ -151,7 +151,7 @@ import Testing
     let other = ImportanceMatrix(name: "other", entries: ["a": entry], chunkCount: 1, chunkSize: 5)
     let error = #expect(throws: FileError.self) { try ImportanceMatrix.merged([one, other], name: "other") }
     #expect(error?.subject == "a" && error?.path == "other")
-    #expect(error?.message.hasSuffix("(IMATRIX-11)") == true)
+    #expect(error?.rule == "IMATRIX-11")
   }
 
   // MARK: - Writing

@@ -51,7 +51,7 @@ import Testing
     var recipe = Recipe(.keep)
     recipe.overrides = [try Recipe.Override(pattern: "layers.0.mlp.up_proj", type: .quantizing("bf16"))]
     let partly = try #require(try await config(bench.convert(made, to: "partly", recipe)))
-    #expect(partly["llm_int8_skip_modules"] == ["model.layers.0.mlp.up_proj", "lm_head"])
+    #expect(partly["llm_int8_skip_modules"] == ["lm_head", "model.layers.0.mlp.up_proj"])
     #expect(partly["bnb_4bit_compute_dtype"] == "float32")
   }
 
@@ -63,7 +63,7 @@ import Testing
     #expect(plan.notes.map(\.description).contains { $0.contains("merged and stored as bf16, not as nf4") })
     try await plan.pour()
     let config = try #require(try config(bench.path("o")))
-    #expect(config["llm_int8_skip_modules"] == ["model.layers.0.mlp.up_proj", "lm_head"])
+    #expect(config["llm_int8_skip_modules"] == ["lm_head", "model.layers.0.mlp.up_proj"])
     #expect(try Workbench.tensors(at: bench.path("o"))["model.layers.0.mlp.up_proj.weight"]?.type == "BF16")
   }
 

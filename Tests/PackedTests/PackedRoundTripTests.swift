@@ -131,7 +131,7 @@ struct PackedRoundTripTests {
         let file = try PackedFile(path: path)
         #expect(try file.bytes(at: 0, count: file.byteCount) == bytes, "byte \(place)")
       } catch {
-        #expect(error.message.contains("[PACKED-"), "byte \(place): \(error)")
+        #expect(error.rule?.hasPrefix("PACKED-") == true, "byte \(place): \(error)")
       }
     }
     for count in 0..<packed.count {

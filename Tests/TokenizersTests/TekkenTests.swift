@@ -211,7 +211,7 @@ import Testing
   }
 
   static let documents: [(document: @Sendable () throws -> String, message: String)] = [
-    ({ "" }, "but the document ends"),
+    ({ "" }, "is empty"),
     ({ "[]" }, "an object is wanted"),
     ({ "{}" }, "has no vocabulary"),
     ({ #"{"vocab": [\#(entry(0, [0]))]}"# }, "has no config"),

@@ -35,8 +35,8 @@ struct Command {
     errors: FileHandle
   ) throws -> Process {
     let process = Process()
-    let chosen = program ?? executable
-    process.executableURL = try #require(chosen, "the tests lie beside the program")
+    guard let chosen = program ?? executable else { throw CocoaError(.fileNoSuchFile) }  // It lies beside the tests.
+    process.executableURL = chosen
     process.arguments = arguments
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"].merging(environment) { _, new in new }
     process.standardInput = FileHandle.nullDevice

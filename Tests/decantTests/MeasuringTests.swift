@@ -29,7 +29,7 @@ import Testing
     #expect(report["chunks"] == 4 && report["context"] == 512 && report["bits_per_weight"]?.double == 16)
     #expect(
       report.object?.keys.sorted() == [
-        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "perplexity", "standard_error", "tokens",
+        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "notes", "perplexity", "standard_error", "tokens",
       ])
   }
 

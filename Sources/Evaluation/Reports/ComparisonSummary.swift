@@ -38,6 +38,6 @@ public struct ComparisonSummary: TabularReport {
 
   var remarks: [String] {
     guard let comparison = reports.first?.comparison else { return [] }
-    return [comparison.before.remark + " KL divergence is from the first model, in nats a token."]
+    return [comparison.before.remark, "KL divergence is from the first model, in nats a token."]
   }
 }

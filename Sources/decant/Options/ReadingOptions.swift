@@ -31,6 +31,8 @@ struct ReadingOptions: ParsableArguments {
 
   /// - Parameter skipped: windows at the beginning of the text that are left out.
   func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
+    // What the model lacks is told before its tokenizer is asked.
+    try checkpoint.checkTensors()
     StatusLine.shared.begin("reading the tokenizer")
     let tokenizer =
       try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
