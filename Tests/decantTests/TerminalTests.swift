@@ -81,7 +81,7 @@ import Testing
     let said = try Command.succeed("quantize", model, folder.file("a.gguf"), "--type", "q4_k_m")
     let notes = said.errors.split(separator: "\n").filter { $0.hasPrefix("note: ") }
     #expect(!notes.isEmpty && notes.count <= 6, "\(said.errors)")
-    #expect(notes.contains { $0.contains("of layers 0 to 11") && $0.hasSuffix("; --no-fallback refuses that") })
+    #expect(notes.contains { $0.contains("of layers 0 to 11") && $0.hasSuffix("; --no-fallback refuses that") }, "\(said.errors)")
     let verbose = try Command.succeed("quantize", model, folder.file("b.gguf"), "--type", "q4_k_m", "--verbose")
     #expect(verbose.errors.contains("\n  blk.11.attn_q.weight\n"))
     // A matrix of another model is one failure.

@@ -30,7 +30,10 @@ public struct Note: Hashable, Sendable, CustomStringConvertible {
   private var subject: String? {
     guard let first = names.first else { return nil }
     guard names.count > 1 else { return first }
-    return "\(names.count) tensors" + (LayerNames.layers(of: names).map { " of \($0)" } ?? "") + ", such as \(first)"
+    let inLayers = names.filter { LayerNames.layers(of: [$0]) != nil }
+    let others = inLayers.count < names.count ? " and others" : ""
+    return "\(names.count) tensors" + (LayerNames.layers(of: inLayers).map { " of \($0)\(others)" } ?? "")
+      + ", such as \(first)"
   }
 }
 
