@@ -118,20 +118,28 @@ struct TekkenFile {
       while try reader.nextElement() {
         subject = "special_tokens[\(read.count)]"
         let start = reader.offset
-        var rank: Int?
-        var text: String?
-        try reader.beginObject()
-        while let key = try reader.nextKey() {
-          switch key {
-          case "rank": rank = try reader.readInteger()
-          case "token_str": text = try reader.readString()
-          default: try reader.skipValue()
-          }
-        }
+        let (rank, text) = try Self.readEntry(&reader, text: "token_str")
         guard let rank, let text else { throw JSONError("needs a rank and a token_str", offset: start) }
         read.append(SpecialToken(rank: rank, text: text))
       }
       specialTokens = read
+    }
+
+    /// A rank, and the string under that name; nil for what is not there.
+    private static func readEntry(
+      _ reader: inout JSONReader, text name: String
+    ) throws(JSONError) -> (rank: Int?, text: String?) {
+      var rank: Int?
+      var text: String?
+      try reader.beginObject()
+      while let key = try reader.nextKey() {
+        switch key {
+        case "rank": rank = try reader.readInteger()
+        case name: text = try reader.readString()
+        default: try reader.skipValue()
+        }
+      }
+      return (rank, text)
     }
 
     private mutating func readTokens(_ reader: inout JSONReader) throws(JSONError) {
@@ -139,17 +147,8 @@ struct TekkenFile {
       try reader.beginArray()
       while try reader.nextElement() {
         let start = reader.offset
-        var rank: Int?
-        var text: String?
-        try reader.beginObject()
-        while let key = try reader.nextKey() {
-          switch key {
-          case "rank": rank = try reader.readInteger()
-          case "token_bytes": text = try reader.readString()
-          // What the bytes look like as text; they alone count.
-          default: try reader.skipValue()
-          }
-        }
+        // Beside the bytes stands what they look like as text; they alone count.
+        let (rank, text) = try Self.readEntry(&reader, text: "token_bytes")
         func refusal(_ message: String) -> JSONError {
           subject = "vocab[\(tokens.count)]"
           return JSONError(message, offset: start)
