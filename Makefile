@@ -22,7 +22,7 @@ export DECANT_SHARED ?= $(abspath ../shared)
 endif
 
 # Debian packages with the headers and libraries that the build links.
-PACKAGES := libopenblas-dev libssl-dev libxxhash-dev libzstd-dev
+PACKAGES := libssl-dev libxxhash-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: all deps demo test bench bench-peers memory sizes verdicts interop torture fuzz lint format docs build release clean
