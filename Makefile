@@ -22,7 +22,7 @@ export DECANT_SHARED ?= $(abspath ../shared)
 endif
 
 # Debian packages with the headers and libraries that the build links.
-PACKAGES := libssl-dev libxxhash-dev libzstd-dev
+PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: all deps demo test bench bench-peers memory sizes verdicts interop torture fuzz lint format docs build release clean
@@ -48,10 +48,12 @@ release: deps
 demo: release
 	@DECANT=$(abspath $(DECANT)) Tests/Fixtures/demo.sh
 
-# Without optimization the inner loops in C are 20 times slower.
+# With optimized libraries the tests take a third of the time. What `swift build` makes stays as it is.
+OPTIMIZED := DECANT_OPTIMIZED=1 $(SWIFT)
+OPTIMIZED_FOLDER := --scratch-path .build/optimized
 test: deps
-	$(SWIFT) build --build-tests -Xcc -O2
-	$(SWIFT) test --skip-build
+	$(OPTIMIZED) build $(OPTIMIZED_FOLDER) --build-tests -Xcc -O2
+	$(OPTIMIZED) test $(OPTIMIZED_FOLDER) --skip-build
 
 bench: deps
 	$(SWIFT) package --package-path Benchmarks benchmark --grouping metric --no-progress

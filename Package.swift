@@ -9,13 +9,17 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+// Tests spend most of their time in the libraries, which are several times slower without optimization; flags of this
+// kind are refused in a package that others depend on, so that only `make test` asks for them.
+let optimized: [SwiftSetting] = Context.environment["DECANT_OPTIMIZED"] == nil ? [] : [.unsafeFlags(["-O"])]
+
 /// A library room: the target with its folder, and what it may import.
 func room(_ name: String, _ path: String, imports: [Target.Dependency] = [], exclude: [String] = [])
   -> Target
 {
   .target(
     name: name, dependencies: imports, path: path, exclude: exclude,
-    swiftSettings: strict + [.strictMemorySafety()])
+    swiftSettings: strict + [.strictMemorySafety()] + optimized)
 }
 
 /// Tests of one room; what several rooms' tests need comes from `TestSupport`.
@@ -104,6 +108,9 @@ let package = Package(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
     .systemLibrary(
+      name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1",
+      providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+    .systemLibrary(
       name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     room("Digests", "Sources/Digests", imports: ["CXXHash", "CCrypto"]),
@@ -117,7 +124,7 @@ let package = Package(
       "Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
-        "Architectures", "Tokenizers", "CKernels", "Digests",
+        "Architectures", "Tokenizers", "CKernels", "Digests", "CYAML",
       ]),
     room(
       "Inference", "Sources/Inference",
@@ -132,11 +139,12 @@ let package = Package(
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
         argumentParser,
       ],
-      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()]),
+      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport",
+      swiftSettings: strict + optimized),
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Digests"),

@@ -40,10 +40,21 @@ import Testing
 
   @Test(arguments: [
     "---\nlicense: [mit\n---\n", "---\nlicense: \"mit\n---\n", "---\n: :\n- - -\n---\n", "---\nlicense: {a: b}\n---\n",
-    "---\nlicense: |\n  long\n---\n", "---\r\nlicense:\r\n", "\u{FEFF}---\n", "---\n\0\n",
-    "---\nlicense: \"a\\u0041\"\n---\n",
+    "---\r\nlicense:\r\n", "\u{FEFF}---\n", "---\n\0\n", "---\nlicense: mit\ntags: \"\\ud800\"\n---\n",
+    "---\n? [license]\n: mit\n---\n", "---\nlicense: &a {b: &c [*a]}\n---\n",
+    "---\nlicense: ~\ntags: [[a], {b: c}]\n---\n",
+    "---\nlicense: " + String(repeating: "[", count: 100_000), "---\n" + String(repeating: "? ", count: 100_000),
   ]) func oddCardsSayNothing(_ card: String) {
     #expect(ModelCard.metadata(of: Array(card.utf8)).isEmpty)
+  }
+
+  @Test(arguments: [
+    ("license: |\n  mit\n  or not", "mit\nor not\n"), ("license: \"a\\u0041\"", "aA"), ("license: >-\n  a\n  b", "a b"),
+    ("license: a\nlicense: b", "b"), ("\"license\": &x 'it''s' # so", "it's"), ("license: [a, b]", "a,b"),
+    ("tags: {license: no}\nlicense: yes", "yes"), ("{license: mit, x: [1]}", "mit"),
+  ]) func everyFormOfATextIsRead(_ settings: String, _ licence: String) {
+    let said = ModelCard.metadata(of: Array("---\n\(settings)\n---\n".utf8))
+    #expect(said.first { $0.key == "general.license" }?.value == .string(licence))
   }
 
   @Test func aCardIsWhatTheKeysSay() throws {
@@ -57,7 +68,7 @@ import Testing
       ModelCard.metadata(of: card).map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     for (key, value) in values { #expect(again[key] == value, "\(key)") }
     #expect(ModelCard.card(title: "Tiny") { _ in nil } == nil)
-    #expect(ModelCard.card(title: nil) { ["general.license": .string("a\nb")][$0] } == nil)
+    #expect(!String(decoding: try #require(ModelCard.card(title: "a\nb") { values[$0] }), as: UTF8.self).contains("# "))
   }
 
   @Test func whatAGGUFSaysOfItsModelComesBack() async throws {

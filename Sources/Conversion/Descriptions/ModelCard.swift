@@ -96,7 +96,7 @@ package enum ModelCard {
       writer.write(text)
       return String(decoding: writer.bytes, as: UTF8.self)
     }
-    // Not every text survives the forms of YAML that are read here: one with line ends does not.
+    // Not every text of JSON means the same in YAML: one with halves of a surrogate pair does not.
     func isPlain(_ text: String) -> Bool {
       let again = FrontMatter(of: Array("---\ntext: \(quoted(text))\n---\n".utf8))["text"]
       return again.count == 1 && again[0].utf8.elementsEqual(text.utf8)
@@ -127,7 +127,7 @@ package enum ModelCard {
         })
     }
     guard !lines.isEmpty else { return nil }
-    let heading = title.flatMap { isPlain($0) ? "# \($0)\n\n" : nil } ?? ""
+    let heading = title.flatMap { $0.contains(where: \.isNewline) ? nil : "# \($0)\n\n" } ?? ""
     return Array(
       ("---\n" + lines.joined(separator: "\n") + "\n---\n\n" + heading
         + "Converted from a GGUF by decant; what is above is what the GGUF said.\n").utf8)
