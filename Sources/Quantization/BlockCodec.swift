@@ -9,6 +9,9 @@ public protocol BlockCodec: ReferencedCodec {
   /// Its name and the size of its blocks.
   var encoding: Encoding { get }
 
+  /// Values from here on do not fit, in any block.
+  var largestMagnitude: Float { get }
+
   /// The bytes of one block of finite values.
   func referenceEncode(block: [Float]) throws(CodecError) -> [UInt8]
 
@@ -26,6 +29,7 @@ extension BlockCodec {
   public var name: String { encoding.name }
   public var elementsPerBlock: Int { encoding.elementsPerBlock }
   public var planeCount: Int { 1 }
+  public var largestMagnitude: Float { .infinity }
 
   public func byteCount(plane: Int, elements: Int) -> Int {
     blockCount(of: elements) * encoding.bytesPerBlock
@@ -48,6 +52,7 @@ extension BlockCodec {
     for start in stride(from: 0, to: values.count, by: elementsPerBlock) {
       let block = Array(values[start..<start + elementsPerBlock])
       if let index = block.firstIndex(where: { !$0.isFinite }) { throw .notFinite(index: start + index) }
+      guard block.allSatisfy({ $0.magnitude < largestMagnitude }) else { throw unfit(at: start) }
       do throws(CodecError) {
         bytes += try referenceEncode(block: block)
       } catch {
@@ -66,7 +71,7 @@ extension BlockCodec {
   }
 
   private func blockCount(of elements: Int) -> Int {
-    precondition(elements % elementsPerBlock == 0, "\(elements) elements are no whole number of \(name) blocks")
+    precondition(elements % elementsPerBlock == 0, "\(elements) elements are not a whole number of \(name) blocks")
     return elements / elementsPerBlock
   }
 

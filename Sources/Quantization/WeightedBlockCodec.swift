@@ -13,6 +13,10 @@ public protocol WeightedBlockCodec: BlockCodec {
 }
 
 extension WeightedBlockCodec {
+  /// No scale in F16 reaches that far, and its square is still finite, which the searches need: beyond, ggml's find
+  /// nothing, and store zeros.
+  public var largestMagnitude: Float { 0x1p60 }
+
   /// Encodes whole rows of `importance.count` values into `bytes`.
   /// - Throws: `CodecError` when a value is NaN or infinite, or a block's scale would be.
   public func encode(
@@ -21,7 +25,7 @@ extension WeightedBlockCodec {
     let blocks = checkedBlockCount(of: values, in: bytes)
     precondition(
       importance.count > 0 && importance.count % elementsPerBlock == 0 && values.count % importance.count == 0,
-      "the values are no whole rows of the columns that have an importance")
+      "the values are not whole rows of the columns that have an importance")
     let done = encodeBlocks(values, importance: importance, into: &bytes)
     guard done == blocks else { throw failure(in: values, block: done) }
   }
@@ -32,6 +36,10 @@ extension WeightedBlockCodec {
     for start in stride(from: 0, to: values.count, by: importance.count) {
       let row = Array(values[start..<start + importance.count])
       if let index = row.firstIndex(where: { !$0.isFinite }) { throw .notFinite(index: start + index) }
+      // The weights of a whole row follow from its squares; that value alone is to blame.
+      if let index = row.firstIndex(where: { $0.magnitude >= largestMagnitude }) {
+        throw .scaleOverflow(index: start + index / elementsPerBlock * elementsPerBlock)
+      }
       do throws(CodecError) {
         bytes += try referenceEncode(row: row, importance: importance)
       } catch {

@@ -29,12 +29,15 @@ static KERNEL void to_lanes(const float *restrict values, int length, int count,
   }
 }
 
-// How many of `count` runs of `length` values come before the first with one that is not finite.
-static KERNEL size_t finite_runs(const float *restrict values, size_t length, size_t count) {
+// The magnitude of 2^60. No scale in F16 reaches that far, and its square is still finite, which the searches need.
+#define UNFIT_MAGNITUDE 0x5d800000
+
+// How many of `count` runs of `length` values come before the first with one that is not finite, or that no scale fits.
+static KERNEL size_t fit_runs(const float *restrict values, size_t length, size_t count) {
   for (size_t run = 0; run < count; run++) {
     int32_t largest = 0;
     LANES for (size_t i = 0; i < length; i++) largest = larger(largest, magnitude_bits(values[run * length + i]));
-    if (largest >= INFINITE_MAGNITUDE) return run;
+    if (largest >= UNFIT_MAGNITUDE) return run;
   }
   return count;
 }
@@ -120,7 +123,7 @@ static KERNEL void weigh(const float *restrict x, const float *restrict variance
   }
 }
 
-// Encodes `count` blocks of finite values, of which the first is block `first` of a matrix, and returns how many it
+// Encodes `count` blocks of values that fit, of which the first is block `first` of a matrix, and returns how many it
 // could before one whose scale does not fit. The values are those of a whole group, whatever `count` is. `importance`
 // may be NULL.
 typedef int group_encoder(const float *restrict x, const struct importance *importance, size_t first, int count,
@@ -128,7 +131,7 @@ typedef int group_encoder(const float *restrict x, const struct importance *impo
 
 #define MOST_GROUP_VALUES 16384
 
-// Encodes blocks in groups of `group`. The last group, and one with a value that is not finite, are filled up with
+// Encodes blocks in groups of `group`. The last group, and one with a value that does not fit, are filled up with
 // zeros.
 static KERNEL size_t encode_in_groups_of(size_t group, group_encoder *encode_group, const float *restrict values,
                                          const struct importance *importance, size_t blocks, int block_values,
@@ -136,15 +139,15 @@ static KERNEL size_t encode_in_groups_of(size_t group, group_encoder *encode_gro
   for (size_t first = 0; first < blocks; first += group) {
     const float *x = values + first * (size_t)block_values;
     size_t count = blocks - first < group ? blocks - first : group;
-    size_t finite = finite_runs(x, (size_t)block_values, count);
+    size_t fit = fit_runs(x, (size_t)block_values, count);
     float padded[MOST_GROUP_VALUES];
-    if (finite < group) {
-      size_t taken = finite * (size_t)block_values;
+    if (fit < group) {
+      size_t taken = fit * (size_t)block_values;
       memcpy(padded, x, taken * sizeof(float));
       memset(padded + taken, 0, (group * (size_t)block_values - taken) * sizeof(float));
       x = padded;
     }
-    int done = encode_group(x, importance, first, (int)finite, bytes + first * (size_t)block_bytes);
+    int done = encode_group(x, importance, first, (int)fit, bytes + first * (size_t)block_bytes);
     if ((size_t)done < count) return first + (size_t)done;
   }
   return blocks;
@@ -181,17 +184,17 @@ static KERNEL size_t encode_in_rows(group_encoder *encode_group, const float *re
   for (size_t first = 0; first < rows; first += ROWS) {
     const float *x = values + first * row_values;
     size_t count = rows - first < ROWS ? rows - first : ROWS, done = first * row_blocks;
-    size_t finite = finite_runs(x, row_values, count);
+    size_t fit = fit_runs(x, row_values, count);
     float squares[ROWS];
-    sums_of_squares(x, row_values, (int)finite, squares);
-    for (size_t row = 0; row < finite; row++) squares[row] /= (float)row_values;
+    sums_of_squares(x, row_values, (int)fit, squares);
+    for (size_t row = 0; row < fit; row++) squares[row] /= (float)row_values;
     struct importance importance = {columns, row_blocks, squares};
-    size_t blocks = finite * row_blocks;
+    size_t blocks = fit * row_blocks;
     done += encode_in_groups(encode_group, x, &importance, blocks, block_values, block_bytes,
                              bytes + done * (size_t)block_bytes);
     if (done < first * row_blocks + blocks) return done;
-    // The mean square of a row with a value that is not finite is none, but blocks before that value are not to blame.
-    if (finite < count) return done + finite_runs(x + finite * row_values, (size_t)block_values, row_blocks);
+    // The mean square of a row with such a value is none, but blocks before that value are not to blame.
+    if (fit < count) return done + fit_runs(x + fit * row_values, (size_t)block_values, row_blocks);
   }
   return rows * row_blocks;
 }

@@ -130,7 +130,7 @@ extension QuantState {
   }
 
   /// Parses the document in a tensor whose name says `code`.
-  /// - Throws: `QuantStateError` when it is no JSON object, has a key that is not known or lacks one, or a value is
+  /// - Throws: `QuantStateError` when it is not a JSON object, has a key that is not known or lacks one, or a value is
   ///   out of range.
   public init(parsing bytes: [UInt8], code: BlockwiseCode) throws(QuantStateError) {
     let document: JSONValue
@@ -139,7 +139,7 @@ extension QuantState {
     } catch {
       throw QuantStateError("is not JSON: \(error)")
     }
-    guard let members = document.object else { throw QuantStateError("is no JSON object") }
+    guard let members = document.object else { throw QuantStateError("is not a JSON object") }
     let known = [
       "quant_type", "blocksize", "dtype", "shape", "nested_blocksize", "nested_dtype", "nested_offset",
     ]
@@ -153,7 +153,7 @@ extension QuantState {
     guard let elementType = members["dtype"]?.string else { throw QuantStateError("has no \"dtype\"") }
     guard let dimensions = members["shape"]?.array else { throw QuantStateError("has no \"shape\"") }
     let shape = dimensions.compactMap(\.int)
-    guard shape.count == dimensions.count else { throw QuantStateError("\"shape\" is no list of whole numbers") }
+    guard shape.count == dimensions.count else { throw QuantStateError("\"shape\" is not a list of whole numbers") }
     var offset: Float?
     if members.keys.contains(where: { $0.hasPrefix("nested_") }) {
       guard members["nested_blocksize"]?.int == DoubleQuantization.blockSize else {
