@@ -134,7 +134,8 @@ public struct SafetensorsFolder: TensorSource {
       (index.repeated, "listed twice; the last counts"),
     ].compactMap { tensors, what in
       guard let first = tensors.min(by: precedes) else { return nil }
-      return "\(indexPath): tensors such as \(FileError.quoted(first)) (\(tensors.count) in all) are \(what), as transformers "
+      return
+        "\(indexPath): tensors such as \(FileError.quoted(first)) (\(tensors.count) in all) are \(what), as transformers "
         + "does"
     }
   }

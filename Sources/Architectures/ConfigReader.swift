@@ -22,7 +22,7 @@ struct ConfigReader {
       return fallback
     }
     guard let count = value.int, count > 0, count <= limit else {
-      throw malformed(key, "is no whole number between 1 and \(limit)")
+      throw malformed(key, "is not a whole number between 1 and \(limit)")
     }
     return count
   }
@@ -37,7 +37,7 @@ struct ConfigReader {
       guard let fallback else { throw malformed(key, "is missing") }
       return fallback
     }
-    guard let number = value.double, number.isFinite else { throw malformed(key, "is no finite number") }
+    guard let number = value.double, number.isFinite else { throw malformed(key, "is not a finite number") }
     return number
   }
 
@@ -58,14 +58,14 @@ struct ConfigReader {
 
   func text(_ key: String) throws(FileError) -> String? {
     guard let value = config[key], !value.isNull else { return nil }
-    guard let text = value.string else { throw malformed(key, "is no string") }
+    guard let text = value.string else { throw malformed(key, "is not a string") }
     return text
   }
 
   /// A reader of the object under that key; nil where it is missing or null.
   func object(_ key: String) throws(FileError) -> ConfigReader? {
     guard let value = config[key], !value.isNull else { return nil }
-    guard value.object != nil else { throw malformed(key, "is no object") }
+    guard value.object != nil else { throw malformed(key, "is not an object") }
     return ConfigReader(config: value, path: path, prefix: prefix + key + ".")
   }
 

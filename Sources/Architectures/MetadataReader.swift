@@ -10,7 +10,7 @@ struct MetadataReader {
     FileError(.malformed, path: path, subject: key, message)
   }
 
-  /// A whole number from 1 to `limit`. Arrays, a value a layer, are no Llama's.
+  /// A whole number from 1 to `limit`. Arrays, a value a layer, are not Llama's.
   func count(_ key: String, default fallback: @autoclosure () throws(FileError) -> Int? = nil, limit: Int = 1 << 31)
     throws(FileError) -> Int
   {
@@ -19,14 +19,14 @@ struct MetadataReader {
       return fallback
     }
     guard let count = found.integer, count > 0, count <= limit else {
-      throw malformed(key, "is no whole number between 1 and \(limit)")
+      throw malformed(key, "is not a whole number between 1 and \(limit)")
     }
     return count
   }
 
   func text(_ key: String) throws(FileError) -> String? {
     guard let found = value(key) else { return nil }
-    guard let text = found.string else { throw malformed(key, "is no string") }
+    guard let text = found.string else { throw malformed(key, "is not a string") }
     return text
   }
 
@@ -43,7 +43,7 @@ struct MetadataReader {
       return fallback
     }
     guard let number = found.float, number.isFinite, number > 0 else {
-      throw malformed(key, "is no positive number")
+      throw malformed(key, "is not a positive number")
     }
     return number
   }

@@ -74,7 +74,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// The sentence, with a program's own words for what to do.
   public func description(remedy word: (Remedy) -> String) -> String {
-    var place = path
+    var place = path == "-" ? "standard input" : path
     if let subject { place += ": \(Self.quoted(subject))" }
     if let offset { place += " (byte \(offset))" }
     return "\(place): " + ([message.printable] + remedies.map(word)).joined(separator: "; ")

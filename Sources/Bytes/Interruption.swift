@@ -13,6 +13,13 @@ public enum Interruption {
     return number == 0 ? nil : number
   }
 
+  /// What a signal that ends the process at once says before, on standard error; nothing at first. What does not fit 1,024
+  /// bytes is cut off. To be set by one thread at a time.
+  public static func sayLast(_ words: String) {
+    let count = words.utf8.count
+    unsafe words.withCString { unsafe decant_set_last_words($0, count) }
+  }
+
   /// For work that may take longer than a second between two writes.
   /// - Throws: `FileError` with the code `interrupted` when the process was asked to stop.
   public static func check(_ path: String) throws(FileError) {

@@ -49,7 +49,7 @@ extension Array where Element == Float {
   /// The elements whose bytes, in the machine's byte order, are `bytes`.
   public init(bytes: RawSpan) {
     let count = bytes.byteCount / MemoryLayout<Float>.stride
-    precondition(count * MemoryLayout<Float>.stride == bytes.byteCount, "the bytes are no whole number of elements")
+    precondition(count * MemoryLayout<Float>.stride == bytes.byteCount, "the bytes are not a whole number of elements")
     unsafe self.init(unsafeUninitializedCapacity: count) { elements, initializedCount in
       unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(elements).copyMemory(from: $0) }
       initializedCount = count

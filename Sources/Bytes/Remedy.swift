@@ -23,6 +23,8 @@ public enum Remedy: Hashable, Sendable {
   case nameModel
   /// Divide the output into shorter files.
   case divideFiles
+  /// Make a GGUF of it.
+  case makeGGUF
   /// Run the job again: it goes on where it stopped.
   case goOn
 
@@ -41,6 +43,7 @@ public enum Remedy: Hashable, Sendable {
     case .nameImportanceMatrix: "give it"
     case .nameModel: "a recipe can name it"
     case .divideFiles: "a maximum size of files divides them"
+    case .makeGGUF: "make the output a GGUF"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
     }
   }

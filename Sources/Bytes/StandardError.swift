@@ -3,7 +3,7 @@ public enum StandardError {
   /// Whether a person is reading it.
   public static var isTerminal: Bool { SystemCall.isTerminal(2) }
 
-  /// Characters that a line of it holds; nil where it is no terminal.
+  /// Characters that a line of it holds; nil where it is not a terminal.
   public static var columns: Int? { SystemCall.terminalColumns(2) }
 
   /// Writes text as it is. A closed stream is nobody's concern here.

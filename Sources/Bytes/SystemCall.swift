@@ -257,7 +257,7 @@ enum SystemCall {
     guard attempt(.makeFolder, { unsafe mkdir(path, 0o755) }) == 0 else { throw failure("cannot be created", path) }
   }
 
-  /// The corresponding C function is `unlink`. Missing files are no error.
+  /// The corresponding C function is `unlink`. A missing file is not an error.
   static func removeFile(_ path: String) {
     _ = unsafe unlink(path)
   }

@@ -1,6 +1,6 @@
 /// Text to read: a file, a pipe, or standard input as `-`, in UTF-8 or in UTF-16 that says so.
 public enum TextFile {
-  /// The text in UTF-8, without a byte order mark. What is no file can be read only once.
+  /// The text in UTF-8, without a byte order mark. What is not a file can be read only once.
   /// - Throws: `FileError` when it cannot be read, is longer than `limit`, or is text in no encoding that is read.
   public static func utf8(of path: String, limit: Int = 1 << 31) throws(FileError) -> [UInt8] {
     guard !FileSystem.isFolder(path) else {

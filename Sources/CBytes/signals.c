@@ -8,10 +8,31 @@
 static atomic_int interruption;
 static atomic_int outputs;
 
-// Only what POSIX allows in a handler: lock-free atomics and _exit.
+// What is being said may be replaced while a handler reads it: the two take turns.
+enum { longest_words = 1024 };
+static char words[2][longest_words];
+static atomic_int current_words;
+
+// Only what POSIX allows in a handler: lock-free atomics, write and _exit.
 static void handle(int number) {
   int none = 0;
-  if (atomic_load(&outputs) == 0 || !atomic_compare_exchange_strong(&interruption, &none, number)) _exit(128 + number);
+  int ends_at_once = atomic_load(&outputs) == 0;
+  if (!ends_at_once && atomic_compare_exchange_strong(&interruption, &none, number)) return;
+  if (ends_at_once) {
+    const char *text = words[atomic_load(&current_words)];
+    size_t length = 0;
+    while (length < longest_words && text[length] != 0) length++;
+    if (length > 0 && write(STDERR_FILENO, text, length) < 0) _exit(128 + number);
+  }
+  _exit(128 + number);
+}
+
+void decant_set_last_words(const char *text, long length) {
+  int next = 1 - atomic_load(&current_words);
+  size_t count = length < 0 ? 0 : length < longest_words ? (size_t)length : longest_words;
+  memcpy(words[next], text, count);
+  memset(words[next] + count, 0, longest_words - count);
+  atomic_store(&current_words, next);
 }
 
 void decant_catch_signals(void) {

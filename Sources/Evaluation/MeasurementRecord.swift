@@ -30,6 +30,10 @@ public final class MeasurementRecord: Sendable {
   private let fingerprint: String
   private let interval: Duration
   private let lastKept = Mutex<ContinuousClock.Instant?>(nil)
+  private let windowsKept: Mutex<Int>
+
+  /// Windows of which the file knows.
+  public var kept: Int { windowsKept.withLock { $0 } }
 
   private static let heading = "decant measurement 1"
   private static let digestByteCount = 32 + 1
@@ -50,10 +54,16 @@ public final class MeasurementRecord: Sendable {
     self.path = path
     self.fingerprint = fingerprint
     self.interval = interval
-    guard FileSystem.isTaken(path) else {
-      found = nil
-      return
-    }
+    let content = try Self.content(of: path, fingerprint, isResuming: isResuming, replacingOthers: replacingOthers)
+    found = content
+    windowsKept = Mutex(content?.windows ?? 0)
+  }
+
+  /// What is kept there of the same measurement.
+  private static func content(
+    of path: String, _ fingerprint: String, isResuming: Bool, replacingOthers: Bool
+  ) throws(FileError) -> Content? {
+    guard FileSystem.isTaken(path) else { return nil }
     let bytes = try InputFile.contents(of: path, limit: Self.mostBytes)
     guard bytes.isEmpty || bytes.starts(with: (Self.heading + "\n").utf8) else {
       throw FileError(.exists, path: path, "is there already and keeps no measurement; name another file")
@@ -66,10 +76,9 @@ public final class MeasurementRecord: Sendable {
           "keeps another measurement: of another model or text, with other options, or on another kind of processor; "
             + "remove it or name another file")
       }
-      found = nil
-      return
+      return nil
     }
-    found = isResuming ? parsed.content : nil
+    return isResuming ? parsed.content : nil
   }
 
   /// Writes what is known by now, unless that was done a moment ago.
@@ -82,12 +91,24 @@ public final class MeasurementRecord: Sendable {
       return true
     }
     guard isDue else { return }
-    let bytes = Self.bytes(of: content(), fingerprint)
-    let output = try StagedOutput(
-      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)],
-      replacing: true)
-    try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
-    try output.commit()
+    let content = content()
+    let bytes = Self.bytes(of: content, fingerprint)
+    do throws(FileError) {
+      let output = try StagedOutput(
+        .files, in: FileSystem.parent(path),
+        files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], replacing: true)
+      try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
+      try output.commit()
+      windowsKept.withLock { $0 = content.windows }
+      try Interruption.check(path)
+    } catch  where error.code == .interrupted {
+      // While the file was written a signal was only taken note of.
+      throw FileError(
+        .interrupted, path: path,
+        kept == 0
+          ? "interrupted before anything was kept"
+          : "interrupted after \(kept) windows; the same command goes on from there")
+    }
   }
 
   /// Removes the file.

@@ -13,7 +13,7 @@ public enum JSONValue: Hashable, Sendable {
 // MARK: - Reading parts
 
 extension JSONValue {
-  /// The member of an object; nil where this is no object or has no such member.
+  /// The member of an object; nil where this is not an object or has no such member.
   public subscript(key: String) -> JSONValue? {
     if case .object(let members) = self { members[key] } else { nil }
   }

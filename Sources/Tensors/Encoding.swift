@@ -26,7 +26,7 @@ public final class Encoding: Hashable, Sendable, CustomStringConvertible {
 
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
-  /// Bytes of `elements` elements; nil when they are no whole number of blocks or the product overflows.
+  /// Bytes of `elements` elements; nil when they are not a whole number of blocks or the product overflows.
   public func byteCount(elements: Int) -> Int? {
     guard elements >= 0, elements % elementsPerBlock == 0 else { return nil }
     let (bytes, overflow) = (elements / elementsPerBlock).multipliedReportingOverflow(by: bytesPerBlock)

@@ -5,7 +5,7 @@ public struct TensorDescriptor: Hashable, Sendable {
   /// Outermost dimension first, as PyTorch prints it: a linear layer is `[out, in]`. Empty for a scalar.
   public let shape: [Int]
 
-  /// - Throws: `ShapeError` when a dimension is negative, a product overflows, or the rows are no whole
+  /// - Throws: `ShapeError` when a dimension is negative, a product overflows, or the rows are not a whole
   ///   number of blocks.
   public init(name: String, encoding: Encoding, shape: [Int]) throws(ShapeError) {
     var elements = 1
@@ -55,7 +55,7 @@ public enum ShapeError: Error, Hashable, Sendable, CustomStringConvertible {
     case .overflow(let shape):
       "shape \(shape) has more elements or bytes than 63 bits can count"
     case .partialBlocks(let shape, let encoding):
-      "shape \(shape) is no whole number of \(encoding.name) blocks of \(encoding.elementsPerBlock)"
+      "shape \(shape) is not a whole number of \(encoding.name) blocks of \(encoding.elementsPerBlock)"
     }
   }
 }

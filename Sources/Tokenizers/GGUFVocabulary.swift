@@ -67,7 +67,8 @@ public struct GGUFVocabulary: Hashable, Sendable {
     merges: [String] = [], bosID: Int32? = nil, eosID: Int32? = nil, eotID: Int32? = nil, eomID: Int32? = nil,
     unknownID: Int32? = nil, paddingID: Int32? = nil, separatorID: Int32? = nil, maskID: Int32? = nil,
     endIDs: [Int32] = [], addBOS: Bool? = nil, addEOS: Bool? = nil, addSpacePrefix: Bool? = nil,
-    removeExtraWhitespaces: Bool? = nil, tekken: String? = nil, chatTemplate: String? = nil, namedTemplates: [NamedTemplate] = []
+    removeExtraWhitespaces: Bool? = nil, tekken: String? = nil, chatTemplate: String? = nil,
+    namedTemplates: [NamedTemplate] = []
   ) {
     self.model = model
     self.pre = pre

@@ -94,7 +94,7 @@ public struct Tokenizer: Sendable {
       }
       return model.encode(text, range, isFirst: isFirst, &workspace, into: &ids)
     }
-    // What lies beyond the stretch is no neighbour of a word in it.
+    // What lies beyond the stretch is not a neighbour of a word in it.
     let stretch = normalized ?? Array(text[range])
     normalizedMatcher.parts(of: stretch, includingSpecial: parseSpecial) { part in
       switch part {

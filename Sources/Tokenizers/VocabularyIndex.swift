@@ -22,7 +22,7 @@ struct VocabularyIndex: Sendable {
   func id(of token: String) -> Int32? { ids[TokenText(token)] }
 
   /// Resolves merges, `pairs` in order of their rank.
-  /// - Throws: `FileError` that names the first merge of which a part or the result is no token.
+  /// - Throws: `FileError` that names the first merge of which a part or the result is not a token.
   func merges(_ pairs: some Collection<(left: String, right: String)>, path: String, key: String) throws(FileError)
     -> [ResolvedMerge]
   {

@@ -13,7 +13,8 @@ struct Decant: AsyncParsableCommand {
       IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
       .gguf file, or one of these packed (.zst). The container of OUT follows
       from its name: something.gguf is a GGUF, something.safetensors one file,
-      anything else a Hugging Face folder; --to overrides.
+      anything else a GGUF where the type is one that only GGUF has, and a Hugging
+      Face folder otherwise; --to overrides.
 
       EXAMPLES
         decant inspect  TinyLlama/
@@ -27,8 +28,8 @@ struct Decant: AsyncParsableCommand {
         1   failed; one line on standard error names the file, the tensor,
             what was found and what to do
         64  the command line is wrong
-        130 stopped by SIGINT (Ctrl-C), 143 by SIGTERM; the same command goes on
-            where it stopped
+        130 stopped by SIGINT (Ctrl-C), 143 by SIGTERM; where something is kept,
+            the same command goes on from there
 
       Nothing is written under OUT's name unless everything succeeded.
       """,
@@ -50,12 +51,13 @@ struct Decant: AsyncParsableCommand {
     Interruption.watch()
     if let name = KernelSet.refusedName {
       Terminal.fail(
-        "DECANT_KERNELS: \(FileError.quoted(name)) is no set of kernels that this machine runs; it runs "
+        "DECANT_KERNELS: \(FileError.quoted(name)) is not a set of kernels that this machine runs; it runs "
           + KernelSet.all.map(\.name).joined(separator: ", "))
     }
     var isVerbose = false
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
+      if let topic = CommandLineCheck.unknownTopic(in: arguments) { throw ValidationError(topic) }
       if let repetition = CommandLineCheck.repetition(in: arguments) { throw ValidationError(repetition) }
       var command = try parseAsRoot()
       let talk = (command as? any TalkingCommand)?.talk

@@ -56,7 +56,9 @@ struct Job {
     progress.end()
     let seconds = (ContinuousClock.now - start).seconds
     if !talk.json, !talk.quiet {
-      for line in report.summaryLines(movements: poured.movements, seconds: seconds) { Terminal.note(line) }
+      for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {
+        Terminal.note(line)
+      }
     }
     var comparison: ComparisonReport?
     if let verification, let windows {

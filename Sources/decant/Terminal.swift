@@ -42,6 +42,13 @@ enum Terminal {
     StandardError.write(line.printable + "\n")
   }
 
+  /// Lines on standard error, the first ten unless all are asked for.
+  static func notes(_ lines: some Collection<String>, isVerbose: Bool) {
+    let shown = isVerbose ? lines.count : 10
+    for line in lines.prefix(shown) { note(line) }
+    if lines.count > shown { note("and \(lines.count - shown) more, which --verbose lists") }
+  }
+
   /// A result, on standard output.
   static func result(_ text: String) throws(FileError) {
     StatusLine.shared.end()

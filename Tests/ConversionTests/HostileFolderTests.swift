@@ -94,8 +94,8 @@ private let fixtures = Fixtures(of: "HuggingFace")
       "HF-10-result-unknown", .malformed, "tokenizer.json", "model.merges",
       "merge 0 joins \"b\" and \"a\", but the vocabulary has no token \"ba\""),
     Expectation("HF-10-three-parts", .malformed, "tokenizer.json", "model.merges", "a merge joins two tokens, not 3"),
-    Expectation("HF-11-id-2pow32", .malformed, "tokenizer.json", "added_tokens", "4294967296 is no token id"),
-    Expectation("HF-11-id-negative", .malformed, "tokenizer.json", "added_tokens", "-5 is no token id"),
+    Expectation("HF-11-id-2pow32", .malformed, "tokenizer.json", "added_tokens", "4294967296 is not a token id"),
+    Expectation("HF-11-id-negative", .malformed, "tokenizer.json", "added_tokens", "-5 is not a token id"),
     Expectation(
       "HF-11-id-taken", .malformed, "tokenizer.json", "added_tokens", "tokens \"b\" and \"x\" have the same id 1"),
     Expectation("HF-11-no-content", .malformed, "tokenizer.json", "added_tokens", "the token with id 5 has no content"),
@@ -113,9 +113,9 @@ private let fixtures = Fixtures(of: "HuggingFace")
       "HF-12-pre-tokenizer", .unsupported, "tokenizer.json", "pre_tokenizer", "\"Whitespace\" is not known here"),
     Expectation(
       "HF-12-sequences-deep", .malformed, "tokenizer.json", nil, "more than 128 arrays and objects are nested"),
-    Expectation("HF-13-added-tokens-string", .malformed, "added_tokens.json", "x", "the value is no token id"),
+    Expectation("HF-13-added-tokens-string", .malformed, "added_tokens.json", "x", "the value is not a token id"),
     Expectation(
-      "HF-13-decoder-key", .malformed, "tokenizer_config.json", "added_tokens_decoder", "\"one\" is no token id"),
+      "HF-13-decoder-key", .malformed, "tokenizer_config.json", "added_tokens_decoder", "\"one\" is not a token id"),
     Expectation(
       "HF-13-generation-config-not-utf8", .malformed, "generation_config.json", nil, "a string is not valid UTF-8"),
     Expectation(
@@ -124,16 +124,17 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation(
       "HF-13-tokenizer-config-cut", .malformed, "tokenizer_config.json", nil,
       "a comma or '}' is wanted, but the document ends"),
-    Expectation("HF-14-cut", .malformed, "tokenizer.model", nil, "is no SentencePiece model: truncated"),
+    Expectation("HF-14-cut", .malformed, "tokenizer.model", nil, "is not a SentencePiece model: truncated"),
     Expectation("HF-14-empty", .truncated, "tokenizer.model", nil, "is empty; was it downloaded whole?"),
     Expectation(
-      "HF-14-length-past-end", .malformed, "tokenizer.model", nil, "is no SentencePiece model: malformedProtobuf"),
+      "HF-14-length-past-end", .malformed, "tokenizer.model", nil, "is not a SentencePiece model: malformedProtobuf"),
     Expectation("HF-14-marks", .malformed, "tokenizer.model", nil, "a character of a piece has more than 30 marks"),
-    Expectation("HF-14-no-pieces", .malformed, "tokenizer.model", nil, "is no SentencePiece model: it has no pieces"),
+    Expectation(
+      "HF-14-no-pieces", .malformed, "tokenizer.model", nil, "is not a SentencePiece model: it has no pieces"),
     Expectation(
       "HF-14-ranks", .unsupported, "tokenizer.model", nil,
       "is a list of ranks as tiktoken reads it, not a SentencePiece model; a tokenizer.json beside it would be read"),
-    Expectation("HF-14-text", .malformed, "tokenizer.model", nil, "is no SentencePiece model: malformedProtobuf"),
+    Expectation("HF-14-text", .malformed, "tokenizer.model", nil, "is not a SentencePiece model: malformedProtobuf"),
     Expectation(
       "HF-14-unigram", .unsupported, "tokenizer.model", "trainer_spec.model_type",
       "the model is Unigram; BPE is supported"),
@@ -143,16 +144,18 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation(
       "HF-15-layer-replication", .unsupported, "adapter_config.json", "layer_replication",
       "repeats layers of the model"),
-    Expectation("HF-15-no-rank", .malformed, "adapter_config.json", "r", "is no positive whole number"),
+    Expectation("HF-15-no-rank", .malformed, "adapter_config.json", "r", "is not a positive whole number"),
     Expectation("HF-15-not-json", .malformed, "adapter_config.json", nil, "a key is wanted, but the document ends"),
     Expectation("HF-15-other-kind", .unsupported, "adapter_config.json", "peft_type", "IA3 is not supported; LORA is"),
-    Expectation("HF-15-rank-0", .malformed, "adapter_config.json", "r", "is no positive whole number"),
-    Expectation("HF-15-rank-negative", .malformed, "adapter_config.json", "r", "is no positive whole number"),
-    Expectation("HF-15-rank-string", .malformed, "adapter_config.json", "r", "is no positive whole number"),
-    Expectation("HF-16-alpha-string", .malformed, "adapter_config.json", "alpha_pattern", "q_proj is no finite number"),
+    Expectation("HF-15-rank-0", .malformed, "adapter_config.json", "r", "is not a positive whole number"),
+    Expectation("HF-15-rank-negative", .malformed, "adapter_config.json", "r", "is not a positive whole number"),
+    Expectation("HF-15-rank-string", .malformed, "adapter_config.json", "r", "is not a positive whole number"),
+    Expectation(
+      "HF-16-alpha-string", .malformed, "adapter_config.json", "alpha_pattern",
+      "q_proj is not a number within the range"),
     Expectation(
       "HF-16-no-expression", .malformed, "adapter_config.json", "rank_pattern", "\"(\" does not close a group"),
-    Expectation("HF-16-rank-fraction", .malformed, "adapter_config.json", "rank_pattern", "1.5 is no rank"),
+    Expectation("HF-16-rank-fraction", .malformed, "adapter_config.json", "rank_pattern", "1.5 is not a rank"),
     Expectation(
       "HF-16-repeated-group", .malformed, "adapter_config.json", "rank_pattern", "\"(a*)*b\" repeats a group"),
     Expectation("HF-16-settings", .malformed, "adapter_config.json", "alpha_pattern", "has settings"),
@@ -171,7 +174,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
       "base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight", "is in the adapter twice"),
     Expectation(
       "HF-17-name-unknown", .unsupported, "adapter_model.safetensors",
-      "base_model.model.model.layers.0.self_attn.q_proj.lora_C.weights", "is no part of a LoRA adapter that is known"),
+      "base_model.model.model.layers.0.self_attn.q_proj.lora_C.weights", "is not part of a LoRA adapter that is known"),
     Expectation(
       "HF-17-nan", .malformed, "adapter_model.safetensors",
       "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", "element 0 is NaN or infinite"),
@@ -197,35 +200,42 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation("HF-2-no-architectures", .unsupported, "config.json", "architectures", "no class is not supported"),
     Expectation(
       "HF-3-context-true", .malformed, "config.json", "max_position_embeddings",
-      "is no whole number between 1 and 2147483648"),
+      "is not a whole number between 1 and 2147483648"),
     Expectation(
-      "HF-3-heads-0", .malformed, "config.json", "num_attention_heads", "is no whole number between 1 and 2147483648"),
-    Expectation(
-      "HF-3-hidden-size-0", .malformed, "config.json", "hidden_size", "is no whole number between 1 and 2147483648"),
-    Expectation(
-      "HF-3-hidden-size-2pow62", .malformed, "config.json", "hidden_size", "is no whole number between 1 and 2147483648"
+      "HF-3-heads-0", .malformed, "config.json", "num_attention_heads", "is not a whole number between 1 and 2147483648"
     ),
     Expectation(
-      "HF-3-hidden-size-2pow64", .malformed, "config.json", "hidden_size", "is no whole number between 1 and 2147483648"
+      "HF-3-hidden-size-0", .malformed, "config.json", "hidden_size", "is not a whole number between 1 and 2147483648"),
+    Expectation(
+      "HF-3-hidden-size-2pow62", .malformed, "config.json", "hidden_size",
+      "is not a whole number between 1 and 2147483648"
+    ),
+    Expectation(
+      "HF-3-hidden-size-2pow64", .malformed, "config.json", "hidden_size",
+      "is not a whole number between 1 and 2147483648"
     ),
     Expectation(
       "HF-3-hidden-size-fraction", .malformed, "config.json", "hidden_size",
-      "is no whole number between 1 and 2147483648"),
+      "is not a whole number between 1 and 2147483648"),
     Expectation(
-      "HF-3-hidden-size-list", .malformed, "config.json", "hidden_size", "is no whole number between 1 and 2147483648"),
+      "HF-3-hidden-size-list", .malformed, "config.json", "hidden_size",
+      "is not a whole number between 1 and 2147483648"),
     Expectation("HF-3-hidden-size-missing", .malformed, "config.json", "hidden_size", "is missing"),
     Expectation(
       "HF-3-hidden-size-negative", .malformed, "config.json", "hidden_size",
-      "is no whole number between 1 and 2147483648"),
+      "is not a whole number between 1 and 2147483648"),
     Expectation(
-      "HF-3-hidden-size-string", .malformed, "config.json", "hidden_size", "is no whole number between 1 and 2147483648"
+      "HF-3-hidden-size-string", .malformed, "config.json", "hidden_size",
+      "is not a whole number between 1 and 2147483648"
     ),
     Expectation(
-      "HF-3-layers-1e9", .malformed, "config.json", "num_hidden_layers", "is no whole number between 1 and 10000"),
+      "HF-3-layers-1e9", .malformed, "config.json", "num_hidden_layers", "is not a whole number between 1 and 10000"),
     Expectation(
-      "HF-3-layers-negative", .malformed, "config.json", "num_hidden_layers", "is no whole number between 1 and 10000"),
+      "HF-3-layers-negative", .malformed, "config.json", "num_hidden_layers",
+      "is not a whole number between 1 and 10000"),
     Expectation(
-      "HF-3-vocabulary-2pow40", .malformed, "config.json", "vocab_size", "is no whole number between 1 and 2147483648"),
+      "HF-3-vocabulary-2pow40", .malformed, "config.json", "vocab_size",
+      "is not a whole number between 1 and 2147483648"),
     Expectation(
       "HF-4-head-odd", .malformed, "config.json", "head_dim", "a head of 3 elements cannot be rotated in pairs"),
     Expectation(
@@ -234,7 +244,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
       "HF-4-key-heads-do-not-divide", .malformed, "config.json", "num_key_value_heads",
       "does not divide the 4 attention heads"),
     Expectation("HF-5-epsilon-0", .malformed, "config.json", "rms_norm_eps", "must be larger than 0"),
-    Expectation("HF-5-epsilon-string", .malformed, "config.json", "rms_norm_eps", "is no finite number"),
+    Expectation("HF-5-epsilon-string", .malformed, "config.json", "rms_norm_eps", "is not a finite number"),
     Expectation("HF-5-factor-0", .malformed, "config.json", "rope_scaling.factor", "must be larger than 0"),
     Expectation("HF-5-theta-beyond-float", .malformed, "config.json", "rope_theta", "is too large"),
     Expectation("HF-5-theta-negative", .malformed, "config.json", "rope_theta", "must be larger than 0"),
@@ -243,7 +253,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
     Expectation(
       "HF-6-rope-frequencies-reversed", .malformed, "config.json", "rope_scaling.high_freq_factor",
       "must be larger than low_freq_factor"),
-    Expectation("HF-6-rope-scaling-string", .malformed, "config.json", "rope_scaling", "is no object"),
+    Expectation("HF-6-rope-scaling-string", .malformed, "config.json", "rope_scaling", "is not an object"),
     Expectation(
       "HF-6-rope-type", .unsupported, "config.json", "rope_scaling.rope_type",
       "RoPE of the kind \"ntk\" is not supported; default, dynamic, linear, llama3, longrope, proportional, yarn are"),

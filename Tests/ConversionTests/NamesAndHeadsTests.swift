@@ -35,7 +35,8 @@ import Testing
     #expect(try Workbench.tensors(at: folder).mapValues(\.bytes) == Workbench.tensors(at: usual).mapValues(\.bytes))
     let gguf = try await bench.convert(path, to: "m.gguf")
     let other = try await bench.convert(usual, to: "usual.gguf")
-    #expect(try Workbench.ggufTensors(at: gguf).mapValues(\.bytes) == Workbench.ggufTensors(at: other).mapValues(\.bytes))
+    #expect(
+      try Workbench.ggufTensors(at: gguf).mapValues(\.bytes) == Workbench.ggufTensors(at: other).mapValues(\.bytes))
   }
 
   /// The stored parts of a quantized weight take its usual name too.

@@ -282,7 +282,7 @@ import Testing
     let error = #expect(throws: FileError.self) {
       try Self.rebuild(recipe: #"{"rule":"keep","adapters":[\#(weight)]}"#)
     }
-    #expect(error?.code == .malformed && error?.description.contains("no finite number") == true)
+    #expect(error?.code == .malformed && error?.description.contains("not a finite number") == true)
   }
 }
 

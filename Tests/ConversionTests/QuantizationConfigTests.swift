@@ -55,6 +55,26 @@ import Testing
     #expect(partly["bnb_4bit_compute_dtype"] == "float32")
   }
 
+  /// A list of what stays takes the place of the loader's own, which has the head, tied or not.
+  @Test(arguments: [true, false]) func aHeadIsOneOfThoseThatStay(_ isTied: Bool) async throws {
+    let model = try bench.write(TinyCheckpoint { $0.isTied = isTied }, as: "tied-\(isTied)")
+    let plain = try await bench.convert(model, to: "plain", Recipe(try .quantizing("nf4")))
+    #expect(try config(plain)?["llm_int8_skip_modules"] == JSONValue.null)
+    var recipe = Recipe(try .quantizing("nf4"))
+    recipe.overrides = [try Recipe.Override(pattern: "up_proj", type: .quantizing("bf16"))]
+    let partly = try await bench.convert(model, to: "partly", recipe)
+    let stays: JSONValue = ["lm_head", "model.layers.0.mlp.up_proj", "model.layers.1.mlp.up_proj"]
+    #expect(try config(partly)?["llm_int8_skip_modules"] == stays)
+  }
+
+  @Test func anEmbeddingOfFourBitsIsTold() throws {
+    var recipe = Recipe(try .quantizing("nf4"))
+    recipe.embeddingType = try .quantizing("nf4")
+    let plan = try Plan(
+      converting: Checkpoint(path: bench.path("model")), to: Destination(path: bench.path("o")), recipe: recipe)
+    #expect(plan.notes.contains { $0.names == ["model.embed_tokens.weight"] && $0.cause.contains("will not open") })
+  }
+
   @Test func whatAnAdapterChangesOfAQuantizedModelIsTold() async throws {
     let made = try await bench.convert(bench.path("model"), to: "made", Recipe(try .quantizing("nf4")))
     try TinyAdapter().write(to: bench.path("adapter"))

@@ -111,7 +111,7 @@ private let fixtures = Fixtures(of: "Safetensors")
     Expectation(
       "ST-Q2-nested-offset-missing", .malformed, "w.quant_state.bitsandbytes__nf4", "has no \"nested_offset\""),
     Expectation(
-      "ST-Q2-shape-fraction", .malformed, "w.quant_state.bitsandbytes__nf4", "\"shape\" is no list of whole numbers"),
+      "ST-Q2-shape-fraction", .malformed, "w.quant_state.bitsandbytes__nf4", "\"shape\" is not a list of whole numbers"),
     Expectation(
       "ST-Q2-shape-larger", .mismatch, "w",
       "shape [1048576, 1048576] takes 549755813888 bytes of codes, but there are 128"),
@@ -130,7 +130,7 @@ private let fixtures = Fixtures(of: "Safetensors")
     Expectation(
       "ST-Q2-state-empty", .malformed, "w.quant_state.bitsandbytes__nf4",
       "is not JSON: a value is wanted, but the document ends (byte 0 of the JSON)"),
-    Expectation("ST-Q2-state-list", .malformed, "w.quant_state.bitsandbytes__nf4", "is no JSON object"),
+    Expectation("ST-Q2-state-list", .malformed, "w.quant_state.bitsandbytes__nf4", "is not a JSON object"),
     Expectation(
       "ST-Q2-state-not-json", .malformed, "w.quant_state.bitsandbytes__nf4",
       "is not JSON: a key is wanted, but the document ends (byte 1 of the JSON)"),

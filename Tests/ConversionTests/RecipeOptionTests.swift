@@ -117,6 +117,18 @@ import Testing
     #expect(metadata["quantize.imatrix.chunks_count"] == .uint32(3))
   }
 
+  @Test func zerosAreToldAndCountAsNothing() throws {
+    let bench = try Workbench()
+    var recipe = Recipe(try .quantizing("q4_0"))
+    recipe.importance = ImportanceMatrix(
+      name: "im.gguf", entries: ["blk.0.attn_q.weight": .init(sums: .init(repeating: 0, count: 64), counts: [10])],
+      chunkCount: 3, chunkSize: 512)
+    let plan = try Plan(
+      converting: Checkpoint(path: bench.write(TinyCheckpoint())), to: Destination(path: bench.path("m.gguf")),
+      recipe: recipe)
+    #expect(plan.notes.contains { $0.names == ["blk.0.attn_q.weight"] && $0.cause.contains("only zeros") })
+  }
+
   @Test func itFollowsALayerThatMovesUp() async throws {
     let bench = try Workbench()
     let original = try bench.write(TinyCheckpoint { $0.layers = 2 })

@@ -33,11 +33,15 @@ import Testing
     ),
     (
       "Mistral",
-      TinyCheckpoint { $0.settings = ["architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": 32] }
+      TinyCheckpoint {
+        $0.settings = ["architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": 32]
+      }
     ),
     (
       "Mistral without window",
-      TinyCheckpoint { $0.settings = ["architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": nil] }
+      TinyCheckpoint {
+        $0.settings = ["architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": nil]
+      }
     ),
   ]
 

@@ -67,7 +67,7 @@ import Tokenizers
     try ModelVocabularies.requireSame(one, converted)
     try ModelVocabularies.requireSame(converted, one)
     for (before, after, words) in [
-      (one, other, [#"id 1 is "c" here, and "b" in"#]), (one, fewer, ["id 2 is no token here, and \"c\" in"]),
+      (one, other, [#"id 1 is "c" here, and "b" in"#]), (one, fewer, [#"id 2 is no token here, and "c" in"#]),
       (fewer, converted, [#"id 2 is "c" here, and no token in"#]),
     ] {
       let error = #expect(throws: FileError.self) { try ModelVocabularies.requireSame(before, after) }

@@ -17,7 +17,7 @@ import Testing
     (0..<matrix.rows).flatMap { row in matrix.withRow(row) { span in span.indices.map { span[$0] } } }
   }
 
-  /// What every kernel but the product makes of random values; sizes that are no multiples of a vector.
+  /// What every kernel but the product makes of random values; sizes that are not multiples of a vector.
   private static func bits(_ kernels: KernelSet) -> [UInt64] {
     var generator = SeededGenerator(seed: 9)
     let rows = 7

@@ -130,7 +130,7 @@ def main():
                 run(quantize, *options, source, theirs, mix, 2)
                 run(arguments.decant, "quantize", source, ours, *(own or ["--type", mix, *options]), "--force", "--quiet")
                 one, other = Reader(ours), Reader(theirs)
-                # A type that is no mix has a number of its own.
+                # A type that is not a mix has a number of its own.
                 if own:
                     one.metadata["general.file_type"] = other.metadata["general.file_type"]
                 found = difference(one, other)

@@ -4,7 +4,7 @@ import Testing
 
 struct JSONReaderTests {
   @Test(
-    "What is no JSON is refused, and where",
+    "What is not JSON is refused, and where",
     arguments: [
       ("", 0), (" ", 1), ("{", 1), ("[", 1), ("}", 0), ("[1,]", 3), ("[,1]", 1), ("[1 2]", 3), ("{\"a\"}", 4),
       ("{\"a\":}", 5),

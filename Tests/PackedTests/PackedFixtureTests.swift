@@ -31,7 +31,7 @@ struct PackedFixtureTests {
     #expect(try file.bytes(at: 0, count: original.count) == original)
   }
 
-  @Test("Plain decompression begins with a notice that is no model", arguments: ["bytes", "every-layout", "empty"])
+  @Test("Plain decompression begins with a notice that is not a model", arguments: ["bytes", "every-layout", "empty"])
   func plainDecompression(name: String) throws {
     let plain = try PlainDecompression.bytes(of: fixtures.bytes("valid/\(name).zst"))
     #expect(plain.starts(with: Array(PackedOpening.notice.utf8)))

@@ -49,8 +49,8 @@ import Testing
     (document(vocabulary: "{}", merges: "[]"), "has no tokens"),
     (document(added: #"[{"content": "x"}]"#), "has no id"),
     (document(added: #"[{"id": 5}]"#), "has no content"),
-    (document(added: #"[{"id": -5, "content": "x"}]"#), "is no token id"),
-    (document(added: #"[{"id": 4294967296, "content": "x"}]"#), "is no token id"),
+    (document(added: #"[{"id": -5, "content": "x"}]"#), "is not a token id"),
+    (document(added: #"[{"id": 4294967296, "content": "x"}]"#), "is not a token id"),
     (document(added: #"[{"id": 1, "content": "x"}]"#), "have the same id 1"),
     (document(added: #"[{"id": 5, "content": "\#(String(repeating: "x", count: 2000))"}]"#), "has 2000 bytes"),
     (document(preTokenizer: "null"), "those two are supported"),
@@ -137,10 +137,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ([UInt8]("IQ== 0\nIg== 1\n".utf8), "tiktoken"), ([0xFF, 0xFF], "no SentencePiece model"),
+    ([UInt8]("IQ== 0\nIg== 1\n".utf8), "tiktoken"), ([0xFF, 0xFF], "not a SentencePiece model"),
     ([], "is empty; was it downloaded whole?"),
     ([0x0A, 0x05, 0x0A, 0x03, 0x61, 0x62, 0x63], "Unigram"),
-    ([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07], "no SentencePiece model"),
+    ([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x07], "not a SentencePiece model"),
   ])
   func modelFilesAreRefused(_ bytes: [UInt8], _ message: String) throws {
     let folder = try TemporaryFolder()

@@ -34,7 +34,8 @@ import Testing
     let result = try Command.run("hash", other, "--check", folder.file("list.json"))
     #expect(result.exitCode == 1 && result.errors.contains("has other bytes"), "\(result.errors)")
     try folder.write("{}".utf8, to: "none.json")
-    try Command.expectFailure(["hash", model, "--check", folder.file("none.json")], mentions: ["no list of digests"])
+    try Command.expectFailure(
+      ["hash", model, "--check", folder.file("none.json")], mentions: ["not a list of digests"])
   }
 
   @Test func aNameThatCommandsTheTerminalIsSpelledOut() throws {

@@ -154,7 +154,7 @@ import Testing
     for (arguments, mentions) in [
       (["imatrix", "--merge", one, hostile], [hostile, "a.in_sum2", "IMATRIX-5"]),
       (["imatrix", "--merge", one, folder.file("none.gguf")], ["none.gguf"]),
-      (["imatrix", "--merge", one, TinyLlama.heldOutText], ["heldout.txt", "no importance matrix"]),
+      (["imatrix", "--merge", one, TinyLlama.heldOutText], ["heldout.txt", "not an importance matrix"]),
       (["imatrix", "--merge", one, TinyLlama.path], [TinyLlama.path]),
       // Of another model.
       (Self.reading + ["--chunks", "1", "--merge", one], [one, "blk.0.attn_q.weight", "another model"]),

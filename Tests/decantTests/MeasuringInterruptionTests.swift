@@ -14,6 +14,26 @@ import Testing
     return process.terminationReason == .uncaughtSignal
   }
 
+  /// Ctrl-C ends a measurement at once, and is answered.
+  @Test func whatIsKeptIsSaid() throws {
+    let folder = try TemporaryFolder()
+    let errors = URL(fileURLWithPath: folder.file("errors"))
+    let job = [
+      "perplexity", TinyLlama.path, "--text", TinyLlama.heldOutText, "--context", "64", "--save-progress",
+      folder.file("so-far"),
+    ]
+    let process = try Command.start(
+      job, output: URL(fileURLWithPath: folder.file("output")), errors: errors)
+    while process.isRunning, !FileManager.default.fileExists(atPath: folder.file("so-far")) { usleep(500) }
+    Foundation.kill(process.processIdentifier, SIGINT)
+    process.waitUntilExit()
+    let said = try String(contentsOf: errors, encoding: .utf8)
+    #expect(process.terminationStatus == 130, "\(said)")
+    #expect(said.hasPrefix("decant: ") && said.contains("interrupted") && said.hasSuffix("\n"), "\(said)")
+    let second = try Command.run(job)
+    #expect(second.exitCode == 0 && second.errors.contains("going on with an earlier run"), "\(second.errors)")
+  }
+
   @discardableResult
   private static func succeed(_ arguments: [String]) throws -> Command.Result {
     let result = try Command.run(arguments)

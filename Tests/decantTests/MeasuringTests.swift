@@ -29,7 +29,8 @@ import Testing
     #expect(report["chunks"] == 4 && report["context"] == 512 && report["bits_per_weight"]?.double == 16)
     #expect(
       report.object?.keys.sorted() == [
-        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "notes", "perplexity", "standard_error", "tokens",
+        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "notes", "perplexity", "standard_error",
+        "tokens",
       ])
   }
 
@@ -73,6 +74,16 @@ import Testing
     }
   }
 
+  /// Where layers are missing a number does not say which one it was.
+  @Test func tensorsOfOtherLayersAreNotCompared() throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed("quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q8_0", "--prune-layers", "1")
+    let report = try measure(["compare", TinyLlama.path, folder.file("m.gguf"), "--chunks", "1"] + Self.text)
+    let names = report["tensors"]?.array?.compactMap { $0["name"]?.string } ?? []
+    #expect(!names.isEmpty && !names.contains { $0.contains("layers.") })
+    #expect(report["notes"]?.array?.contains { $0.string?.contains("another number of layers") == true } == true)
+  }
+
   @Test func quantizingAndVerifyingInOneGo() throws {
     let folder = try TemporaryFolder()
     let arguments = [
@@ -98,6 +109,7 @@ import Testing
     let onTheWay = try measure(
       ["perplexity", TinyLlama.path, "--adapter", TinyLlama.adapter(adapter), "--chunks", "4"] + Self.text)
     try expectClose(onTheWay["perplexity"], #require(expected?["perplexity"]?.double), relative: 1e-4)
+    #expect(onTheWay["name"] == .string("TinyLlama + \(adapter)"))
   }
 
   @Test func aSplitSetIsVerified() throws {

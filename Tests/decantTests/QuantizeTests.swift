@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -37,6 +38,36 @@ import Testing
     for (name, type) in types { #expect(planned[name] == type, "\(name)") }
   }
 
+  /// What is asked for, and what is said of it.
+  @Test(arguments: [
+    (["m", "--type", "nf4", "--output-tensor-type", "nf4"], "changes nothing: it is the token embedding"),
+    (["m.gguf", "--type", "q8_0", "--leave-output-tensor"], "changes nothing: it is the token embedding"),
+    (["m.gguf", "--type", "mxfp4_moe"], "no tensor becomes mxfp4"),
+  ])
+  func whatHasNoTensorIsTold(_ arguments: [String], _ note: String) throws {
+    let folder = try TemporaryFolder()
+    let model = try TinyCheckpoint { $0.isTied = true }.write(to: folder.file("model"))
+    let plan = try Command.run(["quantize", model, folder.file(arguments[0]), "--dry-run"] + arguments.dropFirst())
+    #expect(plan.exitCode == 0 && plan.output.contains(note), "\(plan.output)")
+    let head = try Command.run(
+      ["quantize", try Self.model(folder), folder.file(arguments[0]), "--dry-run"] + arguments.dropFirst())
+    #expect(head.output.contains(note) == (note.contains("mxfp4")), "\(head.output)")
+  }
+
+  @Test(arguments: [
+    (["empty", "--type", "q4_k_m"], ["empty", "is a folder, and the output is a file"]),
+    (["empty", "--type", "q4_k_m", "--force"], ["empty", "is a folder, and the output is a file"]),
+    (["m.gguf", "--type", "q8_0", "--to", "safetensors"], ["m.gguf", "q8_0", "without --to"]),
+    (["m.safetensors", "--type", "q4_k_m"], ["m.safetensors", "q4_k_m stands for types", "something.gguf"]),
+  ])
+  func theRemedyIsTrue(_ arguments: [String], _ mentions: [String]) throws {
+    let folder = try TemporaryFolder()
+    let model = try Self.model(folder)
+    try FileManager.default.createDirectory(atPath: folder.file("empty"), withIntermediateDirectories: true)
+    try Command.expectFailure(
+      ["quantize", model, folder.file(arguments[0])] + arguments.dropFirst(), mentions: mentions)
+  }
+
   @Test(
     "Bytes depend neither on threads nor on the instruction set", arguments: ["q4_k_m", "q3_k_m", "q2_k", "iq4_xs"])
   func sameBytes(_ type: String) throws {
@@ -48,7 +79,7 @@ import Testing
         let result = try Command.run(
           ["quantize", model, folder.file("m.gguf"), "--type", type, "--threads", threads, "--force"],
           environment: ["DECANT_KERNELS": kernels])
-        if result.exitCode != 0, result.errors.contains("is no set of kernels that this machine runs") { continue }
+        if result.exitCode != 0, result.errors.contains("is not a set of kernels that this machine runs") { continue }
         #expect(result.exitCode == 0, "\(result.errors)")
         outputs.insert(try folder.read("m.gguf"))
       }

@@ -9,7 +9,11 @@ import Testing
 
   @Test(arguments: [
     (["quantise", "a", "b", "--type", "q8_0"], "did you mean quantize?"), (["qauntize"], "did you mean quantize?"),
-    (["frobnicate"], "The commands are compare, convert"),
+    (["frobnicate"], "The commands are compare, convert"), (["help", "quantise"], "did you mean quantize?"),
+    (["quantise", "--help"], "did you mean quantize?"), (["--versoin"], "did you mean --version?"),
+    (["--json", "inspect", "a"], "no option --json before a command"),
+    (["--generate-completion-script", "tcsh"], "takes bash, zsh or fish"),
+    (["quantize", "a", "b", "--type", "q8_0", "--tensor-type", "((.+)+)+X=q4_0"], "repeats a group"),
     (["quantize", "a", "b", "--tpye", "q8_0"], "did you mean --type?"),
     (["quantize", "a", "b", "-type", "q8_0"], "did you mean --type?"),
     (["inspect", "a", "--xyzzy"], "--help lists them"),
@@ -81,7 +85,9 @@ import Testing
     let said = try Command.succeed("quantize", model, folder.file("a.gguf"), "--type", "q4_k_m")
     let notes = said.errors.split(separator: "\n").filter { $0.hasPrefix("note: ") }
     #expect(!notes.isEmpty && notes.count <= 6, "\(said.errors)")
-    #expect(notes.contains { $0.contains("of layers 0 to 11") && $0.hasSuffix("; --no-fallback refuses that") }, "\(said.errors)")
+    #expect(
+      notes.contains { $0.contains("of layers 0 to 11") && $0.hasSuffix("; --no-fallback refuses that") },
+      "\(said.errors)")
     let verbose = try Command.succeed("quantize", model, folder.file("b.gguf"), "--type", "q4_k_m", "--verbose")
     #expect(verbose.errors.contains("\n  blk.11.attn_q.weight\n"))
     // A matrix of another model is one failure.

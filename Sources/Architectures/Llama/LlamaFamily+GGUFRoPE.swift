@@ -4,7 +4,7 @@ internal import Tensors
 // RoPE in a GGUF, as llama.cpp's loader of the llama architecture takes it: yarn's betas and the like are not among the
 // keys that it reads there.
 extension LlamaFamily {
-  /// What cannot be followed is no failure yet: many jobs leave it as it stands.
+  /// What cannot be followed is not a failure yet: many jobs leave it as it stands.
   func rope(
     _ reader: MetadataReader, tensors: [TensorDescriptor], values: (String) throws(FileError) -> [Float]?,
     headDimension: Int, contextLength: Int

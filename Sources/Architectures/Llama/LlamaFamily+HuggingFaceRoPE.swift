@@ -24,7 +24,7 @@ extension LlamaFamily {
     "rope_type", "type", "rope_theta", "partial_rotary_factor", "finetuned",
   ]
 
-  /// What cannot be followed is no failure yet: many jobs leave it as it stands.
+  /// What cannot be followed is not a failure yet: many jobs leave it as it stands.
   func rope(_ reader: ConfigReader, headDimension: Int, contextLength: Int) -> RotaryEmbedding {
     do throws(FileError) {
       return try understoodRope(reader, headDimension: headDimension, contextLength: contextLength)
@@ -108,7 +108,8 @@ extension LlamaFamily {
       if scaling.config[key]?.object != nil {
         throw scaling.unsupported(key, "RoPE that differs between layers is not supported")
       }
-      throw scaling.unsupported(key, "is no setting of RoPE that is known, and it could change what the model computes")
+      throw scaling.unsupported(
+        key, "is not a setting of RoPE that is known, and it could change what the model computes")
     }
   }
 

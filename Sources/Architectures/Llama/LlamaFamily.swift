@@ -189,7 +189,7 @@ public struct LlamaFamily: ModelFamily {
   private func unknown(_ name: String, path: String) -> FileError {
     FileError(
       .unsupported, path: path, subject: name,
-      "is no tensor of the Llama family; the model may be a variant that is not supported")
+      "is not a tensor of the Llama family; the model may be a variant that is not supported")
   }
 
   public func expectedTensors(_ configuration: LlamaConfiguration) -> [ExpectedTensor] {

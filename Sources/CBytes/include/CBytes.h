@@ -16,6 +16,10 @@ int decant_exchange(const char *one, const char *other);
 /// pipe fails instead.
 void decant_catch_signals(void);
 
+/// What a signal that ends the process at once writes to standard error before; nothing at first, and no more than 1,024
+/// bytes. One thread at a time may set it.
+void decant_set_last_words(const char *text, long length);
+
 /// Counts one more (1) or one less (-1) output that is being written.
 void decant_count_outputs(int change);
 

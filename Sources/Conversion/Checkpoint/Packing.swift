@@ -23,7 +23,7 @@ public enum Packing {
   }
 
   /// Packs a weight file, and goes on where an earlier run of the same was stopped. Where its tensors lie decides how bytes are split into planes.
-  /// - Throws: `FileError` when the input is no weight file, or the output cannot be written.
+  /// - Throws: `FileError` when the input is not a weight file, or the output cannot be written.
   public static func pack(
     _ path: String, to output: String, level: Int, workers: Int, replacing: Bool, isResuming: Bool = true,
     onResume: (_ byteCount: Int) -> Void = { _ in }
@@ -45,7 +45,7 @@ public enum Packing {
   }
 
   /// Writes the file that was packed, and goes on where an earlier run of the same was stopped.
-  /// - Throws: `FileError` when the input is no packed file or is damaged, or the output cannot be written.
+  /// - Throws: `FileError` when the input is not a packed file or is damaged, or the output cannot be written.
   public static func unpack(
     _ path: String, to output: String, workers: Int, replacing: Bool, isResuming: Bool = true,
     onResume: (_ byteCount: Int) -> Void = { _ in }

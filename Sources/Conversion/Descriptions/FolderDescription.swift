@@ -51,8 +51,11 @@ struct FolderDescription {
       if let kept = KeptMetadata.file(of: metadata, card: card) {
         sidecars.append(try Self.sidecar(KeptMetadata.name, kept, destination))
       }
-      guard adapterTokenizer == nil else { return }
-      if let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
+      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+        if adapterTokenizer == nil { notes.append("the GGUF has no tokenizer, so the folder has none either") }
+        return
+      }
+      if adapterTokenizer == nil {
         for file in try tokenizerFiles(vocabulary, metadata, checkpoint) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
         }
@@ -61,10 +64,8 @@ struct FolderDescription {
             "the GGUF names \(FileError.quoted(name)), a chat template inside llama.cpp; the folder has no chat template"
           )
         }
-        try addGenerationConfig(metadata, vocabulary, destination)
-      } else {
-        notes.append("the GGUF has no tokenizer, so the folder has none either")
       }
+      try addGenerationConfig(metadata, vocabulary, destination)
     }
   }
 
@@ -191,6 +192,13 @@ struct FolderDescription {
       } else {
         result.0.append(tensor)
       }
+    }
+    let embeddings = theirs.filter { $0.name == BlockwiseLayout.embedding }
+    if !embeddings.isEmpty {
+      notes.append(
+        Note(
+          "bitsandbytes knows no embedding of 4 bits, so that transformers will not open this folder",
+          of: embeddings.map(\.name), remedy: .chooseType))
     }
     if !ours.isEmpty, !theirs.isEmpty || !rowwise.isEmpty {
       notes.append("types of bitsandbytes and of Decant are mixed; transformers will not open this folder")

@@ -184,7 +184,7 @@ struct GGUFDescription {
       guard FileSystem.isFile(path) else { continue }
       let bytes = try InputFile.document(of: path, limit: 16 << 20)
       guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw FileError(.malformed, path: path, "is no UTF-8 text")
+        throw FileError(.malformed, path: path, "is not UTF-8 text")
       }
       metadata[key] = .string(name == "config.json" ? try Self.corrected(text, for: checkpoint) : text)
     }

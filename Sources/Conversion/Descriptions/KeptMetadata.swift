@@ -37,7 +37,7 @@ enum KeptMetadata {
   }
 
   /// The keys for a GGUF made of a folder: those of its card, and those that were kept of an earlier one.
-  /// - Throws: `FileError` for a `decant.json` that is no JSON object with keys of those kinds.
+  /// - Throws: `FileError` for a `decant.json` that is not a JSON object with keys of those kinds.
   static func metadata(of folder: String) throws(FileError) -> [(key: String, value: MetadataValue)] {
     var entries: [(key: String, value: MetadataValue)] = []
     let card = FileSystem.join(folder, ModelCard.name)
@@ -58,7 +58,7 @@ enum KeptMetadata {
       guard key.hasPrefix("general.") && !others.contains(key) || key == preTokenizer, let value = value(stored) else {
         throw FileError(
           .malformed, path: path, subject: key,
-          "is no key of a model's description with a value of its type; remove it, or the whole file")
+          "is not a key of a model's description with a value of its type; remove it, or the whole file")
       }
       if let place = entries.firstIndex(where: { $0.key == key }) {
         if document["card"]?[key].flatMap(Self.value) == entries[place].value { entries[place].value = value }

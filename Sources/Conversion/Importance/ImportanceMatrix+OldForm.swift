@@ -10,14 +10,14 @@ extension ImportanceMatrix {
   init(oldForm bytes: any ByteSource) throws(FileError) {
     var cursor = ByteCursor(bytes)
     guard bytes.byteCount >= 4 else {
-      throw ImportanceRule.form.broken(.unsupported, path: bytes.path, "is no importance matrix: too short")
+      throw ImportanceRule.form.broken(.unsupported, path: bytes.path, "is not an importance matrix: too short")
     }
     let entryCount = Int(try cursor.read(Int32.self))
     guard entryCount >= 1, entryCount <= cursor.remaining / Self.leastEntrySize else {
       throw ImportanceRule.oldHeader.broken(
         path: bytes.path, at: 0,
         """
-        is no importance matrix: no GGUF, and as the old form it would have \(entryCount) entries in \
+        is not an importance matrix: it is not a GGUF, and in the old form it would have \(entryCount) entries in \
         \(cursor.remaining) bytes
         """)
     }

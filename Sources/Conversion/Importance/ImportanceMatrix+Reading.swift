@@ -53,7 +53,7 @@ extension ImportanceMatrix {
     }
     guard !entries.isEmpty else {
       throw ImportanceRule.form.broken(
-        .unsupported, path: path, "no tensor's name ends in \(Self.sumsSuffix): this is no importance matrix")
+        .unsupported, path: path, "no tensor's name ends in \(Self.sumsSuffix): this is not an importance matrix")
     }
     guard let datasets = try metadata.stringBytes(Self.datasetsKey) else {
       throw ImportanceRule.metadata.broken(.missing, path: path, subject: Self.datasetsKey, "there is no such key")

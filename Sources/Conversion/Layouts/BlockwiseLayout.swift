@@ -210,13 +210,16 @@ struct BlockwiseLayout: WeightLayout {
 
   private static func isQuantized(_ tensor: PlannedTensor) -> Bool { !tensor.isElements }
 
-  /// The linear modules that stay as they are, where it is not just the head, which is the loader's default.
+  /// The linear modules that stay as they are, where it is not just the head, which is the loader's default. With any
+  /// list that default is gone, also for a head that is not stored because it is the embedding.
   static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
-    let linear = tensors.filter { $0.name != "model.embed_tokens.weight" }
-    let skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
-    if skipped == ["lm_head"] || (skipped.isEmpty && !linear.contains { $0.name == "lm_head.weight" }) { return .null }
-    return .array(skipped.map(JSONValue.string))
+    let linear = tensors.filter { $0.name != embedding }
+    var skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
+    if !linear.contains(where: { $0.name == "lm_head.weight" }) { skipped.append("lm_head") }
+    return skipped == ["lm_head"] ? .null : .array(skipped.sorted().map(JSONValue.string))
   }
+
+  static let embedding = "model.embed_tokens.weight"
 }
 
 extension [Float] {

@@ -4,8 +4,8 @@
 /// may end, so that the time is at most the length of the expression times that of the text.
 ///
 /// The grammar: ASCII characters, `.`, `\d`, `\w`, `\.`, `\-`, `\_`, classes of these, `^`, `$`, `|`, groups, and `*`,
-/// `+`, `?`, `{m,n}` after what is no group. All mean what they do elsewhere.
-struct BoundedExpression {
+/// `+`, `?`, `{m,n}` after what is not a group. All mean what they do elsewhere.
+struct BoundedExpression: Sendable {
   /// Most bytes of an expression.
   static let longest = 256
 
@@ -14,7 +14,7 @@ struct BoundedExpression {
     let reason: String
   }
 
-  fileprivate indirect enum Part {
+  fileprivate indirect enum Part: Sendable {
     case start
     case end
     /// One scalar of a set, from `least` to `most` times; nil for any number.
@@ -23,11 +23,13 @@ struct BoundedExpression {
     case group([[Part]])
   }
 
+  let text: String
   private let choices: [[Part]]
 
   /// - Throws: `Refusal` for what is outside of the grammar.
   init(_ text: String) throws(Refusal) {
     guard text.utf8.count <= Self.longest else { throw Refusal(reason: "is longer than \(Self.longest) bytes") }
+    self.text = text
     var parser = Parser(text)
     choices = try parser.choices()
     guard parser.isAtEnd else { throw Refusal(reason: "closes a group that it does not open") }
@@ -218,7 +220,7 @@ private struct Parser {
   private mutating func number() throws(Refusal) -> Int {
     let digits = bytes[place...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     guard digits.count <= 2, let number = Int(String(decoding: digits, as: UTF8.self)) else {
-      throw Refusal(reason: "has a repetition that is no number below 100")
+      throw Refusal(reason: "has a repetition that is not a number below 100")
     }
     place += digits.count
     return number

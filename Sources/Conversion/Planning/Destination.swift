@@ -59,6 +59,9 @@ public struct Destination: Sendable {
       }
     }
     guard FileSystem.isTaken(path) else { return }
+    if isFile, FileSystem.isFolder(path) {
+      throw FileError(.exists, path: path, "is a folder, and the output is a file; name a file")
+    }
     if !isFile, FileSystem.isEmptyFolder(path) { return try checkReplaceable() }
     guard replacesExisting else { throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting) }
     try checkReplaceable()
@@ -75,7 +78,6 @@ public struct Destination: Sendable {
   /// - Throws: `FileError` when what is there is more than a model, so that its name was hardly meant.
   private func checkReplaceable() throws(FileError) {
     guard FileSystem.isFolder(path) else { return }
-    guard !isFile else { throw FileError(.exists, path: path, "is a folder, which a file cannot replace") }
     guard !FileSystem.isMountPoint(path) else {
       throw FileError(.exists, path: path, "is where a disk is mounted, which cannot be replaced; name a folder in it")
     }

@@ -47,8 +47,8 @@ extension Plan {
     }
     try failures.check()
     for override in recipe.overrides {
-      let matches = override.matcher()
-      notes += try Self.notes(of: override, on: tensors.filter { matches($0.name) }, destination)
+      let matched = tensors.filter { override.expression.isFound(in: $0.name) }
+      notes += try Self.notes(of: override, on: matched, destination)
     }
     if let unifying = UnifiedElementType(of: tensors, choices, checkpoint, destination) {
       for number in unifying.numbers {
@@ -61,7 +61,7 @@ extension Plan {
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors)
-    notes += Self.notes(ofMerged: tensors)
+    notes += Self.notes(ofMerged: tensors) + Self.notes(ofUnused: recipe, choices, tensors)
     let provenance =
       destination.recordsProvenance
       ? try Provenance(
@@ -82,9 +82,29 @@ extension Plan {
     let types = Set(again.map(\.sourceType)).sorted().joined(separator: ", ")
     return [
       Note(
-        "quantized already (\(types)), so that the losses add up; quantize the unquantized model where there is one",
+        "quantized already (\(types)), so the losses add up; quantize the unquantized model where there is one",
         of: again.map(\.name))
     ]
+  }
+
+  /// What was asked for and changes nothing, for want of such tensors.
+  private static func notes(ofUnused recipe: Recipe, _ choices: [TypeChoice], _ tensors: [PlannedTensor]) -> [Note] {
+    var notes: [Note] = []
+    var mix: NamedMix?
+    if case .mix(let named) = recipe.rule { mix = named }
+    let chosen = choices.compactMap { if case .type(let type) = $0 { type.name } else { nil } }
+    if let mix, !chosen.contains(mix.type) {
+      let types = Set(tensors.filter { !$0.isElements }.map(\.targetType)).sorted().joined(separator: ", ")
+      notes.append(
+        "no tensor becomes \(mix.type): the mix \(mix.name) gives it to experts, and this model has none; it is "
+          + "stored as \(types)")
+    }
+    let hasHead = tensors.contains { TensorRole(name: $0.name) == .output }
+    // Of a tied embedding a mix asks what the head gets.
+    if !hasHead, recipe.leavesOutput || (recipe.outputType != nil && mix == nil) {
+      notes.append("what is said of the output matrix changes nothing: it is the token embedding in this model")
+    }
+    return notes
   }
 
   /// What an adapter changes of a quantized model is not quantized again unasked.
@@ -155,7 +175,11 @@ extension Plan {
       ("naming the model", recipe.modelName != nil),
     ] where isGiven {
       throw FileError(
-        .unsupported, path: destination.path, "\(option) is for GGUF outputs; name the output something.gguf")
+        .unsupported, path: destination.path, "\(option) is for GGUF outputs", remedy: .makeGGUF)
+    }
+    if case .mix(let mix) = recipe.rule, destination.container != .gguf {
+      throw FileError(
+        .unsupported, path: destination.path, "\(mix.name) stands for types that only a GGUF holds", remedy: .makeGGUF)
     }
   }
 
@@ -205,7 +229,7 @@ extension Plan {
     case .kept:
       break
     }
-    // Whole numbers, such as position ids, are no weights: no type is forced on them.
+    // Whole numbers, such as position ids, are not weights: no type is forced on them.
     if let copied, copied.isInteger { target = nil }
 
     let isKept = recipe.kept.contains(output.name)
@@ -280,7 +304,8 @@ extension Plan {
         guard destination.container.canHold(encoding) else {
           throw FileError(
             .unsupported, path: destination.path, subject: output.name,
-            "\(type.name) is a GGUF type; name the output something.gguf, or choose nf4, fp4, int4, int8 or a dtype")
+            "\(type.name) is a type that only a GGUF holds; folders take nf4, fp4, int4, int8 and element types",
+            remedy: .makeGGUF)
         }
         planes = [try plane(output.name, encoding, shape, .plane(0), destination)]
         targetType = type.name

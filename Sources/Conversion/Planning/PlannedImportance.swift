@@ -6,6 +6,8 @@ struct PlannedImportance {
   private let matrix: ImportanceMatrix
   private var used = 0
   private var missing: [String] = []
+  /// Tensors of which the matrix has an entry that says nothing.
+  private var empty: [String] = []
 
   init(_ matrix: ImportanceMatrix) { self.matrix = matrix }
 
@@ -31,6 +33,7 @@ struct PlannedImportance {
       return nil
     }
     used += 1
+    if matrix.entries[output.originalName]?.sums.allSatisfy({ $0 == 0 }) == true { empty.append(output.name) }
     return weights
   }
 
@@ -49,6 +52,7 @@ struct PlannedImportance {
     let unknown = matrix.weightNames.filter { names?.contains($0) == false }
     return [
       (missing, "encoded without importance, since the importance matrix has no entry"),
+      (empty, "encoded as if all columns mattered alike, since the importance matrix has only zeros"),
       (unknown, "only in the importance matrix, not in the model"),
     ].compactMap { tensors, cause in tensors.isEmpty ? nil : Note(cause, of: tensors) }
   }

@@ -20,24 +20,19 @@ public struct Recipe: Sendable {
 
   public struct Override: Sendable {
     /// A regular expression that is searched for in the output's tensor names.
-    public let pattern: String
+    public var pattern: String { expression.text }
     public let type: TargetType
+    let expression: BoundedExpression
 
+    /// - Throws: `FileError` for an expression that has more than classes, choices, groups and repeated characters: then
+    ///   it could take ages to match, and the output could not be made again from its record.
     public init(pattern: String, type: TargetType) throws(FileError) {
-      guard (try? Regex(pattern)) != nil else {
-        throw FileError(.malformed, path: "recipe", subject: pattern, "is not a regular expression")
+      do throws(BoundedExpression.Refusal) {
+        expression = try BoundedExpression(pattern)
+      } catch {
+        throw FileError(.malformed, path: "recipe", subject: pattern, error.reason)
       }
-      self.pattern = pattern
       self.type = type
-    }
-
-    /// Tells whether a name matches. Made once for all names: compiling takes longer than matching, and what is compiled
-    /// cannot be kept in a `Sendable` value.
-    func matcher() -> (String) -> Bool {
-      // Those that a record may hold match in one way, whether they are asked for or read.
-      if let expression = try? BoundedExpression(pattern) { return expression.isFound }
-      guard let expression = try? Regex(pattern) else { return { _ in false } }
-      return { $0.contains(expression) }
     }
   }
 
@@ -137,10 +132,9 @@ public struct Recipe: Sendable {
     for candidate in candidates where candidate.isQuantizable { counts[candidate.role, default: 0] += 1 }
     var seen: [TensorRole: Int] = [:]
     var choices = Array(repeating: TypeChoice.kept, count: candidates.count)
-    let matchers = overrides.map { (matches: $0.matcher(), type: $0.type) }
     for number in candidates.indices.sorted(by: { (candidates[$0].layer, $0) < (candidates[$1].layer, $1) }) {
       let candidate = candidates[number]
-      if let fixed = fixedChoice(for: candidate, matchers) {
+      if let fixed = fixedChoice(for: candidate) {
         choices[number] = fixed
       } else if case .mix(let mix) = rule {
         let role = candidate.role
@@ -162,14 +156,12 @@ public struct Recipe: Sendable {
   }
 
   /// What is said of this very tensor, or of tensors that a mix has nothing to do with.
-  private func fixedChoice(
-    for candidate: Candidate, _ overrides: [(matches: (String) -> Bool, type: TargetType)]
-  ) -> TypeChoice? {
+  private func fixedChoice(for candidate: Candidate) -> TypeChoice? {
     let (role, isQuantizable) = (candidate.role, candidate.isQuantizable)
     if kept.contains(candidate.name) || (leavesOutput && role == .output) { return .kept }
     if isQuantizable, role == .tokenEmbedding, let embeddingType { return .type(embeddingType) }
     if isQuantizable, role == .output, let outputType { return .type(outputType) }
-    if let override = overrides.first(where: { $0.matches(candidate.name) }),
+    if let override = overrides.first(where: { $0.expression.isFound(in: candidate.name) }),
       isQuantizable || override.type.codec.elementsPerBlock == 1
     {
       return .type(override.type)

@@ -97,12 +97,12 @@ public struct Provenance: Sendable {
   }
 
   /// What each adapter's change was multiplied by.
-  /// - Throws: `FileError` for what is no finite number.
+  /// - Throws: `FileError` for what is not a finite number.
   func adapterWeights(path: String) throws(FileError) -> [Float] {
     var weights: [Float] = []
     for entry in document["adapters"]?.array ?? [] {
       guard let weight = entry.double.map({ Float($0) }), weight.isFinite else {
-        throw FileError(.malformed, path: path, subject: Key.recipe, "the weight of an adapter is no finite number")
+        throw FileError(.malformed, path: path, subject: Key.recipe, "the weight of an adapter is not a finite number")
       }
       weights.append(weight)
     }

@@ -18,6 +18,12 @@ struct FolderSettings {
 
   static let tokenizerConfigurationName = "tokenizer_config.json"
 
+  /// Files beside a vocabulary, those of older tokenizers included, that are none themselves.
+  static let names: Set<String> = [
+    tokenizerConfigurationName, "special_tokens_map.json", "config.json", "generation_config.json", "added_tokens.json",
+    "chat_template.json", "vocab.json", "merges.txt",
+  ]
+
   init(folder: String) throws(FileError) {
     try self.init(folder: folder) { name throws(FileError) in
       let path = FileSystem.join(folder, name)
@@ -121,7 +127,8 @@ struct FolderSettings {
     for (content, id) in listed where !described.contains(content) {
       guard let id = id.int, let id = Int32(exactly: id), id >= 0 else {
         throw FileError(
-          .malformed, path: FileSystem.join(folder, "added_tokens.json"), subject: content, "the value is no token id")
+          .malformed, path: FileSystem.join(folder, "added_tokens.json"), subject: content,
+          "the value is not a token id")
       }
       addedTokens.append(AddedToken(id: id, content: content, isSpecial: special.contains(content)))
     }
@@ -133,7 +140,7 @@ struct FolderSettings {
     var tokens: [AddedToken] = []
     for (key, entry) in decoder?.object ?? [:] {
       guard let id = Int(key) else {
-        throw FileError(.malformed, path: path, subject: "added_tokens_decoder", "\(shown(key)) is no token id")
+        throw FileError(.malformed, path: path, subject: "added_tokens_decoder", "\(shown(key)) is not a token id")
       }
       tokens.append(try added(entry, id: id, path: path, subject: "added_tokens_decoder"))
     }
@@ -151,7 +158,7 @@ struct FolderSettings {
   /// One entry of `added_tokens` or `added_tokens_decoder`.
   static func added(_ entry: JSONValue, id: Int, path: String, subject: String) throws(FileError) -> AddedToken {
     guard let id = Int32(exactly: id), id >= 0 else {
-      throw FileError(.malformed, path: path, subject: subject, "\(id) is no token id")
+      throw FileError(.malformed, path: path, subject: subject, "\(id) is not a token id")
     }
     guard let content = entry["content"]?.string else {
       throw FileError(.malformed, path: path, subject: subject, "the token with id \(id) has no content")

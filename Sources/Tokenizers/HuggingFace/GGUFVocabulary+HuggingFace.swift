@@ -8,7 +8,7 @@ extension GGUFVocabulary {
   ///
   /// The merges of a `llama` vocabulary are all cuts of its tokens in order of score. Every token stands in the
   /// model's vocabulary, also those that text never gives, so that ids with gaps stay what they are; rows that are
-  /// padding, `[PADn]`, are no tokens.
+  /// padding, `[PADn]`, are not tokens.
   /// - Parameter path: the file the vocabulary came from, for errors.
   /// - Throws: `FileError` for a vocabulary that `Tokenizer` refuses, or that has one text at several ids.
   public func huggingFaceFiles(path: String) throws(FileError) -> [TokenizerFile] {

@@ -49,13 +49,23 @@ public enum TokenizerFolder {
   }
 
   /// Loads that file, which need not be the one that counts in its folder, with what the configuration files beside it
-  /// say. A `tekken.json` may have a date in its name. Of a file that holds no vocabulary, the folder is loaded.
+  /// say. A `tekken.json` may have a date in its name, other files any name with the right ending. Of a file that holds
+  /// settings and no vocabulary, the folder is loaded.
   public static func load(file path: String, vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer {
     let name = FileSystem.lastComponent(path)
     let folder = FileSystem.parent(path)
     let named = TekkenFile.isNamed(name) ? TekkenFile.name : name
-    guard let file = vocabularyFiles.first(where: { $0.name == named }) else {
-      return try load(folder, vocabularySize: vocabularySize)
+    if FolderSettings.names.contains(name) { return try load(folder, vocabularySize: vocabularySize) }
+    let file =
+      vocabularyFiles.first { $0.name == named }
+      ?? vocabularyFiles.first { file in
+        [".json", ".model"].contains { name.hasFileEnding($0) && file.name == "tokenizer" + $0 }
+      }
+    guard let file else {
+      throw FileError(
+        .unsupported, path: path,
+        "is not a tokenizer file; name \(vocabularyFiles.map(\.name).joined(separator: ", ")), a GGUF, or a folder with one"
+      )
     }
     return try file.load(
       path, try InputFile.contents(of: path), try FolderSettings(folder: folder), vocabularySize)

@@ -17,7 +17,7 @@ struct TokenizerPipeline {
   ]
 
   private static let preTokenizers = [
-    Component(type: "ByteLevel", apply: { pipeline, value throws(FileError) in pipeline.byteLevel(value) }),
+    Component(type: "ByteLevel", apply: { pipeline, value throws(FileError) in try pipeline.byteLevel(value) }),
     Component(type: "Split", apply: { pipeline, value throws(FileError) in try pipeline.split(value) }),
     Component(type: "Digits", apply: { pipeline, value throws(FileError) in pipeline.digits(value) }),
     Component(
@@ -96,9 +96,15 @@ struct TokenizerPipeline {
 
   // MARK: - Pre-tokenizers
 
-  private mutating func byteLevel(_ value: JSONValue) {
+  private mutating func byteLevel(_ value: JSONValue) throws(FileError) {
     isByteLevel = true
     addsPrefixSpace = value["add_prefix_space"]?.bool ?? true
+    guard !addsPrefixSpace || steps.isEmpty else {
+      throw unsupported(
+        "pre_tokenizer",
+        "ByteLevel with add_prefix_space after another step, which puts a space before every piece, "
+          + "is not supported")
+    }
     if value["use_regex"]?.bool ?? true { steps.append(.gpt2) }
   }
 

@@ -115,7 +115,7 @@ struct SentencePieceLoader {
         .unsupported, path: path,
         "is a list of ranks as tiktoken reads it, not a SentencePiece model; a tokenizer.json beside it would be read")
     }
-    throw FileError(.malformed, path: path, "is no SentencePiece model: \(cause)")
+    throw FileError(.malformed, path: path, "is not a SentencePiece model: \(cause)")
   }
 
   /// Whether the first line is a word in base 64 and a number.

@@ -5,11 +5,9 @@ struct ByteStrings: Sendable {
 
   var count: Int { ends.count }
 
-  /// Appends what `body` appends to the bytes as one string.
-  mutating func append(_ body: (inout [UInt8]) -> Bool) -> Bool {
-    guard body(&bytes) else { return false }
+  mutating func append(_ string: some Sequence<UInt8>) {
+    bytes.append(contentsOf: string)
     ends.append(bytes.count)
-    return true
   }
 
   /// Where a string lies in `bytes`.

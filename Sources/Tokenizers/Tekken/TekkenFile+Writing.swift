@@ -1,6 +1,12 @@
 internal import Bytes
 internal import JSON
 
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
 extension TekkenFile {
   /// The document again, from what a GGUF keeps of it and the tokens there: those past `default_vocab_size`, which nobody
   /// uses, are gone. Nil where that gives other tokens than the GGUF has, because somebody changed one of the two.
@@ -14,7 +20,8 @@ extension TekkenFile {
     for (id, type) in types.enumerated() where type == .normal {
       guard let bytes = ByteAlphabet.bytes(of: vocabulary.tokens[id]) else { return nil }
       list.write(raw: rank == 0 ? "\n" : ",\n")
-      list.write(raw: "    {\"rank\": \(rank), \"token_bytes\": \"\(Base64.text(of: bytes))\", \"token_str\": ")
+      list.write(
+        raw: "    {\"rank\": \(rank), \"token_bytes\": \"\(Data(bytes).base64EncodedString())\", \"token_str\": ")
       if let text = String(validating: bytes, as: UTF8.self) { list.write(text) } else { list.write(raw: "null") }
       list.write(raw: "}")
       rank += 1

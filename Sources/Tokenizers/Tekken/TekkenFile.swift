@@ -1,6 +1,12 @@
 internal import Bytes
 internal import JSON
 
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
 /// Mistral's own tokenizer file, `tekken.json`: the bytes of every token in order of rank, special tokens, and the
 /// pattern that cuts text. The rules are HF-60 to HF-66 of `Formats/HuggingFace/SPEC.md`; mistral-common is what they
 /// follow.
@@ -38,7 +44,7 @@ struct TekkenFile {
     func number(_ key: String) throws(FileError) -> Int? {
       guard let value = configuration[key], !value.isNull else { return nil }
       guard let number = value.int, number >= 0 else {
-        throw FileError(.malformed, path: path, subject: "config.\(key)", "is no whole number of 0 or more")
+        throw FileError(.malformed, path: path, subject: "config.\(key)", "is not a whole number of 0 or more")
       }
       return number
     }
@@ -162,9 +168,10 @@ struct TekkenFile {
           throw refusal("has more than \(TekkenFile.longestToken) bytes, which is not supported")
         }
         guard !text.isEmpty else { throw refusal("has no bytes") }
-        guard tokens.append({ Base64.decode(text.utf8, into: &$0) }) else {
+        guard let bytes = Data(base64Encoded: text) else {
           throw refusal("token_bytes \(shown(text)) is not base 64")
         }
+        tokens.append(bytes)
       }
     }
   }

@@ -37,7 +37,8 @@ struct TekkenLoader {
       added: file.specialTokens.enumerated().map {
         AddedToken(id: Int32($0.offset), content: $0.element, isSpecial: true)
       },
-      removesLeadingSpace: false, prefixIDs: before, suffixIDs: [], bosID: roles.bosID, eosIDs: roles.endIDs, unknownID: roles.unknownID)
+      removesLeadingSpace: false, prefixIDs: before, suffixIDs: [], bosID: roles.bosID, eosIDs: roles.endIDs,
+      unknownID: roles.unknownID)
 
     var vocabulary = GGUFVocabulary(model: "gpt2", pre: file.preTokenizer.names.first, tokens: tokens)
     vocabulary.tokenTypes = types.map(\.rawValue)

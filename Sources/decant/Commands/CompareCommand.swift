@@ -58,12 +58,16 @@ struct CompareCommand: TalkingCommand {
   func run() async throws {
     let before = try Checkpoint.opened(before)
     let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
-    let notes = ([before] + others).flatMap(\.notes)
+    var notes = ([before] + others).flatMap(\.notes)
     talk.tell(notes)
     if measuring.reading.tokenizer == nil {
       for other in others { try ModelVocabularies.requireSame(before, other) }
     }
     let windows = try measuring.windows(of: text, for: before)
+    let pruned = others.filter { MeasuringOptions.layersDiffer(before, $0) }.map {
+      Note("\($0.path) has another number of layers, so their tensors are not compared one by one")
+    }
+    notes += pruned
     let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
@@ -77,6 +81,7 @@ struct CompareCommand: TalkingCommand {
           before: before, after: other, over: windows, record: record, workers: workers.count,
           shownTensors: tensors ?? 10, talk))
     }
+    talk.tell(pruned)
     if reports.count == 1 {
       try measuring.show(reports[0], notes: notes, talk)
     } else {

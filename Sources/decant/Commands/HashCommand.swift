@@ -51,7 +51,7 @@ struct HashCommand: TalkingCommand {
     if let manifest {
       let differences = manifest.differences(from: digests)
       guard differences.isEmpty else {
-        for line in differences.dropFirst() { Terminal.note(line) }
+        Terminal.notes(differences.dropFirst(), isVerbose: talk.verbose)
         throw FileError(
           .mismatch, path: model,
           "is not as \(manifest.path) says, differences: \(differences.count), the first: \(differences[0])")

@@ -22,8 +22,9 @@ struct ImatrixCommand: TalkingCommand {
       files of llama-imatrix's old form. Without MODEL and --text, nothing else is
       in the output, so that a text can be divided among machines.
 
-      The sums are saved as they grow, in a hidden file beside the output: after
-      Ctrl-C or a kill the same command goes on where it stopped.
+      The sums are saved as they grow, after each few thousand tokens, in a hidden
+      file beside the output: after Ctrl-C or a kill the same command goes on from
+      what is saved.
 
       With --json: output, bytes, weights (how many have an entry), chunks, context,
       datasets, seconds.
@@ -56,7 +57,7 @@ struct ImatrixCommand: TalkingCommand {
   @Flag(help: "Collect for output.weight too, if the model has one. It is mostly better quantized without.")
   var processOutput = false
 
-  @Option(help: ArgumentHelp("Leave out the first windows of the text.", valueName: "n"))
+  @Option(help: ArgumentHelp("Leave out the first n windows of the text.", valueName: "n"))
   var skipChunks = 0
 
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
@@ -76,7 +77,7 @@ struct ImatrixCommand: TalkingCommand {
     if (model == nil) != (text == nil) {
       throw ValidationError(
         model == nil
-          ? "--text needs a model to read it; name it before --merge."
+          ? "--text needs a model to read it" + (merge.isEmpty ? "." : "; name it before --merge.")
           : "What is the model to read? Name it with --text."
       )
     }
@@ -105,6 +106,12 @@ struct ImatrixCommand: TalkingCommand {
       try file.check(against: checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
       try refuseOthers(matrices, than: checkpoint)
       matrices.append(try await collected(from: text, by: checkpoint))
+    }
+    let lengths = Set(matrices.compactMap(\.chunkSize)).sorted()
+    if lengths.count > 1, !talk.quiet {
+      Terminal.note(
+        "note: windows of \(lengths.map(String.init).joined(separator: " and ")) tokens are merged; the file has a word "
+          + "for one length only, as llama-imatrix's have, and says that of the first")
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     try matrix.write(to: output, replacing: force)
@@ -144,11 +151,11 @@ struct ImatrixCommand: TalkingCommand {
       fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
       isResuming: resume, replacingOthers: true)
     record.tell(talk, toStartOver: "--no-resume starts over")
-    let progress = MeasuringProgress(talk, windows: windows.windows.count)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
     let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
       of: model, over: windows, includingHead: includesHead, record: record
-    ) { progress.show(window: $0, of: windows.windows.count) }
+    ) { progress.show(window: $0) }
     var entries: [String: ImportanceMatrix.Entry] = [:]
     for layer in squares.layers {
       guard let name = names[layer.name] else { throw FileError.noSuchTensor(layer.name, in: checkpoint.path) }

@@ -74,7 +74,7 @@ struct RebuildCommand: TalkingCommand {
       }
       return
     }
-    for line in outcome.differences.dropFirst() { Terminal.note(line) }
+    Terminal.notes(outcome.differences.dropFirst(), isVerbose: talk.verbose)
     throw FileError(
       .mismatch, path: output, "does not come of \(source) again, \(outcome.differences.count) differences: \(first)")
   }

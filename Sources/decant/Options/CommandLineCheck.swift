@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import JSON
 
-/// What is wrong with a command line that the parser takes, or does not name: a word that is no command, an option that is
+/// What is wrong with a command line that the parser takes, or does not name: a word that is not a command, an option that is
 /// none of the command's, one that is given twice.
 struct CommandLineCheck {
   private struct Option {
@@ -50,13 +50,15 @@ struct CommandLineCheck {
   static func misspelling(in arguments: [String]) -> String? {
     let check = CommandLineCheck()
     let words = check.commands.keys.sorted()
-    guard let first = arguments.first(where: { !$0.hasPrefix("-") }) else { return nil }
-    guard let options = check.commands[first] else {
-      guard first != "help" else { return nil }
-      return "There is no command \(first)"
-        + Spelling.question(about: first, in: words)
-        .ending(or: ". The commands are \(words.joined(separator: ", ")).")
+    if let option = arguments.first, option.hasPrefix("-") {
+      let name = Self.name(option)
+      if name == ownOptions[0] { return "\(name) takes bash, zsh or fish." }
+      guard !ownOptions.contains(name) else { return nil }
+      return "decant has no option \(name)"
+        + Spelling.question(about: name, in: ownOptions).ending(or: " before a command; decant --help says more.")
     }
+    guard let first = arguments.first else { return nil }
+    guard let options = check.commands[first] else { return first == "help" ? nil : unknown(first, words) }
     let names = options.flatMap(\.names) + ["--help", "-h", "--version"]
     for argument in arguments.prefix(while: { $0 != "--" }) where argument.hasPrefix("-") && argument.count > 2 {
       let name = Self.name(argument)
@@ -69,6 +71,28 @@ struct CommandLineCheck {
     }
     return nil
   }
+
+  /// A word in place of a command that help is asked of, which the parser would answer with the help of the whole.
+  static func unknownTopic(in arguments: [String]) -> String? {
+    let topic: String?
+    if arguments.first == "help" {
+      topic = arguments.dropFirst().first
+    } else {
+      topic = arguments.contains("--help") || arguments.contains("-h") ? arguments.first : nil
+    }
+    guard let topic, !topic.hasPrefix("-") else { return nil }
+    let words = CommandLineCheck().commands.keys.sorted()
+    return words.contains(topic) || topic == "help" ? nil : unknown(topic, words)
+  }
+
+  private static func unknown(_ word: String, _ words: [String]) -> String {
+    "There is no command \(word)"
+      + Spelling.question(about: word, in: words)
+      .ending(or: ". The commands are \(words.joined(separator: ", ")).")
+  }
+
+  /// Options of the program itself.
+  private static let ownOptions = ["--generate-completion-script", "--help", "-h", "--version"]
 
   private func command(in arguments: [String]) -> String? {
     arguments.first { !$0.hasPrefix("-") && commands[$0] != nil }

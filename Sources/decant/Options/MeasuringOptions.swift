@@ -33,7 +33,7 @@ struct MeasuringOptions: ParsableArguments {
   ) async throws {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
-    let progress = MeasuringProgress(talk, windows: windows.windows.count)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
     let evaluator = Evaluator(workers: Workers(count: workers))
     let result = try await Self.refusing(checkpoint.path) {
@@ -50,7 +50,7 @@ struct MeasuringOptions: ParsableArguments {
   ) async throws -> ComparisonReport {
     StatusLine.shared.begin("loading \(before.path) and \(after.path)")
     let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
-    let progress = MeasuringProgress(talk, windows: windows.windows.count)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
     let team = Workers(count: workers)
     let pairs = try Self.pairs(before, after)
@@ -120,16 +120,29 @@ struct MeasuringOptions: ParsableArguments {
 
   private static func file(_ checkpoint: Checkpoint) -> MeasuredFile {
     MeasuredFile(
-      name: FileSystem.lastComponent(checkpoint.path), bytes: checkpoint.fileByteCount,
+      name: ([checkpoint.path] + checkpoint.adapters.map(\.path)).map(FileSystem.lastComponent).joined(
+        separator: " + "),
+      bytes: checkpoint.fileByteCount,
       bitsPerWeight: checkpoint.bitsPerWeight)
+  }
+
+  /// Whether the models have other numbers of layers, so that a layer's number does not say which it was.
+  static func layersDiffer(_ before: Checkpoint, _ after: Checkpoint) -> Bool {
+    guard let one = before.model?.configuration.layerCount, let other = after.model?.configuration.layerCount else {
+      return false
+    }
+    return one != other
   }
 
   /// The weights that both models have, under the names that they have in both, or in Hugging Face folders.
   private static func pairs(_ before: Checkpoint, _ after: Checkpoint) throws -> [TensorPair] {
+    let isOfOtherLayers = layersDiffer(before, after)
     let names = before.container == .gguf && after.container == .gguf ? try before.ggufNames() : [:]
     let others = Dictionary(after.tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     return try before.tensors.compactMap { tensor in
-      guard let other = others[tensor.name] else { return nil }
+      guard let other = others[tensor.name], !isOfOtherLayers || LayerNames.layers(of: [tensor.name]) == nil else {
+        return nil
+      }
       return TensorPair(
         name: names[tensor.name] ?? tensor.name, before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
         encodingBefore: try before.inputs.typeName(of: tensor.derivation),

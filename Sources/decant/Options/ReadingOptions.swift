@@ -12,7 +12,7 @@ struct ReadingOptions: ParsableArguments {
 
   var context: Int { givenContext ?? 512 }
 
-  @Option(help: ArgumentHelp("Read only the first windows of the text.", valueName: "n"))
+  @Option(help: ArgumentHelp("Read only the first n windows of the text.", valueName: "n"))
   var chunks: Int?
 
   @Option(

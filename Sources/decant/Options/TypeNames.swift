@@ -12,7 +12,7 @@ enum TypeNames {
     Catalog.entries.filter { isOffered($0) }.map(\.name)
   }
 
-  /// Every name that --type takes: types, then mixes that are no type of the same name.
+  /// Every name that --type takes: types, then mixes that no type is named like.
   static var allRules: [String] {
     all + NamedMix.all.filter { all.contains($0.type) && !all.contains($0.name) }.map(\.name)
   }

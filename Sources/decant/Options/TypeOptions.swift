@@ -143,7 +143,7 @@ struct TypeOptions: ParsableArguments {
       do throws(FileError) {
         return try Recipe.Override(pattern: pattern, type: type)
       } catch {
-        throw ValidationError("--tensor-type \(argument): \(pattern) is no regular expression.")
+        throw ValidationError("--tensor-type \(argument): the expression \(pattern) \(error.message).")
       }
     }
   }

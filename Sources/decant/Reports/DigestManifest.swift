@@ -15,7 +15,7 @@ struct DigestManifest {
     let fast: String
     let cryptographic: String?
 
-    /// Nil where one is missing or is no text. SHA-256 is everywhere in a list or nowhere: left out of a single entry, it
+    /// Nil where one is missing or is not text. SHA-256 is everywhere in a list or nowhere: left out of a single entry, it
     /// would be compared nowhere.
     init?(_ members: JSONValue, isCryptographic: Bool) {
       let cryptographic = members["sha256"]?.string
@@ -84,7 +84,7 @@ struct DigestManifest {
       throw FileError(.malformed, path: path, error.description)
     }
     guard document["format"]?.string == Self.format, let entries = document["tensors"]?.array else {
-      throw FileError(.malformed, path: path, "is no list of digests as decant hash --json prints it")
+      throw FileError(.malformed, path: path, "is not a list of digests as decant hash --json prints it")
     }
     isCryptographic = document["sha256"] != nil
     guard let whole = Digests(document, isCryptographic: isCryptographic) else {

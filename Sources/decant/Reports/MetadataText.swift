@@ -24,7 +24,7 @@ enum MetadataText {
     }
   }
 
-  /// Bytes that are no text become text with replacement characters; numbers that JSON has no word for become null.
+  /// Bytes that are not text become text with replacement characters; numbers that JSON has no word for become null.
   static func json(_ value: MetadataValue) -> JSONValue {
     func number(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
     if let integer = value.integer { return .integer(integer) }

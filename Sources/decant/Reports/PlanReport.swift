@@ -41,25 +41,29 @@ struct PlanReport {
   }
 
   private var totals: String {
-    let before = checkpoint.tensorByteCount
-    let after = plan.tensorByteCount
+    let (before, after) = (checkpoint.fileByteCount, plan.byteCount)
     return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(before)) -> "
-      + "\(NumberText.bytes(plan.byteCount)) (\(NumberText.percent(Double(after) / Double(max(before, 1)), 1))), "
+      + "\(NumberText.bytes(after)) (\(NumberText.percent(Double(after) / Double(max(before, 1)), 1))), "
       + "\(NumberText.fixed(checkpoint.bitsPerWeight, 3)) -> \(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
   }
 
   /// More files than these are told by the first and the last.
   private static let mostFiles = 12
 
+  /// Merged tensors that are told unless everything is asked for.
+  private static let mostMovements = 10
+
   /// What a finished job says.
-  func summaryLines(movements: [PourReport.Movement], seconds: Double) -> [String] {
+  func summaryLines(movements: [PourReport.Movement], seconds: Double, isVerbose: Bool) -> [String] {
     var lines: [String] = []
     if !movements.isEmpty {
       let moved = movements.sorted { $0.relativeChange > $1.relativeChange }
+      let shown = isVerbose ? moved[...] : moved.prefix(Self.mostMovements)
       let table = ReportTable(
         "Merged tensors, the most changed first", columns: ["Tensor", "Relative change"],
-        rows: moved.map { [$0.name, NumberText.significant($0.relativeChange, 3)] })
+        rows: shown.map { [$0.name, NumberText.significant($0.relativeChange, 3)] })
       table.forEachLine { lines.append($0) }
+      if shown.count < moved.count { lines.append("and \(moved.count - shown.count) more, which --verbose lists") }
       lines.append("")
     }
     let files = plan.files.map { "  \($0.name)  \(NumberText.bytes($0.byteCount))" }
@@ -83,7 +87,7 @@ struct PlanReport {
       "weights": .integer(plan.parameterCount), "bytes": .integer(plan.byteCount),
       "bits_per_weight": .number(plan.bitsPerWeight),
       "before": [
-        "bytes": .integer(checkpoint.tensorByteCount), "bits_per_weight": .number(checkpoint.bitsPerWeight),
+        "bytes": .integer(checkpoint.fileByteCount), "bits_per_weight": .number(checkpoint.bitsPerWeight),
       ],
       "files": .array(plan.files.map { ["name": .string($0.name), "bytes": .integer($0.byteCount)] }),
       "tensors": .array(plan.tensors.map(describe)),

@@ -9,8 +9,11 @@ final class StatusLine: Sendable {
   private struct State {
     var isOn = false
     var text = ""
-    /// Since when; nil for a text that says for itself how long it takes.
-    var start: ContinuousClock.Instant?
+    /// Since when.
+    var start = ContinuousClock.now
+    /// How long it took from then on; nil where that is not known, or the text says it.
+    var secondsLeft: Double?
+    var tellsTime = false
     var isDrawn = false
   }
 
@@ -20,6 +23,7 @@ final class StatusLine: Sendable {
   func turnOn() {
     guard StandardError.isTerminal else { return }
     state.withLock { $0.isOn = true }
+    sayLast("")
     Task.detached {
       while !Task.isCancelled {
         try? await Task.sleep(for: .milliseconds(250))
@@ -29,21 +33,26 @@ final class StatusLine: Sendable {
   }
 
   /// Says what begins now. How long it has taken is put behind it.
-  func begin(_ text: String) {
+  func begin(_ text: String) { show(text, secondsLeft: nil, tellsTime: true) }
+
+  /// Says how far it is.
+  /// - Parameter secondsLeft: how long it will take, which is counted down behind the text.
+  func show(_ text: String, secondsLeft: Double? = nil) { show(text, secondsLeft: secondsLeft, tellsTime: false) }
+
+  private func show(_ text: String, secondsLeft: Double?, tellsTime: Bool) {
     state.withLock {
       $0.text = text.printable
       $0.start = ContinuousClock.now
+      $0.secondsLeft = secondsLeft
+      $0.tellsTime = tellsTime
     }
     draw()
   }
 
-  /// Says how far it is.
-  func show(_ text: String) {
-    state.withLock {
-      $0.text = text.printable
-      $0.start = nil
-    }
-    draw()
+  /// What Ctrl-C is answered with while nothing is written, after the line is gone.
+  func sayLast(_ words: String) {
+    let removal = state.withLock { $0.isOn } ? "\r\u{1B}[K" : ""
+    Interruption.sayLast(removal + words)
   }
 
   /// Removes the line for good.
@@ -65,10 +74,9 @@ final class StatusLine: Sendable {
     state.withLock { state in
       guard state.isOn, !state.text.isEmpty else { return }
       var line = state.text
-      if let start = state.start {
-        let seconds = (ContinuousClock.now - start).seconds
-        line += seconds < 1 ? " ..." : " ... " + DurationText.of(seconds)
-      }
+      let seconds = (ContinuousClock.now - state.start).seconds
+      if let left = state.secondsLeft { line += "\(DurationText.of(max(left - seconds, 0))) left" }
+      if state.tellsTime { line += seconds < 1 ? " ..." : " ... " + DurationText.of(seconds) }
       // A line that is broken could not be removed.
       let columns = StandardError.columns ?? 80
       if line.count >= columns { line = String(line.prefix(max(columns - 2, 1))) + "…" }
