@@ -61,7 +61,7 @@ struct DataLayout {
     guard record.offset % UInt64(alignment) == 0 else {
       throw Rule.tensorOffset.broken(
         path: file.path, subject: descriptor.name, at: record.place,
-        "the tensor's offset \(record.offset) is no multiple of the alignment \(alignment)")
+        "the tensor's offset \(record.offset) is not a multiple of the alignment \(alignment)")
     }
     let available = UInt64(max(file.byteCount - dataOffset, 0))
     let size = UInt64(descriptor.byteCount)

@@ -50,7 +50,7 @@ package struct SafetensorsIndex {
       let shard = try reader.readString()
       guard Self.isPlainName(shard) else {
         throw reader.broken(
-          .shardName, "its file \(FileError.quoted(shard)) is no plain name of a .safetensors file", at: start)
+          .shardName, "its file \(FileError.quoted(shard)) is not the plain name of a .safetensors file", at: start)
       }
       if shards.updateValue(shard, forKey: tensor) != nil { repeated.append(tensor) }
     }

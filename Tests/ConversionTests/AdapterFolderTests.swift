@@ -28,7 +28,7 @@ import Testing
       (["adapter_model.safetensors": []], "settings are missing"),
       (["checkpoint-900/adapter_config.json": peft, "checkpoint-1000/adapter_config.json": peft], "checkpoint-1000"),
       (["config.json": [], "model.safetensors": []], "whole model"),
-      (["notes.txt": []], "no adapter folder"),
+      (["notes.txt": []], "a folder with an adapter has one"),
     ] as [([String: [UInt8]], String)])
   func foldersAreToldApart(_ files: [String: [UInt8]], _ part: String) throws {
     let bench = try Workbench()

@@ -62,7 +62,7 @@ import Testing
     },
     Case("a name twice", nil) { $0.tensors.append(tensor(TinyAdapter.prefix + "lora_A.default.weight", [2, 64])) },
     Case("another kind of adapter", "peft_type") { $0.config["peft_type"] = "IA3" },
-    Case("a kind that is no string", "peft_type") { $0.config["peft_type"] = 3 },
+    Case("a kind that is not a string", "peft_type") { $0.config["peft_type"] = 3 },
     Case("no rank", "r") { $0.config["r"] = nil },
     Case("rank 0", "r") { $0.config["r"] = 0 },
     Case("rank as a string", "r") { $0.config["r"] = "2" },
@@ -71,6 +71,11 @@ import Testing
     Case("DoRA as a number", "use_dora") { $0.config["use_dora"] = 1 },
     Case("a pattern that is none", "rank_pattern") { $0.config["rank_pattern"] = ["(": 2] },
     Case("a pattern with a string", "alpha_pattern") { $0.config["alpha_pattern"] = ["up_proj": "2"] },
+    Case("an alpha beyond F32", "lora_alpha") { $0.config["lora_alpha"] = 1e39 },
+    Case("a pattern with an alpha beyond F32", "alpha_pattern") { $0.config["alpha_pattern"] = ["up_proj": 1e308] },
+    Case("a bias without its factor", "model.layers.0.mlp.up_proj") {
+      $0.tensors = [tensor(TinyAdapter.prefix + "lora_B.bias", [172])]
+    },
     Case("repeated layers", "layer_replication") { $0.config["layer_replication"] = [[0, 2]] },
     Case("trained tokens", "trainable_token_indices") { $0.config["trainable_token_indices"] = [1, 2] },
     Case("only a pickle", nil) { $0.weightsName = "adapter_model.bin" },
@@ -121,6 +126,38 @@ import Testing
     for (found, expected) in zip(try bias("lora_B.bias"), zip(base, added).map { $0 + 2 * $1 }) {
       #expect(abs(found - expected) <= 1e-6)
     }
+  }
+
+  /// The adapter fits the model, but a layer without a bias has no place for what it adds.
+  @Test func aBiasForALayerWithoutOneIsTold() throws {
+    let bench = try Workbench()
+    let model = try Checkpoint(path: try bench.write(TinyCheckpoint()))
+    try TinyAdapter { $0.tensors.append(Self.tensor(TinyAdapter.prefix + "lora_B.bias", [172])) }
+      .write(to: bench.path("adapter"))
+    let error = #expect(throws: FileError.self) { try model.adding(Adapter(path: bench.path("adapter"))) }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message.contains("a layer that has none in the model") == true)
+    #expect(error?.message.contains("another model") == false)
+  }
+
+  /// A sum that leaves the range of F32 is the adapter's fault, and not that of the weight under it.
+  @Test func whatOverflowsIsTheAdapter() throws {
+    let bench = try Workbench()
+    let model = try Checkpoint(path: try bench.write(TinyCheckpoint()))
+    try TinyAdapter { $0.config["lora_alpha"] = 1e5 }.write(to: bench.path("weighted"))
+    let weighted = #expect(throws: FileError.self) {
+      try model.adding(Adapter(path: bench.path("weighted"), weight: 3e38))
+    }
+    #expect(weighted?.message.contains("use a smaller weight") == true)
+    try TinyAdapter {
+      $0.config["lora_alpha"] = 3e38
+      $0.tensors = [Self.tensor(Self.down, [2, 64], 3), Self.tensor(Self.up, [172, 2], 3)]
+    }.write(to: bench.path("large"))
+    let merged = try model.adding(Adapter(path: bench.path("large")))
+    let error = #expect(throws: FileError.self) {
+      _ = try merged.tensor(named: "model.layers.0.mlp.up_proj.weight")?.values()
+    }
+    #expect(error?.path == bench.path("large") && error?.subject == Self.up)
   }
 
   @Test(arguments: ["adapter", "adapter/adapter_config.json"])

@@ -50,6 +50,8 @@ import Testing
     #expect(metadata["llama.vocab_size"]?.integer == 15)
     let config = try JSONValue(parsing: Array((metadata["decant.huggingface.config"]?.string ?? "").utf8))
     #expect(config["vocab_size"] == 15)
+    let folder = try await bench.convert(try Checkpoint(path: base).adding(adapter), to: "out")
+    #expect(try Workbench.files(of: folder).keys.contains("generation_config.json") == baseHasOne)
   }
 
   @Test func aVocabularyThatIsNotWholeIsRefused() throws {

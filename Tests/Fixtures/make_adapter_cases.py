@@ -8,6 +8,9 @@ Writes AdapterCases/ beside this script:
     <case>/second/                        another one that is merged after it, in cases of two
     logits.json                           of each case the base, and the logits of TOKENS
 
+Names of cases as arguments make these alone, and leave the others as they are: last bits and the order of
+target_modules are not the same in each run.
+
 Every adapter is saved, and read again onto the base that is on disk, before it computes: the files alone
 lead to these values. Tied models are the point of most: what merging leaves of them has to compute the same.
 """
@@ -15,6 +18,7 @@ lead to these values. Tied models are the point of most: what merging leaves of 
 import json
 import os
 import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -68,11 +72,34 @@ CASES = {
         "base-tied", [lora(target_modules=["embed_tokens", "lm_head"], ensure_weight_tying=True)], ROWS),
     "tied-ensured-saved": (
         "base-tied", [lora(target_modules=Q, modules_to_save=["embed_tokens"], ensure_weight_tying=True)], ROWS),
+    # The head's own tensors say how it differs: by its beginning, its magnitudes, its scale.
+    "tied-ensured-orthogonal": (
+        "base-tied",
+        [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, init_lora_weights="orthogonal")], ROWS),
+    "tied-ensured-dora": (
+        "base-tied", [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, use_dora=True)], ROWS),
+    "tied-ensured-alpha-head": (
+        "base-tied",
+        [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, alpha_pattern={"lm_head": 7})], ROWS),
+    "tied-ensured-alpha-embedding": (
+        "base-tied",
+        [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, alpha_pattern={"embed_tokens": 7})], ROWS),
+    "tied-ensured-rank": (
+        "base-tied",
+        [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, rank_pattern={"embed_tokens": 3})], ROWS),
+    "tied-ensured-olora": (
+        "base-tied",
+        [lora(target_modules=["embed_tokens"], ensure_weight_tying=True, init_lora_weights="olora")], ROWS),
     "tied-tokens": ("base-tied", [lora(target_modules=Q, trainable_token_indices=[7, 3, 10])], ROWS),
     "tied-tokens-apart": (
         "base-tied",
         [lora(target_modules=Q, trainable_token_indices={"embed_tokens": [7, 3], "lm_head": [2, 5, 9]})], ROWS),
     "tied-tokens-head": ("base-tied", [lora(target_modules=Q, trainable_token_indices={"lm_head": [3, 1]})], ROWS),
+    # Rows of the embedding lie under the factors of a head that follows it.
+    "tied-tokens-head-lora": (
+        "base-tied", [lora(target_modules=["q_proj", "lm_head"], trainable_token_indices=[7, 3])], ROWS),
+    "untied-tokens-head-lora": (
+        "base-untied", [lora(target_modules=["q_proj", "lm_head"], trainable_token_indices=[7, 3])], ROWS),
     "untied-tokens": ("base-untied", [lora(target_modules=Q, trainable_token_indices=[7, 3, 10])], ROWS),
     "untied-tokens-apart": (
         "base-untied",
@@ -93,6 +120,17 @@ CASES = {
     "mica": ("base-untied", [lora(target_modules=["q_proj", "embed_tokens"], init_lora_weights="mica")], ROWS),
     "pissa": ("base-untied", [lora(target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights="pissa")], ROWS),
     "olora": ("base-untied", [lora(target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights="olora")], ROWS),
+    # PEFT stores the head's weight with these, which is without what it began with, unless tokens are trained too.
+    "olora-head": (
+        "base-untied", [lora(target_modules=["q_proj", "lm_head"], init_lora_weights="olora")], ROWS),
+    "tied-olora-head": (
+        "base-tied", [lora(target_modules=["q_proj", "lm_head"], init_lora_weights="olora")], ROWS),
+    "tied-olora-head-saved-embedding": (
+        "base-tied",
+        [lora(target_modules=["lm_head"], modules_to_save=["embed_tokens"], init_lora_weights="olora")], ROWS),
+    "tied-olora-head-tokens": (
+        "base-tied",
+        [lora(target_modules=["q_proj", "lm_head"], init_lora_weights="olora", trainable_token_indices=[7, 3])], ROWS),
     "two-doras": (
         "base-untied",
         [lora(target_modules=["q_proj", "up_proj"], use_dora=True), lora(target_modules=["q_proj"], use_dora=True)],
@@ -128,16 +166,22 @@ def logits(model):
     return model(input_ids=torch.tensor([TOKENS])).logits[0].double().tolist()
 
 
-def main():
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir()
+def main(chosen: list[str]):
+    if not chosen:
+        shutil.rmtree(OUT, ignore_errors=True)
+        OUT.mkdir()
     # The adapters' configurations record the path their base was loaded from.
     os.chdir(OUT)
-    base("base-tied", tie_word_embeddings=True)
-    base("base-untied", tie_word_embeddings=False)
-    base("base-biased", tie_word_embeddings=False, attention_bias=True, mlp_bias=True)
     results = {}
-    for name, (base_name, configs, rows) in CASES.items():
+    if chosen:
+        results = json.loads(Path("logits.json").read_text())["cases"]
+    else:
+        base("base-tied", tie_word_embeddings=True)
+        base("base-untied", tie_word_embeddings=False)
+        base("base-biased", tie_word_embeddings=False, attention_bias=True, mlp_bias=True)
+    for name in chosen or CASES:
+        base_name, configs, rows = CASES[name]
+        shutil.rmtree(name, ignore_errors=True)
         folders = [Path(name), Path(name, "second")][: len(configs)]
         for number, (config, folder) in enumerate(zip(configs, folders)):
             model = get_peft_model(load(base_name, rows), config)
@@ -158,4 +202,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

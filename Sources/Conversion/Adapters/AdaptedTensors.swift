@@ -3,7 +3,7 @@ internal import Bytes
 internal import Tensors
 
 /// The tensors of a model while an adapter is put into them, in the order in which PEFT computes: what lies under the
-/// adapter, modules that were trained whole, biases and factors, rows of tokens.
+/// adapter, modules that were trained whole, rows of tokens, biases and factors.
 struct AdaptedTensors {
   private(set) var tensors: [NamedDerivation]
   private let adapter: Adapter
@@ -13,38 +13,38 @@ struct AdaptedTensors {
   private var places: [String: Int] = [:]
   /// The embedding and the head; nil for a model that is not known.
   private let pair: (embedding: String, head: String)?
-  /// Whether the head is the embedding in the model.
-  private let isTied: Bool
+  /// Whether the embedding and the head are one parameter under what adapters do with each of them.
+  private var isTied = false
+  /// Whether the head comes out as the embedding does.
+  private(set) var hasTwins = false
 
-  /// - Parameter isTied: whether the two tensors of `pair`, which are both among `tensors`, are one in the model.
+  /// - Parameter tensors: both of `pair` among them, as copies of one where the model's head is the embedding.
   /// - Throws: `FileError` naming the tensor of the adapter that does not fit the model.
   init(
-    _ adapter: Adapter, on tensors: [NamedDerivation], pair: (embedding: String, head: String)?, isTied: Bool,
-    inputs: TensorInputs, input: Int
+    _ adapter: Adapter, on tensors: [NamedDerivation], pair: (embedding: String, head: String)?, inputs: TensorInputs,
+    input: Int
   ) throws(FileError) {
     self.adapter = adapter
     self.tensors = tensors
     self.pair = pair
-    self.isTied = isTied
     self.inputs = inputs
     self.input = input
     for (index, tensor) in tensors.enumerated() { places[tensor.name] = index }
+    isTied =
+      twins.map { tensors[$0.embedding].derivation.unadapted == tensors[$0.head].derivation.unadapted } ?? false
     let modules = adapter.modules.sorted { $0.key < $1.key }
-    for (module, parts) in modules where !followsEmbedding(module) { try replaceBase(of: module, parts) }
-    for (module, parts) in modules where !followsEmbedding(module) {
-      try replaceSaved(module, parts)
+    for (module, parts) in modules { try replaceBase(of: module, parts) }
+    for (module, parts) in modules { try takeColumnsOut(of: module, parts) }
+    for (module, parts) in modules { try replaceSaved(module, parts) }
+    try replaceTokens()
+    for (module, parts) in modules {
       try addBias(module, parts)
       try addFactors(module, parts)
     }
-    try replaceTokens()
-    if isTied, adapter.config.ensuresTying, let twins {
-      self.tensors[twins.head].derivation = self.tensors[twins.embedding].derivation
+    if let twins {
+      hasTwins = try isSame(self.tensors[twins.embedding].derivation, self.tensors[twins.head].derivation)
     }
-  }
-
-  /// Whether the embedding and the head come about in the same way.
-  var hasTwins: Bool {
-    twins.map { tensors[$0.embedding].derivation == tensors[$0.head].derivation } ?? false
+    try checkTying()
   }
 
   /// The places of the embedding and the head, where there are both.
@@ -53,10 +53,65 @@ struct AdaptedTensors {
     return (embedding, head)
   }
 
-  /// Whether a module is the head of a model whose head has to stay the embedding.
-  private func followsEmbedding(_ module: String) -> Bool {
-    guard isTied, adapter.config.ensuresTying, let twins else { return false }
-    return place(of: module, "weight") == twins.head
+  // MARK: - Tying
+
+  /// Whether two ways lead to the same values, as far as the stored tensors tell: what PEFT keeps as one parameter it
+  /// stores for the embedding and for the head, factors transposed.
+  private func isSame(_ one: Derivation, _ other: Derivation) throws(FileError) -> Bool {
+    switch (one, other) {
+    case (.source(let one), .source(let other)):
+      if one == other { return true }
+      return try inputs.tensor(one).hasSameValues(as: try inputs.tensor(other))
+    case (.adding(let inner, let update), .adding(let otherInner, let otherUpdate)):
+      guard try isSame(inner, otherInner) else { return false }
+      // DoRA scales the columns of an embedding, and the rows of a head.
+      guard update != otherUpdate, update.magnitude == nil, otherUpdate.magnitude == nil,
+        update.scale == otherUpdate.scale, update.isTransposed != otherUpdate.isTransposed
+      else { return update == otherUpdate }
+      guard try isTransposed(update.down, otherUpdate.up) else { return false }
+      return try isTransposed(update.up, otherUpdate.down)
+    default:
+      return one == other
+    }
+  }
+
+  private func isTransposed(_ one: TensorReference, _ other: TensorReference) throws(FileError) -> Bool {
+    let (one, other) = (try inputs.tensor(one), try inputs.tensor(other))
+    guard one.shape.count == 2, one.shape == other.shape.reversed() else { return false }
+    let (values, others) = (try one.values(), try other.values())
+    let (rows, columns) = (one.rowCount, one.columns)
+    return (0..<rows).allSatisfy { row in
+      (0..<columns).allSatisfy { values[row * columns + $0] == others[$0 * rows + row] }
+    }
+  }
+
+  /// With `ensure_weight_tying` PEFT stores what it trains of the embedding for the head too, and loads both. They differ
+  /// where the head began in a way of its own, or has magnitudes or a scale of its own; what else differs is refused.
+  private func checkTying() throws(FileError) {
+    guard isTied, adapter.config.ensuresTying, !hasTwins, let twins else { return }
+    func isTrained(_ index: Int) -> Bool {
+      adapter.modules.contains { place(of: $0.key, "weight") == index && $0.value[.tokenRows] == nil }
+    }
+    guard isTrained(twins.embedding) == isTrained(twins.head) else {
+      throw FileError(
+        .missing, path: adapter.path, subject: "ensure_weight_tying",
+        "\(tensors[twins.embedding].name) and \(tensors[twins.head].name) were trained together, but the adapter holds only "
+          + "one of them; load it with the PEFT that trained it, version 0.19 or later, and save it again")
+    }
+    if case (.source(let embedding), .source(let head)) = (
+      tensors[twins.embedding].derivation, tensors[twins.head].derivation
+    ) {
+      throw FileError(
+        .mismatch, path: adapter.path, subject: head.name,
+        "has other values than \(embedding.name), though ensure_weight_tying makes them one; save the adapter again with "
+          + "PEFT")
+    }
+  }
+
+  /// The embedding and the head where a place is one of them and both are one parameter; otherwise the place alone.
+  private func sharing(_ index: Int) -> [Int] {
+    guard isTied, let twins, [twins.embedding, twins.head].contains(index) else { return [index] }
+    return [twins.embedding, twins.head]
   }
 
   // MARK: - Names
@@ -104,21 +159,49 @@ struct AdaptedTensors {
 
   private mutating func setBase(_ index: Int, to stored: String) throws(FileError) {
     try checkShape(of: stored, replacing: index)
-    // What lies under both is one parameter.
-    let both = twins.map { [$0.embedding, $0.head] } ?? []
-    for index in isTied && both.contains(index) ? both : [index] {
-      let base = tensors[index].derivation.unadapted
-      if case .source(let earlier) = base, earlier.input > 0, earlier.input != input,
-        !(try inputs.tensor(earlier).hasSameValues(as: try inputs.tensor(reference(stored))))
-      {
-        throw FileError(
-          .mismatch, path: adapter.path, subject: stored,
-          "replaces the model's \(tensors[index].name), and so does \(inputs.path(of: earlier)) with other values; "
-            + "only one of these adapters can be merged")
-      }
-      tensors[index].derivation = tensors[index].derivation.onBase(base.with(stored: reference(stored)))
+    let base = tensors[index].derivation.unadapted
+    if case .without = base {
+      throw FileError(
+        .mismatch, path: adapter.path, subject: stored,
+        "replaces the model's \(tensors[index].name), out of which an adapter before it has taken what it began with "
+          + "(olora); merge that adapter after this one")
+    }
+    if case .source(let earlier) = base, earlier.input > 0,
+      !(try inputs.tensor(earlier).hasSameValues(as: try inputs.tensor(reference(stored))))
+    {
+      throw FileError(
+        .mismatch, path: adapter.path, subject: stored,
+        "replaces the model's \(tensors[index].name), and so does \(earlier.name) of \(inputs.path(of: earlier)) with "
+          + "other values; only one of them can be merged")
+    }
+    try setBase(index, to: .source(reference(stored)))
+  }
+
+  private mutating func setBase(_ index: Int, to base: Derivation) throws(FileError) {
+    for index in sharing(index) {
+      tensors[index].derivation = tensors[index].derivation.onBase(base)
       _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
     }
+  }
+
+  /// OLoRA: the model without what the adapter began with, which PEFT takes out of it when it loads the adapter. What the
+  /// adapter holds of the model is without it.
+  private mutating func takeColumnsOut(of module: String, _ parts: [AdapterKey.Part: String]) throws(FileError) {
+    guard adapter.config.takesColumnsOut, parts[.down] != nil, let (index, update) = try update(of: module, parts)
+    else { return }
+    try adapter.refuseWeight(for: update.down.name)
+    let base = tensors[index].derivation.unadapted
+    if base.sources.contains(where: { $0.input == input }) { return }
+    let stored = try base.sources.first.map { source throws(FileError) in try inputs.tensor(source) }
+    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.isTransposed else {
+      throw FileError(
+        .unsupported, path: adapter.path, subject: "init_lora_weights",
+        "olora takes a part of the unquantized model out; \(tensors[index].name) is stored as "
+          + "\(stored?.typeName ?? "something computed"), so give the model that it was trained on")
+    }
+    // The scale of the configuration: a weight of the whole change is refused.
+    try setBase(
+      index, to: .without(base, ColumnSpan(columns: update.rank, scale: update.scale, rounding: encoding)))
   }
 
   /// A module that was trained whole, on a copy of its own.
@@ -156,7 +239,8 @@ struct AdaptedTensors {
     }
   }
 
-  /// Rows of embeddings that were trained by themselves.
+  /// Rows of embeddings that were trained by themselves. They lie under factors: of a tied head, which follows the
+  /// embedding, PEFT wraps what lies there.
   private mutating func replaceTokens() throws(FileError) {
     let trained = adapter.modules.compactMap { module, parts in parts[.tokenRows].map { (module, $0) } }
     var rows: [Int: (stored: String, rows: [Int])] = [:]
@@ -189,6 +273,12 @@ struct AdaptedTensors {
           "replaces row \(again) of \(tensors[index].name), and so does an adapter before it; only one of them can be merged"
         )
       }
+      if tensors[index].derivation.hasFactors {
+        throw FileError(
+          .mismatch, path: adapter.path, subject: stored,
+          "replaces rows of \(tensors[index].name), which an adapter before it has changed; only one of them can be merged"
+        )
+      }
       tensors[index].derivation = derivation
     }
     for list in adapter.config.tokenRows where !list.rows.isEmpty && trained.isEmpty {
@@ -202,17 +292,40 @@ struct AdaptedTensors {
 
   private mutating func addBias(_ module: String, _ parts: [AdapterKey.Part: String]) throws(FileError) {
     guard let bias = parts[.upBias] else { return }
-    let index = try requiredPlace(of: module, "bias", stored: bias)
+    guard parts[.up] != nil else {
+      throw FileError(
+        .mismatch, path: adapter.path, subject: module, "has a bias for a factor lora_B that is not there")
+    }
+    guard let index = place(of: module, "bias") else {
+      _ = try requiredPlace(of: module, "weight", stored: bias)
+      throw FileError(
+        .unsupported, path: adapter.path, subject: bias,
+        "adds a bias (lora_bias) to a layer that has none in the model, so that no merged weights can stand for it; run the "
+          + "adapter with PEFT, or train it without lora_bias")
+    }
     tensors[index].derivation = .addingScaled(
-      tensors[index].derivation, reference(bias),
-      scale: try adapter.scale(of: module, rank: try rank(of: module, parts)))
+      tensors[index].derivation, reference(bias), scale: try adapter.scale(of: module))
     _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
   }
 
   private mutating func addFactors(_ module: String, _ parts: [AdapterKey.Part: String]) throws(FileError) {
-    guard let (down, up, isEmbedding) = try factors(of: module, parts) else { return }
+    guard let (index, update) = try update(of: module, parts) else { return }
+    if let magnitude = update.magnitude, !tensors[index].derivation.replacedRows.isEmpty {
+      throw FileError(
+        .unsupported, path: adapter.path, subject: magnitude.name,
+        "scales \(tensors[index].name), rows of which were trained by themselves (trainable_token_indices), which PEFT does "
+          + "not compute; train with one of the two")
+    }
+    tensors[index].derivation = .adding(tensors[index].derivation, update)
+    _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
+  }
+
+  /// What a module's factors add, and to which tensor; nil for a module without factors.
+  private func update(
+    of module: String, _ parts: [AdapterKey.Part: String]
+  ) throws(FileError) -> (index: Int, update: LowRankUpdate)? {
+    guard let (down, up, isEmbedding) = try factors(of: module, parts) else { return nil }
     let index = try requiredPlace(of: module, "weight", stored: down)
-    let rank = try rank(of: module, parts)
     if let magnitude = parts[.magnitude] {
       try adapter.refuseWeight(for: magnitude)
     } else if adapter.config.usesDoRA {
@@ -220,33 +333,15 @@ struct AdaptedTensors {
         .mismatch, path: adapter.path, subject: down, "use_dora is set, but there is no magnitude vector")
     }
     var update = LowRankUpdate(
-      down: reference(down), up: reference(up), rank: rank, scale: try adapter.scale(of: module, rank: rank),
-      isTransposed: isEmbedding, magnitude: parts[.magnitude].map(reference))
+      down: reference(down), up: reference(up), rank: try rank(of: down, in: module, at: index),
+      scale: try adapter.scale(of: module), isTransposed: isEmbedding, magnitude: parts[.magnitude].map(reference))
     if adapter.config.fanInFanOut, !isEmbedding {
       // A layer that stores its weight [in, out] is known by its shape; PEFT ignores the flag for the others.
       let shape = try shape(of: index)
       let factorShapes = (try inputs.tensor(update.down).shape, try inputs.tensor(update.up).shape)
       update.isTransposed = shape == [factorShapes.0.last ?? 0, factorShapes.1.first ?? 0] && shape[0] != shape[1]
     }
-    if adapter.config.takesColumnsOut, !isEmbedding { try takeColumnsOut(of: index, update) }
-    tensors[index].derivation = .adding(tensors[index].derivation, update)
-    _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
-  }
-
-  /// OLoRA: the model without what the adapter began with, which PEFT takes out of it when it loads the adapter.
-  private mutating func takeColumnsOut(of index: Int, _ update: LowRankUpdate) throws(FileError) {
-    try adapter.refuseWeight(for: update.down.name)
-    let base = tensors[index].derivation.unadapted
-    let stored = try base.sources.first.map { source throws(FileError) in try inputs.tensor(source) }
-    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.isTransposed else {
-      throw FileError(
-        .unsupported, path: adapter.path, subject: "init_lora_weights",
-        "olora takes a part of the unquantized model out; \(tensors[index].name) is stored as "
-          + "\(stored?.typeName ?? "something computed"), so give the model that it was trained on")
-    }
-    // The scale of the configuration: a weight of the whole change is refused.
-    tensors[index].derivation = tensors[index].derivation.onBase(
-      .without(base, ColumnSpan(columns: update.rank, scale: update.scale, rounding: encoding)))
+    return (index, update)
   }
 
   private func factors(
@@ -264,15 +359,13 @@ struct AdaptedTensors {
     }
   }
 
-  /// The rank that the factor has, which must be the one that the configuration names.
-  private func rank(of module: String, _ parts: [AdapterKey.Part: String]) throws(FileError) -> Int {
-    guard let down = parts[.down] ?? parts[.embeddingDown] else {
-      throw FileError(
-        .mismatch, path: adapter.path, subject: module, "has a bias for a factor lora_B that is not there")
-    }
+  /// The rank that a factor has, which must be the one that the configuration names.
+  private func rank(of down: String, in module: String, at index: Int) throws(FileError) -> Int {
     let found = try inputs.tensor(reference(down)).shape.first ?? 0
-    let expected = try adapter.config.rank(try adapter.settings(of: module))
-    guard found == expected else {
+    let expected = try adapter.rank(of: module)
+    // A head that has to stay the embedding gets its factors, whatever their rank; its scale follows from its own rank.
+    let isGiven = isTied && adapter.config.ensuresTying && index == twins?.head
+    guard found == expected || isGiven else {
       throw FileError(
         .mismatch, path: adapter.path, subject: down,
         "has rank \(found), but \(AdapterFolder.config) says \(expected)")
@@ -282,9 +375,14 @@ struct AdaptedTensors {
 }
 
 extension Derivation {
-  /// What lies under adapters, with another tensor for the stored one.
-  fileprivate func with(stored reference: TensorReference) -> Derivation {
-    if case .without(let inner, let span) = self { return .without(inner.with(stored: reference), span) }
-    return .source(reference)
+  /// Whether factors of an adapter have been added.
+  fileprivate var hasFactors: Bool {
+    switch self {
+    case .adding: true
+    case .addingScaled(let inner, _, _), .replacingRows(let inner, _, _), .reordered(let inner, _),
+      .without(let inner, _):
+      inner.hasFactors
+    case .source, .constant: false
+    }
   }
 }

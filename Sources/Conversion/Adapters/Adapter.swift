@@ -81,7 +81,7 @@ public struct Adapter: Sendable {
     return modules
   }
 
-  static let unknown = "is no part of a LoRA adapter that is known"
+  static let unknown = "is not part of a LoRA adapter that is known"
 
   // MARK: - Settings
 
@@ -90,9 +90,18 @@ public struct Adapter: Sendable {
     return settings
   }
 
+  /// The rank that the configuration names for a module's factors.
+  func rank(of module: String) throws(FileError) -> Int { try config.rank(try settings(of: module)) }
+
   /// What the product of a module's factors is multiplied by.
-  func scale(of module: String, rank: Int) throws(FileError) -> Float {
-    config.scale(try settings(of: module), rank: rank) * weight
+  func scale(of module: String) throws(FileError) -> Float {
+    let scale = config.scale(try settings(of: module), rank: try rank(of: module)) * weight
+    guard scale.isFinite else {
+      throw FileError(
+        .unsupported, path: path, subject: module,
+        "the scale of its change, times the weight \(weight), is beyond the range of F32; use a smaller weight")
+    }
+    return scale
   }
 
   /// - Throws: `FileError` where the change is to be weighted, and replaces what the model has.

@@ -45,14 +45,14 @@ package struct AdapterConfig {
     func malformed(_ key: String, _ message: String) -> FileError {
       FileError(.malformed, path: path, subject: key, message)
     }
-    guard let members = json.object else { throw FileError(.malformed, path: path, "is no JSON object") }
+    guard let members = json.object else { throw FileError(.malformed, path: path, "is not a JSON object") }
     if members["peft_type"] == nil, members["fine_tune_type"] != nil || members["lora_parameters"] != nil {
       throw FileError(.unsupported, path: path, AdapterFolder.mlxMessage)
     }
     if let kind = members["peft_type"], kind != "LORA" {
       throw FileError(
         .unsupported, path: path, subject: "peft_type",
-        "\(kind.string ?? "what is no string") is not supported; LORA is. PEFT itself can merge most kinds "
+        "\(kind.string ?? "a kind that is not a string") is not supported; LORA is. PEFT itself can merge most kinds "
           + "(merge_and_unload), and what that saves can be converted")
     }
     try AdapterSetting.check(members, path: path)
@@ -64,9 +64,9 @@ package struct AdapterConfig {
     if let reason = Self.refusal(ofInitialization: json["init_lora_weights"] ?? .null) {
       throw FileError(.unsupported, path: path, subject: "init_lora_weights", reason)
     }
-    guard let rank = json["r"]?.int, rank > 0 else { throw malformed("r", "is no positive whole number") }
-    guard let alpha = json["lora_alpha"]?.double, alpha.isFinite else {
-      throw malformed("lora_alpha", "is no finite number")
+    guard let rank = json["r"]?.int, rank > 0 else { throw malformed("r", "is not a positive whole number") }
+    guard let alpha = json["lora_alpha"]?.double, Float(alpha).isFinite else {
+      throw malformed("lora_alpha", "is not a number within the range of F32, in which a merge computes")
     }
     defaultRank = rank
     defaultAlpha = alpha
@@ -112,16 +112,17 @@ package struct AdapterConfig {
     case "loftq":
       return "loftq replaces the model by one that was quantized on the device of the training; \(remedy)"
     default:
-      return "\(value.string.map(FileError.quoted) ?? "what is no string") is no way to begin that is known"
+      let given = value.string.map(FileError.quoted) ?? "a value that is not a string"
+      return "\(given) is not a way of initialization that is known"
     }
   }
 
   private static func names(_ value: JSONValue, _ malformed: (String) -> FileError) throws(FileError) -> [String] {
     if value.isNull { return [] }
-    guard let entries = value.array else { throw malformed("is no list") }
+    guard let entries = value.array else { throw malformed("is not a list") }
     var names: [String] = []
     for entry in entries {
-      guard let name = entry.string, !name.isEmpty else { throw malformed("is no list of names") }
+      guard let name = entry.string, !name.isEmpty else { throw malformed("is not a list of names") }
       names.append(name)
     }
     return names
@@ -133,7 +134,9 @@ package struct AdapterConfig {
       guard let entries = value.array else { throw malformed("is neither a list of tokens nor lists by module") }
       var rows: [Int] = []
       for entry in entries {
-        guard let row = entry.int, row >= 0 else { throw malformed("holds what is no token: a whole number from 0") }
+        guard let row = entry.int, row >= 0 else {
+          throw malformed("holds something other than token ids (whole numbers from 0)")
+        }
         rows.append(row)
       }
       guard Set(rows).count == rows.count else { throw malformed("names a token twice") }
@@ -185,11 +188,11 @@ package struct AdapterConfig {
     _ value: JSONValue?, order: [String], _ malformed: (String) -> FileError
   ) throws(FileError) -> [(module: String, value: Double)] {
     guard let value, !value.isNull else { return [] }
-    guard let members = value.object else { throw malformed("is no object") }
+    guard let members = value.object else { throw malformed("is not an object") }
     var pattern: [(module: String, value: Double)] = []
     for module in order {
-      guard let number = members[module]?.double, number.isFinite else {
-        throw malformed("\(module) is no finite number")
+      guard let number = members[module]?.double, Float(number).isFinite else {
+        throw malformed("\(module) is not a number within the range of F32, in which a merge computes")
       }
       if let reason = ModulePattern.refusal(of: module) { throw malformed("\(FileError.quoted(module)) \(reason)") }
       pattern.append((module, number))
@@ -216,7 +219,7 @@ package struct AdapterConfig {
   /// The rank of a module's factors.
   package func rank(_ settings: ModuleSettings) throws(FileError) -> Int {
     guard let whole = Int(exactly: settings.rank), whole > 0 else {
-      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(settings.rank) is no rank")
+      throw FileError(.malformed, path: path, subject: "rank_pattern", "\(settings.rank) is not a rank")
     }
     return whole
   }

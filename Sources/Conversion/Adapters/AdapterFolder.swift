@@ -52,7 +52,7 @@ enum AdapterFolder {
         .unsupported, path: path,
         "is a whole model, not an adapter: there is no \(config). What was trained on all weights needs no merging")
     }
-    throw FileError(.missing, path: FileSystem.join(path, config), "is no adapter folder with \(config)")
+    throw FileError(.missing, path: FileSystem.join(path, config), "is not there; a folder with an adapter has one")
   }
 
   private static func refusal(ofFile path: String) throws(FileError) -> FileError {

@@ -27,7 +27,7 @@ struct AdapterKey: Hashable {
   /// The name of the adapter, where it stands in the tensor's.
   let adapter: String?
 
-  /// Nil for a name that is no part of an adapter that is known.
+  /// Nil for a name that is not part of an adapter that is known.
   init?(_ stored: String) {
     var parts = stored.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     parts.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }

@@ -34,10 +34,10 @@ enum AdapterSetting {
     "enable_lora": .refused("puts the adapter into parts of joined projections; \(remedy)"),
     "kasa_config": .refused("takes singular values out of the model's weights first; \(remedy)"),
     "layer_replication": .refused(
-      "repeats layers of the model, so that it is no adapter for the model as it is stored"),
+      "repeats layers of the model, so that it is not an adapter for the model as it is stored"),
     "megatron_config": .refused("is for the parallel layers of Megatron, whose parts are not joined here; \(remedy)"),
     "monteclora_config": .refused("puts samples of its own into the factors; \(remedy)"),
-    "target_parameters": .refused("adapts parameters that are no layers, such as stacked experts; \(remedy)"),
+    "target_parameters": .refused("adapts parameters that are not layers, such as stacked experts; \(remedy)"),
     "use_bdlora": .refused("stores factors as blocks of a diagonal; \(remedy)"),
     "use_qalora": .refused(
       "sums the inputs of each layer in groups, which cannot be merged into float weights; run it with PEFT"),
@@ -55,7 +55,7 @@ enum AdapterSetting {
       case nil:
         throw FileError(
           .unsupported, path: path, subject: key,
-          "is no setting that is known here, so that a merge might be wrong; take the key out of the file if it is about "
+          "is not a setting that is known here, so that a merge might be wrong; take the key out of the file if it is about "
             + "training alone")
       }
     }

@@ -46,7 +46,7 @@ public struct AdapterSummary: Sendable {
       && !FileSystem.isFile(FileSystem.join(folder, "config.json"))
   }
 
-  /// - Throws: `FileError` when there are no settings, or they are no JSON.
+  /// - Throws: `FileError` when there are no settings, or they are not JSON.
   public init(path: String) throws(FileError) {
     let path = try HubCache.resolved(path)
     self.path = path

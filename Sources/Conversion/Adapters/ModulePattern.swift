@@ -50,7 +50,7 @@ struct ModulePattern {
     }
   }
 
-  /// Why a text is no pattern here, as the end of a sentence; nil for one that is.
+  /// Why a text is not a pattern here, as the end of a sentence; nil for one that is.
   static func refusal(of text: String) -> String? {
     if isPlain(text) { return nil }
     do throws(BoundedExpression.Refusal) {

@@ -228,7 +228,7 @@ public struct Checkpoint: Sendable {
     guard missing.count * 2 > needed.count, let first = missing.first else { return }
     throw FileError(
       .mismatch, path: path, subject: stranger.name,
-      "is no name of a tensor of \(model.configuration.className), which has names like \(first.name); is config.json of "
+      "is not a name of a tensor of \(model.configuration.className), which has names like \(first.name); is config.json of "
         + "another model?")
   }
 

@@ -31,7 +31,7 @@ public final class DerivedTensor: RowSource {
       guard let rows = shape.first, shape.count <= 2, rows % order.headDimension == 0 else {
         throw FileError(
           .mismatch, path: inputs.path(of: inner), subject: inner.sources.first?.name,
-          "shape \(shape) is no whole number of heads of \(order.headDimension) rows")
+          "shape \(shape) is not a whole number of heads of \(order.headDimension) rows")
       }
       return shape
     case .constant(let values):
@@ -125,6 +125,10 @@ public final class DerivedTensor: RowSource {
       if let magnitude = update.magnitude {
         try normalize(&values, inner, update, to: magnitude, rows: rows, scratch: &scratch)
       }
+      if let index = KernelSet.best.firstNonFinite(in: values.span) {
+        let (row, column) = (rows.lowerBound + index / columns, index % columns)
+        try refuseOverflow(of: update, on: inner, row: row, column: column, &scratch)
+      }
     case .without(let inner, let span):
       try read(inner, rows: rows, into: &values, scratch: &scratch)
       try takeOut(span, of: inner, rows: rows, values: &values)
@@ -166,6 +170,21 @@ public final class DerivedTensor: RowSource {
     KernelSet.best.addOuterProduct(
       rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
       into: &values)
+  }
+
+  /// - Throws: `FileError` where a value of a sum that is not finite comes from a finite weight: it is the adapter's fault
+  ///   then, and not the model's.
+  private func refuseOverflow(
+    of update: LowRankUpdate, on inner: Derivation, row: Int, column: Int, _ scratch: inout [UInt8]
+  ) throws(FileError) {
+    var weights = [Float](repeating: 0, count: columns)
+    var span = weights.mutableSpan
+    try read(inner, rows: row..<row + 1, into: &span, scratch: &scratch)
+    guard span[column].isFinite else { return }
+    throw FileError(
+      .malformed, path: inputs.path(of: update.up), subject: update.up.name,
+      "leads out of the range of F32 in row \(row), column \(column) of the sum, with a scale of \(update.scale); "
+        + "lora_alpha or alpha_pattern is too large, or the training has diverged")
   }
 
   /// The rows of the factor that has one row for each row of the weight.
