@@ -8,7 +8,7 @@ internal import JSON
 #endif
 
 /// Mistral's own tokenizer file, `tekken.json`: the bytes of every token in order of rank, special tokens, and the
-/// pattern that cuts text. The rules are HF-60 to HF-66 of `Formats/HuggingFace/SPEC.md`; mistral-common is what they
+/// pattern that cuts text. The rules are HF-70 to HF-76 of `Formats/HuggingFace/SPEC.md`; mistral-common is what they
 /// follow.
 struct TekkenFile {
   static let name = "tekken.json"
