@@ -42,7 +42,7 @@ REASONS = {
 }
 TITLES = {
     "gguf": "GGUF", "safetensors": "safetensors", "old-gguf-versions": "Old versions of GGUF, and its predecessors",
-    "safetensors-fixtures": "safetensors files of other projects", "torch-pickle-fixtures": "PyTorch pickles", "ollama-convert-testdata": "Lists of metadata, which are no models",
+    "safetensors-fixtures": "safetensors files of other projects", "torch-pickle-fixtures": "PyTorch pickles", "ollama-convert-testdata": "Lists of metadata, which are not models",
 }
 RULE = re.compile(r"[(\[]((?:GGUF|ST|PACKED)-\d+)[)\]]")
 
