@@ -202,11 +202,12 @@ def compare_importance(binary, collector, quantizer, path, text, work):
     """Ours against llama-imatrix's, of an F32 model; what each program makes of the other's file."""
     ours, theirs, old = work / "ours.gguf", work / "theirs.gguf", work / "theirs.dat"
     decant(binary, "imatrix", path, "--text", text, "--chunks", 8, "--output", ours, "--quiet")
-    arguments = ["-m", path, "-f", text, "-c", CONTEXT, "--chunks", 8, "--no-ppl", "-fa", "off", "-ctk", "f32", "-ctv",
+    # It records the text as it is named; we record its own name, without folders.
+    arguments = ["-m", path, "-f", text.name, "-c", CONTEXT, "--chunks", 8, "--no-ppl", "-fa", "off", "-ctk", "f32", "-ctv",
                  "f32", "--no-repack"]
     for output, form in [(theirs, "gguf"), (old, "dat")]:
         command = [collector, *arguments, "-o", output, "--output-format", form]
-        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        subprocess.run([*map(str, command)], check=True, capture_output=True, cwd=text.parent)
     one, other = importance(ours), importance(theirs)
     same = list(one) == list(other) and all(
         np.array_equal(one[name], other[name]) for name in other if name.endswith(".counts"))

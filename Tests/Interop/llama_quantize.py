@@ -21,6 +21,9 @@ MIXES = (
     "iq4_nl iq4_xs tq1_0 tq2_0 mxfp4_moe"
 ).split()
 
+# Their encoders take no importance: llama-quantize ignores a matrix, decant refuses to be given one.
+UNWEIGHTED = "q8_0 q1_0 q2_0 tq1_0 tq2_0 mxfp4_moe".split()
+
 # Options of both programs for a mix.
 VARIANTS = [
     ("q4_k_m", ["--output-tensor-type", "q5_0"], None),
@@ -124,7 +127,7 @@ def main():
             weighted = ["--imatrix", matrix]
             jobs = [(mix, [], None) for mix in MIXES]
             jobs += [(mix, ["--pure"], None) for mix in MIXES]
-            jobs += [(mix, weighted, None) for mix in [*MIXES, "q2_k_s"]]
+            jobs += [(mix, weighted, None) for mix in [*MIXES, "q2_k_s"] if mix not in UNWEIGHTED]
             jobs += [(mix, options, own) for mix, options, own in VARIANTS if own or len(options) > 0]
             for mix, options, own in jobs:
                 run(quantize, *options, source, theirs, mix, 2)
