@@ -123,7 +123,7 @@ package enum ModelCard {
         names[0],
         ids.compactMap(\.self).map { address in
           let path = address.hasPrefix(hub) ? address.dropFirst(hub.count) : ""
-          return path.split(separator: "/").count == 2 ? String(path) : address
+          return path.split(separator: "/", omittingEmptySubsequences: false).count == 2 ? String(path) : address
         })
     }
     guard !lines.isEmpty else { return nil }
