@@ -32,7 +32,7 @@ struct ShardSet {
         if number == fileName.number { return opened }
         let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count, ending: fileName.ending)
         let path = FileSystem.join(folder, sibling.fileName)
-        guard let there = PackedFile.inPlace(of: path) else {
+        guard let there = try PackedFile.inPlace(of: path) else {
           throw Rule.shardName.broken(
             .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
         }

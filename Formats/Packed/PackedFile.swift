@@ -53,8 +53,10 @@ public final class PackedFile: ByteSource {
   public static let suffix = ".zst"
 
   /// The file of that name, or else the packed one in its place; nil where there is neither.
-  public static func inPlace(of path: String) -> String? {
-    [path, path + suffix].first(where: FileSystem.isFile)
+  /// - Throws: `FileError` when that cannot be told.
+  public static func inPlace(of path: String) throws(FileError) -> String? {
+    for path in [path, path + suffix] where try FileSystem.hasFile(path) { return path }
+    return nil
   }
 
   /// Opens a file, packed or not, for reading the original's bytes.
@@ -105,18 +107,22 @@ public final class PackedFile: ByteSource {
   ///   - replacing: whether a file of that name may be replaced.
   ///   - fingerprint: what tells this packed file from others, in one line: with it a run that was stopped is gone on with.
   ///   - isResuming: whether the partial output of an earlier run is gone on with.
-  ///   - onResume: is called with the bytes that an earlier run has unpacked.
+  ///   - onEvent: is told of what an earlier run has unpacked.
   /// - Throws: `FileError` when a part is damaged or the output cannot be written.
   public func unpack(
     to path: String, threads: Int = FileSystem.processorCount(), replacing: Bool = false, fingerprint: String? = nil,
-    isResuming: Bool = true, onResume: (_ byteCount: Int) -> Void = { _ in }
+    isResuming: Bool = true, onEvent: (PackingEvent) -> Void = { _ in }
   ) async throws(FileError) {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
-      files: [.init(name: FileSystem.lastComponent(path), byteCount: byteCount)], replacing: replacing,
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: byteCount)],
+      sources: [file.inputFile].compactMap(\.self), replacing: replacing,
       fingerprint: fingerprint.map { "unpack \($0)" }, isResuming: isResuming)
     let left = slabs.indices.filter { output.finishedItems[$0] == nil }
-    if left.count < slabs.count { onResume(byteCount - left.reduce(0) { $0 + slabs[$1].byteCount }) }
+    if left.count < slabs.count {
+      onEvent(.resumed(byteCount: byteCount - left.reduce(0) { $0 + slabs[$1].byteCount }))
+    }
+    if output.discardedItemCount > 0 { onEvent(.discarded) }
     do throws(FileError) {
       try await inOrder(count: left.count, width: min(max(threads, 1), Self.mostThreads)) { place throws(FileError) in
         let slab = self.slabs[left[place]]

@@ -19,14 +19,14 @@ public enum PackedWriter {
   ///   - fingerprint: what tells this file and these regions from others, in one line: with it a run that was stopped is
   ///     gone on with.
   ///   - isResuming: whether the partial output of an earlier run is gone on with.
-  ///   - onResume: is called with the bytes of the original that an earlier run has packed.
+  ///   - onEvent: is told of what an earlier run has packed.
   /// - Returns: the length of the packed file.
   /// - Throws: `FileError` when the file cannot be read, the regions do not fit it, or the output cannot be written.
   @discardableResult
   public static func pack(
     _ file: any ByteSource, regions: [PackedRegion], to path: String, level: Int = 1,
     threads: Int = FileSystem.processorCount(), replacing: Bool = false, fingerprint: String? = nil,
-    isResuming: Bool = true, onResume: (_ byteCount: Int) -> Void = { _ in }
+    isResuming: Bool = true, onEvent: (PackingEvent) -> Void = { _ in }
   ) async throws(FileError) -> Int {
     guard let all = PackedRegion.covering(file.byteCount, with: regions) else {
       throw FileError(.mismatch, path: file.path, "the regions to pack overlap or are not inside the file")
@@ -37,14 +37,16 @@ public enum PackedWriter {
       opening: .current, regions: all, slabByteCount: slabByteCount, byteCount: file.byteCount, frameByteCounts: [])
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)],
-      replacing: replacing, fingerprint: fingerprint.map { "pack \(index.opening.version) \(level) \($0)" },
+      sources: [file.inputFile].compactMap(\.self), replacing: replacing,
+      fingerprint: fingerprint.map { "pack \(index.opening.version) \(level) \($0)" },
       isResuming: isResuming)
     do throws(FileError) {
       let done = try resumed(slabs, of: output, after: index.opening.bytes.count)
       index.frameByteCounts = done.frameByteCounts.map(UInt32.init)
       var offset = done.frameByteCounts.reduce(index.opening.bytes.count, +)
       try output.setLength(ofFile: 0, to: done.slabs == 0 ? 0 : offset)
-      if done.slabs > 0 { onResume(slabs[..<done.slabs].reduce(0) { $0 + $1.byteCount }) }
+      if done.slabs > 0 { onEvent(.resumed(byteCount: slabs[..<done.slabs].reduce(0) { $0 + $1.byteCount })) }
+      if output.discardedItemCount > 0 { onEvent(.discarded) }
 
       func write(_ bytes: [UInt8], at place: Int) throws(FileError) {
         try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: place) }

@@ -102,7 +102,7 @@ public struct SafetensorsFolder: TensorSource {
     _ name: String, in folder: String, listedIn indexPath: String?
   ) throws(FileError) -> any ByteSource {
     let path = FileSystem.join(folder, name)
-    guard let there = PackedFile.inPlace(of: path) else {
+    guard let there = try PackedFile.inPlace(of: path) else {
       let list = indexPath.map { ", but \(FileSystem.lastComponent($0)) lists it" } ?? ""
       throw FileError(.missing, path: path, "there is no such file\(list)", rule: SafetensorsRule.shardThere.citation)
     }
@@ -156,7 +156,7 @@ extension SafetensorsFolder {
     private static let mainName = "model.safetensors"
 
     init(_ path: String) throws(FileError) {
-      guard FileSystem.isFolder(path) else {
+      guard try FileSystem.isFolder(path) else {
         folder = FileSystem.parent(path)
         if path.hasFileEnding(".index.json") { indexPath = path } else { fileNames = [FileSystem.lastComponent(path)] }
         return

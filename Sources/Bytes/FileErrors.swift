@@ -2,6 +2,9 @@
 public struct FileErrors: Sendable {
   private var failures: [FileError] = []
 
+  /// What was kept.
+  public var all: [FileError] { failures }
+
   public init() {}
 
   /// The result of `body`; nil where it fails, which is kept.

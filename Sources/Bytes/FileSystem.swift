@@ -1,34 +1,44 @@
 /// Questions about names in the file system.
 public enum FileSystem {
-  public static func isFolder(_ path: String) -> Bool {
-    SystemCall.status(ofPath: path)?.isFolder ?? false
+  /// Whether a folder has that name, or a link that leads to one.
+  /// - Throws: `FileError` when that cannot be told, as all of these do: only where nothing has the name is it absent.
+  public static func isFolder(_ path: String) throws(FileError) -> Bool {
+    try SystemCall.status(ofPath: path)?.kind == .folder
   }
 
-  public static func isFile(_ path: String) -> Bool {
-    SystemCall.status(ofPath: path)?.isRegular ?? false
+  /// Whether a regular file has that name, or a link that leads to one.
+  public static func isFile(_ path: String) throws(FileError) -> Bool {
+    try SystemCall.status(ofPath: path)?.kind == .file
   }
 
-  public static func exists(_ path: String) -> Bool {
-    SystemCall.status(ofPath: path) != nil
+  /// Whether there is something that can only be meant to be read as a file: anything but a folder.
+  public static func hasFile(_ path: String) throws(FileError) -> Bool {
+    try SystemCall.status(ofPath: path).map { $0.kind != .folder } ?? false
+  }
+
+  public static func exists(_ path: String) throws(FileError) -> Bool {
+    try SystemCall.status(ofPath: path) != nil
   }
 
   /// Whether anything has that name, be it a link that leads nowhere.
-  public static func isTaken(_ path: String) -> Bool {
-    SystemCall.status(ofPath: path, followingLinks: false) != nil
+  public static func isTaken(_ path: String) throws(FileError) -> Bool {
+    try SystemCall.status(ofPath: path, followingLinks: false) != nil
   }
 
   /// Length of a file; nil where there is none.
-  public static func byteCount(_ path: String) -> Int? {
-    SystemCall.status(ofPath: path)?.byteCount
+  public static func byteCount(_ path: String) throws(FileError) -> Int? {
+    try SystemCall.status(ofPath: path)?.byteCount
   }
 
   /// Length of several files together; those that are not there count nothing.
-  public static func byteCount(of paths: [String]) -> Int {
-    paths.reduce(0) { $0 + (byteCount($1) ?? 0) }
+  public static func byteCount(of paths: [String]) throws(FileError) -> Int {
+    var sum = 0
+    for path in paths { sum += try byteCount(path) ?? 0 }
+    return sum
   }
 
-  /// Removes a file; where that cannot be, it stays.
-  public static func removeFile(_ path: String) { SystemCall.removeFile(path) }
+  /// Removes a file. One that is not there is no error.
+  public static func removeFile(_ path: String) throws(FileError) { try SystemCall.removeFile(path) }
 
   /// Names in a folder, sorted.
   public static func names(inFolder path: String) throws(FileError) -> [String] {
@@ -36,33 +46,32 @@ public enum FileSystem {
   }
 
   /// Whether two paths name the same file or folder, also through links.
-  public static func isSame(_ one: String, _ other: String) -> Bool {
-    guard let first = SystemCall.status(ofPath: one), let second = SystemCall.status(ofPath: other) else {
+  public static func isSame(_ one: String, _ other: String) throws(FileError) -> Bool {
+    guard let first = try SystemCall.status(ofPath: one), let second = try SystemCall.status(ofPath: other) else {
       return false
     }
     return first.isOfSameFile(as: second)
   }
 
   /// The path without links; nil where there is nothing of that name.
-  public static func resolved(_ path: String) -> String? { SystemCall.resolved(path) }
+  public static func resolved(_ path: String) throws(FileError) -> String? { try SystemCall.resolved(path) }
 
   /// Whether that name is a symbolic link, wherever it leads.
-  public static func isLink(_ path: String) -> Bool {
+  public static func isLink(_ path: String) throws(FileError) -> Bool {
     // With a slash behind it a name stands for what the link leads to.
-    SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.isLink ?? false
+    try SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.kind == .link
   }
 
-  /// Whether a folder, and no link to one, has nothing in it.
-  public static func isEmptyFolder(_ path: String) -> Bool {
-    guard isFolder(path), !isLink(path), let names = try? names(inFolder: path) else { return false }
-    return names.isEmpty
+  /// Whether that name is a regular file, or a link, wherever it leads.
+  public static func isFileOrLink(_ path: String) throws(FileError) -> Bool {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return false }
+    return status.kind == .file || status.kind == .link
   }
 
   /// Whether another disk is mounted at a folder.
-  public static func isMountPoint(_ path: String) -> Bool {
-    guard let folder = SystemCall.status(ofPath: path), let above = SystemCall.status(ofPath: join(path, "..")) else {
-      return false
-    }
+  public static func isMountPoint(_ path: String) throws(FileError) -> Bool {
+    guard let folder = try SystemCall.status(ofPath: path), let above = try SystemCall.status(ofPath: join(path, ".."))
+    else { return false }
     return folder.device != above.device
   }
 

@@ -16,8 +16,11 @@ public final class InputFile: ByteSource {
     let status: SystemCall.Status
     do throws(FileError) {
       status = try SystemCall.status(of: descriptor, path: path)
-      guard status.isRegular else {
-        throw FileError(.unsupported, path: path, "is not a regular file")
+      guard status.kind == .file else {
+        throw FileError(
+          .unsupported, path: path,
+          status.kind == .folder
+            ? "is a folder, where a file is expected" : "is a device, a pipe or a socket, where a file is expected")
       }
     } catch {
       SystemCall.close(descriptor)
@@ -36,15 +39,24 @@ public final class InputFile: ByteSource {
 
   /// Whether its path still leads to the file that was opened, with the contents that it had then.
   public var isUnchanged: Bool {
-    guard let now = SystemCall.status(ofPath: path) else { return false }
-    return now.isOfSameFile(as: status) && now.byteCount == status.byteCount && now.modified == status.modified
+    get throws(FileError) {
+      guard let now = try SystemCall.status(ofPath: path) else { return false }
+      return now.isOfSameFile(as: status) && now.byteCount == status.byteCount && now.modified == status.modified
+    }
   }
+
+  /// What tells the file from every other, and from itself after any change, for as long as it is on this disk: device,
+  /// inode and the time that nobody can set.
+  public var identity: String { "\(status.device) \(status.inode) \(status.changed)" }
+
+  var permissions: Permissions { status.permissions }
 
   /// - Throws: `FileError` unless it is unchanged. For an output that would be made of two states.
   public func requireUnchanged() throws(FileError) {
-    guard !isUnchanged else { return }
+    guard try !isUnchanged else { return }
     throw FileError(
-      .mismatch, path: path, "was changed while it was read; nothing was written. Try again when nobody writes it")
+      .mismatch, path: path,
+      "was changed while it was read, so that nothing comes of it; try again when nobody writes it")
   }
 
   /// Fills `bytes` with those at `offset`.

@@ -3,17 +3,69 @@ internal import Synchronization
 /// A small file beside a partial output that says which of its items are complete, so that another run of the same job
 /// can go on with it.
 ///
-/// It is text, a line a fact: `fingerprint` of the job, `file` with device, inode and length of each file of the
-/// output, `boot` of the system that the following lines were written under, `item` with its number and a note, and
-/// `synced` with the number of `item` lines before it whose bytes are known to be on disk. What a process that was
-/// killed has written is there until the system goes down, so items count under the same boot even if they were not
-/// brought to disk; after a power failure only those that were. `lost` says the same of a disk that has failed. A last
-/// line without its end is none.
+/// It is text, a line a fact: `fingerprint` of the job, `source` for each file that is read, with device, inode and time
+/// of the last change of any kind, `file` with device, inode and length of each file of the output, `boot` of the system
+/// that the following lines were written under, `item` with its number and a note, and `synced` with the number of
+/// `item` lines before it whose bytes are known to be on disk. What a process that was killed has written is there
+/// until the system goes down, so items count under the same boot even if they were not brought to disk; after a power
+/// failure only those that were. `lost` says the same of a disk that has failed. A last line without its end is none.
 final class OutputJournal: Sendable {
-  /// Notes of the items that an earlier run has completed.
-  let finished: [Int: String]
+  /// A file of the partial output.
+  struct File: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+    /// The length that it will have, where that is known beforehand.
+    let byteCount: Int
+
+    init(_ status: SystemCall.Status, byteCount: Int?) {
+      device = status.device
+      inode = status.inode
+      self.byteCount = byteCount ?? 0
+    }
+
+    fileprivate init?(_ words: [Substring]) {
+      guard words.count == 4, let device = UInt64(words[1]), let inode = UInt64(words[2]), let byteCount = Int(words[3])
+      else { return nil }
+      (self.device, self.inode, self.byteCount) = (device, inode, byteCount)
+    }
+
+    /// Whether that is the file, by whatever name.
+    func isOf(_ status: SystemCall.Status) -> Bool { device == status.device && inode == status.inode }
+  }
+
+  /// What the job and its files are.
+  struct Header: Hashable, Sendable {
+    let fingerprint: String
+    /// What tells each source from others, as `InputFile.identity`.
+    let sources: [String]
+    let files: [File]
+
+    init(fingerprint: String, sources: [String], files: [File]) {
+      (self.fingerprint, self.sources, self.files) = (fingerprint, sources, files)
+    }
+
+    /// The beginning of a journal; nil where it is none of this version.
+    init?(lines: [String]) {
+      guard lines.first == OutputJournal.heading, let line = lines.dropFirst().first, line.hasPrefix("fingerprint ")
+      else { return nil }
+      fingerprint = String(line.dropFirst("fingerprint ".count))
+      let rest = lines.dropFirst(2)
+      sources = rest.prefix { $0.hasPrefix("source ") }.map { String($0.dropFirst("source ".count)) }
+      let named = rest.dropFirst(sources.count).prefix { $0.hasPrefix("file ") }
+      files = named.compactMap { File($0.split(separator: " ")) }
+      guard files.count == named.count, !files.isEmpty else { return nil }
+    }
+
+    var lines: [String] {
+      [OutputJournal.heading, "fingerprint \(fingerprint)"] + sources.map { "source \($0)" }
+        + files.map { "file \($0.device) \($0.inode) \($0.byteCount)" }
+    }
+  }
+
   private let path: String
   private let descriptor: Int32
+  /// Keeps the file open that is gone on with.
+  private let earlier: EarlierJournal?
 
   private struct State {
     /// Where the next line goes.
@@ -23,36 +75,34 @@ final class OutputJournal: Sendable {
 
   private let state: Mutex<State>
 
-  private static let heading = "decant journal 1"
+  private static let heading = "decant journal 2"
 
-  /// Goes on with the journal at `path` where it is of the same job and files; begins a new one otherwise.
-  init(path: String, fingerprint: String, files: [SystemCall.Status]) throws(FileError) {
-    let boot = FileSystem.bootIdentifier
-    let header = Self.header(fingerprint, files)
-    let descriptor = try SystemCall.openForWriting(path)
-    do throws(FileError) {
-      let found = try Self.lines(of: descriptor, path: path)
-      if found.lines.starts(with: header), let boot {
-        finished = Self.finished(in: found.lines.dropFirst(header.count), boot: boot)
-        let itemCount = found.lines.count { $0.hasPrefix("item ") }
-        try SystemCall.setLength(descriptor, to: found.byteCount, path: path)
-        state = Mutex(State(end: found.byteCount, itemCount: itemCount))
-      } else {
-        finished = [:]
-        try SystemCall.setLength(descriptor, to: 0, path: path)
-        state = Mutex(State(end: 0, itemCount: 0))
-      }
-    } catch {
-      SystemCall.close(descriptor)
-      throw error
-    }
+  /// Goes on with the journal that an earlier run has left, which is of this job and speaks of these files.
+  init(goingOnWith earlier: EarlierJournal, path: String) throws(FileError) {
     self.path = path
-    self.descriptor = descriptor
-    let isNew = state.withLock { $0.end == 0 }
-    for line in (isNew ? header : []) + (boot.map { ["boot \($0)"] } ?? []) { try append(line) }
+    self.earlier = earlier
+    descriptor = earlier.descriptor
+    state = Mutex(State(end: earlier.byteCount, itemCount: earlier.itemCount))
+    try SystemCall.setLength(descriptor, to: earlier.byteCount, path: path)
+    try appendBoot()
   }
 
-  deinit { SystemCall.close(descriptor) }
+  /// Begins a new one, with what is known to be complete of an earlier run.
+  init(path: String, _ header: Header, finished: [Int: String], _ permissions: Permissions) throws(FileError) {
+    self.path = path
+    earlier = nil
+    descriptor = try SystemCall.makeFile(path, permissions)
+    state = Mutex(State(end: 0, itemCount: 0))
+    try append(header.lines.joined(separator: "\n"))
+    try appendBoot()
+    for (item, note) in finished.sorted(by: { $0.key < $1.key }) { try finish(item, note: note) }
+  }
+
+  deinit { if earlier == nil { SystemCall.close(descriptor) } }
+
+  private func appendBoot() throws(FileError) {
+    if let boot = FileSystem.bootIdentifier { try append("boot \(boot)") }
+  }
 
   /// Notes that an item is complete. `note` has no line ends.
   func finish(_ item: Int, note: String) throws(FileError) {
@@ -73,11 +123,15 @@ final class OutputJournal: Sendable {
     do throws(FileError) {
       try append("lost unsynced")
     } catch {
-      remove()
+      // Nobody goes on with an output without its journal. Where it cannot be removed either, the disk is past help.
+      try? remove()
     }
   }
 
-  func remove() { SystemCall.removeFile(path) }
+  /// Lets another run have the file.
+  func unlock() { SystemCall.unlock(descriptor) }
+
+  func remove() throws(FileError) { try SystemCall.removeFile(path) }
 
   private func append(_ line: String, isItem: Bool = false) throws(FileError) {
     let bytes = Array((line + "\n").utf8)
@@ -94,47 +148,5 @@ final class OutputJournal: Sendable {
       return nil
     }
     if let failure { throw failure }
-  }
-
-  // MARK: - Reading
-
-  private static func header(_ fingerprint: String, _ files: [SystemCall.Status]) -> [String] {
-    [heading, "fingerprint \(fingerprint)"] + files.map { "file \($0.device) \($0.inode) \($0.byteCount)" }
-  }
-
-  /// The complete lines, and how many bytes they take.
-  private static func lines(of descriptor: Int32, path: String) throws(FileError) -> (lines: [String], byteCount: Int) {
-    let length = try SystemCall.status(of: descriptor, path: path).byteCount
-    guard length <= 1 << 28 else { return ([], 0) }
-    var bytes = [UInt8](repeating: 0, count: length)
-    try bytes.withMutableBytes { span throws(FileError) in
-      _ = try SystemCall.read(descriptor, into: &span, at: 0, path: path)
-    }
-    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return ([], 0) }
-    let lines = bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    return (lines.map { String(decoding: $0, as: UTF8.self) }, end + 1)
-  }
-
-  private static func finished(in lines: ArraySlice<String>, boot: String) -> [Int: String] {
-    var items: [(number: Int, note: String, boot: String)] = []
-    var current = ""
-    var synced = 0
-    for line in lines {
-      let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-      guard words.count > 1 else { continue }
-      switch words[0] {
-      case "boot": current = words[1]
-      case "lost": for place in items.indices.dropFirst(synced) { items[place].boot = "" }
-      case "synced": synced = max(synced, Int(words[1]) ?? 0)
-      case "item":
-        if let number = Int(words[1]) { items.append((number, words.count > 2 ? words[2] : "", current)) }
-      default: break
-      }
-    }
-    var finished: [Int: String] = [:]
-    for (place, item) in items.enumerated() where place < synced || item.boot == boot {
-      finished[item.number] = item.note
-    }
-    return finished
   }
 }

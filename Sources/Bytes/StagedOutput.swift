@@ -31,21 +31,23 @@ public final class StagedOutput: Sendable {
   /// The folder that will hold the files.
   public let folder: String
   /// What errors call the output: the folder, or the first of the files.
-  private var target: String {
-    kind == .folder ? folder : FileSystem.join(folder, files.first?.name ?? "")
-  }
+  var target: String { kind == .folder ? folder : places.targets.first ?? folder }
 
   /// Items that an earlier run of the same job has completed, with their notes. Empty without a fingerprint.
   public let finishedItems: [Int: String]
-  private let kind: Kind
-  private let files: [File]
-  private let descriptors: [Int32]
-  private let stagedPaths: [String]
-  private let stagingFolder: String?
-  /// Keeps the staging folder locked.
-  private let stagingDescriptor: Int32?
-  private let replacing: Bool
-  private let journal: OutputJournal?
+  /// Number of items that an earlier run has completed and that do not count: its sources were other files than these, or
+  /// have been changed, moved or linked since, and nothing shows that the items would come out the same.
+  public let discardedItemCount: Int
+  let kind: Kind
+  let files: [File]
+  let places: OutputPlaces
+  /// What the staged files are.
+  let statuses: [SystemCall.Status]
+  let replacing: Bool
+  /// What the folder that is replaced held when it was looked at, where one is.
+  let contents: FolderContents?
+  let journal: OutputJournal?
+  private let partial: PartialOutput
   private let isFinished = Mutex(false)
 
   private struct Waiting {
@@ -66,186 +68,102 @@ public final class StagedOutput: Sendable {
   /// Creates the files, with their lengths, beside the target.
   /// - Parameters:
   ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
+  ///   - sources: what the output is made of. Who may not read one of them may not read the output.
   ///   - replacing: whether what has the target's name may be replaced at the end.
+  ///   - contents: what a folder that may be replaced held when it was looked at; nil to look now. Where it holds something
+  ///     else in the end, it is not replaced.
   ///   - fingerprint: what identifies the job, in one line; nil to begin anew always. Whether a file whose length is not
   ///     known has the bytes of its finished items is for the caller to see.
   ///   - isResuming: whether the partial output of such a job is gone on with.
+  ///   - isSame: is asked of each finished item where an earlier run of the job has read other files, or these before they
+  ///     were changed, moved or linked: whether its note shows that it was made of the same bytes. nil where notes do not.
   /// - Throws: `FileError` when the target is there and must not be replaced, another run is writing it, the disk
   ///   has too little space, or a file cannot be created.
   public init(
-    _ kind: Kind, in folder: String, files: [File], replacing: Bool, fingerprint: String? = nil, isResuming: Bool = true
+    _ kind: Kind, in folder: String, files: [File], sources: [InputFile] = [], replacing: Bool,
+    contents: FolderContents? = nil, fingerprint: String? = nil, isResuming: Bool = true,
+    isSame: ((_ item: Int, _ note: String) throws(FileError) -> Bool)? = nil
   ) throws(FileError) {
-    let places = Places(kind, folder, files)
-    let (stagedPaths, stagingFolder, journalPath) = (places.stagedPaths, places.stagingFolder, places.journalPath)
-    if !replacing { try Self.refuseExisting(kind, folder, files) }
+    let places = OutputPlaces(kind, folder, files)
+    try places.checkTargets(replacing: replacing)
     try Self.check(places, files, target: folder)
-
-    // What an earlier run has left for one that goes on is not lost where this one cannot even begin.
-    let isKept = FileSystem.isTaken(journalPath)
-    var stagingDescriptor: Int32?
-    var descriptors: [Int32] = []
+    let partial = try PartialOutput(places)
     do throws(FileError) {
-      if let stagingFolder {
-        stagingDescriptor = try SystemCall.makeLockedFolder(stagingFolder)
-        try Self.makeFolders(in: stagingFolder, for: files)
+      var permissions = try places.permissions(sources)
+      try partial.lockFolder(try places.folderPermissions())
+      let earlier = try fingerprint.map { fingerprint throws(FileError) in
+        try EarlierJournal(path: places.journalPath, fingerprint: fingerprint)
       }
-      for path in stagedPaths { descriptors.append(try SystemCall.openForWriting(path)) }
-      if let fingerprint {
-        var statuses: [SystemCall.Status] = []
-        // A file that was removed comes back with another length, even where it gets its old inode.
-        var isWhole = true
-        for (number, descriptor) in descriptors.enumerated() {
-          var status = try SystemCall.status(of: descriptor, path: stagedPaths[number])
-          isWhole = isWhole && (files[number].byteCount.map { $0 == status.byteCount } ?? true)
-          status.byteCount = files[number].byteCount ?? 0
-          statuses.append(status)
+      try places.undoInterruptedCommit { earlier??.isFile($0, $1) ?? false }
+      try places.checkTargets(replacing: replacing)
+
+      var held: FolderContents?
+      if kind == .folder, try FileSystem.isTaken(places.targets[0]) {
+        held = contents
+        if held == nil { held = try FolderContents(of: places.targets[0]) }
+        permissions = permissions.stricter(held?.permissions ?? .all)
+      }
+      try partial.makeFolders(for: files, permissions)
+
+      let header = OutputJournal.Header(fingerprint: fingerprint ?? "", sources: sources.map(\.identity), files: [])
+      var (finished, discarded) = ([Int: String](), 0)
+      if isResuming, let earlier = earlier ?? nil, let boot = FileSystem.bootIdentifier,
+        try partial.openLeft(files, as: earlier, permissions)
+      {
+        finished = earlier.finished(boot: boot)
+        if earlier.sources != header.sources {
+          let all = finished
+          for (item, note) in all where try isSame?(item, note) != true { finished[item] = nil }
+          discarded = all.count - finished.count
         }
-        if !isResuming || !isWhole { SystemCall.removeFile(journalPath) }
-        journal = try OutputJournal(path: journalPath, fingerprint: fingerprint, files: statuses)
+        if finished.isEmpty { partial.closeFiles() }
+      }
+      if finished.isEmpty { try partial.makeFiles(permissions) }
+      statuses = try partial.statuses()
+      if let fingerprint {
+        if !finished.isEmpty, discarded == 0, let earlier = earlier ?? nil, earlier.sources == header.sources {
+          journal = try OutputJournal(goingOnWith: earlier, path: places.journalPath)
+        } else {
+          try SystemCall.removeFile(places.journalPath)
+          journal = try OutputJournal(
+            path: places.journalPath,
+            OutputJournal.Header(
+              fingerprint: fingerprint, sources: header.sources,
+              files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }),
+            finished: finished, permissions)
+        }
       } else {
-        SystemCall.removeFile(journalPath)
+        try SystemCall.removeFile(places.journalPath)
         journal = nil
       }
-      finishedItems = journal?.finished ?? [:]
-      for (number, file) in files.enumerated() {
-        if finishedItems.isEmpty { try SystemCall.setLength(descriptors[number], to: 0, path: stagedPaths[number]) }
-        if let byteCount = file.byteCount {
-          try SystemCall.setLength(descriptors[number], to: byteCount, path: stagedPaths[number])
-        }
+      try partial.setLengths(files)
+      if replacing, let held, !held.isEmpty, let stagingFolder = places.stagingFolder, !files.isEmpty {
+        try SystemCall.requireRenamable(folder: places.targets[0], onto: stagingFolder)
       }
+      self.contents = held
+      finishedItems = finished
+      discardedItemCount = discarded
     } catch {
-      // What is locked by another run, or could not be locked, is not ours to remove.
-      if !isKept {
-        for path in stagedPaths.prefix(descriptors.count) { SystemCall.removeFile(path) }
-        if stagingDescriptor != nil || !descriptors.isEmpty { SystemCall.removeFile(journalPath) }
-        if stagingDescriptor != nil, let stagingFolder { SystemCall.removeFolder(stagingFolder) }
-      }
-      for descriptor in descriptors + (stagingDescriptor.map { [$0] } ?? []) { SystemCall.close(descriptor) }
-      throw error
+      throw partial.abandoned(after: error)
     }
     self.folder = folder
     self.replacing = replacing
-    self.stagingDescriptor = stagingDescriptor
     self.kind = kind
     self.files = files
-    self.descriptors = descriptors
-    self.stagedPaths = stagedPaths
-    self.stagingFolder = stagingFolder
-    self.waiting = Mutex(Waiting(unstarted: Array(repeating: 0, count: files.count)))
+    self.places = places
+    self.partial = partial
+    waiting = Mutex(Waiting(unstarted: Array(repeating: 0, count: files.count)))
     Interruption.outputBegins()
-  }
-
-  /// Where an output is written before it has its name.
-  private struct Places {
-    /// The folder that holds the target.
-    let parent: String
-    let stagingFolder: String?
-    let stagedPaths: [String]
-    let journalPath: String
-
-    init(_ kind: Kind, _ folder: String, _ files: [File]) {
-      switch kind {
-      case .folder:
-        parent = FileSystem.parent(folder)
-        let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
-        stagingFolder = staging
-        stagedPaths = files.map { FileSystem.join(staging, $0.name) }
-        journalPath = staging + ".journal"
-      case .files:
-        parent = folder
-        stagingFolder = nil
-        stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
-        journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
-      }
-    }
   }
 
   /// Names beside the target that writing it makes, replaces or removes.
   public static func hiddenPaths(_ kind: Kind, in folder: String, files: [File]) -> [String] {
-    let places = Places(kind, folder, files)
-    return (places.stagingFolder.map { [$0, $0 + ".old"] } ?? places.stagedPaths) + [places.journalPath]
-  }
-
-  /// Looks at a target before anything is made of it.
-  /// - Throws: `FileError` when there is no folder to hold it, nothing may be written there, or the disk has too little
-  ///   space for the files whose length is known.
-  public static func check(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
-    try check(Places(kind, folder, files), files, target: folder)
-  }
-
-  private static func check(_ places: Places, _ files: [File], target: String) throws(FileError) {
-    guard FileSystem.isFolder(places.parent) else {
-      throw FileError(.missing, path: places.parent, "no such folder; create it first")
-    }
-    var failures = FileErrors()
-    failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.parent) }
-    if places.stagingFolder != nil, FileSystem.isFolder(target) {
-      // It is replaced, and its files are removed.
-      failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: target) }
-    }
-    failures.attempt { () throws(FileError) in try checkSpace(for: files, places, target: target) }
-    try failures.check()
-  }
-
-  /// - Throws: `FileError` when the files need more space than the disk has, with what is there of them already.
-  private static func checkSpace(for files: [File], _ places: Places, target: String) throws(FileError) {
-    let total = files.reduce(0) { sum, file in
-      let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
-      return overflow ? .max : total
-    }
-    let taken = places.stagedPaths.reduce(0) { $0 + (SystemCall.status(ofPath: $1)?.allocatedByteCount ?? 0) }
-    if let free = FileSystem.freeBytes(at: places.parent), total > free.addingReportingOverflow(taken).partialValue {
-      throw FileError(
-        .system, path: target,
-        "\(total) bytes are to be written, but the disk has \(free) left; free some space or choose another target")
-    }
-  }
-
-  /// The folders inside a new one that its files lie in.
-  private static func innerFolders(_ files: [File]) -> [String] {
-    Set(files.filter { $0.name.utf8.contains(UInt8(ascii: "/")) }.map { FileSystem.parent($0.name) }).sorted()
-  }
-
-  /// Makes the folders inside a staging folder, and removes what another job has left there.
-  /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
-  private static func makeFolders(in stagingFolder: String, for files: [File]) throws(FileError) {
-    let (inner, names) = (innerFolders(files), Set(files.map(\.name)))
-    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) && !inner.contains(name) {
-      try removeLeft(FileSystem.join(stagingFolder, name))
-    }
-    for folder in inner {
-      let path = FileSystem.join(stagingFolder, folder)
-      guard FileSystem.isFolder(path), !FileSystem.isLink(path) else {
-        try removeLeft(path)
-        try SystemCall.makeFolder(path)
-        continue
-      }
-      for name in try SystemCall.names(inFolder: path) where !names.contains(FileSystem.join(folder, name)) {
-        try removeLeft(FileSystem.join(path, name))
-      }
-    }
-  }
-
-  private static func removeLeft(_ path: String) throws(FileError) {
-    SystemCall.removeFile(path)
-    guard !FileSystem.isTaken(path) else {
-      throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
-    }
-  }
-
-  /// - Throws: `FileError` when the target is there.
-  private static func refuseExisting(_ kind: Kind, _ folder: String, _ files: [File]) throws(FileError) {
-    let targets = kind == .folder ? [folder] : files.map { FileSystem.join(folder, $0.name) }
-    for target in targets where FileSystem.isTaken(target) {
-      // Nothing is lost with a folder that has nothing in it.
-      if kind == .folder, FileSystem.isEmptyFolder(target) { continue }
-      throw FileError(.exists, path: target, "is there already", remedy: .replaceExisting)
-    }
+    OutputPlaces(kind, folder, files).hidden
   }
 
   deinit {
     guard !isFinished.withLock({ $0 }) else { return }
-    discard()
+    _ = discard()
     close()
   }
 
@@ -254,7 +172,8 @@ public final class StagedOutput: Sendable {
   public func write(_ bytes: RawSpan, file: Int, at offset: Int) throws(FileError) {
     precondition(!isFinished.withLock { $0 }, "nothing may be written after commit()")
     try Interruption.check(target)
-    try SystemCall.write(descriptors[file], bytes, at: offset, path: stagedPaths[file])
+    let descriptor = partial.descriptors[file]
+    try SystemCall.write(descriptor, bytes, at: offset, path: places.stagedPaths[file])
     let isDue = waiting.withLock { waiting in
       waiting.unsynced += bytes.byteCount
       waiting.unstarted[file] += bytes.byteCount
@@ -262,17 +181,17 @@ public final class StagedOutput: Sendable {
       waiting.unstarted[file] = 0
       return true
     }
-    if isDue { SystemCall.startWriting(descriptors[file]) }
+    if isDue { SystemCall.startWriting(descriptor) }
   }
 
   /// Bytes that a file of the partial output has now.
   public func byteCount(ofFile file: Int) throws(FileError) -> Int {
-    try SystemCall.status(of: descriptors[file], path: stagedPaths[file]).byteCount
+    try SystemCall.status(of: partial.descriptors[file], path: places.stagedPaths[file]).byteCount
   }
 
   /// Cuts a file of the partial output off, or makes it longer.
   public func setLength(ofFile file: Int, to byteCount: Int) throws(FileError) {
-    try SystemCall.setLength(descriptors[file], to: byteCount, path: stagedPaths[file])
+    try SystemCall.setLength(partial.descriptors[file], to: byteCount, path: places.stagedPaths[file])
   }
 
   /// Notes that everything of an item has been written, for a later run of the same job. `note` has no line ends.
@@ -293,13 +212,39 @@ public final class StagedOutput: Sendable {
   /// Brings all files to disk. After a failure nobody knows what of them is there, and the system may not say it again.
   private func synchronize() throws(FileError) {
     do throws(FileError) {
-      for (descriptor, path) in zip(descriptors, stagedPaths) {
-        try SystemCall.synchronize(descriptor, path: path)
-      }
+      try partial.synchronize()
     } catch {
       journal?.distrust()
       throw error
     }
+  }
+
+  // MARK: - The end
+
+  /// Syncs everything and gives it the target's name. Nothing may be written afterwards.
+  /// - Returns: what is left and could not be removed. The output is complete all the same.
+  /// - Throws: `FileError` when something cannot be brought to disk or renamed, or has taken the target's name since, or
+  ///   was put into the folder that is replaced.
+  @discardableResult
+  public func commit() throws(FileError) -> [FileError] {
+    try synchronize()
+    try partial.synchronizeFolders(of: files)
+    var left = FileErrors()
+    switch kind {
+    case .files: try placeFiles(&left)
+    case .folder: try placeFolder(&left)
+    }
+    isFinished.withLock { $0 = true }
+    defer { close() }
+    // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
+    left.attempt { () throws(FileError) in try journal?.remove() }
+    do throws(FileError) {
+      try SystemCall.synchronizeFolder(places.parent)
+    } catch {
+      throw FileError(
+        error.code, path: target, "is complete, but whether its name is safely on disk is not known: \(error.message)")
+    }
+    return left.all
   }
 
   /// Leaves the partial output for a later run of the same job. Nothing may be written afterwards.
@@ -311,86 +256,30 @@ public final class StagedOutput: Sendable {
     return true
   }
 
-  /// What is said of a failure, after the partial output was kept where another run of the job could do better. Nothing
-  /// may be written afterwards.
+  /// What is said of a failure, after the partial output was kept where another run of the job could do better, and
+  /// removed otherwise. Nothing may be written afterwards.
   public func stopped(by failure: FileError) -> FileError {
-    guard [.interrupted, .system, .exists].contains(failure.code), keep() else { return failure }
-    return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
-  }
-
-  /// Syncs everything and gives it the target's name. Nothing may be written afterwards.
-  /// - Throws: `FileError` when something cannot be brought to disk or renamed, or has taken the target's name since.
-  public func commit() throws(FileError) {
-    if !replacing { try Self.refuseExisting(kind, folder, files) }
-    try synchronize()
-    if let stagingFolder {
-      for folder in Self.innerFolders(files) {
-        try SystemCall.synchronizeFolder(FileSystem.join(stagingFolder, folder))
-      }
-      try SystemCall.synchronizeFolder(stagingFolder)
-    }
-    switch kind {
-    case .files: try replaceFiles()
-    case .folder: try replaceFolder()
+    // The output has its name.
+    guard !isFinished.withLock({ $0 }) else { return failure }
+    if [.interrupted, .system, .exists].contains(failure.code), keep() {
+      return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
     }
     isFinished.withLock { $0 = true }
-    defer { close() }
-    // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
-    journal?.remove()
-    try SystemCall.synchronizeFolder(kind == .folder ? FileSystem.parent(folder) : folder)
-  }
-
-  /// A set is opened by its first file: that goes before the others change and comes last, so that old and new ones are
-  /// never read as one set.
-  private func replaceFiles() throws(FileError) {
-    let moves = zip(stagedPaths, files.map { FileSystem.join(folder, $0.name) })
-    if files.count > 1, let first = files.first {
-      SystemCall.removeFile(FileSystem.join(folder, first.name))
-      try SystemCall.synchronizeFolder(folder)
-      for (path, target) in moves.dropFirst() { try SystemCall.rename(path, to: target) }
-      try SystemCall.synchronizeFolder(folder)
-    }
-    for (path, target) in moves.prefix(1) { try SystemCall.rename(path, to: target) }
-  }
-
-  /// A folder with files in it cannot be renamed over: old and new change names, and the old one goes last. Until it is
-  /// gone it is locked: it has the staging folder's name, and another run must not take it for its own.
-  private func replaceFolder() throws(FileError) {
-    guard let stagingFolder else { return }
-    guard FileSystem.isTaken(folder) else {
-      return try SystemCall.rename(stagingFolder, to: folder)
-    }
-    let old = FileSystem.isFolder(folder) ? try SystemCall.openLockedFolder(folder) : nil
-    defer { if let old { SystemCall.close(old) } }
-    if SystemCall.exchange(stagingFolder, folder) { return Self.remove(stagingFolder) }
-    // Where the file system has no such call, there is a moment without either.
-    let aside = stagingFolder + ".old"
-    Self.remove(aside)
-    try SystemCall.rename(folder, to: aside)
-    do throws(FileError) {
-      try SystemCall.rename(stagingFolder, to: folder)
-    } catch {
-      try SystemCall.rename(aside, to: folder)
-      throw error
-    }
-    Self.remove(aside)
-  }
-
-  /// Removes what an output has replaced: a folder of files, or a file.
-  private static func remove(_ path: String) {
-    SystemCall.removeFolder(path)
-    SystemCall.removeFile(path)
+    let left = discard()
+    close()
+    return left.isEmpty ? failure : failure.with(others: left)
   }
 
   private func close() {
-    for descriptor in descriptors { SystemCall.close(descriptor) }
-    if let stagingDescriptor { SystemCall.close(stagingDescriptor) }
+    partial.close()
+    journal?.unlock()
     Interruption.outputEnds()
   }
 
-  private func discard() {
-    journal?.remove()
-    for path in stagedPaths { SystemCall.removeFile(path) }
-    if let stagingFolder { SystemCall.removeFolder(stagingFolder) }
+  /// - Returns: what could not be removed.
+  private func discard() -> [FileError] {
+    var left = FileErrors()
+    left.attempt { () throws(FileError) in try journal?.remove() }
+    return left.all + partial.remove()
   }
 }

@@ -11,14 +11,20 @@ internal import CBytes
 /// short reads and writes continued.
 enum SystemCall {
   struct Status {
+    /// What something is; `other` is a device, a pipe or a socket.
+    enum Kind { case file, folder, link, other }
+
     var byteCount: Int
-    var isFolder: Bool
-    var isRegular: Bool
-    var isLink: Bool
+    var kind: Kind
     /// Device and inode: the same for two names of one file.
     var device: UInt64
     var inode: UInt64
+    /// How many names it has.
+    var linkCount: Int
+    /// When its contents were last changed, and when they or anything that is known of it were, in nanoseconds since 1970.
     var modified: Int64
+    var changed: Int64
+    var permissions: Permissions
     /// Bytes that its contents take on disk.
     var allocatedByteCount: Int
 
@@ -33,14 +39,20 @@ enum SystemCall {
     return descriptor
   }
 
-  /// Creates a file, or opens the one that is there as it is, and locks it against other runs. The corresponding C
-  /// functions are `open` and `flock`.
-  /// - Throws: `FileError` with the code `exists` while another run has it locked.
-  static func openForWriting(_ path: String) throws(FileError) -> Int32 {
-    while true {
-      let descriptor = repeatingInterrupted(.open) {
-        unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o644))
+  /// Makes a file that has no other name, in place of one that a run has left, and locks it against other runs. What is
+  /// left is never written into: it may be somebody's by another name. The corresponding C functions are `open` with
+  /// `O_EXCL`, and `flock`.
+  /// - Throws: `FileError` with the code `exists` while another run has it locked, or when no file has the name.
+  static func makeFile(_ path: String, _ permissions: Permissions) throws(FileError) -> Int32 {
+    for _ in 0..<mostAttempts {
+      if let left = try openLeftFile(path) {
+        defer { close(left.descriptor) }
+        try removeFile(path)
       }
+      let descriptor = repeatingInterrupted(.open) {
+        unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(permissions.ofFile))
+      }
+      if descriptor < 0, errno == EEXIST { continue }
       guard descriptor >= 0 else { throw failure("cannot be created", path) }
       do throws(FileError) {
         try lock(descriptor, path: path)
@@ -51,6 +63,32 @@ enum SystemCall {
       }
       close(descriptor)
     }
+    throw othersAreWriting(path)
+  }
+
+  /// Opens a file that a run has left, as it is, and locks it against other runs; nil where there is none.
+  /// - Throws: `FileError` with the code `exists` while another run has it locked, or when no file has the name.
+  static func openLeftFile(_ path: String) throws(FileError) -> (descriptor: Int32, status: Status)? {
+    for _ in 0..<mostAttempts {
+      let descriptor = repeatingInterrupted(.open) {
+        unsafe open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+      }
+      if descriptor < 0, errno == ENOENT { return nil }
+      guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+      do throws(FileError) {
+        let status = try status(of: descriptor, path: path)
+        guard status.kind == .file else {
+          throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+        }
+        try lock(descriptor, path: path)
+        if try isNamed(path, descriptor) { return (descriptor, status) }
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      close(descriptor)
+    }
+    throw othersAreWriting(path)
   }
 
   /// Opens a folder and locks it against other runs.
@@ -70,11 +108,11 @@ enum SystemCall {
   }
 
   /// The same of a folder that is made where it is missing. Other runs may make and remove it meanwhile.
-  static func makeLockedFolder(_ path: String) throws(FileError) -> Int32 {
+  static func makeLockedFolder(_ path: String, _ permissions: Permissions) throws(FileError) -> Int32 {
     var failure: FileError?
-    for _ in 0..<16 {
+    for _ in 0..<mostAttempts {
       do throws(FileError) {
-        if status(ofPath: path) == nil { try makeFolder(path) }
+        if try status(ofPath: path, followingLinks: false) == nil { try makeFolder(path, permissions) }
         let descriptor = try openLockedFolder(path)
         do throws(FileError) {
           if try isNamed(path, descriptor) { return descriptor }
@@ -88,14 +126,21 @@ enum SystemCall {
         failure = error
       }
     }
-    throw failure ?? FileError(.exists, path: path, "other runs are writing this; wait for them")
+    throw failure ?? othersAreWriting(path)
+  }
+
+  /// Other runs may make and remove what is being opened; this often it is tried again.
+  private static let mostAttempts = 16
+
+  private static func othersAreWriting(_ path: String) -> FileError {
+    FileError(.exists, path: path, "other runs are writing this; wait for them")
   }
 
   /// Whether an open file still has its name: another run may have finished, and renamed or removed it, between our
   /// opening and our locking it.
   private static func isNamed(_ path: String, _ descriptor: Int32) throws(FileError) -> Bool {
     let opened = try status(of: descriptor, path: path)
-    return status(ofPath: path)?.isOfSameFile(as: opened) == true
+    return try status(ofPath: path, followingLinks: false)?.isOfSameFile(as: opened) == true
   }
 
   private static func lock(_ descriptor: Int32, path: String) throws(FileError) {
@@ -106,6 +151,9 @@ enum SystemCall {
     // Some network file systems have no locks: two runs must then be kept apart by their user.
     if errno != ENOLCK, errno != ENOTSUP, errno != EINVAL { throw failure("cannot be locked", path) }
   }
+
+  /// Gives a lock up before the file is closed.
+  static func unlock(_ descriptor: Int32) { _ = flock(descriptor, LOCK_UN) }
 
   static func close(_ descriptor: Int32) {
     #if canImport(Glibc)
@@ -127,10 +175,15 @@ enum SystemCall {
   }
 
   /// The corresponding C functions are `stat` and `lstat`; nil where nothing has that name.
-  static func status(ofPath path: String, followingLinks: Bool = true) -> Status? {
+  /// - Throws: `FileError` when that cannot be told, or the name is a link that leads nowhere.
+  static func status(ofPath path: String, followingLinks: Bool = true) throws(FileError) -> Status? {
     var result = stat()
-    guard unsafe (followingLinks ? stat(path, &result) : lstat(path, &result)) == 0 else { return nil }
-    return Status(result)
+    let outcome = attempt(.examine) { unsafe followingLinks ? stat(path, &result) : lstat(path, &result) }
+    guard outcome != 0 else { return Status(result) }
+    guard errno == ENOENT else { throw failure("cannot be examined", path) }
+    guard followingLinks, try status(ofPath: path, followingLinks: false) != nil else { return nil }
+    throw FileError(
+      .missing, path: path, "is a link, and what it leads to is not there; bring that back, or remove the link")
   }
 
   /// Fills `bytes` from `offset`. The corresponding C function is `pread`.
@@ -232,51 +285,131 @@ enum SystemCall {
     }
   }
 
+  /// Takes from everybody else what `permissions` does not give them. The corresponding C function is `fchmod`.
+  static func restrict(_ descriptor: Int32, to permissions: Permissions, path: String) throws(FileError) {
+    let now = try status(of: descriptor, path: path).permissions
+    let wanted = now.stricter(permissions)
+    guard wanted != now else { return }
+    guard attempt(.examine, { fchmod(descriptor, mode_t(wanted.bits)) }) == 0 else {
+      throw failure("cannot be kept from others", path)
+    }
+  }
+
   /// The corresponding C function is `rename`: replaces a file of that name at once.
   static func rename(_ from: String, to target: String) throws(FileError) {
-    let result = attempt(.rename) {
-      #if canImport(Glibc)
-        unsafe Glibc.rename(from, target)
-      #elseif canImport(Musl)
-        unsafe Musl.rename(from, target)
-      #else
-        unsafe Darwin.rename(from, target)
-      #endif
-    }
+    let result = attempt(.rename) { systemRename(from, target) }
     guard result == 0 else { throw failure("cannot be renamed to \(target)", from) }
   }
 
+  /// The same of a file, where nothing has the new name. The corresponding C function is `renameat2`, or `link` where the
+  /// file system has no such call.
+  /// - Returns: false where something has the new name.
+  static func renameNew(_ from: String, to target: String) throws(FileError) -> Bool {
+    if attempt(.rename, { unsafe decant_rename_new(from, target) }) == 0 { return true }
+    var number = errno
+    if isUnknownCall(number) {
+      if attempt(.rename, { unsafe link(from, target) }) == 0 {
+        try removeFile(from)
+        return true
+      }
+      number = errno
+      // A file system without links too: what remains is to look first.
+      if isUnknownCall(number) || number == EPERM || number == EMLINK {
+        guard try status(ofPath: target, followingLinks: false) == nil else { return false }
+        try rename(from, to: target)
+        return true
+      }
+    }
+    guard number == EEXIST else { throw failure("cannot be renamed to \(target)", from, number: number) }
+    return false
+  }
+
+  /// The same of a folder, where nothing has the new name or an empty folder.
+  /// - Returns: false where something else has the new name.
+  static func renameFolder(_ from: String, to target: String) throws(FileError) -> Bool {
+    let result = attempt(.rename) { systemRename(from, target) }
+    guard result != 0 else { return true }
+    let number = errno
+    guard [EEXIST, ENOTEMPTY, ENOTDIR, ELOOP].contains(number) else {
+      throw failure("cannot be renamed to \(target)", from, number: number)
+    }
+    return false
+  }
+
+  private static func systemRename(_ from: String, _ target: String) -> Int32 {
+    #if canImport(Glibc)
+      unsafe Glibc.rename(from, target)
+    #elseif canImport(Musl)
+      unsafe Musl.rename(from, target)
+    #else
+      unsafe Darwin.rename(from, target)
+    #endif
+  }
+
   /// Gives two files or folders each other's names at once. The corresponding C function is `renameat2`.
-  /// - Returns: whether the system can do that here.
-  static func exchange(_ one: String, _ other: String) -> Bool {
-    attempt(.rename) { unsafe decant_exchange(one, other) } == 0
+  /// - Returns: false where the file system has no such call.
+  static func exchange(_ one: String, _ other: String) throws(FileError) -> Bool {
+    if attempt(.rename, { unsafe decant_exchange(one, other) }) == 0 { return true }
+    let number = errno
+    guard isUnknownCall(number) else { throw failure("cannot be exchanged for \(other)", one, number: number) }
+    return false
+  }
+
+  /// Whether an error says that the system or the file system knows no such call.
+  private static func isUnknownCall(_ number: Int32) -> Bool {
+    number == EINVAL || number == ENOSYS || number == ENOTSUP
+  }
+
+  /// Asks whether a folder could be given another name, by trying to give it that of a folder with files in it, which
+  /// no file system allows.
+  /// - Throws: `FileError` when it could not.
+  static func requireRenamable(folder path: String, onto full: String) throws(FileError) {
+    let result = attempt(.rename) { systemRename(path, full) }
+    guard result != 0 else { return try rename(full, to: path) }
+    switch errno {
+    case EXDEV:
+      throw FileError(
+        .unsupported, path: path,
+        "cannot be replaced: it lies in a lower layer of its file system, as in the image of a container; choose another "
+          + "name, or remove it first")
+    case EACCES, EPERM, EROFS, EBUSY, EIO, ENOSPC, EDQUOT: throw failure("cannot be replaced", path)
+    // It is full, as it should be; and what else a file system may say of that.
+    default: return
+    }
   }
 
   /// The corresponding C function is `mkdir`.
-  static func makeFolder(_ path: String) throws(FileError) {
-    guard attempt(.makeFolder, { unsafe mkdir(path, 0o755) }) == 0 else { throw failure("cannot be created", path) }
+  static func makeFolder(_ path: String, _ permissions: Permissions) throws(FileError) {
+    guard attempt(.makeFolder, { unsafe mkdir(path, mode_t(permissions.ofFolder)) }) == 0 else {
+      throw failure("cannot be created", path)
+    }
   }
 
   /// The corresponding C function is `unlink`. A missing file is not an error.
-  static func removeFile(_ path: String) {
-    _ = unsafe unlink(path)
+  static func removeFile(_ path: String) throws(FileError) {
+    guard attempt(.remove, { unsafe unlink(path) }) != 0, errno != ENOENT else { return }
+    throw failure("cannot be removed", path)
   }
 
-  /// Removes a folder of files and of folders of files: what we stage has no deeper ones. Failures are left to the
-  /// caller's next step to notice.
-  static func removeFolder(_ path: String) {
-    for name in (try? names(inFolder: path)) ?? [] {
+  /// Removes a folder of files and of folders of files: what we stage has no deeper ones. A missing one is not an error.
+  static func removeFolder(_ path: String) throws(FileError) {
+    guard try status(ofPath: path, followingLinks: false) != nil else { return }
+    for name in try names(inFolder: path) {
       let inner = path + "/" + name
-      guard status(ofPath: inner, followingLinks: false)?.isFolder == true else { continue }
-      removeFiles(inFolder: inner)
-      _ = unsafe rmdir(inner)
+      if try status(ofPath: inner, followingLinks: false)?.kind == .folder {
+        for file in try names(inFolder: inner) { try removeFile(inner + "/" + file) }
+        try removeEmptyFolder(inner)
+      } else {
+        try removeFile(inner)
+      }
     }
-    removeFiles(inFolder: path)
-    _ = unsafe rmdir(path)
+    try removeEmptyFolder(path)
   }
 
-  static func removeFiles(inFolder path: String) {
-    for name in (try? names(inFolder: path)) ?? [] { removeFile(path + "/" + name) }
+  /// The corresponding C function is `rmdir`.
+  private static func removeEmptyFolder(_ path: String) throws(FileError) {
+    guard attempt(.remove, { unsafe rmdir(path) }) != 0, errno != ENOENT else { return }
+    throw failure("cannot be removed", path)
   }
 
   /// The corresponding C function is `readdir`; names sorted, without `.` and `..`.
@@ -286,7 +419,10 @@ enum SystemCall {
     }
     defer { unsafe closedir(folder) }
     var names: [String] = []
-    while let entry = unsafe readdir(folder) {
+    while true {
+      // Only by it can the end of the list be told from an error.
+      errno = 0
+      guard attempt(.list, { Int32(0) }) == 0, let entry = unsafe readdir(folder) else { break }
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
         unsafe pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
           unsafe String(cString: $0)
@@ -294,12 +430,16 @@ enum SystemCall {
       }
       if name != ".", name != ".." { names.append(name) }
     }
+    guard errno == 0 else { throw failure("cannot be listed", path) }
     return names.sorted()
   }
 
   /// The corresponding C function is `realpath`; nil where there is nothing of that name.
-  static func resolved(_ path: String) -> String? {
-    guard let resolved = unsafe realpath(path, nil) else { return nil }
+  static func resolved(_ path: String) throws(FileError) -> String? {
+    guard attempt(.examine, { Int32(0) }) == 0, let resolved = unsafe realpath(path, nil) else {
+      guard errno == ENOENT else { throw failure("cannot be examined", path) }
+      return nil
+    }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
   }
@@ -418,8 +558,9 @@ enum SystemCall {
     }
   }
 
-  private static func failure(_ what: String, _ path: String, offset: Int? = nil) -> FileError {
-    let number = errno
+  private static func failure(
+    _ what: String, _ path: String, offset: Int? = nil, number: Int32 = errno
+  ) -> FileError {
     let remedy =
       switch number {
       case ENOSPC, EDQUOT: "the disk is full; free some space or choose another target"
@@ -433,6 +574,8 @@ enum SystemCall {
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"
       case EPIPE: "whoever was reading it is gone"
+      case ESTALE: "the network share has lost it; mount the share again"
+      case EXDEV: "another file system is between the two names; choose another place"
       case EIO: "input/output error; the disk or network share may be failing"
       default: unsafe String(cString: strerror(number))
       }
@@ -446,14 +589,18 @@ extension SystemCall.Status {
   fileprivate init(_ result: stat) {
     let kind = result.st_mode & S_IFMT
     #if canImport(Darwin)
-      let modified = result.st_mtimespec
+      let (modified, changed) = (result.st_mtimespec, result.st_ctimespec)
     #else
-      let modified = result.st_mtim
+      let (modified, changed) = (result.st_mtim, result.st_ctim)
     #endif
+    func nanoseconds(_ time: timespec) -> Int64 {
+      Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue &+ Int64(time.tv_nsec)
+    }
     self.init(
-      byteCount: Int(result.st_size), isFolder: kind == S_IFDIR, isRegular: kind == S_IFREG, isLink: kind == S_IFLNK,
-      device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino),
-      modified: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec),
-      allocatedByteCount: Int(result.st_blocks) * 512)
+      byteCount: Int(result.st_size),
+      kind: kind == S_IFREG ? .file : kind == S_IFDIR ? .folder : kind == S_IFLNK ? .link : .other,
+      device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino), linkCount: Int(result.st_nlink),
+      modified: nanoseconds(modified), changed: nanoseconds(changed),
+      permissions: Permissions(bits: UInt32(result.st_mode) & 0o777), allocatedByteCount: Int(result.st_blocks) * 512)
   }
 }

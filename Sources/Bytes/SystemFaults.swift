@@ -14,7 +14,7 @@ internal import Synchronization
 package final class SystemFaults: Sendable {
   /// The calls that can fail.
   package enum Call: String, CaseIterable, Sendable {
-    case open, examine, read, write, setLength, synchronize, rename, makeFolder, lock, list
+    case open, examine, read, write, setLength, synchronize, rename, makeFolder, remove, lock, list
   }
 
   /// What happens to a call.

@@ -3,11 +3,12 @@ public enum TextFile {
   /// The text in UTF-8, without a byte order mark. What is not a file can be read only once.
   /// - Throws: `FileError` when it cannot be read, is longer than `limit`, or is text in no encoding that is read.
   public static func utf8(of path: String, limit: Int = 1 << 31) throws(FileError) -> [UInt8] {
-    guard !FileSystem.isFolder(path) else {
+    let status = path == "-" ? nil : try SystemCall.status(ofPath: path)
+    guard status?.kind != .folder else {
       throw FileError(.unsupported, path: path, "is a folder; a text file is expected")
     }
     let bytes =
-      FileSystem.isFile(path)
+      status?.kind == .file
       ? try InputFile.contents(of: path, limit: limit) : try SystemCall.readToEnd(path, limit: limit)
     guard bytes.count <= limit else {
       throw FileError(

@@ -6,7 +6,8 @@ internal import Synchronization
 /// from there. It is replaced as a whole, after a batch of windows, and removed by whoever made it when the measurement
 /// has its result.
 ///
-/// Text, a line a fact, then numbers: `fingerprint` of the measurement, `windows` that are done, `label` lines, `numbers`
+/// Text, a line a fact, then numbers: `fingerprint` of the measurement, `sources`, a digest of what tells the files that
+/// are read from others, `windows` that are done, `label` lines, `numbers`
 /// with their count, that many little-endian doubles, and an XXH3-128 of everything before it.
 public final class MeasurementRecord: Sendable {
   /// What is known after some windows.
@@ -27,7 +28,11 @@ public final class MeasurementRecord: Sendable {
   public let path: String
   /// What an earlier run of the same measurement has found; nil for nothing.
   public let found: Content?
+  /// Whether an earlier run has found something that does not count: it read other files, or these before they were
+  /// changed, moved or linked.
+  public let isDiscarded: Bool
   private let fingerprint: String
+  private let sources: String
   private let interval: Duration
   private let lastKept = Mutex<ContinuousClock.Instant?>(nil)
   private let windowsKept: Mutex<Int>
@@ -35,7 +40,9 @@ public final class MeasurementRecord: Sendable {
   /// Windows of which the file knows.
   public var kept: Int { windowsKept.withLock { $0 } }
 
-  private static let heading = "decant measurement 1"
+  /// What the records of all versions begin with.
+  private static let headingOfAll = "decant measurement "
+  private static let heading = "decant measurement 2"
   private static let digestByteCount = 32 + 1
   /// No measurement has as many numbers as fill this.
   private static let mostBytes = 1 << 32
@@ -43,29 +50,34 @@ public final class MeasurementRecord: Sendable {
   /// - Parameters:
   ///   - path: the file, which need not be there.
   ///   - fingerprint: what tells this measurement from every other, in one line.
+  ///   - sources: what tells the files that are read from all others: `InputFile.identity`.
   ///   - isResuming: whether what an earlier run has kept counts.
   ///   - replacingOthers: whether the record of another measurement is replaced; otherwise it is an error.
   ///   - interval: the least time between two writes.
   /// - Throws: `FileError` when the file cannot be read, or is something else, which is not overwritten.
   public init(
-    path: String, fingerprint: String, isResuming: Bool = true, replacingOthers: Bool = false,
+    path: String, fingerprint: String, sources: [String] = [], isResuming: Bool = true, replacingOthers: Bool = false,
     interval: Duration = .seconds(5)
   ) throws(FileError) {
     self.path = path
     self.fingerprint = fingerprint
     self.interval = interval
-    let content = try Self.content(of: path, fingerprint, isResuming: isResuming, replacingOthers: replacingOthers)
+    let sources = Array(sources.joined(separator: "\n").utf8).withBytes { FastDigest(of: $0) }.description
+    self.sources = sources
+    let earlier = try Self.earlier(path, fingerprint, isResuming: isResuming, replacingOthers: replacingOthers)
+    isDiscarded = earlier.map { $0.sources != sources } ?? false
+    let content = earlier?.sources == sources ? earlier?.content : nil
     found = content
     windowsKept = Mutex(content?.windows ?? 0)
   }
 
   /// What is kept there of the same measurement.
-  private static func content(
-    of path: String, _ fingerprint: String, isResuming: Bool, replacingOthers: Bool
-  ) throws(FileError) -> Content? {
-    guard FileSystem.isTaken(path) else { return nil }
+  private static func earlier(
+    _ path: String, _ fingerprint: String, isResuming: Bool, replacingOthers: Bool
+  ) throws(FileError) -> Parsed? {
+    guard try FileSystem.isTaken(path) else { return nil }
     let bytes = try InputFile.contents(of: path, limit: Self.mostBytes)
-    guard bytes.isEmpty || bytes.starts(with: (Self.heading + "\n").utf8) else {
+    guard bytes.isEmpty || bytes.starts(with: Self.headingOfAll.utf8) else {
       throw FileError(.exists, path: path, "is there already and keeps no measurement; name another file")
     }
     let parsed = Self.parse(bytes)
@@ -78,7 +90,7 @@ public final class MeasurementRecord: Sendable {
       }
       return nil
     }
-    return isResuming ? parsed.content : nil
+    return isResuming ? parsed : nil
   }
 
   /// Writes what is known by now, unless that was done a moment ago.
@@ -92,13 +104,17 @@ public final class MeasurementRecord: Sendable {
     }
     guard isDue else { return }
     let content = content()
-    let bytes = Self.bytes(of: content, fingerprint)
+    let bytes = bytes(of: content)
     do throws(FileError) {
       let output = try StagedOutput(
         .files, in: FileSystem.parent(path),
         files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], replacing: true)
-      try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
-      try output.commit()
+      do throws(FileError) {
+        try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
+        try output.commit()
+      } catch {
+        throw output.stopped(by: error)
+      }
       windowsKept.withLock { $0 = content.windows }
       try Interruption.check(path)
     } catch  where error.code == .interrupted {
@@ -112,7 +128,8 @@ public final class MeasurementRecord: Sendable {
   }
 
   /// Removes the file.
-  public func remove() { FileSystem.removeFile(path) }
+  /// - Throws: `FileError` when it stays.
+  public func remove() throws(FileError) { try FileSystem.removeFile(path) }
 
   /// What an earlier run has found, if it is of windows that the text has.
   func found(of text: EvaluationWindows, numbersPerWindow: Int? = nil) -> Content? {
@@ -123,21 +140,29 @@ public final class MeasurementRecord: Sendable {
 
   // MARK: - Form
 
-  private static func bytes(of content: Content, _ fingerprint: String) -> [UInt8] {
+  private func bytes(of content: Content) -> [UInt8] {
     var writer = ByteWriter()
     let lines =
-      [heading, "fingerprint \(fingerprint)", "windows \(content.windows)"] + content.labels.map { "label \($0)" }
+      [Self.heading, "fingerprint \(fingerprint)", "sources \(sources)", "windows \(content.windows)"]
+      + content.labels.map { "label \($0)" }
       + ["numbers \(content.numbers.count)"]
     for line in lines { writer.write(contentsOf: (line + "\n").utf8) }
-    writer.reserveCapacity(writer.count + content.numbers.count * 8 + digestByteCount)
+    writer.reserveCapacity(writer.count + content.numbers.count * 8 + Self.digestByteCount)
     for number in content.numbers { writer.write(number) }
     let digest = writer.bytes.withBytes { FastDigest(of: $0) }
     writer.write(contentsOf: "\(digest)\n".utf8)
     return writer.bytes
   }
 
-  /// Nil for a file that is cut off or damaged.
-  private static func parse(_ bytes: [UInt8]) -> (fingerprint: String, content: Content)? {
+  /// What a file holds.
+  private struct Parsed {
+    let fingerprint: String
+    let sources: String
+    let content: Content
+  }
+
+  /// Nil for a file that is cut off or damaged, or of another version.
+  private static func parse(_ bytes: [UInt8]) -> Parsed? {
     let end = bytes.count - digestByteCount
     guard end > 0,
       bytes.withBytes(in: 0..<end, { FastDigest(of: $0) }).description + "\n"
@@ -154,6 +179,7 @@ public final class MeasurementRecord: Sendable {
       return String(line.dropFirst(name.count + 1))
     }
     guard line() == heading[...], let fingerprint = value("fingerprint", of: line()),
+      let sources = value("sources", of: line()),
       let windows = value("windows", of: line()).flatMap({ Int($0) }), windows > 0
     else { return nil }
     var labels: [String] = []
@@ -169,6 +195,8 @@ public final class MeasurementRecord: Sendable {
     let numbers = (0..<count).map { number in
       Double(bitPattern: (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + number * 8 + $1]) << UInt64($1 * 8) })
     }
-    return (fingerprint, Content(windows: windows, labels: labels, numbers: numbers))
+    return Parsed(
+      fingerprint: fingerprint, sources: sources,
+      content: Content(windows: windows, labels: labels, numbers: numbers))
   }
 }

@@ -24,6 +24,14 @@ public protocol TensorSource: Sendable {
 extension TensorSource {
   public var inputFiles: [InputFile] { [] }
 
+  /// - Throws: `FileError` when a file is no longer what it was when it was opened: what was read may be of two states.
+  public func requireUnchanged() throws(FileError) {
+    for file in inputFiles { try file.requireUnchanged() }
+  }
+
+  /// Bytes of the files that it reads, packed where they are packed.
+  public var fileByteCount: Int { inputFiles.reduce(0) { $0 + $1.byteCount } }
+
   /// All bytes of a small tensor.
   public func bytes(of name: String) throws(FileError) -> [UInt8] {
     guard let descriptor = descriptor(of: name) else {

@@ -32,9 +32,10 @@ struct Job {
     }
     StatusLine.shared.begin("planning")
     var failures = FileErrors()
+    let alsoReading = try verification?.inputPaths ?? []
     let planned = failures.attempt { [recipe] () throws(FileError) in
       try Plan(
-        converting: checkpoint, to: destination, recipe: recipe, alsoReading: verification?.inputPaths ?? [])
+        converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading)
     }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {
@@ -54,6 +55,7 @@ struct Job {
     let start = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
     progress.end()
+    for left in poured.leftovers { Terminal.note("note: " + Terminal.sentence(left, isVerbose: false)) }
     let seconds = (ContinuousClock.now - start).seconds
     if !talk.json, !talk.quiet {
       for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {

@@ -49,6 +49,21 @@ enum Terminal {
     if lines.count > shown { note("and \(lines.count - shown) more, which --verbose lists") }
   }
 
+  /// Says that what an earlier run has done is not gone on with.
+  static func tellDiscarded(_ what: String, _ talk: TalkOptions) {
+    guard !talk.quiet else { return }
+    note("note: \(what) do not count: files of the model have been changed, moved or linked since")
+  }
+
+  /// Does what may fail when the result is there already, and tells the failure.
+  static func noting(_ body: () throws(FileError) -> Void) {
+    do throws(FileError) {
+      try body()
+    } catch {
+      note("note: " + sentence(error, isVerbose: false))
+    }
+  }
+
   /// A result, on standard output.
   static func result(_ text: String) throws(FileError) {
     StatusLine.shared.end()

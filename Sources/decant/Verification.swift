@@ -10,7 +10,9 @@ struct Verification {
   let measuring: MeasuringOptions
 
   /// What is read beside the models.
-  var inputPaths: [String] { measuring.reading.inputPaths(with: text) }
+  var inputPaths: [String] {
+    get throws(FileError) { try measuring.reading.inputPaths(with: text) }
+  }
 
   /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
   /// at once.

@@ -34,28 +34,66 @@ struct SmallThingsTests {
   @Test func aFileThatIsNoLongerTheOneThatWasOpened() throws {
     let folder = try TemporaryFolder()
     let file = try InputFile(path: folder.write([1, 2, 3], to: "a"))
-    #expect(file.isUnchanged)
+    #expect(try file.isUnchanged)
     // Replaced by its like.
     try folder.write([1, 2, 3], to: "b")
     try folder.remove("a")
-    #expect(!file.isUnchanged)
+    #expect(try !file.isUnchanged)
     try folder.write([1, 2, 3], to: "a")
-    #expect(!file.isUnchanged)
+    #expect(try !file.isUnchanged)
     let other = try InputFile(path: folder.file("b"))
     let handle = try #require(FileHandle(forUpdatingAtPath: folder.file("b")))
     try handle.truncate(atOffset: 2)
     try handle.close()
-    #expect(!other.isUnchanged)
+    #expect(try !other.isUnchanged)
+  }
+
+  @Test(
+    "Only where nothing has a name is it absent: a link that leads nowhere, and what cannot be looked at, are errors")
+  func absence() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("nowhere"), withDestinationPath: "none")
+    #expect(try !FileSystem.exists(folder.file("none")))
+    let looks: [@Sendable (String) throws -> Bool] = [
+      { try FileSystem.exists($0) }, { try FileSystem.isFile($0) }, { try FileSystem.isFolder($0) },
+      { try FileSystem.hasFile($0) },
+    ]
+    for look in looks {
+      let error = #expect(throws: FileError.self) { try look(folder.file("nowhere")) }
+      #expect(error?.description.contains("nowhere: is a link, and what it leads to is not there") == true)
+      for fault in [SystemFaults.Fault.ioError, .forbidden] {
+        SystemFaults.$current.withValue(SystemFaults(fault, .examine) { _ in true }) {
+          #expect(throws: FileError.self) { try look(folder.file("none")) }
+        }
+      }
+    }
+    #expect(throws: FileError.self) { try FileSystem.exists(folder.write([], to: "file") + "/inside") }
+  }
+
+  @Test("A folder is listed whole or not at all")
+  func listing() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a", "b", "c"] { try folder.write([], to: name) }
+    let counter = SystemFaults.counting()
+    try SystemFaults.$current.withValue(counter) { _ = try FileSystem.names(inFolder: folder.path) }
+    #expect(counter.count(of: .list) > 3)
+    for number in 0..<counter.count(of: .list) {
+      SystemFaults.$current.withValue(SystemFaults(.ioError, .list) { $0 == number }) {
+        #expect(throws: FileError.self, "call \(number)") { try FileSystem.names(inFolder: folder.path) }
+      }
+    }
   }
 
   @Test func linksAndMounts() throws {
     let folder = try TemporaryFolder()
     try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: folder.path)
     try FileManager.default.createSymbolicLink(atPath: folder.file("nowhere"), withDestinationPath: "none")
-    for name in ["link", "link/", "nowhere"] { #expect(FileSystem.isLink(folder.file(name)), "\(name)") }
-    for path in [folder.path, folder.path + "/", folder.file("none")] { #expect(!FileSystem.isLink(path), "\(path)") }
-    #expect(FileSystem.isMountPoint("/dev"))
-    #expect(!FileSystem.isMountPoint(folder.path) && !FileSystem.isMountPoint(folder.file("none")))
+    for name in ["link", "link/", "nowhere"] { #expect(try FileSystem.isLink(folder.file(name)), "\(name)") }
+    for path in [folder.path, folder.path + "/", folder.file("none")] {
+      #expect(try !FileSystem.isLink(path), "\(path)")
+    }
+    #expect(try FileSystem.isMountPoint("/dev"))
+    #expect(try !FileSystem.isMountPoint(folder.path) && !FileSystem.isMountPoint(folder.file("none")))
   }
 
   @Test func rounding() {
@@ -114,10 +152,10 @@ struct SmallThingsTests {
     try folder.write([], to: "b")
     try folder.write([1], to: "a")
     #expect(try FileSystem.names(inFolder: folder.path) == ["a", "b"])
-    #expect(FileSystem.byteCount(folder.file("a")) == 1)
-    #expect(FileSystem.byteCount(folder.file("c")) == nil)
-    #expect(FileSystem.isSame(folder.file("a"), folder.path + "/./a"))
-    #expect(!FileSystem.isSame(folder.file("a"), folder.file("b")))
+    #expect(try FileSystem.byteCount(folder.file("a")) == 1)
+    #expect(try FileSystem.byteCount(folder.file("c")) == nil)
+    #expect(try FileSystem.isSame(folder.file("a"), folder.path + "/./a"))
+    #expect(try !FileSystem.isSame(folder.file("a"), folder.file("b")))
     #expect(FileSystem.freeBytes(at: folder.path) ?? 0 > 0)
     #expect(FileSystem.processorCount() > 0)
   }

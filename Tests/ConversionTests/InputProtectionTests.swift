@@ -68,16 +68,16 @@ import Testing
   @Test func theFilesOfATokenizer() throws {
     try bench.folder.write("{}".utf8, to: "model/tokenizer.json")
     for path in [model, bench.path("model/tokenizer.json")] {
-      #expect(ModelTokenizer.inputPaths(path).contains(bench.path("model/tokenizer.json")), "\(path)")
-      #expect(ModelTokenizer.inputPaths(path).contains(bench.path("model/config.json")), "\(path)")
+      #expect(try ModelTokenizer.inputPaths(path).contains(bench.path("model/tokenizer.json")), "\(path)")
+      #expect(try ModelTokenizer.inputPaths(path).contains(bench.path("model/config.json")), "\(path)")
     }
-    #expect(ModelTokenizer.inputPaths("m.gguf") == ["m.gguf"])
+    #expect(try ModelTokenizer.inputPaths("m.gguf") == ["m.gguf"])
   }
 
   @Test(arguments: ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors.index.json"])
   func theSmallFilesBesideTheWeights(_ name: String) throws {
     let sharded = try bench.write(TinyCheckpoint { $0.shardCount = 2 }, as: "sharded")
-    if !FileSystem.exists(sharded + "/" + name) { try bench.folder.write("{}".utf8, to: "sharded/" + name) }
+    if try !FileSystem.exists(sharded + "/" + name) { try bench.folder.write("{}".utf8, to: "sharded/" + name) }
     let index = sharded + "/model.safetensors.index.json"
     try expectRefusal(index, to: "sharded/" + name, container: .gguf)
     // The same where they are links.

@@ -81,7 +81,7 @@ import Testing
     let parts = try bench.folder.names().filter { $0.hasPrefix("s-") }
     #expect(parts.count > 2)
     #expect(parts.first == "s-00001-of-0000\(parts.count).gguf")
-    #expect(!FileSystem.exists(split))
+    #expect(try !FileSystem.exists(split))
     let first = bench.path(try #require(parts.first))
     #expect(
       try Workbench.ggufTensors(at: first).mapValues(\.bytes) == Workbench.ggufTensors(at: whole).mapValues(\.bytes))

@@ -49,7 +49,7 @@ struct Workbench {
 
   /// Every tensor of a folder of safetensors, or of one such file.
   static func tensors(at path: String) throws -> [String: RawTensor] {
-    let isFolder = FileSystem.isFolder(path)
+    let isFolder = try FileSystem.isFolder(path)
     let names = isFolder ? try FileSystem.names(inFolder: path).filter { $0.hasSuffix(".safetensors") } : [""]
     var tensors: [String: RawTensor] = [:]
     for name in names {

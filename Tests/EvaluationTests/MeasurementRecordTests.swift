@@ -60,7 +60,7 @@ import Testing
     var reached: [Int] = []
     let result = try await evaluator.perplexity(of: model, over: text, record: second) { reached.append($0.chunk) }
     #expect(result == whole && reached.first == found.windows + 2)
-    second.remove()
+    try second.remove()
     #expect(try folder.names().isEmpty)
   }
 

@@ -153,6 +153,6 @@ import Testing
     let folder = try TemporaryFolder()
     let error = #expect(throws: FileError.self) { try TokenizerFolder.load(folder.path) }
     #expect(error?.description.contains("neither tokenizer.json nor tekken.json nor tokenizer.model") == true)
-    #expect(!TokenizerFolder.hasVocabulary(folder.path))
+    #expect(try !TokenizerFolder.hasVocabulary(folder.path))
   }
 }

@@ -11,6 +11,9 @@ void decant_start_writing(int descriptor);
 /// system can.
 int decant_exchange(const char *one, const char *other);
 
+/// Gives a file another name, which nothing has yet: answers -1 and EEXIST otherwise. Not every file system can.
+int decant_rename_new(const char *from, const char *to);
+
 /// From now on SIGINT and SIGTERM end the process at once with 128 plus their number, or, while outputs are being
 /// written, are noted for `decant_interruption`; a second one always ends it. SIGPIPE is ignored: writing to a closed
 /// pipe fails instead.

@@ -48,15 +48,19 @@ public struct Adapter: Sendable {
 
   /// Every path that is read.
   var inputPaths: [String] {
-    [path, FileSystem.join(path, AdapterFolder.config)] + weightFiles
-      + (tokenizerFolder.map(ModelFolder.inputPaths) ?? [])
+    get throws(FileError) {
+      [path, FileSystem.join(path, AdapterFolder.config)] + weightFiles
+        + (try tokenizerFolder.map(ModelFolder.inputPaths) ?? [])
+    }
   }
 
   /// Whether single rows of an embedding were trained.
   var trainsTokens: Bool { config.tokenRows.contains { !$0.rows.isEmpty } }
 
   /// The folder, where a tokenizer lies in it.
-  var tokenizerFolder: String? { TokenizerFolder.hasVocabulary(path) ? path : nil }
+  var tokenizerFolder: String? {
+    get throws(FileError) { try TokenizerFolder.hasVocabulary(path) ? path : nil }
+  }
 
   private static func modules(
     of tensors: [EncodedTensor], path: String

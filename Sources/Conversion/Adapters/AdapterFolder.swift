@@ -13,10 +13,10 @@ enum AdapterFolder {
 
   /// - Throws: `FileError` that says what the path holds in place of a PEFT adapter.
   static func check(_ path: String) throws(FileError) {
-    guard FileSystem.exists(path) else {
+    guard try FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such folder; an adapter is a folder with \(config) and \(weights)")
     }
-    guard FileSystem.isFolder(path) else { throw try refusal(ofFile: path) }
+    guard try FileSystem.isFolder(path) else { throw try refusal(ofFile: path) }
     let names = Set(try FileSystem.names(inFolder: path))
     if names.contains(weights), names.contains(config) { return }
     if names.contains("adapters.safetensors") || names.contains("adapters.npz") {
@@ -36,8 +36,10 @@ enum AdapterFolder {
       }
       throw FileError(.missing, path: FileSystem.join(path, weights), "the adapter has no weights")
     }
-    let inner = names.filter { FileSystem.isFile(FileSystem.join(FileSystem.join(path, $0), config)) }.sorted(
-      by: LayerNames.precedes)
+    var inner: [String] = []
+    for name in names.sorted(by: LayerNames.precedes) where try FileSystem.isFolder(FileSystem.join(path, name)) {
+      if try FileSystem.hasFile(FileSystem.join(FileSystem.join(path, name), config)) { inner.append(name) }
+    }
     if let last = inner.last {
       throw FileError(
         .unsupported, path: path,

@@ -40,10 +40,12 @@ public struct AdapterSummary: Sendable {
   public private(set) var obstacle: FileError?
 
   /// Whether a path is the folder of an adapter, as far as the names of files tell.
-  public static func isAdapter(_ path: String) -> Bool {
-    let folder = (try? HubCache.resolved(path)) ?? path
-    return FileSystem.isFile(FileSystem.join(folder, AdapterFolder.config))
-      && !FileSystem.isFile(FileSystem.join(folder, "config.json"))
+  /// - Throws: `FileError` when that cannot be told.
+  public static func isAdapter(_ path: String) throws(FileError) -> Bool {
+    guard try FileSystem.isFolder(path) else { return false }
+    let folder = try HubCache.resolved(path)
+    guard try FileSystem.hasFile(FileSystem.join(folder, AdapterFolder.config)) else { return false }
+    return try !FileSystem.hasFile(FileSystem.join(folder, "config.json"))
   }
 
   /// - Throws: `FileError` when there are no settings, or they are not JSON.
@@ -53,10 +55,11 @@ public struct AdapterSummary: Sendable {
     let settings = try Checkpoint.json(at: FileSystem.join(path, AdapterFolder.config))
     kind = settings["peft_type"]?.string
     baseModel = settings["base_model_name_or_path"]?.string ?? settings["model"]?.string
-    byteCount = FileSystem.byteCount(of: [FileSystem.join(path, AdapterFolder.weights)].filter(FileSystem.isFile))
+    byteCount = try FileSystem.byteCount(FileSystem.join(path, AdapterFolder.weights)) ?? 0
     do throws(FileError) {
       try describe(try Adapter(opening: path))
     } catch {
+      guard error.code != .system else { throw error }
       obstacle = error
       ranks = settings["r"]?.int.map { [$0] } ?? []
       alphas = settings["lora_alpha"]?.double.map { [$0] } ?? []

@@ -51,7 +51,7 @@ extension Checkpoint {
       notes.append("the vocabulary is that of the adapter \(adapter.path), with \(rows) rows; the model has \(before)")
     }
     guard rows != before || adapter.trainsTokens else { return }
-    if let folder = adapter.tokenizerFolder {
+    if let folder = try adapter.tokenizerFolder {
       tokenizerFolder = folder
       notes.append("the tokenizer is that of the adapter \(adapter.path)")
     } else if rows != before {

@@ -16,6 +16,18 @@ extension Checkpoint {
     for tensor in tensors { stream.add("\(tensor.name) \(tensor.derivation)\n") }
     return stream.digest.description
   }
+
+  /// What tells the files of this model, with its adapters, from all others, and from themselves after any change, for as
+  /// long as they are on this disk.
+  public var fileIdentities: [String] { inputFiles.map(\.identity) }
+
+  /// - Throws: `FileError` when a file is no longer what it was when it was opened: what was read may be of two states.
+  public func requireUnchanged() throws(FileError) {
+    for file in inputFiles { try file.requireUnchanged() }
+  }
+
+  /// The files that weights are read from.
+  public var inputFiles: [InputFile] { ([source] + adapters.map(\.source)).flatMap(\.inputFiles) }
 }
 
 extension FastDigest.Stream {

@@ -6,9 +6,11 @@ extension Checkpoint {
   /// Nil where neither says, and for a GGUF, which has its name in the metadata. The name of a folder is none: the same job
   /// would give other bytes elsewhere.
   var modelName: String? {
-    guard metadata == nil else { return nil }
-    return Self.repository(ofCached: FileSystem.resolved(folder ?? path) ?? path)
-      ?? Self.repository(ofCached: path) ?? config?["_name_or_path"]?.string.flatMap(Self.name(ofRepository:))
+    get throws(FileError) {
+      guard metadata == nil else { return nil }
+      return Self.repository(ofCached: try FileSystem.resolved(folder ?? path) ?? path)
+        ?? Self.repository(ofCached: path) ?? config?["_name_or_path"]?.string.flatMap(Self.name(ofRepository:))
+    }
   }
 
   /// `name` of `.../models--org--name/snapshots/...`.

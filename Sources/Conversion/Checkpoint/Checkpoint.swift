@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
     var model: Model?
-    if FileSystem.isFile(configPath) {
+    if try FileSystem.hasFile(configPath) {
       let document = try Checkpoint.json(at: configPath)
       config = document
       model = try Checkpoint.model(of: document, path: configPath)
@@ -167,10 +167,13 @@ public struct Checkpoint: Sendable {
 
   /// Every path that is read: the model as it was named, its weights, the small files beside them, and the adapters.
   public var inputPaths: [String] {
-    var paths = [path] + weightFiles
-    if let folder { paths += ModelFolder.inputPaths(in: folder) }
-    if let index = (source as? SafetensorsFolder)?.indexPath { paths.append(index) }
-    return paths + adapters.flatMap(\.inputPaths)
+    get throws(FileError) {
+      var paths = [path] + weightFiles
+      if let folder { paths += try ModelFolder.inputPaths(in: folder) }
+      if let index = (source as? SafetensorsFolder)?.indexPath { paths.append(index) }
+      for adapter in adapters { paths += try adapter.inputPaths }
+      return paths
+    }
   }
 
   /// The tensor of the Hugging Face form with that name; nil where the model has none.
@@ -183,7 +186,7 @@ public struct Checkpoint: Sendable {
   public var tensorByteCount: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
   /// Bytes of the files that hold the weights, headers included, packed where they are packed.
-  public var fileByteCount: Int { FileSystem.byteCount(of: weightFiles) }
+  public var fileByteCount: Int { source.fileByteCount }
 
   /// Weights as the model counts them, however they are packed.
   public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }

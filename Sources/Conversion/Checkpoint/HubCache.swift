@@ -8,13 +8,14 @@ enum HubCache {
   /// - Throws: `FileError` when it cannot be told which snapshot is meant.
   static func resolved(_ path: String) throws(FileError) -> String {
     let snapshots = FileSystem.join(path, "snapshots")
-    let isRepository = ["refs", "blobs"].contains { FileSystem.isFolder(FileSystem.join(path, $0)) }
-    guard isRepository, FileSystem.isFolder(snapshots) else { return path }
-    let names = try FileSystem.names(inFolder: snapshots).filter {
-      FileSystem.isFolder(FileSystem.join(snapshots, $0))
+    guard try FileSystem.isFolder(path), try FileSystem.isFolder(snapshots), try isRepository(path) else { return path }
+    var names: [String] = []
+    for name in try FileSystem.names(inFolder: snapshots)
+    where try FileSystem.isFolder(FileSystem.join(snapshots, name)) {
+      names.append(name)
     }
     let main = FileSystem.join(path, "refs/main")
-    if FileSystem.isFile(main) {
+    if try FileSystem.hasFile(main) {
       let text = String(decoding: try InputFile.contents(of: main, limit: 4096), as: UTF8.self)
       let name = text.filter { !$0.isWhitespace }
       guard names.contains(name) else {
@@ -34,5 +35,10 @@ enum HubCache {
         "holds \(names.count) snapshots, and no refs/main says which one is meant; name one, such as snapshots/\(only)")
     }
     return FileSystem.join(snapshots, only)
+  }
+
+  private static func isRepository(_ path: String) throws(FileError) -> Bool {
+    for name in ["refs", "blobs"] where try FileSystem.isFolder(FileSystem.join(path, name)) { return true }
+    return false
   }
 }

@@ -34,7 +34,7 @@ public struct Inspection: Sendable {
     self.path = path
     self.container = opened.container
     self.files = opened.files
-    self.byteCount = FileSystem.byteCount(of: opened.files)
+    self.byteCount = opened.source.fileByteCount
     self.isPacked = opened.files.contains { $0.hasFileEnding(".zst") }
     self.source = opened.source
     self.metadata = opened.metadata
@@ -46,6 +46,7 @@ public struct Inspection: Sendable {
       remarks = model.notes
       obstacle = nil
     } catch {
+      guard error.code != .system else { throw error }
       checkpoint = nil
       remarks = opened.remarks
       obstacle = error

@@ -58,7 +58,9 @@ public struct ModelDigests: Hashable, Sendable {
       }
       return all
     }
-    self.init(try outcome.get(), notes: opened.remarks)
+    let tensors = try outcome.get()
+    try source.requireUnchanged()
+    self.init(tensors, notes: opened.remarks)
   }
 
   /// - Parameter tensors: in any order.

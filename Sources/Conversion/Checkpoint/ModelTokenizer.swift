@@ -14,7 +14,7 @@ public enum ModelTokenizer {
       }
       return try Tokenizer(vocabulary, path: checkpoint.path)
     }
-    guard let folder = checkpoint.tokenizerFolder, TokenizerFolder.hasVocabulary(folder) else {
+    guard let folder = checkpoint.tokenizerFolder, try TokenizerFolder.hasVocabulary(folder) else {
       throw FileError(
         .missing, path: checkpoint.path, "there is no tokenizer beside the weights",
         remedy: .nameTokenizer)
@@ -25,13 +25,13 @@ public enum ModelTokenizer {
   /// What a checkpoint's GGUF keys are or would be.
   static func vocabulary(of checkpoint: Checkpoint) throws(FileError) -> GGUFVocabulary? {
     if let metadata = checkpoint.metadata { return try VocabularyMetadata.vocabulary(in: metadata) }
-    guard let folder = checkpoint.folder, TokenizerFolder.hasVocabulary(folder) else { return nil }
+    guard let folder = checkpoint.folder, try TokenizerFolder.hasVocabulary(folder) else { return nil }
     return try TokenizerFolder.load(folder).vocabulary
   }
 
   /// The one in a folder, in a tokenizer file or in a GGUF.
   public static func load(_ path: String) throws(FileError) -> Tokenizer {
-    if FileSystem.isFolder(path) { return try TokenizerFolder.load(try HubCache.resolved(path)).tokenizer }
+    if try FileSystem.isFolder(path) { return try TokenizerFolder.load(try HubCache.resolved(path)).tokenizer }
     if isGGUF(path) {
       let metadata = try GGUFFile(path: path).metadata
       guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
@@ -39,7 +39,7 @@ public enum ModelTokenizer {
       }
       return try Tokenizer(vocabulary, path: path)
     }
-    guard FileSystem.isFile(path) else { throw FileError(.missing, path: path, "no such file or folder") }
+    guard try FileSystem.exists(path) else { throw FileError(.missing, path: path, "no such file or folder") }
     return try TokenizerFolder.load(file: path).tokenizer
   }
 
@@ -48,8 +48,8 @@ public enum ModelTokenizer {
   }
 
   /// The files that `load` reads of that path.
-  public static func inputPaths(_ path: String) -> [String] {
-    if FileSystem.isFolder(path) { return ModelFolder.inputPaths(in: (try? HubCache.resolved(path)) ?? path) }
-    return [path] + (isGGUF(path) ? [] : ModelFolder.inputPaths(in: FileSystem.parent(path)))
+  public static func inputPaths(_ path: String) throws(FileError) -> [String] {
+    if try FileSystem.isFolder(path) { return try ModelFolder.inputPaths(in: try HubCache.resolved(path)) }
+    return [path] + (isGGUF(path) ? [] : try ModelFolder.inputPaths(in: FileSystem.parent(path)))
   }
 }

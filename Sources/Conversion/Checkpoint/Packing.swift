@@ -1,7 +1,7 @@
 public import Bytes
 internal import Digests
 internal import GGUF
-internal import Packed
+public import Packed
 internal import Safetensors
 
 /// Files that are packed, and files that are not.
@@ -26,9 +26,9 @@ public enum Packing {
   /// - Throws: `FileError` when the input is not a weight file, or the output cannot be written.
   public static func pack(
     _ path: String, to output: String, level: Int, workers: Int, replacing: Bool, isResuming: Bool = true,
-    onResume: (_ byteCount: Int) -> Void = { _ in }
+    onEvent: (PackingEvent) -> Void = { _ in }
   ) async throws(FileError) -> Sizes {
-    guard !FileSystem.isFolder(path) else {
+    guard try !FileSystem.isFolder(path) else {
       throw FileError(.unsupported, path: path, "is a folder; pack its weight files one by one")
     }
     try FileOutput(output, replacing: replacing).check(against: [path])
@@ -40,7 +40,7 @@ public enum Packing {
       ? try GGUFFile(path: path).tensors : try SafetensorsFile(bytes).placedTensors
     let written = try await PackedWriter.pack(
       bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing,
-      fingerprint: try fingerprint(of: bytes), isResuming: isResuming, onResume: onResume)
+      fingerprint: try fingerprint(of: bytes), isResuming: isResuming, onEvent: onEvent)
     return Sizes(before: bytes.byteCount, after: written)
   }
 
@@ -48,13 +48,13 @@ public enum Packing {
   /// - Throws: `FileError` when the input is not a packed file or is damaged, or the output cannot be written.
   public static func unpack(
     _ path: String, to output: String, workers: Int, replacing: Bool, isResuming: Bool = true,
-    onResume: (_ byteCount: Int) -> Void = { _ in }
+    onEvent: (PackingEvent) -> Void = { _ in }
   ) async throws(FileError) -> Sizes {
     try FileOutput(output, replacing: replacing).check(against: [path])
     let packed = try PackedFile(path: path)
     try await packed.unpack(
       to: output, threads: workers, replacing: replacing, fingerprint: try fingerprint(of: packed),
-      isResuming: isResuming, onResume: onResume)
+      isResuming: isResuming, onEvent: onEvent)
     return Sizes(before: packed.packedByteCount, after: packed.byteCount)
   }
 

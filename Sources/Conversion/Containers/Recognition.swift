@@ -5,8 +5,8 @@ internal import Tensors
 /// Recognises what a path holds.
 enum Recognition {
   static func open(_ path: String) throws(FileError) -> OpenedContainer {
-    if FileSystem.isFolder(path) { return try openFolder(try HubCache.resolved(path)) }
-    guard FileSystem.exists(path) else {
+    if try FileSystem.isFolder(path) { return try openFolder(try HubCache.resolved(path)) }
+    guard try FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such file or folder")
     }
     if path.hasFileEnding(".index.json") { return try openShards(path) }

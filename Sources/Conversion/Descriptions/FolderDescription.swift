@@ -78,7 +78,7 @@ struct FolderDescription {
   private static func isLoadedWithCode(_ checkpoint: Checkpoint, _ folder: String) throws(FileError) -> Bool {
     if checkpoint.config?["auto_map"] != nil { return true }
     let path = FileSystem.join(folder, "tokenizer_config.json")
-    return FileSystem.isFile(path) ? try Checkpoint.json(at: path)["auto_map"] != nil : false
+    return try FileSystem.hasFile(path) ? Checkpoint.json(at: path)["auto_map"] != nil : false
   }
 
   /// The files as they were where the GGUF still agrees with them, otherwise those that its vocabulary gives.

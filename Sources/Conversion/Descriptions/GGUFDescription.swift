@@ -120,7 +120,7 @@ struct GGUFDescription {
   }
 
   private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
-    guard let folder = checkpoint.tokenizerFolder, TokenizerFolder.hasVocabulary(folder) else {
+    guard let folder = checkpoint.tokenizerFolder, try TokenizerFolder.hasVocabulary(folder) else {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
@@ -181,7 +181,7 @@ struct GGUFDescription {
     guard let folder = checkpoint.folder else { return }
     for (name, key) in [("config.json", Key.config), ("generation_config.json", Key.generationConfig)] {
       let path = FileSystem.join(folder, name)
-      guard FileSystem.isFile(path) else { continue }
+      guard try FileSystem.hasFile(path) else { continue }
       let bytes = try InputFile.document(of: path, limit: 16 << 20)
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw FileError(.malformed, path: path, "is not UTF-8 text")

@@ -42,11 +42,12 @@ enum KeptMetadata {
     var entries: [(key: String, value: MetadataValue)] = []
     let card = FileSystem.join(folder, ModelCard.name)
     // An odd card is nobody's error.
-    if FileSystem.isFile(card), let bytes = try? InputFile.contents(of: card, limit: 16 << 20) {
-      entries += ModelCard.metadata(of: bytes)
+    let longestCard = 16 << 20
+    if try FileSystem.isFile(card), let count = try FileSystem.byteCount(card), count <= longestCard {
+      entries += ModelCard.metadata(of: try InputFile.contents(of: card, limit: longestCard))
     }
     let path = FileSystem.join(folder, name)
-    guard FileSystem.isFile(path) else { return entries }
+    guard try FileSystem.hasFile(path) else { return entries }
     let bytes = try InputFile.contents(of: path, limit: longest)
     let document: JSONValue
     do throws(JSONError) {

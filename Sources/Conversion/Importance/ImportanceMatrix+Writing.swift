@@ -4,24 +4,30 @@ internal import Tensors
 
 extension ImportanceMatrix {
   /// Writes the GGUF form, with the layout of llama-imatrix's own files. Counts of windows become counts of tokens.
-  /// - Parameter replacing: whether a file that has the name may be replaced.
+  /// - Parameters:
+  ///   - replacing: whether a file that has the name may be replaced.
+  ///   - sources: files that it was collected from. Who may not read one of them may not read the matrix.
   /// - Throws: `FileError` when a name is too long, or the file cannot be written.
-  public func write(to path: String, replacing: Bool) throws(FileError) {
+  public func write(to path: String, replacing: Bool, sources: [InputFile] = []) throws(FileError) {
     guard chunkSize != nil else {
-      return try Self.merged([self], name: name).write(to: path, replacing: replacing)
+      return try Self.merged([self], name: name).write(to: path, replacing: replacing, sources: sources)
     }
     let file = try planned(as: FileSystem.lastComponent(path))
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
-      replacing: replacing)
-    try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
+      sources: sources, replacing: replacing)
     let values = weightNames.flatMap { weight in
       entries[weight].map { [$0.sums, $0.counts.map(Float.init)] } ?? []
     }
-    for (tensor, values) in zip(file.tensors, values) {
-      try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
+    do throws(FileError) {
+      try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
+      for (tensor, values) in zip(file.tensors, values) {
+        try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
+      }
+      try output.commit()
+    } catch {
+      throw output.stopped(by: error)
     }
-    try output.commit()
   }
 
   /// The names of the file's tensors and where they lie: of each weight, sums before counts.

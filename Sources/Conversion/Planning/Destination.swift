@@ -48,53 +48,49 @@ public struct Destination: Sendable {
     if isFile { try FileOutput.checkNameOfFile(path) }
     let inputs = InputPaths(inputs)
     try inputs.refuse(output: path)
-    if let input = inputs.first(around: path) {
+    if let input = try inputs.first(around: path) {
       throw FileError(
         .exists, path: path, "lies inside the input \(input), which would be another model then; choose another place")
     }
     if !isFile {
       try inputs.refuse(stagingIn: StagedOutput.hiddenPaths(.folder, in: path, files: []), of: path)
-      guard !FileSystem.isLink(path) else {
-        throw FileError(.exists, path: path, "is a link; name the folder it leads to")
-      }
     }
-    guard FileSystem.isTaken(path) else { return }
-    if isFile, FileSystem.isFolder(path) {
-      throw FileError(.exists, path: path, "is a folder, and the output is a file; name a file")
-    }
-    if !isFile, FileSystem.isEmptyFolder(path) { return try checkReplaceable() }
-    guard replacesExisting else { throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting) }
-    try checkReplaceable()
+    let files = [StagedOutput.File(name: FileSystem.lastComponent(path), byteCount: nil)]
+    try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
+    _ = try contentsToReplace()
   }
 
   /// - Throws: `FileError` when one of the output's files cannot be written beside what is there.
   func check(files: [StagedOutput.File], against inputs: [String]) throws(FileError) {
     guard isFile else { return }
-    for file in files {
-      try FileOutput(FileSystem.join(folder, file.name), replacing: replacesExisting).check(against: inputs)
-    }
+    let inputs = InputPaths(inputs)
+    for file in files { try inputs.refuse(output: FileSystem.join(folder, file.name)) }
+    try inputs.refuse(stagingIn: StagedOutput.hiddenPaths(.files, in: folder, files: files), of: path)
+    try StagedOutput.checkTarget(.files, in: folder, files: files, replacing: replacesExisting)
   }
 
-  /// - Throws: `FileError` when what is there is more than a model, so that its name was hardly meant.
-  private func checkReplaceable() throws(FileError) {
-    guard FileSystem.isFolder(path) else { return }
-    guard !FileSystem.isMountPoint(path) else {
+  /// What a folder that is to be replaced holds; nil where there is none.
+  /// - Throws: `FileError` when that is more than a model, so that its name was hardly meant.
+  func contentsToReplace() throws(FileError) -> FolderContents? {
+    guard !isFile, try FileSystem.isTaken(path) else { return nil }
+    guard try !FileSystem.isMountPoint(path) else {
       throw FileError(.exists, path: path, "is where a disk is mounted, which cannot be replaced; name a folder in it")
     }
+    // First, so that what is put there from now on is seen to be new.
+    let contents = try FolderContents(of: path)
     let names = try FileSystem.names(inFolder: path)
-    let foreign = names.first { name in
-      let path = FileSystem.join(path, name)
-      return FileSystem.isFolder(path) ? !ModelFolder.hasFolder(path) : !ModelFolder.hasFile(named: name)
-    }
-    if let foreign {
-      throw FileError(
-        .exists, path: path,
-        "holds \(FileError.quoted(foreign)), which is not a file of a model and would be lost; "
-          + "choose another name")
+    for name in names {
+      let inner = FileSystem.join(path, name)
+      guard try ModelFolder.hasFile(named: name) ? FileSystem.isFileOrLink(inner) : ModelFolder.hasFolder(inner) else {
+        throw FileError(
+          .exists, path: path,
+          "holds \(FileError.quoted(name)), which is not a file of a model and would be lost; choose another name")
+      }
     }
     guard names.isEmpty || names.contains(where: ModelFolder.isWeights) else {
       throw FileError(
         .exists, path: path, "holds files but no weights, and they would be lost; choose another name")
     }
+    return contents
   }
 }

@@ -20,16 +20,18 @@ public struct FileOutput: Sendable {
     try Self.checkName(of: path)
     try Self.checkNameOfFile(path)
     try InputPaths(inputs).refuse(output: path)
-    guard !FileSystem.isFolder(path) else {
-      throw FileError(.exists, path: path, "is a folder, which a file cannot replace; name a file in it")
-    }
-    let hidden = StagedOutput.hiddenPaths(
-      .files, in: FileSystem.parent(path), files: [.init(name: FileSystem.lastComponent(path), byteCount: nil)])
+    let hidden = StagedOutput.hiddenPaths(.files, in: FileSystem.parent(path), files: files)
     try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
-    guard replacesExisting || !FileSystem.isTaken(path) else {
-      throw FileError(.exists, path: path, "is there already", remedy: .replaceExisting)
-    }
+    try StagedOutput.checkTarget(.files, in: FileSystem.parent(path), files: files, replacing: replacesExisting)
   }
+
+  /// Looks at where it goes, too.
+  /// - Throws: `FileError` when there is no folder to hold it, or nothing may be written there.
+  public func checkRoom() throws(FileError) {
+    try StagedOutput.check(.files, in: FileSystem.parent(path), files: files)
+  }
+
+  private var files: [StagedOutput.File] { [.init(name: FileSystem.lastComponent(path), byteCount: nil)] }
 
   /// - Throws: `FileError` when the path can only be that of a folder.
   static func checkNameOfFile(_ path: String) throws(FileError) {

@@ -61,11 +61,15 @@ enum ModelFolder {
   static func hasFile(named name: String) -> Bool { kind(of: name) != nil }
 
   /// Whether a folder may be replaced as a part of a model: it is that of templates and holds nothing else.
-  static func hasFolder(_ path: String) -> Bool {
-    guard FileSystem.lastComponent(path) == templates, !FileSystem.isLink(path),
-      let names = try? FileSystem.names(inFolder: path)
-    else { return false }
-    return names.allSatisfy { $0.hasSuffix(templateEnding) && FileSystem.isFile(FileSystem.join(path, $0)) }
+  static func hasFolder(_ path: String) throws(FileError) -> Bool {
+    guard FileSystem.lastComponent(path) == templates, try !FileSystem.isLink(path), try FileSystem.isFolder(path)
+    else {
+      return false
+    }
+    for name in try FileSystem.names(inFolder: path) {
+      guard name.hasSuffix(templateEnding), try FileSystem.isFile(FileSystem.join(path, name)) else { return false }
+    }
+    return true
   }
 
   private static let templateEnding = ".jinja"
@@ -92,14 +96,14 @@ enum ModelFolder {
   }
 
   /// The files of a folder that are read beside the weights, and those that may go along.
-  static func inputPaths(in folder: String) -> [String] {
-    let names = (try? FileSystem.names(inFolder: folder)) ?? []
+  static func inputPaths(in folder: String) throws(FileError) -> [String] {
+    let names = try FileSystem.names(inFolder: folder)
     let templates = FileSystem.join(folder, templates)
-    let more = (try? FileSystem.names(inFolder: templates)) ?? []
-    return
-      (names.filter { kind(of: $0).map { $0.isRead || $0.isCarried } ?? false || $0 == "model.safetensors.index.json" }
-      .map { FileSystem.join(folder, $0) } + [templates] + more.map { FileSystem.join(templates, $0) })
-      .filter(FileSystem.exists)
+    let more = try FileSystem.isFolder(templates) ? FileSystem.names(inFolder: templates) : []
+    return names.filter {
+      kind(of: $0).map { $0.isRead || $0.isCarried } ?? false || $0 == "model.safetensors.index.json"
+    }
+    .map { FileSystem.join(folder, $0) } + [templates] + more.map { FileSystem.join(templates, $0) }
   }
 
   // MARK: - What goes along
@@ -120,7 +124,7 @@ enum ModelFolder {
   ) throws(FileError) -> Carried {
     var carried = Carried()
     let more = FileSystem.join(folder, templates)
-    let templateNames = FileSystem.isFolder(more) ? try FileSystem.names(inFolder: more) : []
+    let templateNames = try FileSystem.isFolder(more) ? FileSystem.names(inFolder: more) : []
     let names =
       try FileSystem.names(inFolder: folder)
       + templateNames.filter { $0.hasSuffix(templateEnding) }.map { FileSystem.join(templates, $0) }
@@ -129,11 +133,11 @@ enum ModelFolder {
       let kind =
         name.hasPrefix(templates + "/")
         ? Kind(pattern: name, isRead: true, isTokenizer: true) : kind(of: name)
-      guard let kind, kind.isCarried, FileSystem.isFile(path) else { continue }
+      guard let kind, kind.isCarried, try FileSystem.hasFile(path) else { continue }
       if part != .all, kind.isTokenizer != (part == .tokenizer) { continue }
       if kind.pattern.hasSuffix(".py"), !isLoadedWithCode { continue }
-      let leavesFolder = !isInside(path, folder)
-      let count = FileSystem.byteCount(path) ?? 0
+      let leavesFolder = try !isInside(path, folder)
+      let count = try FileSystem.byteCount(path) ?? 0
       if kind.isRead {
         if leavesFolder {
           carried.notes.append("\(name) is a link that leads out of the folder; the output has a copy")
@@ -151,8 +155,8 @@ enum ModelFolder {
   }
 
   /// Whether a file lies where its name says, or in the store of the hub's cache that the folder is a snapshot of.
-  private static func isInside(_ path: String, _ folder: String) -> Bool {
-    guard let file = FileSystem.resolved(path), let root = FileSystem.resolved(folder) else { return false }
+  private static func isInside(_ path: String, _ folder: String) throws(FileError) -> Bool {
+    guard let file = try FileSystem.resolved(path), let root = try FileSystem.resolved(folder) else { return false }
     if file.hasPrefix(FileSystem.join(root, "")) { return true }
     let snapshots = FileSystem.parent(root)
     guard FileSystem.lastComponent(snapshots) == "snapshots" else { return false }

@@ -11,10 +11,10 @@ extension Plan {
     converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, alsoReading: [String] = []
   ) throws(FileError) {
     var failures = FileErrors()
-    let inputs = checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? []) + alsoReading
+    let inputs = try checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? []) + alsoReading
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
     var recipe = recipe
-    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = checkpoint.modelName }
+    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = try checkpoint.modelName }
     self = try failures.finish { [recipe] () throws(FileError) in
       let plan = try Plan(of: checkpoint, to: destination, recipe)
       if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }

@@ -43,6 +43,6 @@ extension Plan {
 
   /// - Throws: `FileError` when a file that weights are read from is no longer the one that was opened.
   func requireUnchangedSources() throws(FileError) {
-    for file in sources.flatMap(\.inputFiles) { try file.requireUnchanged() }
+    for source in sources { try source.requireUnchanged() }
   }
 }

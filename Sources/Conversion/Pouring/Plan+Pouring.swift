@@ -11,6 +11,8 @@ public struct PourReport: Sendable {
   public let movements: [Movement]
   /// Digests of the weights of the model and of each adapter, as `ModelDigests.fast` gives them. None without provenance.
   public let sourceDigests: [String]
+  /// What was replaced and could not be removed.
+  public internal(set) var leftovers: [FileError] = []
 
   public struct Movement: Sendable {
     public let name: String
@@ -26,6 +28,9 @@ public enum PourEvent: Sendable {
   case finished(PlannedTensor)
   /// So many weights are there already, from an earlier run of the same job that was stopped.
   case resumed(tensorCount: Int)
+  /// So many weights of an earlier run are made again: it read other files, or these before they were changed, moved or
+  /// linked, and nothing shows that the weights would be the same.
+  case discarded(tensorCount: Int)
 }
 
 extension Plan {
@@ -47,21 +52,27 @@ extension Plan {
     let sources = try sourceFingerprint()
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
-      files: stagedFiles, replacing: destination.replacesExisting, fingerprint: fingerprint(of: sources),
-      isResuming: isResuming)
-    let report: PourReport
+      files: stagedFiles, sources: self.sources.flatMap(\.inputFiles), replacing: destination.replacesExisting,
+      contents: try destination.contentsToReplace(), fingerprint: fingerprint(of: sources), isResuming: isResuming
+    ) { item, note throws(FileError) in try isMadeOfTheSame(item, note) }
+    if staged.discardedItemCount > 0 { onEvent(.discarded(tensorCount: staged.discardedItemCount)) }
+    var report: PourReport
     do throws(FileError) {
       report = try await pour(into: staged, workers: workers, onEvent: onEvent)
-    } catch {
-      throw staged.stopped(by: error)
-    }
-    try requireUnchangedSources()
-    do throws(FileError) {
-      try staged.commit()
+      report.leftovers = try staged.commit()
     } catch {
       throw staged.stopped(by: error)
     }
     return report
+  }
+
+  /// Whether a tensor that an earlier run has completed was made of the bytes that its sources have now, by the digests in
+  /// its note. Without a record of provenance there are none.
+  private func isMadeOfTheSame(_ number: Int, _ note: String) throws(FileError) -> Bool {
+    guard provenance != nil, tensors.indices.contains(number) else { return false }
+    let stored = try tensors[number].rows.storedTensors()
+    guard let tensor = FinishedTensor(note: note, digestCount: stored.count) else { return false }
+    return try SourceDigests(of: sources).digests(of: stored) == tensor.digests
   }
 
   /// Pours the weights, then what stands before and beside them.
@@ -105,6 +116,7 @@ extension Plan {
     }
     if let failure { throw failure }
     let wholes = try digests?.wholes() ?? []
+    try requireUnchangedSources()
     try pourHeaders(into: target, wholes)
     return PourReport(byteCount: byteCount, movements: queue.movements(), sourceDigests: wholes)
   }

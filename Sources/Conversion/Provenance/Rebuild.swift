@@ -48,7 +48,7 @@ public struct Rebuild: Sendable {
     for (adapter, weight) in zip(adapters, weights) {
       checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
     }
-    let target = Self.target(path, opened.container)
+    let target = try Self.target(path, opened.container)
     if opened.container == .safetensors, target.hasFileEnding(".safetensors"), provenance.maximumFileBytes != nil {
       throw FileError(
         .unsupported, path: path, "was written as a part of a folder; give the whole folder, under its own name")
@@ -68,9 +68,9 @@ public struct Rebuild: Sendable {
 
   /// The name that was asked for when the output was written: of a folder its own, of a packed file that of the original,
   /// of a split set that of the whole.
-  private static func target(_ path: String, _ container: Container) -> String {
+  private static func target(_ path: String, _ container: Container) throws(FileError) -> String {
     if path.hasFileEnding(".index.json") { return FileSystem.parent(path) }
-    guard !FileSystem.isFolder(path) else { return path }
+    guard try !FileSystem.isFolder(path) else { return path }
     let path = path.droppingFileEnding(".zst") ?? path
     guard container == .gguf, let shard = ShardName(FileSystem.lastComponent(path)), shard.count > 1 else {
       return path
@@ -92,7 +92,8 @@ public struct Rebuild: Sendable {
       return Outcome(differences: [difference], byteCount: 0)
     }
     let sidecars = plan.sidecars.map { FileSystem.join(plan.destination.path, $0.name) }
-    let missing = sidecars.filter { !FileSystem.isFile($0) }
+    var missing: [String] = []
+    for sidecar in sidecars where try !FileSystem.isFile(sidecar) { missing.append(sidecar) }
     guard missing.isEmpty else { return Outcome(differences: missing.map { "\($0) is missing" }, byteCount: 0) }
     let output = try ExistingOutput(paths: opened.files + sidecars)
     let report = try await plan.pour(into: output, workers: workers, onEvent: onEvent)

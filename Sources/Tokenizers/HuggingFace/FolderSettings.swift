@@ -27,7 +27,7 @@ struct FolderSettings {
   init(folder: String) throws(FileError) {
     try self.init(folder: folder) { name throws(FileError) in
       let path = FileSystem.join(folder, name)
-      return FileSystem.isFile(path) ? try InputFile.document(of: path, limit: 64 << 20) : nil
+      return try FileSystem.hasFile(path) ? InputFile.document(of: path, limit: 64 << 20) : nil
     }
     try readTemplateFiles()
   }
@@ -195,9 +195,9 @@ struct FolderSettings {
   /// Files of templates go before what the documents say, as in the transformers library.
   private mutating func readTemplateFiles() throws(FileError) {
     let file = FileSystem.join(folder, "chat_template.jinja")
-    if FileSystem.isFile(file) { set(try Self.text(file), named: Self.defaultTemplate) }
+    if try FileSystem.hasFile(file) { set(try Self.text(file), named: Self.defaultTemplate) }
     let more = FileSystem.join(folder, "additional_chat_templates")
-    if FileSystem.isFolder(more) {
+    if try FileSystem.isFolder(more) {
       for name in try FileSystem.names(inFolder: more) where name.hasSuffix(".jinja") {
         set(try Self.text(FileSystem.join(more, name)), named: String(name.dropLast(".jinja".count)))
       }

@@ -29,8 +29,10 @@ public enum TokenizerFolder {
   ]
 
   /// Whether the folder has a vocabulary at all.
-  public static func hasVocabulary(_ folder: String) -> Bool {
-    vocabularyFiles.contains { FileSystem.isFile(FileSystem.join(folder, $0.name)) }
+  /// - Throws: `FileError` when that cannot be told.
+  public static func hasVocabulary(_ folder: String) throws(FileError) -> Bool {
+    for file in vocabularyFiles where try FileSystem.hasFile(FileSystem.join(folder, file.name)) { return true }
+    return false
   }
 
   /// Loads `tokenizer.json`, or else `tekken.json`, or else `tokenizer.model`, with what the configuration files beside it say.
@@ -41,7 +43,7 @@ public enum TokenizerFolder {
   public static func load(_ folder: String, vocabularySize: Int? = nil) throws(FileError) -> LoadedTokenizer {
     for file in vocabularyFiles {
       let path = FileSystem.join(folder, file.name)
-      guard FileSystem.isFile(path) else { continue }
+      guard try FileSystem.hasFile(path) else { continue }
       return try file.load(path, try InputFile.document(of: path), try FolderSettings(folder: folder), vocabularySize)
     }
     let names = vocabularyFiles.map(\.name).joined(separator: " nor ")

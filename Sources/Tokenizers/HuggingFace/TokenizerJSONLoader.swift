@@ -78,7 +78,7 @@ struct TokenizerJSONLoader {
     } else {
       vocabulary.pre = "default"
       vocabulary.addSpacePrefix = pipeline.prependsSpace
-      vocabulary.scores = scores(tokens, types, merges)
+      vocabulary.scores = try scores(tokens, types, merges)
     }
     var kept = settings.kept
     kept.tokenizer = KeptTokenizer.line(json.withoutVocabulary)
@@ -218,12 +218,24 @@ struct TokenizerJSONLoader {
       "GGUF files have no name for this way to cut words: \(pipeline.steps.map(\.name).joined(separator: ", then "))")
   }
 
+  /// The pieces of a `tokenizer.model` beside this file; nil where there is none that is one.
+  private func piecesBeside() throws(FileError) -> [SPModel.Piece]? {
+    let path = FileSystem.join(settings.folder, "tokenizer.model")
+    guard try FileSystem.hasFile(path) else { return nil }
+    do throws(FileError) {
+      return try SentencePieceLoader.pieces(of: path)
+    } catch {
+      guard error.code != .system else { throw error }
+      return nil
+    }
+  }
+
   /// Scores for merging as SentencePiece does: those of a `tokenizer.model` beside this file where it has the same
   /// tokens, or else minus the rank of the first merge that makes a token. What no merge makes comes last.
-  private func scores(_ tokens: [String], _ types: [TokenType], _ merges: [ResolvedMerge]) -> [Float] {
-    let modelPath = FileSystem.join(settings.folder, "tokenizer.model")
-    if FileSystem.isFile(modelPath), let pieces = try? SentencePieceLoader.pieces(of: modelPath),
-      pieces.count <= tokens.count,
+  private func scores(
+    _ tokens: [String], _ types: [TokenType], _ merges: [ResolvedMerge]
+  ) throws(FileError) -> [Float] {
+    if let pieces = try piecesBeside(), pieces.count <= tokens.count,
       zip(pieces, tokens).allSatisfy({ $0.piece.utf8.elementsEqual($1.utf8) })
     {
       return pieces.map(\.score) + [Float](repeating: 0, count: tokens.count - pieces.count)

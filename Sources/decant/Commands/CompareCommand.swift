@@ -68,7 +68,9 @@ struct CompareCommand: TalkingCommand {
       Note("\($0.path) has another number of layers, so their tensors are not compared one by one")
     }
     notes += pruned
-    let inputs = before.inputPaths + others.flatMap(\.inputPaths) + measuring.reading.inputPaths(with: text)
+    let inputs =
+      try before.inputPaths + others.flatMap { other throws(FileError) in try other.inputPaths }
+      + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
         of: "compare", [before, other], over: windows, number: others.count > 1 ? number + 1 : nil, inputs: inputs, talk
@@ -87,6 +89,6 @@ struct CompareCommand: TalkingCommand {
     } else {
       try measuring.show(ComparisonSummary(reports), notes: notes, talk)
     }
-    for record in records { record?.remove() }
+    for record in records { Terminal.noting { () throws(FileError) in try record?.remove() } }
   }
 }

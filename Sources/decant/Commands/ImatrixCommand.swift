@@ -97,13 +97,14 @@ struct ImatrixCommand: TalkingCommand {
     let start = ContinuousClock.now
     let file = FileOutput(output, replacing: force)
     try file.check(against: [model, text].compactMap(\.self), spent: merge)
-    let files = [StagedOutput.File(name: FileSystem.lastComponent(output), byteCount: nil)]
-    try StagedOutput.check(.files, in: FileSystem.parent(output), files: files)
+    try file.checkRoom()
+    var sources: [InputFile] = []
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
       talk.tell(checkpoint.notes)
-      try file.check(against: checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
+      try file.check(against: try checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
+      sources = checkpoint.inputFiles
       try refuseOthers(matrices, than: checkpoint)
       matrices.append(try await collected(from: text, by: checkpoint))
     }
@@ -114,8 +115,8 @@ struct ImatrixCommand: TalkingCommand {
           + "for one length only, as llama-imatrix's have, and says that of the first")
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
-    try matrix.write(to: output, replacing: force)
-    FileSystem.removeFile(recordPath)
+    try matrix.write(to: output, replacing: force, sources: sources)
+    Terminal.noting { () throws(FileError) in try FileSystem.removeFile(recordPath) }
     try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }
 
@@ -149,6 +150,7 @@ struct ImatrixCommand: TalkingCommand {
     let record = try MeasurementRecord(
       path: recordPath,
       fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
+      sources: checkpoint.fileIdentities,
       isResuming: resume, replacingOthers: true)
     record.tell(talk, toStartOver: "--no-resume starts over")
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
@@ -156,6 +158,7 @@ struct ImatrixCommand: TalkingCommand {
     let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
       of: model, over: windows, includingHead: includesHead, record: record
     ) { progress.show(window: $0) }
+    try checkpoint.requireUnchanged()
     var entries: [String: ImportanceMatrix.Entry] = [:]
     for layer in squares.layers {
       guard let name = names[layer.name] else { throw FileError.noSuchTensor(layer.name, in: checkpoint.path) }
@@ -170,7 +173,7 @@ struct ImatrixCommand: TalkingCommand {
     if talk.json {
       try Terminal.result(
         JSONText.of([
-          "output": .string(output), "bytes": .integer(FileSystem.byteCount(output) ?? 0),
+          "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
           "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
           "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map { .string($0) }),
           "seconds": .number(seconds),

@@ -48,7 +48,7 @@ struct PackCommand: TalkingCommand {
     StatusLine.shared.begin("packing \(input)")
     let sizes = try await Packing.pack(
       input, to: output, level: level, workers: workers.count, replacing: force, isResuming: resume
-    ) { PackReport.tellResumed($0, talk) }
+    ) { PackReport.tell($0, talk) }
     try PackReport.show(input, output, sizes, talk)
   }
 }

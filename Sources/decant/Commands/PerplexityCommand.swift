@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Conversion
+internal import Evaluation
 
 struct PerplexityCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
@@ -33,6 +35,11 @@ struct PerplexityCommand: TalkingCommand {
   @Flag(name: .shortAndLong, help: "Replace the file of logits if it is there already.")
   var force = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Go on with the partial file of logits of an earlier run of the same command that was stopped.")
+  var resume = true
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
@@ -40,6 +47,9 @@ struct PerplexityCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
+    if !resume, logits == nil {
+      throw ValidationError("--no-resume is for the file of --logits, which is not asked for.")
+    }
     if force, logits == nil { throw ValidationError("--force replaces the file of --logits, which is not asked for.") }
     try measuring.checkUse(isMeasuring: true, talk)
   }
@@ -48,17 +58,21 @@ struct PerplexityCommand: TalkingCommand {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
     talk.tell(checkpoint.notes)
     if let logits {
-      let inputs = checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
+      let inputs = try checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
       try FileOutput(logits, replacing: force).check(against: inputs)
     }
     let windows = try measuring.windows(of: text, for: checkpoint)
-    if let logits {
-      try await measuring.writeLogits(
-        of: checkpoint, over: windows, to: logits, replacing: force, workers: workers.count)
-    }
     let record = try saving.record(
       of: "perplexity", [checkpoint], over: windows,
-      inputs: checkpoint.inputPaths + measuring.reading.inputPaths(with: text), talk)
-    try await measuring.perplexity(of: checkpoint, over: windows, record: record, workers: workers.count, talk)
+      inputs: try checkpoint.inputPaths + measuring.reading.inputPaths(with: text), talk)
+    let report = try await measuring.perplexity(
+      of: checkpoint, over: windows, record: record, workers: workers.count, talk)
+    // Last, and the record stays until then: whenever this is stopped, the same command goes on.
+    if let logits {
+      try await measuring.writeLogits(
+        of: checkpoint, over: windows, to: logits, replacing: force, isResuming: resume, workers: workers.count, talk)
+    }
+    try measuring.show(report, notes: checkpoint.notes, talk)
+    Terminal.noting { () throws(FileError) in try record?.remove() }
   }
 }

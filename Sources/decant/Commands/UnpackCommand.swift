@@ -35,7 +35,7 @@ struct UnpackCommand: TalkingCommand {
     StatusLine.shared.begin("unpacking \(input)")
     let sizes = try await Packing.unpack(
       input, to: output, workers: workers.count, replacing: force, isResuming: resume
-    ) { PackReport.tellResumed($0, talk) }
+    ) { PackReport.tell($0, talk) }
     try PackReport.show(input, output, sizes, talk)
   }
 }

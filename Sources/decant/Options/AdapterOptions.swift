@@ -29,7 +29,7 @@ struct AdapterArgument: ExpressibleByArgument {
   init?(argument: String) {
     // A colon may also be part of a path: only a number behind the last one is a weight.
     if let colon = argument.lastIndex(of: ":"), let weight = Float(argument[argument.index(after: colon)...]),
-      weight.isFinite, !FileSystem.exists(argument)
+      weight.isFinite, (try? FileSystem.exists(argument)) == false
     {
       self.path = String(argument[..<colon])
       self.weight = weight

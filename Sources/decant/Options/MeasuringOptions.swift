@@ -30,7 +30,7 @@ struct MeasuringOptions: ParsableArguments {
   func perplexity(
     of checkpoint: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord?, workers: Int,
     _ talk: TalkOptions
-  ) async throws {
+  ) async throws -> PerplexityReport {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
@@ -39,8 +39,8 @@ struct MeasuringOptions: ParsableArguments {
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
-    try show(PerplexityReport(file: Self.file(checkpoint), perplexity: result), notes: checkpoint.notes, talk)
-    record?.remove()
+    try checkpoint.requireUnchanged()
+    return PerplexityReport(file: Self.file(checkpoint), perplexity: result)
   }
 
   /// Runs two models side by side.
@@ -62,6 +62,7 @@ struct MeasuringOptions: ParsableArguments {
       }
       StatusLine.shared.begin("comparing the tensors")
       let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
+      for model in [before, after] { try model.requireUnchanged() }
       return ComparisonReport(
         before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
         shownTensors: shownTensors)
@@ -70,7 +71,8 @@ struct MeasuringOptions: ParsableArguments {
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
   func writeLogits(
-    of checkpoint: Checkpoint, over windows: EvaluationWindows, to path: String, replacing: Bool, workers: Int
+    of checkpoint: Checkpoint, over windows: EvaluationWindows, to path: String, replacing: Bool, isResuming: Bool,
+    workers: Int, _ talk: TalkOptions
   ) async throws {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
@@ -78,7 +80,11 @@ struct MeasuringOptions: ParsableArguments {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
       files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)],
-      replacing: replacing, fingerprint: try RecordOptions.fingerprint(of: "logits", [checkpoint], over: windows))
+      sources: checkpoint.inputFiles, replacing: replacing,
+      fingerprint: try RecordOptions.fingerprint(of: "logits", [checkpoint], over: windows), isResuming: isResuming)
+    if output.discardedItemCount > 0 {
+      Terminal.tellDiscarded("the logits that an earlier run has written", talk)
+    }
     let team = Workers(count: workers)
     do {
       for (number, window) in windows.windows.enumerated() where output.finishedItems[number] == nil {
@@ -90,6 +96,7 @@ struct MeasuringOptions: ParsableArguments {
         }
         try output.finish(item: number)
       }
+      try checkpoint.requireUnchanged()
       try output.commit()
     } catch let error as FileError {
       throw output.stopped(by: error)

@@ -27,7 +27,9 @@ struct ReadingOptions: ParsableArguments {
   }
 
   /// The text and the files of a tokenizer of its own.
-  func inputPaths(with text: String) -> [String] { [text] + (tokenizer.map(ModelTokenizer.inputPaths) ?? []) }
+  func inputPaths(with text: String) throws(FileError) -> [String] {
+    [text] + (try tokenizer.map(ModelTokenizer.inputPaths) ?? [])
+  }
 
   /// - Parameter skipped: windows at the beginning of the text that are left out.
   func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {

@@ -24,7 +24,8 @@ struct RecordOptions: ParsableArguments {
     guard let path = path.map({ path in number.map { "\(path).\($0)" } ?? path }) else { return nil }
     try FileOutput(path, replacing: true).check(against: inputs)
     let record = try MeasurementRecord(
-      path: path, fingerprint: try Self.fingerprint(of: measurement, checkpoints, over: windows))
+      path: path, fingerprint: try Self.fingerprint(of: measurement, checkpoints, over: windows),
+      sources: checkpoints.flatMap(\.fileIdentities))
     record.tell(talk, toStartOver: "remove \(path) to start over")
     return record
   }
@@ -41,6 +42,7 @@ struct RecordOptions: ParsableArguments {
 extension MeasurementRecord {
   /// Says that an earlier run is gone on with.
   func tell(_ talk: TalkOptions, toStartOver remedy: String) {
+    if isDiscarded { Terminal.tellDiscarded("the windows that an earlier run has measured", talk) }
     guard let found, !talk.quiet else { return }
     let windows = found.windows == 1 ? "1 window is" : "\(found.windows) windows are"
     Terminal.note("going on with an earlier run of this command: \(windows) done; \(remedy)")

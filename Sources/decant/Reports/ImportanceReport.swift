@@ -7,11 +7,18 @@ internal import JSON
 struct ImportanceReport {
   let path: String
   let matrix: ImportanceMatrix
+  private let byteCount: Int
+
+  init(path: String, matrix: ImportanceMatrix) throws(FileError) {
+    self.path = path
+    self.matrix = matrix
+    byteCount = try FileSystem.byteCount(path) ?? 0
+  }
 
   func write(tensors: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
     var rows = [
       ["Kind", "importance matrix" + (matrix.chunkSize == nil ? ", llama-imatrix's old form" : "")],
-      ["Size", NumberText.bytes(FileSystem.byteCount(path) ?? 0)],
+      ["Size", NumberText.bytes(byteCount)],
       ["Weights", "\(matrix.entries.count)" + (LayerNames.layers(of: layerNames).map { ", \($0)" } ?? "")],
       ["Windows", "\(matrix.chunkCount)" + (matrix.chunkSize.map { " of \($0) tokens" } ?? "")],
     ]
@@ -32,7 +39,7 @@ struct ImportanceReport {
   /// those (`name`, `columns`, `counts`).
   func json(tensors: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
-      "path": .string(path), "container": "imatrix", "bytes": .integer(FileSystem.byteCount(path) ?? 0),
+      "path": .string(path), "container": "imatrix", "bytes": .integer(byteCount),
       "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
       "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map(JSONValue.string)),
     ]

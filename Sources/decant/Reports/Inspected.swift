@@ -12,21 +12,21 @@ enum Inspected {
 
   /// - Throws: `FileError` when it is nothing of that.
   init(path: String) throws(FileError) {
-    if AdapterSummary.isAdapter(path) {
+    if try AdapterSummary.isAdapter(path) {
       self = .adapter(AdapterReport(try AdapterSummary(path: path)))
       return
     }
     do throws(FileError) {
       let inspection = try Inspection(path: path)
       if inspection.metadata?["general.type"]?.string == "imatrix" {
-        self = .importance(ImportanceReport(path: path, matrix: try ImportanceMatrix(path: path)))
+        self = .importance(try ImportanceReport(path: path, matrix: try ImportanceMatrix(path: path)))
       } else {
         self = .model(InspectionReport(inspection))
       }
     } catch {
       // Nothing tells an importance matrix of the old form but that it can be read as one.
-      guard FileSystem.isFile(path), let matrix = try? ImportanceMatrix(path: path) else { throw error }
-      self = .importance(ImportanceReport(path: path, matrix: matrix))
+      guard try FileSystem.isFile(path), let matrix = try? ImportanceMatrix(path: path) else { throw error }
+      self = .importance(try ImportanceReport(path: path, matrix: matrix))
     }
   }
 

@@ -2,14 +2,20 @@ internal import Bytes
 internal import Conversion
 internal import Evaluation
 internal import JSON
+internal import Packed
 
 /// What packing or unpacking did.
 enum PackReport {
-  /// - Parameter byteCount: bytes of the original that an earlier run has done.
-  static func tellResumed(_ byteCount: Int, _ talk: TalkOptions) {
+  static func tell(_ event: PackingEvent, _ talk: TalkOptions) {
     guard !talk.quiet else { return }
-    Terminal.note(
-      "going on with an earlier run of this command: \(NumberText.bytes(byteCount)) are done; --no-resume starts over")
+    switch event {
+    case .resumed(let byteCount):
+      Terminal.note(
+        "going on with an earlier run of this command: \(NumberText.bytes(byteCount)) are done; --no-resume starts over"
+      )
+    case .discarded:
+      Terminal.tellDiscarded("the bytes that an earlier run has done", talk)
+    }
   }
 
   static func show(_ input: String, _ output: String, _ sizes: Packing.Sizes, _ talk: TalkOptions) throws {

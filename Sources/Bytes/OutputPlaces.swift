@@ -1,0 +1,137 @@
+/// Where an output is written before it has its name, and what makes room for it.
+struct OutputPlaces {
+  let kind: StagedOutput.Kind
+  /// The folder that holds the target.
+  let parent: String
+  /// The new folder or the files, in their order.
+  let targets: [String]
+  let stagingFolder: String?
+  let stagedPaths: [String]
+  let journalPath: String
+  /// Where what is replaced goes until everything new has its name, for each of the targets: of several files, and of a
+  /// folder where the file system cannot exchange two.
+  let asidePaths: [String]
+
+  init(_ kind: StagedOutput.Kind, _ folder: String, _ files: [StagedOutput.File]) {
+    self.kind = kind
+    switch kind {
+    case .folder:
+      parent = FileSystem.parent(folder)
+      let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
+      targets = [FileSystem.join(parent, FileSystem.lastComponent(folder))]
+      stagingFolder = staging
+      stagedPaths = files.map { FileSystem.join(staging, $0.name) }
+      journalPath = staging + ".journal"
+      asidePaths = [staging + ".old"]
+    case .files:
+      parent = folder
+      targets = files.map { FileSystem.join(folder, $0.name) }
+      stagingFolder = nil
+      stagedPaths = files.map { FileSystem.join(folder, "." + $0.name + ".partial") }
+      journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
+      asidePaths = files.count > 1 ? files.map { FileSystem.join(folder, "." + $0.name + ".old") } : []
+    }
+  }
+
+  /// All names beside the targets that writing the output makes, replaces or removes.
+  var hidden: [String] { (stagingFolder.map { [$0] } ?? stagedPaths) + [journalPath] + asidePaths }
+
+  // MARK: - The targets
+
+  /// Looks at what has the names of the targets.
+  /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
+  func checkTargets(replacing: Bool) throws(FileError) {
+    for target in targets {
+      guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
+      // A run that was killed while it gave its files their names.
+      if try EarlierJournal.isOurs(status, journal: journalPath) { continue }
+      try checkReplaceable(target)
+      if replacing { continue }
+      if try isEmptyFolder(target, status) { continue }
+      throw FileError(.exists, path: target, "is there already", remedy: .replaceExisting)
+    }
+  }
+
+  /// Why something cannot be replaced, whoever allows it.
+  private func problem(with status: SystemCall.Status) -> String? {
+    switch (status.kind, kind) {
+    case (.file, .files), (.folder, .folder): nil
+    case (.folder, .files): "is a folder, and the output is a file; choose another name"
+    case (.file, .folder): "is a file, and the output is a folder; choose another name"
+    case (.link, _): "is a link, which is not written through; name what it leads to, or choose another name"
+    case (.other, _): "is a device, a pipe or a socket, which no output replaces; choose another name"
+    }
+  }
+
+  /// - Throws: `FileError` when something has the name that can be replaced by no such output.
+  func checkReplaceable(_ target: String) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: target, followingLinks: false), let problem = problem(with: status)
+    else { return }
+    throw FileError(.exists, path: target, problem)
+  }
+
+  /// What everybody but the owner may do with the new files at most: what they may with the sources and with the files
+  /// that are replaced.
+  func permissions(_ sources: [InputFile]) throws(FileError) -> Permissions {
+    var permissions = sources.reduce(Permissions.all) { $0.stricter($1.permissions) }
+    for target in targets where kind == .files {
+      guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
+      permissions = permissions.stricter(status.permissions)
+    }
+    return permissions
+  }
+
+  /// The same of a new folder.
+  func folderPermissions() throws(FileError) -> Permissions {
+    guard kind == .folder, let status = try SystemCall.status(ofPath: targets[0], followingLinks: false) else {
+      return .all
+    }
+    return status.permissions
+  }
+
+  /// Nothing is lost with a folder that has nothing in it.
+  private func isEmptyFolder(_ path: String, _ status: SystemCall.Status) throws(FileError) -> Bool {
+    guard status.kind == .folder else { return false }
+    return try SystemCall.names(inFolder: path).isEmpty
+  }
+
+  // MARK: - A commit that did not come to its end
+
+  /// Puts things right after a run that was stopped while it gave its files their names: what it replaced has its names
+  /// again, or is removed where everything new stands.
+  /// - Parameter isOurs: whether that is the file of the partial output with this number.
+  func undoInterruptedCommit(isOurs: (Int, SystemCall.Status) -> Bool) throws(FileError) {
+    switch kind {
+    case .folder:
+      for (aside, target) in zip(asidePaths, targets) where try FileSystem.isTaken(aside) {
+        if try FileSystem.isTaken(target) { try Self.remove(aside) } else { try SystemCall.rename(aside, to: target) }
+      }
+    case .files:
+      guard targets.count > 1 else { return }
+      // The first file goes first and comes last: without it the set is not complete, old or new.
+      if try FileSystem.isTaken(targets[0]) { try removeAside() } else { try takeBack(isOurs: isOurs) }
+    }
+  }
+
+  /// Gives new files that have their names already those of the partial output again, and old ones theirs.
+  func takeBack(isOurs: (Int, SystemCall.Status) -> Bool) throws(FileError) {
+    for number in targets.indices.reversed() {
+      let target = targets[number]
+      if let status = try SystemCall.status(ofPath: target, followingLinks: false), isOurs(number, status) {
+        try SystemCall.rename(target, to: stagedPaths[number])
+      }
+      if try FileSystem.isTaken(asidePaths[number]) { try SystemCall.rename(asidePaths[number], to: target) }
+    }
+  }
+
+  /// Removes what was replaced. The first goes first: with it, what is left of the others is known to be of no use.
+  func removeAside() throws(FileError) {
+    for path in asidePaths { try Self.remove(path) }
+  }
+
+  /// Removes what an output has replaced: a folder of files, or a file.
+  static func remove(_ path: String) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
+    if status.kind == .folder { try SystemCall.removeFolder(path) } else { try SystemCall.removeFile(path) }
+  }
+}

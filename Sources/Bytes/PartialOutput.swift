@@ -1,0 +1,176 @@
+internal import Synchronization
+
+/// The files that an output is written into before it has its name: made, or taken over from an earlier run, and locked
+/// against others.
+final class PartialOutput: Sendable {
+  private struct Descriptors {
+    var files: [Int32] = []
+    /// Keeps the staging folder locked.
+    var folder: Int32?
+  }
+
+  private let places: OutputPlaces
+  /// Whether an earlier run has left a journal, and with it what another may go on with.
+  private let isLeft: Bool
+  private let opened = Mutex(Descriptors())
+
+  init(_ places: OutputPlaces) throws(FileError) {
+    self.places = places
+    isLeft = try FileSystem.isTaken(places.journalPath)
+  }
+
+  /// Of the files, in their order.
+  var descriptors: [Int32] { opened.withLock { $0.files } }
+
+  // MARK: - Beginning
+
+  /// Makes the staging folder, where the output has one, and locks it.
+  func lockFolder(_ permissions: Permissions) throws(FileError) {
+    guard let stagingFolder = places.stagingFolder else { return }
+    let descriptor = try SystemCall.makeLockedFolder(stagingFolder, permissions)
+    opened.withLock { $0.folder = descriptor }
+    try SystemCall.restrict(descriptor, to: permissions, path: stagingFolder)
+  }
+
+  /// The folders inside a new one that its files lie in.
+  private static func innerFolders(_ files: [StagedOutput.File]) -> [String] {
+    Set(files.filter { $0.name.utf8.contains(UInt8(ascii: "/")) }.map { FileSystem.parent($0.name) }).sorted()
+  }
+
+  /// Makes the folders inside a staging folder, and removes what another job has left there.
+  /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
+  func makeFolders(for files: [StagedOutput.File], _ permissions: Permissions) throws(FileError) {
+    guard let stagingFolder = places.stagingFolder else { return }
+    let (inner, names) = (Self.innerFolders(files), Set(files.map(\.name)))
+    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) && !inner.contains(name) {
+      try Self.removeLeft(FileSystem.join(stagingFolder, name))
+    }
+    for folder in inner {
+      let path = FileSystem.join(stagingFolder, folder)
+      guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind == .folder else {
+        try Self.removeLeft(path)
+        try SystemCall.makeFolder(path, .all)
+        continue
+      }
+      for name in try SystemCall.names(inFolder: path) where !names.contains(FileSystem.join(folder, name)) {
+        try Self.removeLeft(FileSystem.join(path, name))
+      }
+    }
+  }
+
+  private static func removeLeft(_ path: String) throws(FileError) {
+    guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind != .folder else {
+      throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+    }
+    try SystemCall.removeFile(path)
+  }
+
+  /// Opens the files that an earlier run has left, where they are those that its journal speaks of, whole, and have no
+  /// other name by which they could be somebody's.
+  func openLeft(
+    _ files: [StagedOutput.File], as journal: EarlierJournal, _ permissions: Permissions
+  ) throws(FileError) -> Bool {
+    for (number, path) in places.stagedPaths.enumerated() {
+      // A file that was removed comes back with another length, even where it gets its old inode.
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: false), journal.isFile(number, status),
+        status.linkCount == 1, files[number].byteCount.map({ $0 == status.byteCount }) ?? true
+      else { return false }
+    }
+    for (number, path) in places.stagedPaths.enumerated() {
+      guard let left = try SystemCall.openLeftFile(path) else { return false }
+      opened.withLock { $0.files.append(left.descriptor) }
+      guard journal.isFile(number, left.status), left.status.linkCount == 1 else {
+        closeFiles()
+        return false
+      }
+      try SystemCall.restrict(left.descriptor, to: permissions, path: path)
+    }
+    return true
+  }
+
+  func makeFiles(_ permissions: Permissions) throws(FileError) {
+    for path in places.stagedPaths {
+      let descriptor = try SystemCall.makeFile(path, permissions)
+      opened.withLock { $0.files.append(descriptor) }
+    }
+  }
+
+  /// Gives the files their lengths, as far as these are known.
+  func setLengths(_ files: [StagedOutput.File]) throws(FileError) {
+    for (number, descriptor) in descriptors.enumerated() {
+      guard let byteCount = files[number].byteCount else { continue }
+      try SystemCall.setLength(descriptor, to: byteCount, path: places.stagedPaths[number])
+    }
+  }
+
+  func statuses() throws(FileError) -> [SystemCall.Status] {
+    var statuses: [SystemCall.Status] = []
+    for (descriptor, path) in zip(descriptors, places.stagedPaths) {
+      statuses.append(try SystemCall.status(of: descriptor, path: path))
+    }
+    return statuses
+  }
+
+  // MARK: - Ending
+
+  func synchronize() throws(FileError) {
+    for (descriptor, path) in zip(descriptors, places.stagedPaths) {
+      try SystemCall.synchronize(descriptor, path: path)
+    }
+  }
+
+  func synchronizeFolders(of files: [StagedOutput.File]) throws(FileError) {
+    guard let stagingFolder = places.stagingFolder else { return }
+    for folder in Self.innerFolders(files) {
+      try SystemCall.synchronizeFolder(FileSystem.join(stagingFolder, folder))
+    }
+    try SystemCall.synchronizeFolder(stagingFolder)
+  }
+
+  func closeFiles() {
+    let files = opened.withLock { opened in
+      defer { opened.files = [] }
+      return opened.files
+    }
+    for descriptor in files { SystemCall.close(descriptor) }
+  }
+
+  func close() {
+    closeFiles()
+    let folder = opened.withLock { opened in
+      defer { opened.folder = nil }
+      return opened.folder
+    }
+    if let folder { SystemCall.close(folder) }
+  }
+
+  /// - Returns: what could not be removed.
+  func remove() -> [FileError] {
+    var left = FileErrors()
+    if let stagingFolder = places.stagingFolder {
+      left.attempt { () throws(FileError) in try SystemCall.removeFolder(stagingFolder) }
+    } else {
+      for path in places.stagedPaths { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
+    }
+    return left.all
+  }
+
+  /// Gives up what could not be begun. What an earlier run has left for one that goes on stays, and so does what another
+  /// run has locked.
+  /// - Returns: the failure, with what could not be removed.
+  func abandoned(after failure: FileError) -> FileError {
+    var left = FileErrors()
+    let (made, hasFolder) = opened.withLock { (places.stagedPaths.prefix($0.files.count), $0.folder != nil) }
+    if !isLeft {
+      for path in made { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
+      if hasFolder || !made.isEmpty {
+        left.attempt { () throws(FileError) in try SystemCall.removeFile(places.journalPath) }
+      }
+      if hasFolder, let stagingFolder = places.stagingFolder {
+        left.attempt { () throws(FileError) in try SystemCall.removeFolder(stagingFolder) }
+      }
+    }
+    close()
+    return left.all.isEmpty ? failure : failure.with(others: left.all)
+  }
+}
