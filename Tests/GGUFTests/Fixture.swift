@@ -18,7 +18,9 @@ enum Fixture {
   /// What to open for a name: the file, or the first of a split set.
   static func opened(_ part: String, _ name: String) -> String {
     let path = path(part + "/" + name)
-    guard (try? FileSystem.isFolder(path)) == true, let first = try? FileSystem.names(inFolder: path).first else { return path }
+    guard (try? FileSystem.isFolder(path)) == true, let first = try? FileSystem.names(inFolder: path).first else {
+      return path
+    }
     return path + "/" + first
   }
 }

@@ -222,7 +222,9 @@ struct PackedModelTests {
     let file = try PackedFile(path: folder.file("whole.zst"))
     func unpack(_ fingerprint: String) async throws -> Int {
       var resumed = 0
-      try await file.unpack(to: folder.file("back"), threads: 1, fingerprint: fingerprint) { if case .resumed(let count) = $0 { resumed = count } }
+      try await file.unpack(to: folder.file("back"), threads: 1, fingerprint: fingerprint) {
+        if case .resumed(let count) = $0 { resumed = count }
+      }
       return resumed
     }
     await #expect(throws: FileError.self) {
