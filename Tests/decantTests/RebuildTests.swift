@@ -16,6 +16,17 @@ import Testing
     #expect(try Command.succeed("inspect", output, "--json").json()["provenance"]?["sources"] == report["sources"])
   }
 
+  @Test func whatTheRecipeSetsIsListed() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("o.gguf")
+    try Command.succeed("convert", TinyLlama.path, output, "--override-kv", "tokenizer.chat_template=str:{{ evil }}")
+    let line = #"the metadata "tokenizer.chat_template" is "{{ evil }}" (10 bytes)"#
+    let said = try Command.succeed("rebuild", output, "--from", TinyLlama.path).output
+    #expect(said.contains("the same") && said.contains("set by the recipe, not by the model: \(line)\n"), "\(said)")
+    let report = try Command.succeed("rebuild", output, "--from", TinyLlama.path, "--json").json()
+    #expect(report["same"] == true && report["settings"] == [.string(line)])
+  }
+
   @Test func threadsDoNotMatter() throws {
     let folder = try TemporaryFolder()
     let outputs = try ["1", "7"].map { threads in

@@ -1,5 +1,6 @@
 public import Bytes
 internal import GGUF
+internal import Packed
 internal import Tensors
 
 /// An output made again from what it says of itself, and compared with what is there. Nothing is written.
@@ -9,6 +10,8 @@ public struct Rebuild: Sendable {
   public let plan: Plan
   /// What the output says of how it was made.
   public let provenance: Provenance
+  /// What the record itself sets, a line each: there "the same" says only that the output is as its record has it.
+  public let settings: [String]
   /// What opening the model found that it was made from.
   public let notes: [Note]
   private let opened: OpenedContainer
@@ -60,10 +63,10 @@ public struct Rebuild: Sendable {
     self.opened = opened
     self.provenance = provenance
     notes = checkpoint.notes
+    let recipe = try provenance.recipe(with: importance, path: path)
+    settings = recipe.settings(besides: checkpoint.modelName)
     // With the version that is recorded, so that another one shows where it matters only.
-    plan = try Plan(
-      of: checkpoint, to: destination, try provenance.recipe(with: importance, path: path),
-      version: provenance.version)
+    plan = try Plan(of: checkpoint, to: destination, recipe, version: provenance.version)
   }
 
   /// The name that was asked for when the output was written: of a folder its own, of a packed file that of the original,
@@ -87,20 +90,54 @@ public struct Rebuild: Sendable {
       let difference = "it was edited since: its tensors have other names, types or shapes than those that were written"
       return Outcome(differences: [difference], byteCount: 0)
     }
-    guard opened.files.count == plan.files.count else {
+    let found = try foundFiles()
+    guard !plan.destination.isFile || opened.files.count == plan.files.count else {
       let difference = "\(opened.files.count) files of weights are there, but \(plan.files.count) would be written"
       return Outcome(differences: [difference], byteCount: 0)
     }
-    let sidecars = plan.sidecars.map { FileSystem.join(plan.destination.path, $0.name) }
-    var missing: [String] = []
-    for sidecar in sidecars where try !FileSystem.isFile(sidecar) { missing.append(sidecar) }
-    guard missing.isEmpty else { return Outcome(differences: missing.map { "\($0) is missing" }, byteCount: 0) }
-    let output = try ExistingOutput(paths: opened.files + sidecars)
+    let output = try ExistingOutput(sources(of: found))
     let report = try await plan.pour(into: output, workers: workers, onEvent: onEvent)
+    for (number, file) in plan.files.enumerated() { try output.comparePadding(of: file, file: number) }
     return Outcome(
-      differences: sourceDifferences(report) + byteDifferences(output),
-      byteCount: report.byteCount + plan.sidecars.reduce(0) { $0 + $1.bytes.count })
+      differences: sourceDifferences(report) + fileDifferences(found) + byteDifferences(output),
+      byteCount: zip(output.byteCounts, plannedByteCounts).reduce(0) { $0 + ($1.0 == nil ? 0 : $1.1) })
   }
+
+  // MARK: - Files
+
+  private func foundFiles() throws(FileError) -> FoundFiles {
+    let isFolder = try path.hasFileEnding(".index.json") ? true : FileSystem.isFolder(path)
+    let folder = isFolder ? opened.folder ?? opened.files.first.map(FileSystem.parent) : nil
+    guard !plan.destination.isFile, let folder else { return try FoundFiles(opened, plan, inFolder: folder) }
+    return try FoundFiles(inFolder: folder, opened, plan)
+  }
+
+  /// A packed file of weights stands for what it unpacks to; of the others every byte counts as it is.
+  private func sources(of found: FoundFiles) throws(FileError) -> [(any ByteSource)?] {
+    var sources: [(any ByteSource)?] = []
+    for path in found.weights { sources.append(try path.map { path throws(FileError) in try Packing.open(path) }) }
+    for path in found.sidecars { sources.append(try path.map { path throws(FileError) in try InputFile(path: path) }) }
+    return sources
+  }
+
+  private var plannedByteCounts: [Int] { plan.files.map(\.byteCount) + plan.sidecars.map(\.bytes.count) }
+
+  /// Files that are too few and too many.
+  private func fileDifferences(_ found: FoundFiles) -> [String] {
+    let names = plan.files.map(\.name) + plan.sidecars.map(\.name)
+    var lines = zip(names, found.weights + found.sidecars).compactMap { $1 == nil ? "\($0) is missing" : nil }
+    lines += found.strangers.prefix(Self.mostStrangers).map {
+      "\(FileError.quoted($0)) is there and would not be written"
+    }
+    let more = found.strangers.count - Self.mostStrangers
+    if more > 0 { lines.append("\(more) more files are there that would not be written") }
+    return lines
+  }
+
+  /// Most files of somebody else's that are named.
+  private static let mostStrangers = 10
+
+  // MARK: - Contents
 
   private func sourceDifferences(_ report: PourReport) -> [String] {
     zip(provenance.sources ?? [], report.sourceDigests).enumerated().compactMap { number, digests in
@@ -112,13 +149,13 @@ public struct Rebuild: Sendable {
 
   /// A line for each file of another length, and of the others for each header, tensor, and file that has none.
   private func byteDifferences(_ output: ExistingOutput) -> [String] {
-    let planned = plan.files.map(\.byteCount) + plan.sidecars.map(\.bytes.count)
     var lines: [String] = []
     // Where a length differs, most of the tensors are at other places: to name each would say nothing.
     var others: Set<Int> = []
-    for (number, counts) in zip(output.byteCounts, planned).enumerated() where counts.0 != counts.1 {
+    for (number, counts) in zip(output.byteCounts, plannedByteCounts).enumerated() {
+      guard let count = counts.0, count != counts.1 else { continue }
       others.insert(number)
-      lines.append("\(name(ofFile: number)) has \(counts.0) bytes, not \(counts.1)")
+      lines.append("\(name(ofFile: number)) has \(count) bytes, not \(counts.1)")
     }
     var last: String?
     for difference in output.differences where !others.contains(difference.file) {
@@ -137,12 +174,17 @@ public struct Rebuild: Sendable {
     guard difference.offset >= file.header.count else {
       return "the header of \(name) has other bytes: metadata, names or types of tensors"
     }
-    let tensor = file.tensors.last { $0.offset <= difference.offset }?.descriptor.name ?? "?"
-    return "\(FileError.quoted(tensor)) has other bytes"
+    let tensor = file.tensors.last { $0.offset <= difference.offset }
+    guard let tensor, difference.offset - tensor.offset < tensor.descriptor.byteCount else {
+      let place = tensor.map { FileError.quoted($0.descriptor.name) } ?? "the header"
+      return "the padding after \(place) in \(name) is not zero"
+    }
+    return "\(FileError.quoted(tensor.descriptor.name)) has other bytes"
   }
 
   private func name(ofFile number: Int) -> String {
-    plan.files.indices.contains(number)
-      ? FileSystem.lastComponent(opened.files[number]) : plan.sidecars[number - plan.files.count].name
+    guard plan.files.indices.contains(number) else { return plan.sidecars[number - plan.files.count].name }
+    // In a folder by the plan's name, as files are matched by it; a file may have got another one.
+    return plan.destination.isFile ? FileSystem.lastComponent(opened.files[number]) : plan.files[number].name
   }
 }

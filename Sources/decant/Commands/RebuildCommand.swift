@@ -11,12 +11,15 @@ struct RebuildCommand: TalkingCommand {
       Outputs hold in their metadata the recipe they were made by, the version, and
       digests of the weights that were read (--no-provenance leaves that out). This
       plans the same recipe for SOURCE, computes everything again, and compares it
-      with what is there. Nothing is written. It fails where a byte differs, and
-      says in which tensor or file, or that a program has edited the output since.
+      with what is there: weights, headers, padding, and every file of a folder.
+      Nothing is written. It fails where a byte differs, or a file is missing or is
+      one too many, and says which, or that a program has edited the output since.
 
       An output that was renamed is still the same; so is one that was packed.
+      What the recipe itself sets, such as a key of the metadata, is listed: there
+      "the same" says no more than that the recipe says so.
 
-      With --json: output, source, same, differences, bytes, version, recipe,
+      With --json: output, source, same, differences, bytes, version, recipe, settings,
       sources, notes.
 
       EXAMPLES
@@ -65,12 +68,14 @@ struct RebuildCommand: TalkingCommand {
           "output": .string(output), "source": .string(source), "same": .bool(outcome.differences.isEmpty),
           "differences": .array(outcome.differences.map(JSONValue.string)), "bytes": .integer(outcome.byteCount),
           "version": .string(version), "recipe": rebuild.provenance.document,
+          "settings": .array(rebuild.settings.map(JSONValue.string)),
           "sources": .array((rebuild.provenance.sources ?? []).map(JSONValue.string)), "notes": rebuild.notes.json,
         ]))
     }
     guard let first = outcome.differences.first else {
       if !talk.quiet, !talk.json {
-        try Terminal.result("\(output): the same \(outcome.byteCount) bytes come of \(source)")
+        let set = rebuild.settings.map { "\n  set by the recipe, not by the model: \($0)" }.joined()
+        try Terminal.result("\(output): the same \(outcome.byteCount) bytes come of \(source)\(set)")
       }
       return
     }
