@@ -34,4 +34,31 @@ public struct RowOrder: Hashable, Sendable {
     case .deinterleaving: start + (inner % half) * 2 + inner / half
     }
   }
+
+  /// A row of the input, and the row of the output that it becomes.
+  public struct Move: Hashable, Sendable {
+    public let source: Int
+    public let row: Int
+  }
+
+  /// What makes the rows `rows` of the output, in the order of the input, in runs that are each read at once: at most one
+  /// row that is not needed lies between two that are. So a head may be larger than memory.
+  public func runs(of rows: Range<Int>) -> [ArraySlice<Move>] {
+    let moves = rows.map { Move(source: source(of: $0), row: $0) }.sorted { $0.source < $1.source }
+    var runs: [ArraySlice<Move>] = []
+    var start = 0
+    for index in moves.indices where index + 1 == moves.count || moves[index + 1].source - moves[index].source > 2 {
+      runs.append(moves[start...index])
+      start = index + 1
+    }
+    return runs
+  }
+}
+
+extension ArraySlice<RowOrder.Move> {
+  /// The rows of the input from the first that is needed to the last.
+  public var sources: Range<Int> {
+    guard let first, let last else { return 0..<0 }
+    return first.source..<last.source + 1
+  }
 }

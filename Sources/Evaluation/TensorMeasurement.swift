@@ -3,7 +3,7 @@ internal import Bytes
 internal import Synchronization
 internal import Tensors
 
-/// Measures what happened to tensors, reading both sides a slab of rows at a time.
+/// Measures what happened to tensors, reading both sides a slab at a time: whole rows where they fit it.
 public struct TensorMeasurement: Sendable {
   public var workers: Workers
 
@@ -23,9 +23,9 @@ public struct TensorMeasurement: Sendable {
       throw EvaluationError.shapesDiffer(name: pair.name, before: pair.before.shape, after: pair.after.shape)
     }
     let slabs = pairs.indices.flatMap { index in
-      let rows = pairs[index].before.rowCount
-      let size = max(1, Self.slabElements / max(1, pairs[index].before.columns))
-      return stride(from: 0, to: rows, by: size).map { (pair: index, rows: $0..<min($0 + size, rows)) }
+      let count = pairs[index].before.elementCount
+      let size = pairs[index].before.slabElements(atMost: Self.slabElements)
+      return stride(from: 0, to: count, by: size).map { (pair: index, elements: $0..<min($0 + size, count)) }
     }
     let count = slabs.count
     let counter = Counter()
@@ -33,7 +33,7 @@ public struct TensorMeasurement: Sendable {
     let results = try await workers.map(count) { item, worker in
       let slab = slabs[item]
       let difference = try memories[worker].contents.withLock { memory throws(FileError) in
-        try memory.difference(pairs[slab.pair], rows: slab.rows)
+        try memory.difference(pairs[slab.pair], elements: slab.elements)
       }
       counter.done.withLock {
         $0 += 1
@@ -68,25 +68,24 @@ public struct TensorMeasurement: Sendable {
       private var after: [Float] = []
       private var encoded: [UInt8] = []
 
-      mutating func difference(_ pair: TensorPair, rows: Range<Int>) throws(FileError) -> RowKernels.Difference {
-        let count = rows.count * pair.before.columns
+      mutating func difference(_ pair: TensorPair, elements: Range<Int>) throws(FileError) -> RowKernels.Difference {
+        let count = elements.count
         if before.count < count {
           before = [Float](repeating: 0, count: count)
           after = [Float](repeating: 0, count: count)
         }
-        try Self.read(pair.before, rows, count, into: &before, &encoded)
-        try Self.read(pair.after, rows, count, into: &after, &encoded)
+        try Self.read(pair.before, elements, into: &before, &encoded)
+        try Self.read(pair.after, elements, into: &after, &encoded)
         return RowKernels.Difference(
           before: before.span.extracting(0..<count), after: after.span.extracting(0..<count))
       }
 
       private static func read(
-        _ source: any RowSource, _ rows: Range<Int>, _ count: Int, into values: inout [Float],
-        _ encoded: inout [UInt8]
+        _ source: any RowSource, _ elements: Range<Int>, into values: inout [Float], _ encoded: inout [UInt8]
       ) throws(FileError) {
         var span = values.mutableSpan
-        var part = span._mutatingExtracting(0..<count)
-        try source.read(rows: rows, into: &part, scratch: &encoded)
+        var part = span._mutatingExtracting(0..<elements.count)
+        try source.read(elements: elements, into: &part, scratch: &encoded)
       }
     }
   }

@@ -34,4 +34,16 @@ import Testing
     let other = RowOrder(.deinterleaving, headDimension: 4)
     #expect(source.reordered(order).reordered(other) != source, "heads of another size do not cancel")
   }
+
+  /// Of a slab of a large head no more than twice what it needs is read.
+  @Test(
+    arguments: [RowOrder.Direction.interleaving, .deinterleaving], [0..<64, 3..<17, 30..<34, 60..<70, 5..<6, 7..<7])
+  func runsHaveTheRowsAndFewOthers(_ direction: RowOrder.Direction, _ rows: Range<Int>) {
+    let order = RowOrder(direction, headDimension: 64)
+    let runs = order.runs(of: rows)
+    #expect(runs.joined().map(\.row).sorted() == Array(rows))
+    #expect(runs.joined().allSatisfy { $0.source == order.source(of: $0.row) })
+    #expect(runs.allSatisfy { $0.sources.count <= 2 * $0.count })
+    #expect(runs.count <= 3, "a head that is wanted whole is read at once")
+  }
 }

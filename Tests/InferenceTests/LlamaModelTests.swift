@@ -184,7 +184,9 @@ import Testing
   @Test func aFailingReadEndsTheRun() async throws {
     struct Failing: RowSource {
       let shape: [Int]
-      func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+      func read(
+        elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+      ) throws(FileError) {
         throw FileError(.truncated, path: "weights", "the file became shorter")
       }
     }

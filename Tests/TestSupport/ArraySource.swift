@@ -11,10 +11,9 @@ public struct ArraySource: RowSource {
     self.array = array
   }
 
-  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
-    let columns = shape.last ?? 1
-    for (index, value) in array[rows.lowerBound * columns..<rows.upperBound * columns].enumerated() {
-      values[index] = value
-    }
+  public func read(
+    elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    for (index, value) in array[elements].enumerated() { values[index] = value }
   }
 }

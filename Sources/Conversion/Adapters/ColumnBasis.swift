@@ -76,12 +76,12 @@ struct ColumnBasis {
     return true
   }
 
-  /// Takes `scale` times what lies in the span out of a row.
-  func take(outOf values: inout MutableSpan<Float>, row: Int, scale: Double) {
-    for column in 0..<columns {
+  /// Takes `scale` times what lies in the span out of a row, or out of some of its columns.
+  func take(outOf values: inout MutableSpan<Float>, row: Int, columns wanted: Range<Int>, scale: Double) {
+    for (place, column) in wanted.enumerated() {
       var part = 0.0
       for index in 0..<count { part += basis[row * count + index] * product[index * columns + column] }
-      values[column] = Float(Double(values[column]) - scale * part)
+      values[place] = Float(Double(values[place]) - scale * part)
     }
   }
 }

@@ -4,13 +4,18 @@ internal import Quantization
 internal import Synchronization
 public import Tensors
 
-/// A tensor that follows from stored ones by a `Derivation`, computed row by row when it is read.
+/// A tensor that follows from stored ones by a `Derivation`, computed part by part when it is read.
 public final class DerivedTensor: RowSource {
   public let derivation: Derivation
   public let shape: [Int]
+  /// Elements that are computed at a time: 512 KiB of Float, which stays in a core's second-level cache together with
+  /// the bytes that are read and written.
+  static let slabElements = 1 << 17
   private let inputs: TensorInputs
   /// The factors of an adapter that every row needs, read once.
   private let factors = Mutex<[TensorReference: [Float]]>([:])
+  /// Lengths of rows that are too long to be read at once, by the magnitudes that they are given instead.
+  private let rowLengths = Mutex<[TensorReference: [Int: Double]]>([:])
   /// What adapters took out of their bases before they were trained.
   private let bases = Mutex<[Derivation: ColumnBasis]>([:])
 
@@ -99,77 +104,100 @@ public final class DerivedTensor: RowSource {
     }
   }
 
-  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
-    try read(derivation, rows: rows, into: &values, scratch: &scratch)
+  public func read(
+    elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    if case .source(let reference) = derivation {
+      return try inputs.tensor(reference).read(elements: elements, into: &values, scratch: &scratch)
+    }
+    var start = 0
+    for part in RowPart.parts(of: elements, width: columns) {
+      var span = values._mutatingExtracting(start..<start + part.count)
+      try read(derivation, part, into: &span, scratch: &scratch)
+      start += part.count
+    }
   }
 
   private func read(
-    _ derivation: Derivation, rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+    _ derivation: Derivation, _ part: RowPart, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
     switch derivation {
     case .source(let reference):
-      try inputs.tensor(reference).read(rows: rows, into: &values, scratch: &scratch)
+      try inputs.tensor(reference).read(elements: part.elements(width: columns), into: &values, scratch: &scratch)
     case .constant(let constants):
-      for index in constants.indices { values[index] = constants[index] }
+      for (index, column) in part.columns.enumerated() { values[index] = constants[column] }
     case .reordered(let inner, let order):
-      try readReordered(inner, order, rows: rows, into: &values, scratch: &scratch)
+      try readReordered(inner, order, part, into: &values, scratch: &scratch)
     case .addingScaled(let inner, let addend, let scale):
-      try read(inner, rows: rows, into: &values, scratch: &scratch)
-      var added = [Float](repeating: 0, count: rows.count * columns)
+      try read(inner, part, into: &values, scratch: &scratch)
+      var added = [Float](repeating: 0, count: part.count)
       var span = added.mutableSpan
-      try inputs.tensor(addend).read(rows: rows, into: &span, scratch: &scratch)
+      try inputs.tensor(addend).read(elements: part.elements(width: columns), into: &span, scratch: &scratch)
       for index in 0..<span.count { values[index] += scale * span[index] }
     case .adding(let inner, let update):
-      try read(inner, rows: rows, into: &values, scratch: &scratch)
-      try add(update, rows: rows, to: &values, scratch: &scratch)
+      try read(inner, part, into: &values, scratch: &scratch)
+      try add(update, part, to: &values, scratch: &scratch)
       if let magnitude = update.magnitude {
-        try normalize(&values, inner, update, to: magnitude, rows: rows, scratch: &scratch)
+        try normalize(&values, inner, update, to: magnitude, part, scratch: &scratch)
       }
       if let index = KernelSet.best.firstNonFinite(in: values.span) {
-        let (row, column) = (rows.lowerBound + index / columns, index % columns)
-        try refuseOverflow(of: update, on: inner, row: row, column: column, &scratch)
+        let (row, column) = index.quotientAndRemainder(dividingBy: part.columns.count)
+        try refuseOverflow(
+          of: update, on: inner, row: part.rows.lowerBound + row, column: part.columns.lowerBound + column, &scratch)
       }
     case .without(let inner, let span):
-      try read(inner, rows: rows, into: &values, scratch: &scratch)
-      try takeOut(span, of: inner, rows: rows, values: &values)
+      try read(inner, part, into: &values, scratch: &scratch)
+      try takeOut(span, of: inner, part, values: &values)
     case .replacingRows(let inner, let replacement, let replaced):
-      try read(inner, rows: rows, into: &values, scratch: &scratch)
-      for (place, row) in replaced.enumerated() where rows.contains(row) {
-        let start = (row - rows.lowerBound) * columns
-        var part = values._mutatingExtracting(start..<start + columns)
-        try inputs.tensor(replacement).read(rows: place..<place + 1, into: &part, scratch: &scratch)
+      try read(inner, part, into: &values, scratch: &scratch)
+      for (place, row) in replaced.enumerated() where part.rows.contains(row) {
+        let start = (row - part.rows.lowerBound) * part.columns.count
+        var span = values._mutatingExtracting(start..<start + part.columns.count)
+        let own = RowPart(rows: place..<place + 1, columns: part.columns)
+        try inputs.tensor(replacement).read(elements: own.elements(width: columns), into: &span, scratch: &scratch)
       }
     }
   }
 
-  /// Reads the whole heads that hold `rows` and takes the rows out in their new order. The elements of a vector, such
-  /// as a bias, count as rows.
+  /// Reads the rows that are needed in runs, and puts them in their new order.
   private func readReordered(
-    _ inner: Derivation, _ order: RowOrder, rows: Range<Int>, into values: inout MutableSpan<Float>,
+    _ inner: Derivation, _ order: RowOrder, _ part: RowPart, into values: inout MutableSpan<Float>,
     scratch: inout [UInt8]
   ) throws(FileError) {
-    let isVector = shape.count == 1
-    let width = isVector ? 1 : columns
-    let wanted = isVector ? 0..<columns : rows
-    let heads = order.heads(covering: wanted)
-    var ordered = [Float](repeating: 0, count: heads.count * width)
-    var span = ordered.mutableSpan
-    try read(inner, rows: isVector ? rows : heads, into: &span, scratch: &scratch)
-    for row in wanted {
-      let from = (order.source(of: row) - heads.lowerBound) * width
-      values.copy(span.span.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
+    let lines = lines(of: part)
+    for run in order.runs(of: lines.numbers) {
+      let sources = lines.part(run.sources)
+      var ordered = [Float](repeating: 0, count: sources.count)
+      var span = ordered.mutableSpan
+      try read(inner, sources, into: &span, scratch: &scratch)
+      for move in run {
+        let from = (move.source - run.sources.lowerBound) * lines.width
+        values.copy(
+          span.span.extracting(from..<from + lines.width), at: (move.row - lines.numbers.lowerBound) * lines.width)
+      }
     }
   }
 
+  /// What is put in another order of a part: its rows, or the elements of a vector, such as a bias.
+  private func lines(
+    of part: RowPart
+  ) -> (numbers: Range<Int>, width: Int, part: (_ numbers: Range<Int>) -> RowPart) {
+    shape.count == 1
+      ? (part.columns, 1, { RowPart(rows: part.rows, columns: $0) })
+      : (part.rows, part.columns.count, { RowPart(rows: $0, columns: part.columns) })
+  }
+
+  // MARK: - LoRA
+
   private func add(
-    _ update: LowRankUpdate, rows: Range<Int>, to values: inout MutableSpan<Float>, scratch: inout [UInt8]
+    _ update: LowRankUpdate, _ part: RowPart, to values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
     // Transposed factors change places: the rows of the weight are the columns of `down`.
-    let across = try factor(update.isTransposed ? update.up : update.down, isTransposed: update.isTransposed)
-    let along = try rowFactor(update, rows: rows, scratch: &scratch)
+    let across = try across(update, part.columns, scratch: &scratch)
+    let along = try along(update, part.rows, scratch: &scratch)
     KernelSet.best.addOuterProduct(
-      rows: rows.count, columns: columns, rank: update.rank, scale: update.scale, down: across.span, up: along.span,
-      into: &values)
+      rows: part.rows.count, columns: part.columns.count, rank: update.rank, scale: update.scale, down: across.span,
+      up: along.span, into: &values)
   }
 
   /// - Throws: `FileError` where a value of a sum that is not finite comes from a finite weight: it is the adapter's fault
@@ -177,27 +205,14 @@ public final class DerivedTensor: RowSource {
   private func refuseOverflow(
     of update: LowRankUpdate, on inner: Derivation, row: Int, column: Int, _ scratch: inout [UInt8]
   ) throws(FileError) {
-    var weights = [Float](repeating: 0, count: columns)
-    var span = weights.mutableSpan
-    try read(inner, rows: row..<row + 1, into: &span, scratch: &scratch)
-    guard span[column].isFinite else { return }
+    var weight: [Float] = [0]
+    var span = weight.mutableSpan
+    try read(inner, RowPart(rows: row..<row + 1, columns: column..<column + 1), into: &span, scratch: &scratch)
+    guard span[0].isFinite else { return }
     throw FileError(
       .malformed, path: inputs.path(of: update.up), subject: update.up.name,
       "leads out of the range of F32 in row \(row), column \(column) of the sum, with a scale of \(update.scale); "
         + "lora_alpha or alpha_pattern is too large, or the training has diverged")
-  }
-
-  /// The rows of the factor that has one row for each row of the weight.
-  private func rowFactor(_ update: LowRankUpdate, rows: Range<Int>, scratch: inout [UInt8]) throws(FileError) -> [Float]
-  {
-    if update.isTransposed {
-      let all = try factor(update.down, isTransposed: true)
-      return Array(all[rows.lowerBound * update.rank..<rows.upperBound * update.rank])
-    }
-    var own = [Float](repeating: 0, count: rows.count * update.rank)
-    var span = own.mutableSpan
-    try inputs.tensor(update.up).read(rows: rows, into: &span, scratch: &scratch)
-    return own
   }
 
   // MARK: - DoRA
@@ -205,29 +220,50 @@ public final class DerivedTensor: RowSource {
   /// Gives rows, or columns, the lengths that the adapter has learned for the model's weight with its update alone.
   private func normalize(
     _ values: inout MutableSpan<Float>, _ inner: Derivation, _ update: LowRankUpdate, to magnitude: TensorReference,
-    rows: Range<Int>, scratch: inout [UInt8]
+    _ part: RowPart, scratch: inout [UInt8]
   ) throws(FileError) {
+    let width = part.columns.count
     if update.isTransposed {
       let scales = try columnScales(update, on: inner.unadapted, magnitude, scratch: &scratch)
-      for index in values.indices { values[index] *= scales[index % columns] }
+      for index in values.indices { values[index] *= scales[part.columns.lowerBound + index % width] }
       return
     }
-    let magnitudes = try factor(magnitude, isTransposed: false)
+    var magnitudes = [Float](repeating: 0, count: part.rows.count)
+    var span = magnitudes.mutableSpan
+    try inputs.tensor(magnitude).read(elements: part.rows, into: &span, scratch: &scratch)
     let norms: [Double]
-    if inner == inner.unadapted {
+    if width < columns {
+      norms = [
+        try rowLength(part.rows.lowerBound, update, on: inner.unadapted, magnitude, scratch: &scratch)
+      ]
+    } else if inner == inner.unadapted {
       norms = KernelSet.best.rowNorms(values.span, columns: columns)
     } else {
-      var alone = [Float](repeating: 0, count: rows.count * columns)
+      var alone = [Float](repeating: 0, count: part.count)
       var span = alone.mutableSpan
-      try read(inner.unadapted, rows: rows, into: &span, scratch: &scratch)
-      try add(update, rows: rows, to: &span, scratch: &scratch)
+      try read(inner.unadapted, part, into: &span, scratch: &scratch)
+      try add(update, part, to: &span, scratch: &scratch)
       norms = KernelSet.best.rowNorms(span.span, columns: columns)
     }
     for (row, norm) in norms.enumerated() {
-      guard norm > 0 else { throw noLength("row", rows.lowerBound + row) }
-      let factor = magnitudes[rows.lowerBound + row] / Float(norm)
-      for index in row * columns..<(row + 1) * columns { values[index] *= factor }
+      guard norm > 0 else { throw noLength("row", part.rows.lowerBound + row) }
+      let factor = magnitudes[row] / Float(norm)
+      for index in row * width..<(row + 1) * width { values[index] *= factor }
     }
+  }
+
+  /// The length of a row of which only a part is wanted, which takes a look at all of it. Kept for the next slab.
+  private func rowLength(
+    _ row: Int, _ update: LowRankUpdate, on base: Derivation, _ magnitude: TensorReference, scratch: inout [UInt8]
+  ) throws(FileError) -> Double {
+    if let known = rowLengths.withLock({ $0[magnitude]?[row] }) { return known }
+    var squares = 0.0
+    try forEachSlab(of: row * columns..<(row + 1) * columns, base, with: update, scratch: &scratch) { _, values in
+      squares += KernelSet.best.sumOfSquares(values)
+    }
+    let length = squares.squareRoot()
+    rowLengths.withLock { $0[magnitude, default: [:]][row] = length }
+    return length
   }
 
   /// What each column of an embedding is multiplied by, which takes a look at all of its rows. Kept for the next slab.
@@ -236,15 +272,11 @@ public final class DerivedTensor: RowSource {
   ) throws(FileError) -> [Float] {
     if let known = factors.withLock({ $0[magnitude] }) { return known }
     var squares = [Double](repeating: 0, count: columns)
-    let step = max(1, Self.columnSlabElements / max(1, columns))
-    var slab = [Float](repeating: 0, count: step * columns)
-    for start in stride(from: 0, to: rowCount, by: step) {
-      let rows = start..<min(start + step, rowCount)
-      var span = slab.mutableSpan
-      var part = span._mutatingExtracting(0..<rows.count * columns)
-      try read(base, rows: rows, into: &part, scratch: &scratch)
-      try add(update, rows: rows, to: &part, scratch: &scratch)
-      for index in part.indices { squares[index % columns] += Double(part[index]) * Double(part[index]) }
+    try forEachSlab(of: 0..<elementCount, base, with: update, scratch: &scratch) { part, values in
+      let width = part.columns.count
+      for index in values.indices {
+        squares[part.columns.lowerBound + index % width] += Double(values[index]) * Double(values[index])
+      }
     }
     var scales = try inputs.tensor(magnitude).values()
     for column in scales.indices {
@@ -256,7 +288,23 @@ public final class DerivedTensor: RowSource {
     return result
   }
 
-  private static let columnSlabElements = 1 << 20
+  /// Computes a base with one update, in order.
+  private func forEachSlab(
+    of elements: Range<Int>, _ base: Derivation, with update: LowRankUpdate, scratch: inout [UInt8],
+    _ body: (_ part: RowPart, _ values: Span<Float>) -> Void
+  ) throws(FileError) {
+    let size = slabElements(atMost: Self.slabElements)
+    var slab = [Float](repeating: 0, count: min(size, elements.count))
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: size) {
+      for part in RowPart.parts(of: start..<min(start + size, elements.upperBound), width: columns) {
+        var span = slab.mutableSpan
+        var values = span._mutatingExtracting(0..<part.count)
+        try read(base, part, into: &values, scratch: &scratch)
+        try add(update, part, to: &values, scratch: &scratch)
+        body(part, values.span)
+      }
+    }
+  }
 
   private func noLength(_ line: String, _ number: Int) -> FileError {
     FileError(
@@ -267,13 +315,13 @@ public final class DerivedTensor: RowSource {
   // MARK: - OLoRA
 
   private func takeOut(
-    _ span: ColumnSpan, of inner: Derivation, rows: Range<Int>, values: inout MutableSpan<Float>
+    _ span: ColumnSpan, of inner: Derivation, _ part: RowPart, values: inout MutableSpan<Float>
   ) throws(FileError) {
     let basis = try basis(span, of: inner)
-    for row in rows {
-      let start = (row - rows.lowerBound) * columns
-      var part = values._mutatingExtracting(start..<start + columns)
-      basis.take(outOf: &part, row: row, scale: Double(span.scale))
+    for row in part.rows {
+      let start = (row - part.rows.lowerBound) * part.columns.count
+      var own = values._mutatingExtracting(start..<start + part.columns.count)
+      basis.take(outOf: &own, row: row, columns: part.columns, scale: Double(span.scale))
     }
     // As the model stores it, which the training went on with.
     guard span.rounding != .f32, let codec = Catalog.codec(for: span.rounding) else { return }
@@ -294,7 +342,7 @@ public final class DerivedTensor: RowSource {
     var scratch: [UInt8] = []
     let computed = try ColumnBasis(ofFirst: span.columns, rows: rowCount, columns: columns) {
       rows, values throws(FileError) in
-      try read(inner, rows: rows, into: &values, scratch: &scratch)
+      try read(inner, RowPart(rows: rows, columns: 0..<columns), into: &values, scratch: &scratch)
     }
     guard let computed else {
       throw FileError(
@@ -305,21 +353,73 @@ public final class DerivedTensor: RowSource {
     return computed
   }
 
-  /// A whole factor as Float, kept for the next slab.
-  private func factor(_ reference: TensorReference, isTransposed: Bool) throws(FileError) -> [Float] {
-    if let known = factors.withLock({ $0[reference] }) { return known }
-    let tensor = try inputs.tensor(reference)
-    var values = try tensor.values()
-    if isTransposed {
-      let (rows, columns) = (tensor.rowCount, tensor.columns)
-      let original = values
-      for row in 0..<rows {
-        for column in 0..<columns { values[column * rows + row] = original[row * columns + column] }
-      }
+  // MARK: - Factors
+
+  /// Columns of the factor that has one for each column of the weight, `[rank, wanted]`. All are kept for the next slab,
+  /// unless rows are cut.
+  private func across(
+    _ update: LowRankUpdate, _ wanted: Range<Int>, scratch: inout [UInt8]
+  ) throws(FileError) -> [Float] {
+    let reference = update.isTransposed ? update.up : update.down
+    func read(_ lines: Range<Int>, _ scratch: inout [UInt8]) throws(FileError) -> [Float] {
+      try factor(reference, lines, areColumns: !update.isTransposed, isTransposed: update.isTransposed, &scratch)
     }
-    let result = values
-    factors.withLock { $0[reference] = result }
-    return result
+    guard columns <= Self.slabElements else { return try read(wanted, &scratch) }
+    let all: [Float]
+    if let known = factors.withLock({ $0[reference] }) {
+      all = known
+    } else {
+      all = try read(0..<columns, &scratch)
+      factors.withLock { $0[reference] = all }
+    }
+    if wanted.count == columns { return all }
+    return (0..<update.rank).flatMap { all[$0 * columns + wanted.lowerBound..<$0 * columns + wanted.upperBound] }
+  }
+
+  /// Rows of the factor that has one for each row of the weight, `[wanted, rank]`. Where it is stored transposed, and is
+  /// not large, all are kept for the next slab.
+  private func along(
+    _ update: LowRankUpdate, _ wanted: Range<Int>, scratch: inout [UInt8]
+  ) throws(FileError) -> [Float] {
+    let reference = update.isTransposed ? update.down : update.up
+    func read(_ lines: Range<Int>, _ scratch: inout [UInt8]) throws(FileError) -> [Float] {
+      try factor(reference, lines, areColumns: update.isTransposed, isTransposed: update.isTransposed, &scratch)
+    }
+    guard update.isTransposed, rowCount <= Self.keptFactorElements / max(1, update.rank) else {
+      return try read(wanted, &scratch)
+    }
+    let all: [Float]
+    if let known = factors.withLock({ $0[reference] }) {
+      all = known
+    } else {
+      all = try read(0..<rowCount, &scratch)
+      factors.withLock { $0[reference] = all }
+    }
+    return Array(all[wanted.lowerBound * update.rank..<wanted.upperBound * update.rank])
+  }
+
+  private static let keptFactorElements = 1 << 23
+
+  /// Rows of a factor, or columns, as they are stored or transposed.
+  private func factor(
+    _ reference: TensorReference, _ wanted: Range<Int>, areColumns: Bool, isTransposed: Bool,
+    _ scratch: inout [UInt8]
+  ) throws(FileError) -> [Float] {
+    let tensor = try inputs.tensor(reference)
+    let rows = areColumns ? 0..<tensor.rowCount : wanted
+    let columns = areColumns ? wanted : 0..<tensor.columns
+    var values = [Float](repeating: 0, count: rows.count * columns.count)
+    var span = values.mutableSpan
+    for (place, row) in rows.enumerated() {
+      var part = span._mutatingExtracting(place * columns.count..<(place + 1) * columns.count)
+      let start = row * tensor.columns
+      try tensor.read(
+        elements: start + columns.lowerBound..<start + columns.upperBound, into: &part, scratch: &scratch)
+    }
+    guard isTransposed else { return values }
+    return columns.indices.flatMap { column in
+      rows.indices.map { values[($0 - rows.lowerBound) * columns.count + column - columns.lowerBound] }
+    }
   }
 
   /// The stored tensors that the rows are computed from, each once.
@@ -358,53 +458,63 @@ public final class DerivedTensor: RowSource {
   /// Gives up the factors that are kept between slabs.
   func releaseFactors() {
     factors.withLock { $0 = [:] }
+    rowLengths.withLock { $0 = [:] }
     bases.withLock { $0 = [:] }
   }
 
-  // MARK: - Encoded rows
+  // MARK: - Encoded elements
 
-  /// The stored encoding, where rows can be copied without decoding them; nil where they must be computed.
+  /// The stored encoding, where elements can be copied without decoding them; nil where they must be computed.
   public var copiedEncoding: Encoding? {
-    guard derivation.keepsRows, let reference = derivation.sources.first else { return nil }
-    return (try? inputs.tensor(reference))?.singleEncoding
+    guard derivation.keepsRows, let reference = derivation.sources.first,
+      let encoding = (try? inputs.tensor(reference))?.singleEncoding
+    else { return nil }
+    // Elements of a vector cannot change places inside their blocks.
+    if case .reordered = derivation, shape.count == 1, encoding.elementsPerBlock > 1 { return nil }
+    return encoding
   }
 
-  /// Fills `bytes` with the encoded rows `rows`, in their new order. Only for tensors that have a `copiedEncoding`.
-  public func readEncoded(rows: Range<Int>, into bytes: inout MutableRawSpan) throws(FileError) {
-    try readEncoded(derivation, rows: rows, into: &bytes)
+  /// Fills `bytes` with the encoded elements `elements`, whole blocks, in their new order. Only for tensors that have a
+  /// `copiedEncoding`.
+  public func readEncoded(elements: Range<Int>, into bytes: inout MutableRawSpan) throws(FileError) {
+    guard let encoding = copiedEncoding else { throw hasNoStoredForm }
+    var start = 0
+    for part in RowPart.parts(of: elements, width: columns) {
+      guard let count = encoding.byteCount(elements: part.count) else { throw hasNoStoredForm }
+      var span = bytes._mutatingExtracting(start..<start + count)
+      try readEncoded(derivation, part, into: &span)
+      start += count
+    }
+  }
+
+  private var hasNoStoredForm: FileError {
+    FileError(.unsupported, path: inputs.path(of: derivation), "computed values have no stored form")
   }
 
   private func readEncoded(
-    _ derivation: Derivation, rows: Range<Int>, into bytes: inout MutableRawSpan
+    _ derivation: Derivation, _ part: RowPart, into bytes: inout MutableRawSpan
   ) throws(FileError) {
     switch derivation {
     case .source(let reference):
-      try inputs.tensor(reference).readEncoded(fromRow: rows.lowerBound, into: &bytes)
+      try inputs.tensor(reference).readEncoded(
+        fromElement: part.elements(width: columns).lowerBound, into: &bytes)
     case .reordered(let inner, let order):
-      let isVector = shape.count == 1
-      let wanted = isVector ? 0..<columns : rows
-      let width = bytes.byteCount / max(wanted.count, 1)
-      let heads = order.heads(covering: wanted)
-      var ordered = [UInt8](repeating: 0, count: heads.count * width)
-      try ordered.withMutableBytes { part throws(FileError) in
-        try readEncoded(inner, rows: isVector ? rows : heads, into: &part)
-      }
-      ordered.withBytes { all in
-        for row in wanted {
-          let from = (order.source(of: row) - heads.lowerBound) * width
-          bytes.copy(all.extracting(from..<from + width), at: (row - wanted.lowerBound) * width)
+      let lines = lines(of: part)
+      let width = bytes.byteCount / max(1, lines.numbers.count)
+      for run in order.runs(of: lines.numbers) {
+        var ordered = [UInt8](repeating: 0, count: run.sources.count * width)
+        try ordered.withMutableBytes { span throws(FileError) in
+          try readEncoded(inner, lines.part(run.sources), into: &span)
+        }
+        ordered.withBytes { all in
+          for move in run {
+            let from = (move.source - run.sources.lowerBound) * width
+            bytes.copy(all.extracting(from..<from + width), at: (move.row - lines.numbers.lowerBound) * width)
+          }
         }
       }
     case .adding, .addingScaled, .replacingRows, .without, .constant:
-      throw FileError(.unsupported, path: inputs.path(of: derivation), "computed rows have no stored form")
+      throw hasNoStoredForm
     }
-  }
-}
-
-extension RowOrder {
-  /// The rows of the whole heads that `rows` lie in.
-  fileprivate func heads(covering rows: Range<Int>) -> Range<Int> {
-    rows.lowerBound / headDimension * headDimension..<rows.upperBound.dividedRoundingUp(by: headDimension)
-      * headDimension
   }
 }

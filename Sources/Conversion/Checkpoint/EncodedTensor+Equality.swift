@@ -11,20 +11,19 @@ extension EncodedTensor {
     guard shape == other.shape else { return false }
     if let encoding = singleEncoding, encoding == other.singleEncoding { return try hasSameBytes(as: other) }
     guard canBeDecoded, other.canBeDecoded else { return false }
-    let step = max(1, Self.partCount / max(columns, 1))
     var scratch: [UInt8] = []
-    for start in stride(from: 0, to: rowCount, by: step) {
+    for start in stride(from: 0, to: elementCount, by: Self.partCount) {
       try Interruption.check(source.name)
-      let rows = start..<min(start + step, rowCount)
-      guard try values(of: rows, &scratch) == other.values(of: rows, &scratch) else { return false }
+      let elements = start..<min(start + Self.partCount, elementCount)
+      guard try values(of: elements, &scratch) == other.values(of: elements, &scratch) else { return false }
     }
     return true
   }
 
-  private func values(of rows: Range<Int>, _ scratch: inout [UInt8]) throws(FileError) -> [Float] {
-    var values = [Float](repeating: 0, count: rows.count * columns)
+  private func values(of elements: Range<Int>, _ scratch: inout [UInt8]) throws(FileError) -> [Float] {
+    var values = [Float](repeating: 0, count: elements.count)
     var span = values.mutableSpan
-    try read(rows: rows, into: &span, scratch: &scratch)
+    try read(elements: elements, into: &span, scratch: &scratch)
     return values
   }
 

@@ -40,8 +40,6 @@ public struct EncodedTensor: RowSource {
     self.source = source
   }
 
-  public var elementCount: Int { shape.reduce(1, *) }
-
   /// Every stored tensor that belongs to the weight: planes, tables, state.
   public var storedNames: [String] { [name] + companions }
 
@@ -69,20 +67,22 @@ public struct EncodedTensor: RowSource {
     codec.planeCount == 1 && !codec.blocksCrossRows ? source.descriptor(of: name)?.encoding : nil
   }
 
-  public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
+  public func read(
+    elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
     guard canBeDecoded else { throw refusalToDecode }
-    let wanted = rows.lowerBound * columns..<rows.upperBound * columns
+    if let rows = codec as? RowInt8Codec { return try read(elements, of: rows, into: &values, scratch: &scratch) }
     let block = codec.elementsPerBlock
-    let first = wanted.lowerBound / block * block
-    let last = min(wanted.upperBound.dividedRoundingUp(by: block) * block, elementCount)
-    guard first != wanted.lowerBound || last != wanted.upperBound else {
-      return try decode(wanted, into: &values, scratch: &scratch)
+    let first = elements.lowerBound / block * block
+    let last = min(elements.upperBound.dividedRoundingUp(by: block) * block, elementCount)
+    guard first != elements.lowerBound || last != elements.upperBound else {
+      return try decode(elements, into: &values, scratch: &scratch)
     }
-    // Blocks that run over row ends: decode whole blocks, keep the part that was asked for.
+    // Where a block is cut, whole blocks are decoded, and the part that was asked for is kept.
     var whole = [Float](repeating: 0, count: last - first)
     var span = whole.mutableSpan
     try decode(first..<last, into: &span, scratch: &scratch)
-    for index in 0..<wanted.count { values[index] = span[wanted.lowerBound - first + index] }
+    for index in 0..<elements.count { values[index] = span[elements.lowerBound - first + index] }
   }
 
   /// Decodes whole blocks: `elements` begins at a block and ends at one or at the tensor's end.
@@ -109,8 +109,30 @@ public struct EncodedTensor: RowSource {
     scratch.withBytes(in: 0..<byteCount) { codec.decode($0, into: &values) }
   }
 
-  /// Fills `bytes` with the encoded rows from `row` on, for tensors that have a `singleEncoding`.
-  public func readEncoded(fromRow row: Int, into bytes: inout MutableRawSpan) throws(FileError) {
-    try source.read(name, at: codec.byteCount(plane: 0, elements: row * columns), into: &bytes)
+  /// A row of LLM.int8 has one scale, however long it is: a part of it is decoded as a row of its own.
+  private func read(
+    _ elements: Range<Int>, of codec: RowInt8Codec, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    var start = 0
+    for part in RowPart.parts(of: elements, width: columns) {
+      let codec = RowInt8Codec(columns: part.columns.count)
+      let (codes, scales) = (part.count, part.rows.count * 4)
+      if scratch.count < codes + scales { scratch = [UInt8](repeating: 0, count: codes + scales) }
+      try scratch.withMutableBytes(in: 0..<codes) { bytes throws(FileError) in
+        try source.read(name, at: part.elements(width: columns).lowerBound, into: &bytes)
+      }
+      try scratch.withMutableBytes(in: codes..<codes + scales) { bytes throws(FileError) in
+        try source.read(companions[0], at: part.rows.lowerBound * 4, into: &bytes)
+      }
+      var span = values._mutatingExtracting(start..<start + part.count)
+      scratch.withBytes(in: 0..<codes + scales) { codec.decode($0, into: &span) }
+      start += part.count
+    }
+  }
+
+  /// Fills `bytes` with the encoded form of the elements from `element` on, which begins a block, for tensors that have a
+  /// `singleEncoding`.
+  public func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+    try source.read(name, at: codec.byteCount(plane: 0, elements: element), into: &bytes)
   }
 }

@@ -4,27 +4,12 @@ internal import Tensors
 
 /// Values that are NaN or infinite.
 public enum NonFinite {
-  /// Reads a whole tensor.
+  /// Reads a whole tensor, a slab at a time.
   /// - Throws: `FileError` naming tensor and element when a value is not finite.
   static func refuse(in tensor: EncodedTensor, path: String) throws(FileError) {
-    let step = max(1, slabElements / max(1, tensor.columns))
-    var values = [Float](repeating: 0, count: min(step, tensor.rowCount) * tensor.columns)
-    var scratch: [UInt8] = []
-    for start in stride(from: 0, to: tensor.rowCount, by: step) {
-      let rows = start..<min(start + step, tensor.rowCount)
-      var span = values.mutableSpan
-      var part = span._mutatingExtracting(0..<rows.count * tensor.columns)
-      try tensor.read(rows: rows, into: &part, scratch: &scratch)
-      if let index = KernelSet.best.firstNonFinite(in: part.span) {
-        throw FileError(
-          .malformed, path: path, subject: tensor.name,
-          "element \(start * tensor.columns + index) is NaN or infinite")
-      }
-    }
+    guard let element = try firstElement(of: tensor) else { return }
+    throw FileError(.malformed, path: path, subject: tensor.name, "element \(element) is NaN or infinite")
   }
-
-  /// Values that are looked at at a time: an adapter may hold a whole embedding.
-  private static let slabElements = 1 << 20
 
   /// Reads every weight that `recipe` would quantize.
   /// - Returns: the output names of those that hold values that are not finite.
@@ -33,26 +18,25 @@ public enum NonFinite {
   ) throws(FileError) -> Set<String> {
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     var names: Set<String> = []
-    var scratch: [UInt8] = []
-    var values: [Float] = []
     for tensor in plan.tensors {
       guard case .encode = tensor.action else { continue }
-      let rows = max(1, (1 << 19) / max(1, tensor.rows.columns))
-      var first = 0
-      while first < tensor.rows.rowCount {
-        let range = first..<min(first + rows, tensor.rows.rowCount)
-        let count = range.count * tensor.rows.columns
-        if values.count < count { values = [Float](repeating: 0, count: count) }
-        var span = values.mutableSpan
-        var part = span._mutatingExtracting(0..<count)
-        try tensor.rows.read(rows: range, into: &part, scratch: &scratch)
-        if KernelSet.best.firstNonFinite(in: values.span.extracting(0..<count)) != nil {
-          names.insert(tensor.name)
-          break
-        }
-        first = range.upperBound
-      }
+      if try firstElement(of: tensor.rows) != nil { names.insert(tensor.name) }
     }
     return names
+  }
+
+  /// The number of the first element that is not finite; nil where all are.
+  private static func firstElement(of tensor: some RowSource) throws(FileError) -> Int? {
+    let size = tensor.slabElements(atMost: DerivedTensor.slabElements)
+    var values = [Float](repeating: 0, count: min(size, tensor.elementCount))
+    var scratch: [UInt8] = []
+    for start in stride(from: 0, to: tensor.elementCount, by: size) {
+      let elements = start..<min(start + size, tensor.elementCount)
+      var span = values.mutableSpan
+      var part = span._mutatingExtracting(0..<elements.count)
+      try tensor.read(elements: elements, into: &part, scratch: &scratch)
+      if let index = KernelSet.best.firstNonFinite(in: part.span) { return start + index }
+    }
+    return nil
   }
 }

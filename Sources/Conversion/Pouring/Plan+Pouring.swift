@@ -93,7 +93,7 @@ extension Plan {
           do throws(FileError) {
             while let slab = queue.next() {
               try worker.pour(slab)
-              onEvent(.advanced(sourceElements: slab.elementCount))
+              onEvent(.advanced(sourceElements: slab.elements.count))
               if slab.progress.finishSlab() {
                 try worker.finish(slab)
                 let tensor = FinishedTensor(

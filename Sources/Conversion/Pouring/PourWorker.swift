@@ -49,14 +49,15 @@ final class PourWorker {
   // MARK: - Copying
 
   private func copyRows(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
-    guard let plane = planned.planes.first, planned.rows.rowCount > 0 else { return }
-    let rowBytes = plane.descriptor.byteCount / planned.rows.rowCount
-    let count = slab.rows.count * rowBytes
+    guard let plane = planned.planes.first,
+      let count = plane.descriptor.encoding.byteCount(elements: slab.elements.count),
+      let offset = plane.descriptor.encoding.byteCount(elements: slab.elements.lowerBound)
+    else { return }
     if encoded.count < count { encoded = [UInt8](repeating: 0, count: count) }
     try encoded.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
-      try planned.rows.readEncoded(rows: slab.rows, into: &bytes)
+      try planned.rows.readEncoded(elements: slab.elements, into: &bytes)
     }
-    try write(encoded, count: count, to: plane, at: slab.rows.lowerBound * rowBytes)
+    try write(encoded, count: count, to: plane, at: offset)
     // A weight that an adapter replaces is copied, and has moved all the same.
     if planned.unmerged != nil {
       try measureMovement(of: planned, to: try read(planned.rows, slab, into: valueBuffer), slab)
@@ -80,8 +81,8 @@ final class PourWorker {
 
   private func encode(_ planned: PlannedTensor, _ slab: Slab, _ type: TargetType) throws(FileError) {
     let codec = type.codec
-    let count = slab.elementCount
-    let firstElement = slab.rows.lowerBound * planned.rows.columns
+    let count = slab.elements.count
+    let firstElement = slab.elements.lowerBound
     let byteCount = codec.byteCount(elements: count)
     if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
     let values = try read(planned.rows, slab, into: valueBuffer)
@@ -107,14 +108,15 @@ final class PourWorker {
     _ values: Span<Float>, with codec: any WeightedBlockCodec, _ importance: [Float], _ planned: PlannedTensor,
     _ slab: Slab, into bytes: inout MutableRawSpan
   ) throws(CodecError) {
-    let columns = planned.rows.columns
+    let columns = max(1, planned.rows.columns)
     let matrixRows = planned.shape.dropLast().last ?? 1
     let rowBytes = codec.byteCount(elements: columns)
-    var row = slab.rows.lowerBound
-    while row < slab.rows.upperBound {
+    let rows = slab.elements.lowerBound / columns..<slab.elements.upperBound / columns
+    var row = rows.lowerBound
+    while row < rows.upperBound {
       let matrix = row / matrixRows
-      let part = row..<min((matrix + 1) * matrixRows, slab.rows.upperBound)
-      let place = part.lowerBound - slab.rows.lowerBound..<part.upperBound - slab.rows.lowerBound
+      let part = row..<min((matrix + 1) * matrixRows, rows.upperBound)
+      let place = part.lowerBound - rows.lowerBound..<part.upperBound - rows.lowerBound
       var target = bytes._mutatingExtracting(place.lowerBound * rowBytes..<place.upperBound * rowBytes)
       do throws(CodecError) {
         try codec.encode(
@@ -152,13 +154,13 @@ final class PourWorker {
     }
   }
 
-  /// The values of a slab's rows, at the front of the buffer.
+  /// The values of a slab, at the front of the buffer.
   private func read(_ rows: DerivedTensor, _ slab: Slab, into buffer: ValueBuffer) throws(FileError) -> [Float] {
-    var values = buffer.take(slab.elementCount)
+    var values = buffer.take(slab.elements.count)
     defer { buffer.values = values }
     var span = values.mutableSpan
-    var part = span._mutatingExtracting(0..<slab.elementCount)
-    try rows.read(rows: slab.rows, into: &part, scratch: &scratch)
+    var part = span._mutatingExtracting(0..<slab.elements.count)
+    try rows.read(elements: slab.elements, into: &part, scratch: &scratch)
     return values
   }
 
@@ -166,9 +168,9 @@ final class PourWorker {
   private func measureMovement(of planned: PlannedTensor, to values: [Float], _ slab: Slab) throws(FileError) {
     guard let unmerged = planned.unmerged else { return }
     let original = try read(unmerged, slab, into: originalBuffer)
-    let before = original.span.extracting(0..<slab.elementCount)
+    let before = original.span.extracting(0..<slab.elements.count)
     slab.progress.keep(
-      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<slab.elementCount), before),
+      change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<slab.elements.count), before),
       original: KernelSet.best.sumOfSquares(before), slab: slab.number)
   }
 

@@ -3,13 +3,12 @@ internal import Quantization
 internal import Synchronization
 internal import Tensors
 
-/// A run of rows of one planned tensor, small enough for a worker's buffers; for stored tensors that are copied whole,
-/// all of them.
+/// A run of elements of one planned tensor, small enough for a worker's buffers: whole rows, or a part of one that is too
+/// long. For stored tensors that are copied whole, all of them.
 struct Slab: Sendable {
   let tensor: Int
   let number: Int
-  let rows: Range<Int>
-  let elementCount: Int
+  let elements: Range<Int>
   let progress: TensorProgress
 }
 
@@ -91,9 +90,6 @@ final class SlabQueue: Sendable {
   private let finished: [Int: FinishedTensor]
   private let cursor = Mutex(Cursor())
 
-  /// Elements of a slab that is encoded: 512 KiB of Float, which stays in a core's second-level cache together with the
-  /// bytes that are read and written.
-  private static let encodedElements = 1 << 17
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
   private static let copiedElements = 1 << 19
 
@@ -113,17 +109,16 @@ final class SlabQueue: Sendable {
       }
       guard !cursor.isStopped, cursor.tensor < plan.tensors.count else { return nil }
       let planned = plan.tensors[cursor.tensor]
-      let rowCount = planned.rows.rowCount
-      let slabRows = Self.rowsPerSlab(planned)
-      let slabCount = max(1, rowCount.dividedRoundingUp(by: slabRows))
+      let elementCount = planned.elementCount
+      let slabElements = Self.elementsPerSlab(planned)
+      let slabCount = max(1, elementCount.dividedRoundingUp(by: slabElements))
       let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
       if cursor.progress == nil, planned.isMerged {
         cursor.merged.append((planned.name, { progress.relativeChange() }))
       }
-      let first = cursor.slab * slabRows
-      let rows = min(first, rowCount)..<min(first + slabRows, rowCount)
+      let first = cursor.slab * slabElements
       let slab = Slab(
-        tensor: cursor.tensor, number: cursor.slab, rows: rows, elementCount: rows.count * planned.rows.columns,
+        tensor: cursor.tensor, number: cursor.slab, elements: first..<min(first + slabElements, elementCount),
         progress: progress)
       cursor.slab += 1
       cursor.progress = progress
@@ -142,21 +137,21 @@ final class SlabQueue: Sendable {
     }
   }
 
-  /// As many rows as fit a slab, and a whole number of blocks where blocks run over row ends.
-  private static func rowsPerSlab(_ planned: PlannedTensor) -> Int {
-    let columns = max(1, planned.rows.columns)
-    switch planned.action {
-    case .copyStored: return max(1, planned.rows.rowCount)
-    case .copyRows: return max(1, copiedElements / columns)
-    case .encode(let type):
-      let rows = max(1, encodedElements / columns)
-      guard type.codec.blocksCrossRows else { return rows }
-      let step = type.codec.elementsPerBlock / greatestCommonDivisor(columns, type.codec.elementsPerBlock)
-      return max(step, rows / step * step)
+  /// Whole rows and whole blocks, or whole blocks alone where a row is too long or blocks run over row ends.
+  private static func elementsPerSlab(_ planned: PlannedTensor) -> Int {
+    func elements(_ limit: Int, _ block: Int) -> Int {
+      let wholeRows = planned.rows.slabElements(atMost: limit)
+      return wholeRows % block == 0 ? wholeRows : max(1, limit / block) * block
     }
-  }
-
-  private static func greatestCommonDivisor(_ one: Int, _ other: Int) -> Int {
-    other == 0 ? one : greatestCommonDivisor(other, one % other)
+    switch planned.action {
+    case .copyStored:
+      return max(1, planned.elementCount)
+    case .copyRows:
+      return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
+    case .encode(let type):
+      let limit = DerivedTensor.slabElements
+      // An encoder weighs the columns of whole rows, by numbers that are in memory for all of them.
+      return elements(planned.importance == nil ? limit : max(limit, planned.rows.columns), type.codec.elementsPerBlock)
+    }
   }
 }
