@@ -94,6 +94,9 @@ public struct GGUFVocabulary: Hashable, Sendable {
     self.namedTemplates = namedTemplates
   }
 
+  /// Most rows without a token: models have some thousands, and each takes the memory of a token.
+  package static let mostPadding = 1 << 20
+
   /// Adds tokens without a meaning up to a number of rows.
   package mutating func pad(to count: Int) {
     guard tokens.count < count else { return }

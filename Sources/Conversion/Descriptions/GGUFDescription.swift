@@ -173,6 +173,12 @@ struct GGUFDescription {
         "are \(vocabulary.tokens.count) tokens, but with the adapter the model has \(rows) rows; lay the tokenizer of the "
           + "training into the adapter's folder")
     }
+    guard rows - vocabulary.tokens.count <= GGUFVocabulary.mostPadding else {
+      throw FileError(
+        .unsupported, path: checkpoint.path, subject: "tokenizer.ggml.tokens",
+        "are \(vocabulary.tokens.count) tokens, but with the adapter the model has \(rows) rows; at most "
+          + "\(GGUFVocabulary.mostPadding) rows without a token are supported")
+    }
     vocabulary.pad(to: rows)
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
   }

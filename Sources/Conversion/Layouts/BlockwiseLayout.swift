@@ -58,20 +58,16 @@ struct BlockwiseLayout: WeightLayout {
     let absmax = try part(Part.absmax)
     let map = try part(Part.quantMap)
     var companions = [absmax.name, map.name, stateName]
-    var scales = EncodedTensor.Scales.plain
-    var nestedCount: Int?
+    var nested: (absmax: TensorDescriptor, map: TensorDescriptor, offset: Float)?
     if let offset = state.nestedOffset {
-      let nested = try part(Part.nestedAbsmax)
-      let nestedMap = try part(Part.nestedMap)
-      companions += [nested.name, nestedMap.name]
-      nestedCount = nested.elementCount
-      scales = .doubleQuantized(
-        DoubleQuantizedScales(
-          codes: absmax.name, nestedAbsmax: try floats(nested, in: source),
-          map: try floats(nestedMap, count: 256, in: source), offset: offset))
+      let parts = (absmax: try part(Part.nestedAbsmax), map: try part(Part.nestedMap), offset: offset)
+      companions += [parts.absmax.name, parts.map.name]
+      nested = parts
     }
     do throws(QuantStateError) {
-      try state.check(codeBytes: codes.byteCount, absmaxCount: absmax.elementCount, nestedAbsmaxCount: nestedCount)
+      try state.check(
+        codeBytes: codes.byteCount, absmaxCount: absmax.elementCount,
+        nestedAbsmaxCount: nested?.absmax.elementCount)
     } catch {
       throw FileError(.mismatch, path: source.name, subject: name, error.description)
     }
@@ -84,6 +80,14 @@ struct BlockwiseLayout: WeightLayout {
     guard try floats(map, count: code.values.count, in: source) == code.values else {
       throw FileError(
         .unsupported, path: source.name, subject: map.name, "holds other values than those of \(code.name)")
+    }
+    // Only now is it known that there are no more of them than the weight needs.
+    var scales = EncodedTensor.Scales.plain
+    if let nested {
+      scales = .doubleQuantized(
+        DoubleQuantizedScales(
+          codes: absmax.name, nestedAbsmax: try floats(nested.absmax, in: source),
+          map: try floats(nested.map, count: 256, in: source), offset: nested.offset))
     }
     let stored = [name] + companions
     let byteCount = stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }

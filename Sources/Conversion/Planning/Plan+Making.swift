@@ -190,7 +190,8 @@ extension Plan {
     func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
       Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     }
-    let (merged, unmerged) = (table(checkpoint.tensors), table(checkpoint.unmergedTensors))
+    let merged = table(checkpoint.tensors)
+    let unmerged = checkpoint.adapters.isEmpty ? merged : table(checkpoint.unmergedTensors)
     let pruning = try recipe.pruning(of: checkpoint)
     var outputs: [Output] = []
     for output in try container.outputs(checkpoint) {

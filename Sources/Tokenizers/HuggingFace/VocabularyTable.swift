@@ -5,8 +5,6 @@ struct VocabularyTable {
   private let path: String
   private var entries: [(token: String, type: TokenType)?] = []
   private let limit: Int
-  /// Most tokens: more names than a GGUF's header can hold.
-  private static let most = 1 << 24
 
   /// - Parameter count: how many tokens the files state. Ids far beyond it are refused before memory is taken for them.
   init(count: Int, vocabularySize: Int?, path: String) {
@@ -39,7 +37,7 @@ struct VocabularyTable {
   }
 
   /// All tokens up to `vocabularySize`, gaps filled with `[PADn]` of type unused.
-  /// - Throws: `FileError` when there are more tokens than rows of the embedding.
+  /// - Throws: `FileError` when there are more tokens than rows of the embedding, or far fewer.
   func filled(to vocabularySize: Int?) throws(FileError) -> (tokens: [String], types: [TokenType]) {
     guard !entries.isEmpty else { throw FileError(.missing, path: path, "the vocabulary has no tokens") }
     if let vocabularySize, entries.count > vocabularySize {
@@ -47,9 +45,11 @@ struct VocabularyTable {
         .mismatch, path: path,
         "the vocabulary has ids up to \(entries.count - 1), but the embedding has \(vocabularySize) rows")
     }
-    guard vocabularySize ?? 0 <= Self.most else {
+    if let vocabularySize, vocabularySize - entries.count > GGUFVocabulary.mostPadding {
       throw FileError(
-        .unsupported, path: path, "the embedding has \(vocabularySize ?? 0) rows; at most \(Self.most) are supported")
+        .unsupported, path: path,
+        "the embedding has \(vocabularySize) rows and the vocabulary ids up to \(entries.count - 1); at most "
+          + "\(GGUFVocabulary.mostPadding) rows without a token are supported")
     }
     var tokens: [String] = []
     var types: [TokenType] = []
