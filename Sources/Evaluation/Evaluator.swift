@@ -6,7 +6,7 @@ public struct Evaluator: Sendable {
   public var workers: Workers
   /// Tokens that are run through a model together. More spread the decoding of weights further and take more memory.
   public var batchTokens: Int
-  /// Bytes of the logits that are held at a time, for each model.
+  /// Bytes of the logits that are held at a time, of both models together where there are two.
   public var pieceByteCount: Int
 
   public init(
@@ -47,7 +47,7 @@ public struct Evaluator: Sendable {
     for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
       let states = try await model.hiddenStates(
         of: Array(text.windows[batch]), at: text.positions, workers: workers)
-      for piece in pieces(states, model.vocabularySize) {
+      for piece in pieces(states, model.vocabularySize, ofModels: 1) {
         let logits = Matrix(rows: piece.count, columns: model.vocabularySize)
         try await model.writeLogits(from: states, rows: piece, to: logits, workers: workers)
         nlls += try await workers.map(piece.count) { row, _ in
@@ -90,7 +90,7 @@ public struct Evaluator: Sendable {
       let windows = Array(text.windows[batch])
       let statesBefore = try await before.hiddenStates(of: windows, at: text.positions, workers: workers)
       let statesAfter = try await after.hiddenStates(of: windows, at: text.positions, workers: workers)
-      for piece in pieces(statesBefore, vocabularySize) {
+      for piece in pieces(statesBefore, vocabularySize, ofModels: 2) {
         let logitsBefore = Matrix(rows: piece.count, columns: vocabularySize)
         let logitsAfter = Matrix(rows: piece.count, columns: vocabularySize)
         try await before.writeLogits(from: statesBefore, rows: piece, to: logitsBefore, workers: workers)
@@ -145,8 +145,8 @@ public struct Evaluator: Sendable {
     }
   }
 
-  private func pieces(_ states: Matrix, _ vocabularySize: Int) -> [Range<Int>] {
-    Logits.pieces(rows: states.rows, vocabularySize: vocabularySize, byteCount: pieceByteCount)
+  private func pieces(_ states: Matrix, _ vocabularySize: Int, ofModels count: Int) -> [Range<Int>] {
+    Logits.pieces(rows: states.rows, vocabularySize: vocabularySize, byteCount: pieceByteCount / count)
   }
 
   private func check(_ text: EvaluationWindows, _ vocabularySize: Int) throws(EvaluationError) {
