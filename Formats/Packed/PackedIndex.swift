@@ -14,7 +14,7 @@ package struct PackedIndex: Hashable, Sendable {
 
   static let footerMagic = Array("DECANTIX".utf8)
   static let footerByteCount = 24
-  static let slabByteCounts = (1 << 16)...(1 << 24)
+  static let slabByteCounts = (1 << 16)...(1 << 22)
 
   /// Slabs of a region.
   static func slabCount(_ region: PackedRegion, _ slabByteCount: Int) -> Int {
