@@ -64,7 +64,7 @@ public struct Rebuild: Sendable {
     self.provenance = provenance
     notes = checkpoint.notes
     let recipe = try provenance.recipe(with: importance, path: path)
-    settings = recipe.settings(besides: checkpoint.modelName)
+    settings = recipe.settings(besides: try checkpoint.modelName)
     // With the version that is recorded, so that another one shows where it matters only.
     plan = try Plan(of: checkpoint, to: destination, recipe, version: provenance.version)
   }
