@@ -31,6 +31,15 @@ extension RowSource {
     columns > 0 && columns <= limit ? limit / columns * columns : limit
   }
 
+  /// One element.
+  public func value(ofElement element: Int) throws(FileError) -> Float {
+    var values: [Float] = [0]
+    var scratch: [UInt8] = []
+    var span = values.mutableSpan
+    try read(elements: element..<element + 1, into: &span, scratch: &scratch)
+    return values[0]
+  }
+
   /// Writes rows `rows` to `values`, row after row (`rows.count * columns` values).
   public func read(rows: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
     try read(elements: rows.lowerBound * columns..<rows.upperBound * columns, into: &values, scratch: &scratch)

@@ -56,10 +56,14 @@ struct Decant: AsyncParsableCommand {
     }
     var isVerbose = false
     do {
-      let arguments = Array(CommandLine.arguments.dropFirst())
+      let arguments = try ProcessArguments.words()
+      if arguments.isEmpty {
+        // Nothing is asked for, and nothing is done.
+        end(with: ExitCode.validationFailure, saying: helpMessage())
+      }
       if let topic = CommandLineCheck.unknownTopic(in: arguments) { throw ValidationError(topic) }
       if let repetition = CommandLineCheck.repetition(in: arguments) { throw ValidationError(repetition) }
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       let talk = (command as? any TalkingCommand)?.talk
       isVerbose = talk?.verbose ?? false
       if talk?.quiet == false { StatusLine.shared.turnOn() }
@@ -74,12 +78,27 @@ struct Decant: AsyncParsableCommand {
       Terminal.fail(error, isVerbose: isVerbose)
     } catch {
       StatusLine.shared.end()
-      if exitCode(for: error) == .validationFailure,
-        let word = CommandLineCheck.misspelling(in: Array(CommandLine.arguments.dropFirst()))
-      {
-        exit(withError: ValidationError(word))
+      let words = (try? ProcessArguments.words()) ?? []
+      if exitCode(for: error) == .validationFailure, let word = CommandLineCheck.misspelling(in: words) {
+        end(with: .validationFailure, saying: fullMessage(for: ValidationError(word)))
       }
-      exit(withError: error)
+      end(with: exitCode(for: error), saying: fullMessage(for: error))
     }
+  }
+
+  /// Ends the process with what the parser says: help and the like, or what is wrong with a command line.
+  private static func end(with code: ExitCode, saying text: String) -> Never {
+    guard !code.isSuccess else {
+      do throws(FileError) {
+        if !text.isEmpty { try StandardOutput.writeLine(text) }
+      } catch {
+        Terminal.fail(error, isVerbose: false)
+      }
+      StandardError.end(code: code.rawValue)
+    }
+    // It repeats words of the command line, which may come from anywhere.
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+    if !text.isEmpty { StandardError.write(lines.joined(separator: "\n") + "\n") }
+    StandardError.end(code: code.rawValue)
   }
 }

@@ -3,6 +3,12 @@
 #ifndef DECANT_CBYTES_H
 #define DECANT_CBYTES_H
 
+/// Number of words that the process was started with, its own name included; -1 where the system does not say.
+int decant_argument_count(void);
+
+/// The word of that number; NULL where there is none.
+const char *decant_argument(int number);
+
 /// Has the system begin to write to disk what has been written into the file so far, without waiting for it. Does
 /// nothing where the system has no such call.
 void decant_start_writing(int descriptor);

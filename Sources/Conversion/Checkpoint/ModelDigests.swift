@@ -81,19 +81,34 @@ public struct ModelDigests: Hashable, Sendable {
     }
   }
 
+  /// How the list is written that digests of the whole are of.
+  public enum Definition: Sendable {
+    /// Names as they are. One with a line end in it can look like two tensors.
+    case first
+    /// Names with `\n` for a line end and `\\` for a backslash: each tensor has a line of its own. For names without these
+    /// the same as the first.
+    case second
+  }
+
   /// XXH3-128 of the list of tensors: a line for each with name, type, shape and digest.
-  public var fast: FastDigest {
+  public var fast: FastDigest { fast(by: .second) }
+
+  /// The same by another definition.
+  public func fast(by definition: Definition) -> FastDigest {
     var stream = FastDigest.Stream()
-    for tensor in tensors { stream.add("\(tensor.line) \(tensor.fast)\n") }
+    for tensor in tensors { stream.add("\(tensor.line(definition)) \(tensor.fast)\n") }
     return stream.digest
   }
 
   /// SHA-256 of the same list with SHA-256 digests, where they were asked for.
-  public var cryptographic: SHA256Digest? {
+  public var cryptographic: SHA256Digest? { cryptographic(by: .second) }
+
+  /// The same by another definition.
+  public func cryptographic(by definition: Definition) -> SHA256Digest? {
     var stream = SHA256Digest.Stream()
     for tensor in tensors {
       guard let digest = tensor.cryptographic else { return nil }
-      let line = Array("\(tensor.line) \(digest)\n".utf8)
+      let line = Array("\(tensor.line(definition)) \(digest)\n".utf8)
       line.withBytes { stream.add($0) }
     }
     return stream.finish()
@@ -101,7 +116,15 @@ public struct ModelDigests: Hashable, Sendable {
 }
 
 extension ModelDigests.Tensor {
-  fileprivate var line: String { "\(name) \(type) \(shape.map(String.init).joined(separator: "x"))" }
+  fileprivate func line(_ definition: ModelDigests.Definition) -> String {
+    let written =
+      switch definition {
+      case .first: name
+      // By scalars: as a character a line end may be one with what stands before it.
+      case .second: name.unicodeScalars.reduce(into: "") { $0 += $1 == "\\" ? "\\\\" : $1 == "\n" ? "\\n" : String($1) }
+      }
+    return "\(written) \(type) \(shape.map(String.init).joined(separator: "x"))"
+  }
 
   /// Stays in a core's second-level cache between being read and being digested.
   private static let partByteCount = 1 << 18

@@ -61,6 +61,10 @@ extension Plan {
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors)
+    let nonFinite = tensors.filter(\.keepsNonFinite)
+    for (type, tensors) in Dictionary(grouping: nonFinite, by: \.targetType).sorted(by: { $0.key < $1.key }) {
+      notes.append(Note("holds values that are NaN or infinite, and is stored as \(type)", of: tensors.map(\.name)))
+    }
     notes += Self.notes(ofMerged: tensors) + Self.notes(ofUnused: recipe, choices, tensors)
     let provenance =
       destination.recordsProvenance

@@ -1,4 +1,5 @@
 public import Bytes
+internal import Digests
 internal import Quantization
 internal import Synchronization
 internal import Tensors
@@ -11,6 +12,8 @@ public struct PourReport: Sendable {
   public let movements: [Movement]
   /// Digests of the weights of the model and of each adapter, as `ModelDigests.fast` gives them. None without provenance.
   public let sourceDigests: [String]
+  /// The same by the first definition, which outputs of earlier versions have.
+  let formerSourceDigests: [String]
   /// What was replaced and could not be removed.
   public internal(set) var leftovers: [FileError] = []
 
@@ -117,8 +120,11 @@ extension Plan {
     if let failure { throw failure }
     let wholes = try digests?.wholes() ?? []
     try requireUnchangedSources()
-    try pourHeaders(into: target, wholes)
-    return PourReport(byteCount: byteCount, movements: queue.movements(), sourceDigests: wholes)
+    let fast = wholes.map(\.fast.description)
+    try pourHeaders(into: target, fast)
+    return PourReport(
+      byteCount: byteCount, movements: queue.movements(), sourceDigests: fast,
+      formerSourceDigests: wholes.map { $0.fast(by: .first).description })
   }
 
   /// The tensors that an earlier run has completed, as far as its notes can be read.

@@ -224,6 +224,14 @@ final class PourWorker {
     case .notFinite(let index):
       // The fault is in the model that is read: its own name and place of the value help to find it.
       let origin = planned.rows.origin(ofElement: firstElement + index)
+      if let unmerged = planned.unmerged, let element = try? unmerged.value(ofElement: firstElement + index),
+        element.isFinite
+      {
+        return FileError(
+          .malformed, path: path, subject: planned.name,
+          "\(place(firstElement + index)) is NaN or infinite once the adapter is added; its scale (alpha, weight) or its "
+            + "values are too large", remedy: .keepNonFinite)
+      }
       return FileError(
         .malformed, path: origin.path, subject: origin.name ?? planned.name,
         "\(place(origin.element)) is NaN or infinite", remedy: .keepNonFinite)

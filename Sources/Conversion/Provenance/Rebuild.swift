@@ -141,7 +141,7 @@ public struct Rebuild: Sendable {
 
   private func sourceDifferences(_ report: PourReport) -> [String] {
     zip(provenance.sources ?? [], report.sourceDigests).enumerated().compactMap { number, digests in
-      guard digests.0 != digests.1 else { return nil }
+      guard digests.0 != digests.1, digests.0 != report.formerSourceDigests[number] else { return nil }
       return (number == 0 ? "the model" : "adapter \(number)")
         + " is not the one that was used: its digest is \(digests.1), not \(digests.0)"
     }

@@ -38,16 +38,16 @@ final class SourceDigests: Sendable {
     }
   }
 
-  /// The digest of each source as a whole. Tensors that no output needed are read now.
-  func wholes() throws(FileError) -> [String] {
-    var wholes: [String] = []
+  /// The digests of each source as a whole. Tensors that no output needed are read now.
+  func wholes() throws(FileError) -> [ModelDigests] {
+    var wholes: [ModelDigests] = []
     for (input, source) in sources.enumerated() {
       var tensors: [ModelDigests.Tensor] = []
       for descriptor in source.tensors {
         let digest = try digest(of: TensorReference(descriptor.name, input: input))
         tensors.append(ModelDigests.Tensor(descriptor, fast: digest))
       }
-      wholes.append(ModelDigests(tensors).fast.description)
+      wholes.append(ModelDigests(tensors))
     }
     return wholes
   }

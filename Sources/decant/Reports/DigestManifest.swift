@@ -49,7 +49,11 @@ struct DigestManifest {
     }
   }
 
-  private static let format = "decant digests 1"
+  private static let formats: [String: ModelDigests.Definition] = [
+    "decant digests 1": .first, "decant digests 2": .second,
+  ]
+  private static let format = "decant digests 2"
+  private let definition: ModelDigests.Definition
 
   var count: Int { tensors.count }
 
@@ -83,9 +87,12 @@ struct DigestManifest {
     } catch {
       throw FileError(.malformed, path: path, error.description)
     }
-    guard document["format"]?.string == Self.format, let entries = document["tensors"]?.array else {
+    guard let definition = document["format"]?.string.flatMap({ Self.formats[$0] }),
+      let entries = document["tensors"]?.array
+    else {
       throw FileError(.malformed, path: path, "is not a list of digests as decant hash --json prints it")
     }
+    self.definition = definition
     isCryptographic = document["sha256"] != nil
     guard let whole = Digests(document, isCryptographic: isCryptographic) else {
       throw FileError(.malformed, path: path, "the digests of the whole, xxh3_128 and sha256, are texts")
@@ -128,7 +135,7 @@ struct DigestManifest {
       }
     }
     lines += missing.sorted().map { "\(FileError.quoted($0)) is missing" }
-    if lines.isEmpty, !whole.match(digests.fast, digests.cryptographic) {
+    if lines.isEmpty, !whole.match(digests.fast(by: definition), digests.cryptographic(by: definition)) {
       lines.append("every tensor is in the list, but the list's digests of the whole are not those of its entries")
     }
     return lines
