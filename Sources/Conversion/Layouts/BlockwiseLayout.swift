@@ -150,7 +150,8 @@ struct BlockwiseLayout: WeightLayout {
     var planes = [
       try plane("", byte, codeShape, .plane(0)),
       try plane(
-        Part.quantMap, .f32, [codec.code.values.count], .constant(codec.code.values.littleEndianBytes)),
+        Part.quantMap, .f32, [codec.code.values.count],
+        .constant(tables[codec.code.name] ?? codec.code.values.littleEndianBytes)),
     ]
     let stateContent: PlannedPlane.Content
     if type.isDoubleQuantized {
@@ -159,7 +160,7 @@ struct BlockwiseLayout: WeightLayout {
         try plane(
           Part.nestedAbsmax, .f32, [DoubleQuantization.nestedCount(of: state.blockCount)], .nestedScales))
       planes.append(
-        try plane(Part.nestedMap, .f32, [256], .constant(DoubleQuantization.map.littleEndianBytes)))
+        try plane(Part.nestedMap, .f32, [256], .constant(nestedTable)))
       stateContent = .quantState(state)
     } else {
       planes.append(try plane(Part.absmax, .f32, [state.blockCount], .plane(1)))
@@ -168,6 +169,11 @@ struct BlockwiseLayout: WeightLayout {
     planes.append(try plane("." + state.key, byte, [state.byteCount], stateContent))
     return planes
   }
+
+  /// The tables of code values, one for all weights of a plan.
+  private static let tables = Dictionary(
+    BlockwiseCode.all.map { ($0.name, $0.values.littleEndianBytes) }, uniquingKeysWith: { first, _ in first })
+  private static let nestedTable = DoubleQuantization.map.littleEndianBytes
 
   /// The state with the offset that the scales turned out to have.
   static func serialized(_ state: QuantState, offset: Float, path: String) throws(FileError) -> [UInt8] {
