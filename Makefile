@@ -3,7 +3,7 @@
 # make bench     kernels, codecs, readers (Benchmarks/)
 # make bench-peers  whole jobs beside llama.cpp, bitsandbytes and safetensors, as far as they are installed
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
-# make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens (sparse files), with bars
+# make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens, giant rows (sparse files), with bars
 # make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
 # make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs decant on models of every size, and prints what each job took. Fails when one fails, is too slow or takes too much
-memory, or its output is wrong.
+memory, or its output is wrong. Ends with the peak memory of every command on models of five shapes.
 
     Benchmarks/sizes.py [--decant PROGRAM] [--folder FOLDER] [--only WORD] [--time-scale FACTOR]
 
@@ -439,8 +439,127 @@ def many_tokens(table, work):
     os.remove(output)
 
 
-SIZES = [hundreds_of_gigabytes, many_layers, many_tensors, many_tokens, beyond_32_bits]
+class Shape:
+    """A sparse model of one shape: its folder or file, an adapter for it, and what was made of it."""
 
+    def __init__(self, work, name):
+        self.name, self.folder = name, os.path.join(work, "shape-" + name.replace(" ", "-"))
+        os.mkdir(self.folder)
+        self.model, self.adapter = self.path("model"), self.path("adapter")
+        # What a command is that this shape has no use for, by its name: it must be refused then.
+        self.refused = set()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    @property
+    def weights(self):
+        return os.path.join(self.model, "model.safetensors") if os.path.isdir(self.model) else self.model
+
+    @classmethod
+    def llama(cls, work, name, adapted, **sizes):
+        """A Llama of one file with its tokenizer, and an adapter: LoRA of what `adapted` says, and a head of its own."""
+        shape = cls(work, name)
+        os.mkdir(shape.model)
+        config(shape.model, **sizes)
+        safetensors(shape.weights, llama(**sizes))
+        tokenizer(shape.model, 256)
+        os.mkdir(shape.adapter)
+        vocabulary, hidden, rank = sizes["vocabulary"], sizes["hidden"], 8
+        tensors = [("base_model.model.lm_head.weight", (vocabulary, hidden))]
+        if adapted == "embed_tokens":
+            prefix = "base_model.model.model.embed_tokens.lora_embedding_"
+            tensors += [(prefix + "A", (rank, vocabulary)), (prefix + "B", (hidden, rank))]
+        else:
+            for layer in range(sizes["layers"]):
+                prefix = "base_model.model.model.layers.%d.self_attn.q_proj.lora_" % layer
+                tensors += [(prefix + "A.weight", (rank, hidden)), (prefix + "B.weight", (hidden, rank))]
+        safetensors(os.path.join(shape.adapter, "adapter_model.safetensors"), tensors)
+        with open(os.path.join(shape.adapter, "adapter_config.json"), "w") as file:
+            json.dump({"peft_type": "LORA", "r": rank, "lora_alpha": 16, "target_modules": [adapted],
+                       "modules_to_save": ["lm_head"]}, file)
+        return shape
+
+    @classmethod
+    def vector(cls, work, name, count):
+        """One vector, as FSDP's flat parameter is: nothing that a model is made of."""
+        shape = cls(work, name)
+        shape.model += ".safetensors"
+        safetensors(shape.model, [("flat_param", (count,))], F32)
+        os.mkdir(shape.adapter)
+        safetensors(os.path.join(shape.adapter, "adapter_model.safetensors"), [
+            ("base_model.model.flat_param.lora_A.weight", (8, count // 64)),
+            ("base_model.model.flat_param.lora_B.weight", (8, 8))])
+        with open(os.path.join(shape.adapter, "adapter_config.json"), "w") as file:
+            json.dump({"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["flat_param"]}, file)
+        shape.refused = {"convert to GGUF", "convert back to a folder", "rebuild", "quantize to Q8_0", "merge",
+                         "perplexity", "imatrix", "compare"}
+        return shape
+
+
+# Every command, with what it reads of a shape and what it writes there.
+COMMANDS = [
+    ("inspect", lambda shape, text: ["inspect", shape.model]),
+    ("hash", lambda shape, text: ["hash", shape.model]),
+    ("convert to GGUF", lambda shape, text: ["convert", shape.model, shape.path("out.gguf")]),
+    ("convert back to a folder", lambda shape, text: ["convert", shape.path("out.gguf"), shape.path("back")]),
+    ("rebuild", lambda shape, text: ["rebuild", shape.path("out.gguf"), "--from", shape.model]),
+    ("convert to F16", lambda shape, text: [
+        "convert", shape.model, shape.path("f16.safetensors"), "--dtype", "f16", "--allow-nonfinite"]),
+    ("quantize to Q8_0", lambda shape, text: ["quantize", shape.model, shape.path("q8_0.gguf"), "--type", "q8_0"]),
+    ("quantize to NF4, double", lambda shape, text: [
+        "quantize", shape.model, shape.path("nf4.safetensors"), "--type", "nf4", "--double-quant"]),
+    ("quantize to int8", lambda shape, text: [
+        "quantize", shape.model, shape.path("int8.safetensors"), "--type", "int8"]),
+    ("merge", lambda shape, text: [
+        "convert", shape.model, shape.path("merged.safetensors"), "--adapter", shape.adapter]),
+    ("pack", lambda shape, text: ["pack", shape.weights, shape.path("packed.zst")]),
+    ("unpack", lambda shape, text: ["unpack", shape.path("packed.zst"), shape.path("unpacked.safetensors")]),
+    ("perplexity", lambda shape, text: ["perplexity", shape.model, "--text", text, "--context", "32", "--chunks", "2"]),
+    ("imatrix", lambda shape, text: [
+        "imatrix", shape.model, "--text", text, "--context", "32", "--chunks", "2", "--output",
+        shape.path("imatrix.gguf")]),
+    ("compare", lambda shape, text: [
+        "compare", shape.model, shape.path("q8_0.gguf"), "--text", text, "--context", "32", "--chunks", "2"]),
+]
+
+
+def every_command(table, work):
+    """Peak memory of every command on models whose parts are out of proportion."""
+    text = os.path.join(work, "shapes.txt")
+    with open(text, "w") as file:
+        file.write("the cat sat on the mat. " * 20)
+    shapes = [
+        Shape.llama(work, "ordinary", "q_proj", layers=2, hidden=2048, inner=5632, heads=32, keys=8, vocabulary=32768),
+        Shape.llama(work, "many tensors", "q_proj", layers=4000, hidden=64, inner=64, heads=4, keys=4, vocabulary=256),
+        Shape.vector(work, "giant vector", 150_000_000),
+        Shape.llama(work, "giant vocabulary", "embed_tokens", layers=1, hidden=128, inner=128, heads=4, keys=4,
+                    vocabulary=1 << 20),
+        Shape.llama(work, "giant heads", "q_proj", layers=1, hidden=8192, inner=64, heads=1, keys=1, vocabulary=256),
+    ]
+    bar, seconds = 300, 60
+    print("\nPeak MB of every command, bar %d; (refused): there is no model in the shape that it could run or write" % bar)
+    print("| %-24s |%s" % ("", "".join(" %-19s |" % shape.name for shape in shapes)))
+    print("|:%s|%s" % ("-" * 25, "|".join("-" * 20 + ":" for _ in shapes) + "|"), flush=True)
+    for command, arguments in COMMANDS:
+        cells = []
+        for shape in shapes:
+            job = Job(command, [*arguments(shape, text), *([] if command in ("inspect", "hash") else ["--quiet"])],
+                      seconds, bar)
+            job.run(table.decant)
+            isRefused = command in shape.refused
+            failures = [failure for failure in job.failures(table.scale) if not failure.startswith("failed")]
+            if isRefused != (job.code == 1):
+                failures.append("exit code %d: %s" % (job.code, job.output.strip()[-200:]))
+            cells.append("%.0f%s%s" % (job.peak, " (refused)" if isRefused else "", "".join(
+                ", " + failure for failure in failures)))
+            table.count += bool(failures)
+        print("| %-24s |%s" % (command, "".join(" %19s |" % cell for cell in cells)), flush=True)
+    for shape in shapes:
+        shutil.rmtree(shape.folder)
+
+
+SIZES = [hundreds_of_gigabytes, many_layers, many_tensors, many_tokens, beyond_32_bits, every_command]
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])

@@ -9,8 +9,8 @@ public struct TensorReference: Hashable, Sendable {
   }
 }
 
-/// How an output tensor comes from input tensors: a small value that a plan holds and the pour carries out, slab of
-/// rows by slab of rows.
+/// How an output tensor comes from input tensors: a small value that a plan holds and the pour carries out, slab by
+/// slab.
 public indirect enum Derivation: Hashable, Sendable {
   /// The input tensor as it is.
   case source(TensorReference)
