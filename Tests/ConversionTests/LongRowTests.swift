@@ -101,6 +101,22 @@ import Testing
     return bytes
   }
 
+  /// A row of LLM.int8 has one scale, however long it is.
+  @Test func longRowsOfLLMInt8AreDecoded() async throws {
+    let bench = try Workbench()
+    let (columns, scales) = (150_001, [3, 0.5] as [Float])
+    let codes = (0..<2 * columns).map { Int8(truncatingIfNeeded: $0 &* 31) }
+    let path = try bench.folder.write(
+      RawSafetensors.bytes(of: [
+        RawTensor("a.weight", type: "I8", shape: [2, columns], bytes: codes.map { UInt8(bitPattern: $0) }),
+        RawTensor("a.SCB", shape: [2], values: scales),
+      ]), to: "m.safetensors")
+    let recipe = Recipe(.elements(try TargetType.quantizing("f32")))
+    let output = try await bench.convert(path, to: "out.safetensors", recipe, workers: 3)
+    let expected = codes.indices.map { Float(codes[$0]) * scales[$0 / columns] / 127 }
+    #expect(try Workbench.tensors(at: output)["a.weight"]?.values == expected)
+  }
+
   /// One value that is not finite is found wherever it is, and its place told.
   @Test func aValueThatIsNotFiniteIsFoundInALongRow() async throws {
     let bench = try Workbench()
