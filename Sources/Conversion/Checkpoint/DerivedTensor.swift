@@ -12,12 +12,27 @@ public final class DerivedTensor: RowSource {
   /// the bytes that are read and written.
   static let slabElements = 1 << 17
   private let inputs: TensorInputs
-  /// The factors of an adapter that every row needs, read once.
-  private let factors = Mutex<[TensorReference: [Float]]>([:])
-  /// Lengths of rows that are too long to be read at once, by the magnitudes that they are given instead.
-  private let rowLengths = Mutex<[TensorReference: [Int: Double]]>([:])
-  /// What adapters took out of their bases before they were trained.
-  private let bases = Mutex<[Derivation: ColumnBasis]>([:])
+  /// What is kept between slabs; nil for the many tensors that keep nothing.
+  private let kept = Mutex(Kept.none)
+
+  /// A box, since a plan has a place for it in each of its tensors.
+  private indirect enum Kept: Sendable {
+    case none
+    case some(Values)
+
+    var values: Values? {
+      if case .some(let values) = self { values } else { nil }
+    }
+  }
+
+  private struct Values: Sendable {
+    /// The factors of an adapter that every row needs, read once.
+    var factors: [TensorReference: [Float]] = [:]
+    /// Lengths of rows that are too long to be read at once, by the magnitudes that they are given instead.
+    var rowLengths: [TensorReference: [Int: Double]] = [:]
+    /// What adapters took out of their bases before they were trained.
+    var bases: [Derivation: ColumnBasis] = [:]
+  }
 
   /// - Throws: `FileError` when an input is missing or the parts do not fit each other.
   public init(_ derivation: Derivation, inputs: TensorInputs) throws(FileError) {
@@ -256,13 +271,13 @@ public final class DerivedTensor: RowSource {
   private func rowLength(
     _ row: Int, _ update: LowRankUpdate, on base: Derivation, _ magnitude: TensorReference, scratch: inout [UInt8]
   ) throws(FileError) -> Double {
-    if let known = rowLengths.withLock({ $0[magnitude]?[row] }) { return known }
+    if let known = kept.withLock({ $0.values?.rowLengths[magnitude]?[row] }) { return known }
     var squares = 0.0
     try forEachSlab(of: row * columns..<(row + 1) * columns, base, with: update, scratch: &scratch) { _, values in
       squares += KernelSet.best.sumOfSquares(values)
     }
     let length = squares.squareRoot()
-    rowLengths.withLock { $0[magnitude, default: [:]][row] = length }
+    keep { $0.rowLengths[magnitude, default: [:]][row] = length }
     return length
   }
 
@@ -270,7 +285,7 @@ public final class DerivedTensor: RowSource {
   private func columnScales(
     _ update: LowRankUpdate, on base: Derivation, _ magnitude: TensorReference, scratch: inout [UInt8]
   ) throws(FileError) -> [Float] {
-    if let known = factors.withLock({ $0[magnitude] }) { return known }
+    if let known = kept.withLock({ $0.values?.factors[magnitude] }) { return known }
     var squares = [Double](repeating: 0, count: columns)
     try forEachSlab(of: 0..<elementCount, base, with: update, scratch: &scratch) { part, values in
       let width = part.columns.count
@@ -284,7 +299,7 @@ public final class DerivedTensor: RowSource {
       scales[column] /= Float(squares[column].squareRoot())
     }
     let result = scales
-    factors.withLock { $0[magnitude] = result }
+    keep { $0.factors[magnitude] = result }
     return result
   }
 
@@ -338,7 +353,7 @@ public final class DerivedTensor: RowSource {
   /// The basis of a weight, which takes two looks at all of its rows. Kept for the next slab; others wait for it.
   private func basis(_ span: ColumnSpan, of inner: Derivation) throws(FileError) -> ColumnBasis {
     let place = inner.unadapted
-    if let known = bases.withLock({ $0[place] }) { return known }
+    if let known = kept.withLock({ $0.values?.bases[place] }) { return known }
     var scratch: [UInt8] = []
     let computed = try ColumnBasis(ofFirst: span.columns, rows: rowCount, columns: columns) {
       rows, values throws(FileError) in
@@ -349,7 +364,7 @@ public final class DerivedTensor: RowSource {
         .malformed, path: inputs.path(of: inner), subject: inner.sources.first?.name,
         "the first \(span.columns) columns depend on each other, so that what the adapter began with is not known")
     }
-    bases.withLock { $0[place] = computed }
+    keep { $0.bases[place] = computed }
     return computed
   }
 
@@ -366,11 +381,11 @@ public final class DerivedTensor: RowSource {
     }
     guard columns <= Self.slabElements else { return try read(wanted, &scratch) }
     let all: [Float]
-    if let known = factors.withLock({ $0[reference] }) {
+    if let known = kept.withLock({ $0.values?.factors[reference] }) {
       all = known
     } else {
       all = try read(0..<columns, &scratch)
-      factors.withLock { $0[reference] = all }
+      keep { $0.factors[reference] = all }
     }
     if wanted.count == columns { return all }
     return (0..<update.rank).flatMap { all[$0 * columns + wanted.lowerBound..<$0 * columns + wanted.upperBound] }
@@ -389,11 +404,11 @@ public final class DerivedTensor: RowSource {
       return try read(wanted, &scratch)
     }
     let all: [Float]
-    if let known = factors.withLock({ $0[reference] }) {
+    if let known = kept.withLock({ $0.values?.factors[reference] }) {
       all = known
     } else {
       all = try read(0..<rowCount, &scratch)
-      factors.withLock { $0[reference] = all }
+      keep { $0.factors[reference] = all }
     }
     return Array(all[wanted.lowerBound * update.rank..<wanted.upperBound * update.rank])
   }
@@ -455,11 +470,18 @@ public final class DerivedTensor: RowSource {
     }
   }
 
-  /// Gives up the factors that are kept between slabs.
+  private func keep(_ change: (inout Values) -> Void) {
+    kept.withLock { kept in
+      var values = kept.values ?? Values()
+      kept = .none
+      change(&values)
+      kept = .some(values)
+    }
+  }
+
+  /// Gives up what is kept between slabs.
   func releaseFactors() {
-    factors.withLock { $0 = [:] }
-    rowLengths.withLock { $0 = [:] }
-    bases.withLock { $0 = [:] }
+    kept.withLock { $0 = .none }
   }
 
   // MARK: - Encoded elements
