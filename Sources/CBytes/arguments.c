@@ -1,5 +1,8 @@
+#include <stdlib.h>
+
 #include "CBytes.h"
 
+// <stdlib.h> says which C library it is.
 static int count = -1;
 static char **words;
 
@@ -13,4 +16,4 @@ __attribute__((constructor)) static void keep(int argc, char **argv) {
 
 int decant_argument_count(void) { return count; }
 
-const char *decant_argument(int number) { return number >= 0 && number < count ? words[number] : 0; }
+const char *decant_argument(int number) { return number >= 0 && number < count ? words[number] : NULL; }

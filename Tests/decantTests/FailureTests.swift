@@ -182,6 +182,7 @@ import Testing
     let arguments = ["quantize", model, folder.file("out"), "--type", "nf4"]
     try Command.expectFailure(arguments, mentions: [name, "element 1 ", "--allow-nonfinite", model])
     let allowed = try Command.run(arguments + ["--allow-nonfinite"])
+    #expect(allowed.errors.contains("holds values that are NaN or infinite, and is stored as"), "\(allowed.errors)")
     #expect(allowed.exitCode == 0, "\(allowed.errors)")
     let types = try Command.succeed("inspect", folder.file("out"), "--json").json()["types"]
     #expect(types?["nf4"]?["tensors"] == 13)

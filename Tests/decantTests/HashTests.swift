@@ -38,6 +38,52 @@ import Testing
       ["hash", model, "--check", folder.file("none.json")], mentions: ["not a list of digests"])
   }
 
+  @Test(
+    "A name with a line end in it does not make one tensor look like two; lists of the first definition are checked by it"
+  )
+  func aTensorHasALineOfItsOwn() throws {
+    let folder = try TemporaryFolder()
+    func model(_ tensors: [RawTensor]) throws -> String {
+      try folder.write(try RawSafetensors.bytes(of: tensors), to: "m.safetensors")
+      return folder.file("m.safetensors")
+    }
+    func hash(_ path: String) throws -> JSONValue { try Command.succeed("hash", path, "--json").json() }
+    let one = RawTensor("a", type: "F32", shape: [1], values: [1])
+    let other = RawTensor("b", type: "F32", shape: [1], values: [2])
+    let two = try hash(try model([one, other]))
+    let digest = try #require(two["tensors"]?.array?.first?["xxh3_128"]?.string)
+    let both = try hash(try model([RawTensor("a f32 1 \(digest)\nb", type: "F32", shape: [1], values: [2])]))
+    #expect(both["xxh3_128"] != two["xxh3_128"] && both["xxh3_128"] != nil)
+    #expect(both["sha256"] != two["sha256"])
+    // Names with a backslash and an n are others than names with a line end.
+    #expect(
+      try hash(try model([RawTensor("a\\nb", type: "F32", shape: [1], values: [2])]))["xxh3_128"]
+        != hash(try model([RawTensor("a\nb", type: "F32", shape: [1], values: [2])]))["xxh3_128"])
+
+    // What the first definition gave of such names: xxh128sum and sha256sum of "name type shape digest" lines.
+    let path = try model([RawTensor("a\nb", type: "F32", shape: [1], values: [2])])
+    var list = try #require(try hash(path).object)
+    #expect(list["format"] == "decant digests 2")
+    let entry = try #require(list["tensors"]?.array?.first)
+    let (fast, slow) = (try #require(entry["xxh3_128"]?.string), try #require(entry["sha256"]?.string))
+    for (name, text, length) in [("xxh3_128", "a\nb f32 1 \(fast)\n", 32), ("sha256", "a\nb f32 1 \(slow)\n", 64)] {
+      try folder.write(text.utf8, to: "line")
+      let program = name == "sha256" ? "sha256sum" : "xxhsum -H2"
+      let said = try Command.shell("\(program) '\(folder.file("line"))' 2>/dev/null || true").output
+      let former = String(said.prefix(length))
+      // Without the program there is nothing to hold it against, and the list keeps its own digest.
+      guard former.count == length else { return }
+      #expect(list[name]?.string != former)
+      list[name] = .string(former)
+    }
+    list["format"] = "decant digests 1"
+    try folder.write(try JSONValue.object(list).serialized(), to: "list.json")
+    try Command.succeed("hash", path, "--check", folder.file("list.json"))
+    list["format"] = "decant digests 2"
+    try folder.write(try JSONValue.object(list).serialized(), to: "list.json")
+    try Command.expectFailure(["hash", path, "--check", folder.file("list.json")], mentions: ["digests of the whole"])
+  }
+
   @Test func aNameThatCommandsTheTerminalIsSpelledOut() throws {
     let folder = try TemporaryFolder()
     let name = "a\u{1B}[31m\n\u{202E}b"

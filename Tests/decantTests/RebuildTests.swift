@@ -19,7 +19,8 @@ import Testing
   @Test func whatTheRecipeSetsIsListed() throws {
     let folder = try TemporaryFolder()
     let output = folder.file("o.gguf")
-    try Command.succeed("convert", TinyLlama.path, output, "--override-kv", "tokenizer.chat_template=str:{{ evil }}")
+    try Command.succeed(
+      "quantize", TinyLlama.path, output, "--type", "q8_0", "--override-kv", "tokenizer.chat_template=str:{{ evil }}")
     let line = #"the metadata "tokenizer.chat_template" is "{{ evil }}" (10 bytes)"#
     let said = try Command.succeed("rebuild", output, "--from", TinyLlama.path).output
     #expect(said.contains("the same") && said.contains("set by the recipe, not by the model: \(line)\n"), "\(said)")

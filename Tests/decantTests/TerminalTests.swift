@@ -79,6 +79,51 @@ import Testing
 
   // MARK: - Notes and failures
 
+  @Test(
+    "Words of the command line that command a terminal are spelled out, whoever refuses them",
+    arguments: [
+      ["inspect", "a\u{1B}[31m\u{202E}b*"], ["a\u{1B}[31m\u{202E}b*"], ["inspect", "--a\u{1B}[31m\u{202E}b*"],
+      ["quantize", "a", "b", "--type", "a\u{1B}[31m\u{202E}b*"], ["hash", "a", "--threads", "a\u{1B}[31m\u{202E}b*"],
+    ])
+  func refusedWords(_ arguments: [String]) throws {
+    let result = try Command.run(arguments)
+    #expect(result.exitCode != 0)
+    #expect(result.errors.contains(#"a\u{1B}[31m\u{202E}b*"#), "\(result.errors.debugDescription)")
+    #expect(!result.errors.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" })
+    #expect(result.output.isEmpty)
+  }
+
+  @Test("JSON escapes what commands a terminal") func namesInJSON() throws {
+    let folder = try TemporaryFolder()
+    let name = "a\u{7F}\u{9B}31m\u{202E}\u{2028}\u{E0001}ü"
+    try folder.write(
+      try RawSafetensors.bytes(of: [RawTensor(name, type: "F32", shape: [1], values: [1])]), to: "m.safetensors")
+    let result = try Command.succeed("inspect", folder.file("m.safetensors"), "--tensors", "--json")
+    #expect(result.output.contains(#"a\u007f\u009b31m\u202e\u2028\udb40\udc01ü"#), "\(result.output.debugDescription)")
+    #expect(try result.json()["tensors"]?.array?.first?["name"]?.string == name)
+  }
+
+  @Test(
+    "What cannot be written is no success",
+    arguments: ["--help", "--version", "help quantize", "--generate-completion-script bash"])
+  func resultsThatNobodyGets(_ arguments: String) throws {
+    #expect(try Command.shell("decant \(arguments) >&-").exitCode == 1)
+    let full = try Command.shell("decant \(arguments) >/dev/full")
+    #expect(full.exitCode == 1 && full.errors.contains("standard output"), "\(full.errors)")
+    #expect(try Command.shell("decant \(arguments)").exitCode == 0)
+  }
+
+  @Test func nothingAskedForIsNothingDone() throws {
+    let result = try Command.run([])
+    #expect(result.exitCode == 64)
+    #expect(result.output.isEmpty && result.errors.contains("SUBCOMMANDS"), "\(result.errors)")
+  }
+
+  @Test func aWordThatIsNoText() throws {
+    let result = try Command.shell(#"decant inspect $'m\xff.gguf'"#)
+    #expect(result.exitCode == 1 && result.errors.contains("is not UTF-8"), "\(result.errors)")
+  }
+
   @Test func oneCauseIsOneLine() throws {
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint { $0.layers = 12 }.write(to: folder.file("model"))
