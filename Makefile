@@ -6,7 +6,7 @@
 # make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens, giant rows (sparse files), with bars
 # make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
-# make torture   kills jobs a thousand times, fills the disk under them, and compares the bytes
+# make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make lint      style, declared imports, generated tables
 # make format    rewrite all sources in the house style
@@ -92,8 +92,10 @@ interop: release
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 
 TORTURE_KILLS ?= 1000
+TORTURE_EVERY ?= 1
 torture: release
 	python3 Tests/Torture/torture.py --decant $(abspath $(DECANT)) --kills $(TORTURE_KILLS)
+	python3 Tests/Torture/faults.py --decant $(abspath $(DECANT)) --every $(TORTURE_EVERY)
 
 # Loops over raw memory are fuzzed with the address sanitizer too, which makes the others several times slower.
 # Of several sanitizers the Swift compiler takes the last -sanitize only, which has to name them all.

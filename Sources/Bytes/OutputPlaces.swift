@@ -18,7 +18,8 @@ struct OutputPlaces {
     case .folder:
       parent = FileSystem.parent(folder)
       let staging = FileSystem.join(parent, "." + FileSystem.lastComponent(folder) + ".partial")
-      targets = [FileSystem.join(parent, FileSystem.lastComponent(folder))]
+      // With a slash behind it a name stands for what a link leads to.
+      targets = [String(Substring(folder.utf8.prefix(upTo: Self.end(of: folder))))]
       stagingFolder = staging
       stagedPaths = files.map { FileSystem.join(staging, $0.name) }
       journalPath = staging + ".journal"
@@ -31,6 +32,12 @@ struct OutputPlaces {
       journalPath = (stagedPaths.first ?? FileSystem.join(folder, ".partial")) + ".journal"
       asidePaths = files.count > 1 ? files.map { FileSystem.join(folder, "." + $0.name + ".old") } : []
     }
+  }
+
+  /// Where a path ends without the slashes behind it.
+  private static func end(of path: String) -> String.Index {
+    let last = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
+    return last.map { path.utf8.index(after: $0) } ?? path.utf8.endIndex
   }
 
   /// All names beside the targets that writing the output makes, replaces or removes.
@@ -46,10 +53,24 @@ struct OutputPlaces {
       // A run that was killed while it gave its files their names.
       if try EarlierJournal.isOurs(status, journal: journalPath) { continue }
       try checkReplaceable(target)
-      if replacing { continue }
+      if replacing {
+        try checkOwner(of: target, status)
+        continue
+      }
       if try isEmptyFolder(target, status) { continue }
       throw FileError(.exists, path: target, "is there already", remedy: .replaceExisting)
     }
+  }
+
+  /// - Throws: `FileError` when only its owner may replace it: in a folder such as /tmp.
+  private func checkOwner(of target: String, _ status: SystemCall.Status) throws(FileError) {
+    let user = SystemCall.user()
+    guard user != 0, status.owner != user, let folder = try SystemCall.status(ofPath: parent), folder.isSticky,
+      folder.owner != user
+    else { return }
+    throw FileError(
+      .exists, path: target,
+      "belongs to somebody else, and in this folder nobody else may replace it; choose another name")
   }
 
   /// Why something cannot be replaced, whoever allows it.
@@ -131,7 +152,11 @@ struct OutputPlaces {
 
   /// Removes what an output has replaced: a folder of files, or a file.
   static func remove(_ path: String) throws(FileError) {
-    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
-    if status.kind == .folder { try SystemCall.removeFolder(path) } else { try SystemCall.removeFile(path) }
+    do throws(FileError) {
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
+      if status.kind == .folder { try SystemCall.removeFolder(path) } else { try SystemCall.removeFile(path) }
+    } catch {
+      throw FileError(error.code, path: path, "holds what was replaced, and cannot be removed: \(error.message)")
+    }
   }
 }

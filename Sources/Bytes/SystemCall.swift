@@ -25,6 +25,9 @@ enum SystemCall {
     var modified: Int64
     var changed: Int64
     var permissions: Permissions
+    var owner: UInt32
+    /// Whether only owners may rename and remove what is in the folder.
+    var isSticky: Bool
     /// Bytes that its contents take on disk.
     var allocatedByteCount: Int
 
@@ -474,6 +477,9 @@ enum SystemCall {
     return text.split(whereSeparator: \.isWhitespace).first.map(String.init)
   }
 
+  /// The user whom the system asks about. The corresponding C function is `geteuid`.
+  static func user() -> UInt32 { UInt32(geteuid()) }
+
   /// Number of processors that are on line. The corresponding C function is `sysconf`.
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -601,6 +607,7 @@ extension SystemCall.Status {
       kind: kind == S_IFREG ? .file : kind == S_IFDIR ? .folder : kind == S_IFLNK ? .link : .other,
       device: UInt64(truncatingIfNeeded: result.st_dev), inode: UInt64(result.st_ino), linkCount: Int(result.st_nlink),
       modified: nanoseconds(modified), changed: nanoseconds(changed),
-      permissions: Permissions(bits: UInt32(result.st_mode) & 0o777), allocatedByteCount: Int(result.st_blocks) * 512)
+      permissions: Permissions(bits: UInt32(result.st_mode) & 0o777), owner: UInt32(result.st_uid),
+      isSticky: result.st_mode & S_ISVTX != 0, allocatedByteCount: Int(result.st_blocks) * 512)
   }
 }
