@@ -80,6 +80,10 @@ public enum FileSystem {
     SystemCall.freeBytes(at: path)
   }
 
+  /// Bytes of memory that programs can still have, by what the system and the limits of a container say; nil where neither
+  /// does.
+  public static func availableMemory() -> Int? { SystemCall.availableMemory() }
+
   /// Number of processors, the default number of workers.
   public static func processorCount() -> Int { SystemCall.processorCount() }
 

@@ -147,10 +147,13 @@ final class PartialOutput: Sendable {
   /// - Returns: what could not be removed.
   func remove() -> [FileError] {
     var left = FileErrors()
+    // By name: what else is there now is somebody's.
+    for path in places.stagedPaths { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
     if let stagingFolder = places.stagingFolder {
-      left.attempt { () throws(FileError) in try SystemCall.removeFolder(stagingFolder) }
-    } else {
-      for path in places.stagedPaths { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
+      let inner = Set(places.stagedPaths.map(FileSystem.parent)).subtracting([stagingFolder]).sorted()
+      for folder in inner + [stagingFolder] {
+        left.attempt { () throws(FileError) in try SystemCall.removeEmptyFolder(folder) }
+      }
     }
     return left.all
   }

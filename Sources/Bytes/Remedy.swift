@@ -25,6 +25,8 @@ public enum Remedy: Hashable, Sendable {
   case divideFiles
   /// Make a GGUF of it.
   case makeGGUF
+  /// Allow more memory.
+  case allowMemory
   /// Run the job again: it goes on where it stopped.
   case goOn
 
@@ -44,6 +46,7 @@ public enum Remedy: Hashable, Sendable {
     case .nameModel: "a recipe can name it"
     case .divideFiles: "a maximum size of files divides them"
     case .makeGGUF: "make the output a GGUF"
+    case .allowMemory: "allow more"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
     }
   }

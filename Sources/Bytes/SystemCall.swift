@@ -410,7 +410,7 @@ enum SystemCall {
   }
 
   /// The corresponding C function is `rmdir`.
-  private static func removeEmptyFolder(_ path: String) throws(FileError) {
+  static func removeEmptyFolder(_ path: String) throws(FileError) {
     guard attempt(.remove, { unsafe rmdir(path) }) != 0, errno != ENOENT else { return }
     throw failure("cannot be removed", path)
   }
@@ -475,6 +475,30 @@ enum SystemCall {
     }
     let text = String(decoding: bytes.prefix(count ?? 0), as: UTF8.self)
     return text.split(whereSeparator: \.isWhitespace).first.map(String.init)
+  }
+
+  /// Bytes of memory that programs can still have. Linux: `MemAvailable` of /proc/meminfo, and what a control group leaves;
+  /// elsewhere all that the machine has.
+  static func availableMemory() -> Int? {
+    func text(_ path: String) -> String? {
+      (try? readToEnd(path, limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) }
+    }
+    func number(_ path: String) -> Int? {
+      text(path)?.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+    }
+    let line = text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    let free = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+    let pages = sysconf(Int32(_SC_PHYS_PAGES)), pageByteCount = sysconf(Int32(_SC_PAGESIZE))
+    let machine = pages > 0 && pageByteCount > 0 ? Int(pages) * Int(pageByteCount) : nil
+    var least = free ?? machine
+    for (limit, used) in [
+      ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+      ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ] {
+      guard let limit = number(limit), let used = number(used) else { continue }
+      least = min(least ?? .max, max(0, limit - used))
+    }
+    return least
   }
 
   /// The user whom the system asks about. The corresponding C function is `geteuid`.

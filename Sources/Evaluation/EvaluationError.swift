@@ -12,6 +12,8 @@ public enum EvaluationError: Error, Hashable, Sendable, CustomStringConvertible 
   case tokenOutsideVocabulary(token: Int32, vocabularySize: Int)
   /// A logit is infinite or not a number.
   case notFinite(model: String, chunk: Int, position: Int)
+  /// Even one window at a time takes more memory than is allowed. In bytes.
+  case tooLittleMemory(needed: Double, allowed: Int, contextLength: Int)
   /// A pair of tensors of different shapes.
   case shapesDiffer(name: String, before: [Int], after: [Int])
 
@@ -37,6 +39,11 @@ public enum EvaluationError: Error, Hashable, Sendable, CustomStringConvertible 
       """
       the \(model) gives logits that are infinite or not a number at chunk \(chunk + 1), position \(position); its \
       weights are damaged or too large
+      """
+    case .tooLittleMemory(let needed, let allowed, let contextLength):
+      """
+      running windows of \(contextLength) tokens takes \(NumberText.bytes(Int(min(needed, 1e18)))) of memory, and \
+      \(NumberText.bytes(allowed)) are allowed; use a shorter context
       """
     case .shapesDiffer(let name, let before, let after):
       "tensor \"\(name)\" has shape \(before) on one side and \(after) on the other"

@@ -17,6 +17,39 @@ public struct Evaluator: Sendable {
     self.pieceByteCount = pieceByteCount
   }
 
+  /// An evaluator that runs as many windows together as memory allows.
+  /// - Parameters:
+  ///   - models: those that are run, one after the other.
+  ///   - memory: bytes that running them may take.
+  /// - Throws: `EvaluationError` when not even one window at a time fits.
+  public init(
+    running models: [LlamaModel], over text: EvaluationWindows, workers: Workers, memory: Int
+  ) throws(EvaluationError) {
+    self.init(workers: workers)
+    let usual = max(1, batchTokens / max(text.contextLength, 1))
+    func needed(_ windows: Int) -> Double {
+      // What one gives is kept while the other one runs.
+      let states = Double(windows) * Double(text.contextLength) * 4
+      let runs = models.map {
+        $0.memory(windows: windows, length: text.contextLength, workers: workers.count)
+          + states * Double(models.count - 1) * Double($0.hiddenSize)
+      }
+      let row = models.map { Double($0.vocabularySize) * 4 * Double(models.count) }.max() ?? 0
+      let rows = row * Double(windows) * Double(text.positions.count)
+      return (runs.max() ?? 0) + max(min(Double(pieceByteCount), rows), row)
+    }
+    pieceByteCount = min(pieceByteCount, memory / 4)
+    guard needed(1) <= Double(memory) else {
+      throw .tooLittleMemory(needed: needed(1), allowed: memory, contextLength: text.contextLength)
+    }
+    // More than is useful is not taken, whatever is allowed.
+    let windows = (1...usual).last { needed($0) <= Double(min(memory, Self.usefulMemory)) } ?? 1
+    batchTokens = windows * text.contextLength
+  }
+
+  /// Bytes that batches of more than one window take at most.
+  private static let usefulMemory = 2 << 30
+
   /// Where a measurement has got to.
   public struct Progress: Hashable, Sendable {
     /// Windows done.

@@ -61,7 +61,7 @@ extension InputSquares: InputObserver {
       throw FileError(
         .mismatch, path: key, "is given \(inputs.columns) columns, but was given \(before.count) before")
     }
-    let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns))
+    let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns, columns: 1))
     let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
       KernelSet.best.addSquares(of: inputs.part(columns: panels[number]), to: &sums)

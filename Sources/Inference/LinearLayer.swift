@@ -15,11 +15,11 @@ struct LinearLayer: Sendable {
   var inputs: Int { weight.columns }
 
   /// The rows of each panel.
-  var panels: [Range<Int>] { Panel.pieces(outputs, of: Panel.rows(of: outputs)) }
+  var panels: [Range<Int>] { Panel.pieces(outputs, of: Panel.rows(of: outputs, columns: inputs)) }
 
   /// Decodes rows of the weight. The result is valid until the memory is used again.
   func decode(_ rows: Range<Int>, memory: inout WorkerMemory.Contents) throws(FileError) -> MatrixPart {
-    let matrix = memory.matrix(.panel, rows: Panel.largestRows, columns: inputs)
+    let matrix = memory.matrix(.panel, rows: Panel.rows(of: .max, columns: inputs), columns: inputs)
     try decode(rows, into: matrix, at: 0, memory: &memory)
     return matrix.part(rows: 0..<rows.count)
   }

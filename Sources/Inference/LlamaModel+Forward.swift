@@ -185,7 +185,7 @@ struct LlamaRun: Sendable {
   /// The first half of the feed-forward network: both projections and the gate, panel by panel. A panel has half its
   /// rows from either projection.
   private func gate(_ layer: LlamaLayer) async throws {
-    let half = Panel.largestRows / 2
+    let half = max(1, Panel.rows(of: .max, columns: layer.gate.inputs) / 2)
     let panels = Panel.pieces(layer.gate.outputs, of: half)
     let shares = TokenShares(tokens: tokens, panels: panels.count, workers: workers.count)
     try await workers.forEach(panels.count * shares.count) { [self] item, worker in

@@ -20,6 +20,9 @@ public struct LlamaModel: LanguageModel {
 
   public var vocabularySize: Int { configuration.vocabularySize }
 
+  /// Columns of the hidden states.
+  public var hiddenSize: Int { configuration.hiddenSize }
+
   /// Whether the head is a weight of its own, rather than the embedding.
   public var hasOwnHead: Bool { !configuration.tiesEmbeddings }
 

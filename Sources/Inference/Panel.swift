@@ -6,7 +6,14 @@ enum Panel {
 
   /// Rows of the panels of a weight. Each multiplication packs its tokens anew: that takes a seventh of the time with
   /// panels of 256 rows, and half as much with 512. Weights of fewer rows keep enough panels to go around.
-  static func rows(of outputs: Int) -> Int { outputs < 4096 ? largestRows / 2 : largestRows }
+  /// Rows longer than 32,768 elements make shorter panels, so that one takes 64 MiB at most, or has one row.
+  static func rows(of outputs: Int, columns: Int) -> Int {
+    let rows = outputs < 4096 ? largestRows / 2 : largestRows
+    return max(1, min(rows, largestElements / max(columns, 1)))
+  }
+
+  /// Elements of a panel at most.
+  private static let largestElements = 1 << 24
 
   /// Tokens of one multiplication.
   static let tokens = 1024

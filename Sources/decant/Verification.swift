@@ -23,6 +23,7 @@ struct Verification {
   func comparison(with after: Checkpoint, over windows: EvaluationWindows, workers: Int, _ talk: TalkOptions)
     async throws -> ComparisonReport
   {
-    try await measuring.comparison(before: before, after: after, over: windows, workers: workers, talk)
+    if measuring.reading.tokenizer == nil { try ModelVocabularies.requireSame(before, after) }
+    return try await measuring.comparison(before: before, after: after, over: windows, workers: workers, talk)
   }
 }

@@ -35,6 +35,7 @@ static int is_below(const char *path) {
 
 // Answers whether the call is to fail, with errno set.
 static int fails(const char *name, const char *path) {
+  int before = errno;
   long number = atomic_fetch_add(&calls, 1) + 1;
   const char *log = getenv("FAULT_COUNT");
   if (log != NULL) {
@@ -57,6 +58,7 @@ static int fails(const char *name, const char *path) {
     while (NEXT(access)(go, F_OK) != 0) nanosleep(&moment, NULL);
   }
   const char *at = getenv("FAULT_AT"), *number_of_error = getenv("FAULT_ERRNO");
+  errno = before;
   if (at == NULL || number_of_error == NULL || atol(at) != number) return 0;
   errno = atoi(number_of_error);
   return 1;

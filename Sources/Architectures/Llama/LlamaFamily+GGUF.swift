@@ -9,8 +9,8 @@ extension LlamaFamily {
   ) throws(FileError) -> LlamaConfiguration {
     let reader = MetadataReader(value: value, path: path)
     let hiddenSize = try reader.count("llama.embedding_length")
-    let headCount = try reader.count("llama.attention.head_count")
-    let keyValueHeadCount = try reader.count("llama.attention.head_count_kv", default: headCount)
+    let headCount = try reader.count("llama.attention.head_count", limit: Self.mostHeads)
+    let keyValueHeadCount = try reader.count("llama.attention.head_count_kv", default: headCount, limit: Self.mostHeads)
     guard headCount % keyValueHeadCount == 0 else {
       throw reader.malformed("llama.attention.head_count_kv", "does not divide the \(headCount) attention heads")
     }

@@ -10,8 +10,8 @@ extension LlamaFamily {
       throw reader.unsupported("hidden_act", "\(activation) is not supported; silu is")
     }
     let hiddenSize = try reader.count("hidden_size")
-    let headCount = try reader.count("num_attention_heads")
-    let keyValueHeadCount = try reader.count("num_key_value_heads", default: headCount)
+    let headCount = try reader.count("num_attention_heads", limit: Self.mostHeads)
+    let keyValueHeadCount = try reader.count("num_key_value_heads", default: headCount, limit: Self.mostHeads)
     guard headCount % keyValueHeadCount == 0 else {
       throw reader.malformed("num_key_value_heads", "does not divide the \(headCount) attention heads")
     }

@@ -55,6 +55,9 @@ public struct LlamaFamily: ModelFamily {
     ("mlp.down_proj", "ffn_down", .kept, .feedForward),
   ]
 
+  /// The largest models have some hundred.
+  static let mostHeads = 1 << 16
+
   /// What torch.compile, data parallel training and checkpoints of activations leave in names.
   private static let wrappers: Set<Substring> = [
     "_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",

@@ -4,12 +4,10 @@ public import Tokenizers
 
 /// Whether models speak of the same tokens.
 public enum ModelVocabularies {
-  /// - Throws: `FileError` naming the first id that has another text in the two models. A model without a tokenizer, or
-  ///   with one that is not read here, is not asked; rows of padding are like any other.
+  /// - Throws: `FileError` naming the first id that has another text in the two models, or when a tokenizer cannot be
+  ///   read. A model without one is not asked; rows of padding are like any other.
   public static func requireSame(_ before: Checkpoint, _ after: Checkpoint) throws(FileError) {
-    guard let first = try? ModelTokenizer.vocabulary(of: before),
-      let second = try? ModelTokenizer.vocabulary(of: after)
-    else { return }
+    guard let first = try vocabulary(of: before), let second = try vocabulary(of: after) else { return }
     for id in 0..<max(first.tokens.count, second.tokens.count) {
       let (one, other) = (first.text(of: id), second.text(of: id))
       guard one != other else { continue }
@@ -19,6 +17,38 @@ public enum ModelVocabularies {
           + "\(shown(other)) here, and \(shown(one)) in \(before.path)",
         remedy: .nameTokenizer)
     }
+  }
+
+  private static func vocabulary(of checkpoint: Checkpoint) throws(FileError) -> GGUFVocabulary? {
+    do throws(FileError) {
+      return try ModelTokenizer.vocabulary(of: checkpoint)
+    } catch {
+      throw error.code == .system ? error : error.with(.nameTokenizer)
+    }
+  }
+
+  /// The same tokens may still be put together in another way: by other merges, scores or cuts.
+  /// - Parameters:
+  ///   - tokens: what a tokenizer makes of a text in UTF-8.
+  ///   - after: a model that is to be given these. One without a tokenizer takes what it is given.
+  /// - Throws: `FileError` naming the first token that the other model's tokenizer makes another of.
+  public static func requireSame(
+    _ tokens: [Int32], of tokenizer: Tokenizer, in after: Checkpoint, reading text: [UInt8]
+  ) throws(FileError) {
+    guard try vocabulary(of: after) != nil else { return }
+    let other = try ModelTokenizer.load(of: after)
+    let others = other.encode(utf8: text)
+    let first = zip(tokens, others).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    guard let place = first ?? (tokens.count == others.count ? nil : min(tokens.count, others.count)) else { return }
+    func shown(_ tokens: [Int32], _ tokenizer: Tokenizer) -> String {
+      guard tokens.indices.contains(place) else { return "the end" }
+      return "id \(tokens[place]) (\(Self.shown(tokenizer.token(tokens[place]))))"
+    }
+    throw FileError(
+      .mismatch, path: after.path,
+      "reads the text as other tokens than the model before, so that their predictions cannot be compared: token \(place) is "
+        + "\(shown(others, other)) here, and \(shown(tokens, tokenizer)) there",
+      remedy: .nameTokenizer)
   }
 
   private static func shown(_ token: String?) -> String { token.map { FileError.quoted($0) } ?? "no token" }

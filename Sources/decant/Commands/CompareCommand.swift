@@ -60,10 +60,7 @@ struct CompareCommand: TalkingCommand {
     let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
     var notes = ([before] + others).flatMap(\.notes)
     talk.tell(notes)
-    if measuring.reading.tokenizer == nil {
-      for other in others { try ModelVocabularies.requireSame(before, other) }
-    }
-    let windows = try measuring.windows(of: text, for: before)
+    let windows = try measuring.reading.windows(of: text, for: before, comparedWith: others)
     let pruned = others.filter { MeasuringOptions.layersDiffer(before, $0) }.map {
       Note("\($0.path) has another number of layers, so their tensors are not compared one by one")
     }

@@ -70,6 +70,7 @@ struct ImatrixCommand: TalkingCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Reading") var memory: MemoryOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -85,7 +86,8 @@ struct ImatrixCommand: TalkingCommand {
     if model == nil {
       for (option, isGiven) in [
         ("--process-output", processOutput), ("--skip-chunks", skipChunks > 0), ("--chunks", reading.chunks != nil),
-        ("--tokenizer", reading.tokenizer != nil), ("--adapter", !adapters.adapters.isEmpty),
+        ("--tokenizer", reading.tokenizer != nil), ("--memory", memory.memory != nil),
+        ("--adapter", !adapters.adapters.isEmpty),
       ] where isGiven {
         throw ValidationError("\(option) is for a model that reads a text; name both, or leave it out.")
       }
@@ -155,7 +157,8 @@ struct ImatrixCommand: TalkingCommand {
     record.tell(talk, toStartOver: "--no-resume starts over")
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
-    let squares = try await Evaluator(workers: Workers(count: workers.count)).inputSquares(
+    let evaluator = try memory.evaluator(of: [model], over: windows, workers: workers.count, path: checkpoint.path)
+    let squares = try await evaluator.inputSquares(
       of: model, over: windows, includingHead: includesHead, record: record
     ) { progress.show(window: $0) }
     try checkpoint.requireUnchanged()

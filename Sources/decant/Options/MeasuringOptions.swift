@@ -10,6 +10,8 @@ internal import JSON
 struct MeasuringOptions: ParsableArguments {
   @OptionGroup var reading: ReadingOptions
 
+  @OptionGroup var memory: MemoryOptions
+
   @Flag(help: "Print the result as Markdown, for a model card.")
   var markdown = false
 
@@ -19,7 +21,7 @@ struct MeasuringOptions: ParsableArguments {
     guard !isMeasuring else { return }
     for (option, isGiven) in [
       ("--context", reading.givenContext != nil), ("--chunks", reading.chunks != nil),
-      ("--tokenizer", reading.tokenizer != nil), ("--markdown", markdown),
+      ("--tokenizer", reading.tokenizer != nil), ("--markdown", markdown), ("--memory", memory.memory != nil),
     ] where isGiven {
       throw ValidationError("\(option) changes nothing without --verify.")
     }
@@ -35,7 +37,7 @@ struct MeasuringOptions: ParsableArguments {
     let model = try LlamaModel(running: checkpoint)
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
-    let evaluator = Evaluator(workers: Workers(count: workers))
+    let evaluator = try memory.evaluator(of: [model], over: windows, workers: workers, path: checkpoint.path)
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
@@ -52,16 +54,14 @@ struct MeasuringOptions: ParsableArguments {
     let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
-    let team = Workers(count: workers)
+    let evaluator = try memory.evaluator(of: [one, other], over: windows, workers: workers, path: before.path)
     let pairs = try Self.pairs(before, after)
     return try await Self.refusing(after.path) {
-      let comparison = try await Evaluator(workers: team).compare(
-        before: one, after: other, over: windows, record: record
-      ) {
+      let comparison = try await evaluator.compare(before: one, after: other, over: windows, record: record) {
         progress.show($0)
       }
       StatusLine.shared.begin("comparing the tensors")
-      let errors = try await TensorMeasurement(workers: team).errors(of: pairs)
+      let errors = try await TensorMeasurement(workers: evaluator.workers).errors(of: pairs)
       for model in [before, after] { try model.requireUnchanged() }
       return ComparisonReport(
         before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
@@ -76,6 +76,7 @@ struct MeasuringOptions: ParsableArguments {
   ) async throws {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
+    let team = try memory.evaluator(of: [model], over: windows, workers: workers, path: checkpoint.path).workers
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
@@ -85,7 +86,6 @@ struct MeasuringOptions: ParsableArguments {
     if output.discardedItemCount > 0 {
       Terminal.tellDiscarded("the logits that an earlier run has written", talk)
     }
-    let team = Workers(count: workers)
     do {
       for (number, window) in windows.windows.enumerated() where output.finishedItems[number] == nil {
         StatusLine.shared.begin("logits of window \(number + 1) of \(windows.windows.count)")

@@ -33,6 +33,13 @@ struct ReadingOptions: ParsableArguments {
 
   /// - Parameter skipped: windows at the beginning of the text that are left out.
   func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
+    try windows(of: path, for: checkpoint, comparedWith: [], skipping: skipped)
+  }
+
+  /// - Parameter others: models that are to read the same tokens.
+  func windows(
+    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint], skipping skipped: Int = 0
+  ) throws -> EvaluationWindows {
     // What the model lacks is told before its tokenizer is asked.
     try checkpoint.checkTensors()
     StatusLine.shared.begin("reading the tokenizer")
@@ -44,6 +51,12 @@ struct ReadingOptions: ParsableArguments {
     StatusLine.shared.begin("splitting \(NumberText.bytes(text.count)) of text into tokens")
     let tokens = tokenizer.encode(utf8: text)
     try ModelVocabularies.requireRows(for: tokens, of: tokenizer, in: checkpoint)
+    if self.tokenizer == nil {
+      for other in others {
+        try ModelVocabularies.requireSame(checkpoint, other)
+        try ModelVocabularies.requireSame(tokens, of: tokenizer, in: other, reading: text)
+      }
+    }
     let (skippedTokens, isTooMany) = skipped.multipliedReportingOverflow(by: context)
     do {
       return try EvaluationWindows(

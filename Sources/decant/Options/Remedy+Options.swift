@@ -16,6 +16,7 @@ extension Remedy {
     case .nameModel: "--name gives it one"
     case .divideFiles: "--max-shard-size or --split-max-size divides it"
     case .makeGGUF: "name the output something.gguf, without --to"
+    case .allowMemory: "--memory allows more"
     case .goOn: "the same command goes on where it stopped, --no-resume starts over"
     }
   }
