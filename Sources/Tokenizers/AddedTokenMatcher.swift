@@ -10,38 +10,44 @@ struct AddedTokenMatcher: Sendable {
   }
 
   private let tokens: [AddedToken]
-  /// Node and byte to node.
-  private var edges: [UInt64: Int32] = [:]
-  /// Index in `tokens` of the token that ends at a node; negative where none does.
-  private var ends: [Int32] = [-1]
-  /// Nodes after the first byte; 0 where no token begins with it.
-  private var roots = [Int32](repeating: 0, count: 256)
+  /// The tokens' texts, one after another.
+  private var texts: [UInt8] = []
+  /// Where each token's text lies in `texts`.
+  private var places: [Range<Int>] = []
+  /// Indices in `tokens` of those that can be found, in the order of their bytes: those with a common beginning lie
+  /// together, and the shortest comes first. It takes a number a token, where a tree has a node for every byte.
+  private var order: [Int32] = []
+  /// Which of `order` begin with a byte.
+  private var roots = [Range<Int>](repeating: 0..<0, count: 256)
 
   /// Where two tokens have one text, the first is found. Empty ones and those past `longest` are never found.
   init(_ tokens: [AddedToken]) {
     self.tokens = tokens
-    for (index, token) in tokens.enumerated() {
-      let bytes = Array(token.content.utf8)
-      guard !bytes.isEmpty, bytes.count <= Self.longest else { continue }
-      var node: Int32 = 0
-      for byte in bytes {
-        let key = Self.key(node, byte)
-        if let next = edges[key] {
-          node = next
-        } else {
-          let next = Int32(ends.count)
-          ends.append(-1)
-          edges[key] = next
-          if node == 0 { roots[Int(byte)] = next }
-          node = next
-        }
-      }
-      if ends[Int(node)] < 0 { ends[Int(node)] = Int32(index) }
+    places.reserveCapacity(tokens.count)
+    for token in tokens {
+      let start = texts.count
+      if token.content.utf8.count <= Self.longest { texts += token.content.utf8 }
+      places.append(start..<texts.count)
+    }
+    let present = tokens.indices.lazy.map { Int32($0) }.filter { [places] in !places[Int($0)].isEmpty }
+    let sorted = present.sorted { [self] in text($0).lexicographicallyPrecedes(text($1)) }
+    order.reserveCapacity(sorted.count)
+    for index in sorted {
+      // The sort is stable, so that of equal ones the first stands first.
+      if let last = order.last, text(last) == text(index) { continue }
+      order.append(index)
+    }
+    for position in order.indices {
+      let byte = Int(self.byte(position, 0))
+      roots[byte] = (roots[byte].isEmpty ? position : roots[byte].lowerBound)..<position + 1
     }
   }
 
-  private static func key(_ node: Int32, _ byte: UInt8) -> UInt64 {
-    UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)
+  private func text(_ index: Int32) -> ArraySlice<UInt8> { texts[places[Int(index)]] }
+
+  /// Byte `offset` of the text that stands at a position in the order.
+  private func byte(_ position: Int, _ offset: Int) -> UInt8 {
+    texts[places[Int(order[position])].lowerBound + offset]
   }
 
   /// Hands the parts of `text` to `body`, in order. Empty stretches of text are left out.
@@ -89,17 +95,39 @@ struct AddedTokenMatcher: Sendable {
   }
 
   private func longestMatch(_ text: Span<UInt8>, _ start: Int, includingSpecial: Bool) -> (index: Int, end: Int)? {
-    var node = roots[Int(text[start])]
-    guard node != 0 else { return nil }
+    // Those that agree with the text in its first `length` bytes.
+    var candidates = roots[Int(text[start])]
+    var length = 1
     var best: (index: Int, end: Int)?
-    var index = start + 1
-    while true {
-      let end = Int(ends[Int(node)])
-      if end >= 0, includingSpecial || !tokens[end].isSpecial { best = (end, index) }
-      guard index < text.count, let next = edges[Self.key(node, text[index])] else { return best }
-      node = next
-      index += 1
+    while !candidates.isEmpty {
+      let first = Int(order[candidates.lowerBound])
+      if places[first].count == length {
+        if includingSpecial || !tokens[first].isSpecial { best = (first, start + length) }
+        candidates = candidates.dropFirst()
+      }
+      guard start + length < text.count else { break }
+      candidates = narrowed(candidates, to: text[start + length], at: length)
+      length += 1
     }
+    return best
+  }
+
+  /// Those of `candidates` with a byte at `offset`, where all have one, and agree before it.
+  private func narrowed(_ candidates: Range<Int>, to byte: UInt8, at offset: Int) -> Range<Int> {
+    guard let last = candidates.last, self.byte(candidates.lowerBound, offset) <= byte, byte <= self.byte(last, offset)
+    else { return 0..<0 }
+    let start = firstPosition(in: candidates) { self.byte($0, offset) >= byte }
+    return start..<firstPosition(in: start..<candidates.upperBound) { self.byte($0, offset) > byte }
+  }
+
+  /// The first position of which something is true that is true from there on; the end where it is true of none.
+  private func firstPosition(in positions: Range<Int>, where isTrue: (Int) -> Bool) -> Int {
+    var (low, high) = (positions.lowerBound, positions.upperBound)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if isTrue(middle) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 
   private func stands(alone range: Range<Int>, _ text: Span<UInt8>) -> Bool {
