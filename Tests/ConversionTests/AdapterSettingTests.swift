@@ -49,6 +49,7 @@ import Testing
       ("init_lora_weights", "pissa"), ("init_lora_weights", "pissa_niter_16"),
       ("init_lora_weights", "corda"), ("init_lora_weights", "loftq"), ("init_lora_weights", "something"),
       ("init_lora_weights", 1), ("modules_to_save", "norm"), ("modules_to_save", [1]),
+      ("modules_to_save", .array((0...1024).map { .string("m\($0)") })),
       ("trainable_token_indices", "all"), ("trainable_token_indices", [1, 1]), ("trainable_token_indices", [-1]),
       ("trainable_token_indices", ["embed_tokens": 3]), ("ensure_weight_tying", "yes"),
     ] as [(String, JSONValue)])

@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Conversion
+import GGUF
 import JSON
 import Tensors
 import TestSupport
@@ -28,6 +29,18 @@ import Tokenizers
       #expect(tokenizer.addsBOS)
       #expect(tokenizer.eosIDs.sorted() == [1021, 1023], "every id that ends a text or a turn")
     }
+  }
+
+  /// Each time would be a copy of the template.
+  @Test func aTemplateThatIsNamedAgainIsOne() throws {
+    var metadata = GGUFMetadata()
+    metadata["tokenizer.ggml.model"] = .string("gpt2")
+    metadata["tokenizer.ggml.tokens"] = .strings(["a"])
+    metadata["tokenizer.chat_templates"] = .strings(["tool", "none", "rag"] + Array(repeating: "tool", count: 1000))
+    metadata["tokenizer.chat_template.tool"] = .string("T")
+    metadata["tokenizer.chat_template.rag"] = .string("R")
+    let vocabulary = try #require(try VocabularyMetadata.vocabulary(in: metadata))
+    #expect(vocabulary.namedTemplates == [.init(name: "tool", template: "T"), .init(name: "rag", template: "R")])
   }
 
   @Test func aChatIsReadWithItsSpecialTokens() async throws {

@@ -88,6 +88,17 @@ import Testing
     #expect(again.namedTemplates == named.namedTemplates)
   }
 
+  @Test func aTemplateThatComesAgainReplacesTheFirst() throws {
+    let names = (0..<3000).map { "n\($0)" } + ["n7", "n1", "n7"]
+    let list = names.enumerated().map { #"{"name": "\#($0.element)", "template": "\#($0.offset)"}"# }
+    let templates = try load(
+      ["tokenizer_config.json": #"{"chat_template": [\#(list.joined(separator: ","))]}"#]
+    ).vocabulary.namedTemplates
+    #expect(templates.count == 3000)
+    #expect(templates.first?.name == "n0")
+    #expect(templates.suffix(2) == [.init(name: "n1", template: "3001"), .init(name: "n7", template: "3002")])
+  }
+
   /// Scores of merges are their ranks, so that merging by score gives what merging by rank gave.
   @Test func scoresComeFromTheRanksOfMerges() throws {
     let json = HostileTests.document(

@@ -16,6 +16,17 @@ import Testing
     """
   }
 
+  /// A template of parts that are one list of tokens.
+  static func template(parts: Int, tokens: Int, token: String = #""a""#) -> String {
+    func list(_ element: String, _ count: Int) -> String {
+      "[" + Array(repeating: element, count: count).joined(separator: ", ") + "]"
+    }
+    return """
+      "post_processor": {"type": "TemplateProcessing", "single": \(list(#"{"SpecialToken": {"id": "t"}}"#, parts)),
+       "special_tokens": {"t": {"id": "t", "tokens": \(list(token, tokens))}}},
+      """
+  }
+
   /// A `tokenizer.json`, and a part of what is said about it.
   static let documents: [(json: String, message: String)] = [
     ("", "is empty; was it downloaded whole?"),
@@ -66,6 +77,10 @@ import Testing
         more: #""post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]},"#),
       #""<s>" is not in the vocabulary"#
     ),
+    // Each part of a template may name the same list.
+    (document(more: template(parts: 40, tokens: 40)), "more than 1024 tokens around a text"),
+    (document(more: template(parts: 1025, tokens: 1)), "more than 1024 tokens around a text"),
+    (document(more: template(parts: 2, tokens: 2, token: "1")), #"a token of "t" in the template is no string"#),
     (document(model: #""unk_token": "<unk>","#), #""<unk>" is not in the vocabulary"#),
     (document(model: #""end_of_word_suffix": "</w>","#), #""</w>" is not supported"#),
   ]
@@ -77,6 +92,12 @@ import Testing
     let error = #expect(throws: FileError.self) { try TokenizerFolder.load(folder.path) }
     #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     #expect(error?.path == folder.file("tokenizer.json"))
+  }
+
+  @Test func aTemplateOfAThousandTokensIsRead() throws {
+    let json = Self.document(more: Self.template(parts: 32, tokens: 32))
+    let tokenizer = try TokenizerFolder.load(["tokenizer.json": Array(json.utf8)]).tokenizer
+    #expect(tokenizer.prefixIDs == [Int32](repeating: 0, count: 1024))
   }
 
   @Test func theSmallestDocumentIsRead() throws {

@@ -13,6 +13,8 @@ package struct AdapterConfig {
   let fanInFanOut: Bool
   /// Ends of the names of modules that are trained whole, on copies of their own.
   private let savedModules: [String]
+  /// Most of them: each tensor of the model and of the adapter is held against all.
+  static let mostSavedModules = 1024
   /// Rows of embeddings that are trained by themselves, by the end of the module's name.
   let tokenRows: [TokenRows]
   /// Whether the first columns' span was taken out of each weight before the training.
@@ -84,6 +86,11 @@ package struct AdapterConfig {
     ensuresTying = try flag("ensure_weight_tying")
     baseModel = json["base_model_name_or_path"]?.string
     savedModules = try Self.names(json["modules_to_save"] ?? .null) { malformed("modules_to_save", $0) }
+    guard savedModules.count <= Self.mostSavedModules else {
+      throw FileError(
+        .unsupported, path: path, subject: "modules_to_save",
+        "lists \(savedModules.count) modules; at most \(Self.mostSavedModules) are supported")
+    }
     tokenRows = try Self.tokenRows(json["trainable_token_indices"] ?? .null) {
       malformed("trainable_token_indices", $0)
     }

@@ -55,13 +55,14 @@ enum KeptMetadata {
     } catch {
       throw FileError(.malformed, path: path, error.description)
     }
+    let places = Dictionary(entries.indices.map { (entries[$0].key, $0) }, uniquingKeysWith: { first, _ in first })
     for (key, stored) in (document["gguf"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
       guard key.hasPrefix("general.") && !others.contains(key) || key == preTokenizer, let value = value(stored) else {
         throw FileError(
           .malformed, path: path, subject: key,
           "is not a key of a model's description with a value of its type; remove it, or the whole file")
       }
-      if let place = entries.firstIndex(where: { $0.key == key }) {
+      if let place = places[key] {
         if document["card"]?[key].flatMap(Self.value) == entries[place].value { entries[place].value = value }
       } else {
         entries.append((key, value))

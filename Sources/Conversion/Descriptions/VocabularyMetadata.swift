@@ -106,7 +106,9 @@ package enum VocabularyMetadata {
     vocabulary.endIDs = (try metadata.integers(endIDsKey) ?? []).compactMap { Int32(exactly: $0) }
     vocabulary.tekken = try metadata.string(tekkenKey)
     vocabulary.chatTemplate = try metadata.string(templateKey)
-    for name in try metadata.strings(templateNamesKey) ?? [] {
+    var seen: Set<String> = []
+    // A name that comes again would be a copy of its template each time.
+    for name in try metadata.strings(templateNamesKey) ?? [] where seen.insert(name).inserted {
       guard let template = try metadata.string("\(templateKey).\(name)") else { continue }
       vocabulary.namedTemplates.append(GGUFVocabulary.NamedTemplate(name: name, template: template))
     }

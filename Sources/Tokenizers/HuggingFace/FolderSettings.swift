@@ -14,7 +14,12 @@ struct FolderSettings {
   /// Tokens of `added_tokens_decoder` and `added_tokens.json`; they have an id.
   private(set) var addedTokens: [AddedToken] = []
   private(set) var chatTemplate: String?
-  private(set) var namedTemplates: [GGUFVocabulary.NamedTemplate] = []
+  /// Templates with names, each where it was set last; nil where it was set again.
+  private var templates: [GGUFVocabulary.NamedTemplate?] = []
+  /// Where in `templates` a name is.
+  private var templatePlaces: [String: Int] = [:]
+
+  var namedTemplates: [GGUFVocabulary.NamedTemplate] { templates.compactMap(\.self) }
 
   static let tokenizerConfigurationName = "tokenizer_config.json"
 
@@ -208,8 +213,8 @@ struct FolderSettings {
 
   private mutating func set(_ template: String, named name: String) {
     if name == Self.defaultTemplate { return chatTemplate = template }
-    namedTemplates.removeAll { $0.name == name }
-    namedTemplates.append(.init(name: name, template: template))
+    if let place = templatePlaces.updateValue(templates.count, forKey: name) { templates[place] = nil }
+    templates.append(.init(name: name, template: template))
   }
 
   private static func text(_ path: String) throws(FileError) -> String {

@@ -25,6 +25,9 @@ struct TokenizerPipeline {
     Component(type: "Metaspace", apply: { pipeline, value throws(FileError) in try pipeline.metaspace(value) }),
   ]
 
+  /// Most tokens around a text: each part of a template may name a list of them, and lists may be named again.
+  static let mostSurrounding = 1024
+
   private let path: String
   private(set) var normalizer = TextNormalizer()
   /// Whether bytes are the model's first symbols.
@@ -169,12 +172,28 @@ struct TokenizerPipeline {
           throw FileError(
             .malformed, path: path, subject: "post_processor", "a part of the template is neither text nor a token")
         }
-        let tokens = value["special_tokens"]?[name]?["tokens"]?.array?.compactMap(\.string) ?? [name]
+        let listed = value["special_tokens"]?[name]?["tokens"]?.array
+        guard before.count + after.count + (listed?.count ?? 1) <= Self.mostSurrounding else {
+          throw unsupported(
+            "post_processor",
+            "the template puts more than \(Self.mostSurrounding) tokens around a text; models have one or two")
+        }
+        let tokens = try texts(listed ?? [.string(name)], of: name)
         if isAfter { after += tokens } else { before += tokens }
       }
     case let type:
       throw unsupported(
         "post_processor", "\(shown(type)) is not known here; ByteLevel, TemplateProcessing and Sequence are")
+    }
+  }
+  /// A list of tokens in a template.
+  private func texts(_ list: [JSONValue], of name: String) throws(FileError) -> [String] {
+    try list.map { token throws(FileError) in
+      guard let text = token.string else {
+        throw FileError(
+          .malformed, path: path, subject: "post_processor", "a token of \(shown(name)) in the template is no string")
+      }
+      return text
     }
   }
 }
