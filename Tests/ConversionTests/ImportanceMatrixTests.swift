@@ -203,4 +203,30 @@ import Testing
     #expect(names["model.layers.0.mlp.down_proj.weight"] == "blk.0.ffn_down.weight")
     #expect(names["lm_head.weight"] == "output.weight")
   }
+
+  // MARK: - Sizes of means
+
+  private func weights(_ sums: [Float], count: Int) throws -> [Float]? {
+    let entry = ImportanceMatrix.Entry(sums: sums, counts: [count])
+    return try ImportanceMatrix(entries: ["w": entry], chunkCount: 1, chunkSize: 1).weights(
+      for: "w", columns: sums.count)
+  }
+
+  @Test(
+    arguments: [
+      ([0x1p50, 0], 1), ([0x1p-50, .leastNonzeroMagnitude], 1), ([0, 3], 4), ([0x1p60, 1], 1 << 20), ([0, 0], 1), ([3e38, 1], 0),
+    ] as [([Float], Int)])
+  func meansThatEncodersTake(_ sums: [Float], count: Int) throws {
+    #expect(try weights(sums, count: count)?.count == sums.count)
+  }
+
+  @Test(
+    arguments: [
+      ([3.4e38, 3.4e38], 1), ([.leastNonzeroMagnitude, .leastNonzeroMagnitude], 1), ([0, 0x1p51], 1), ([0x1p-51, 0], 1), ([1e-30, 1e-30], 1 << 40),
+    ] as [([Float], Int)])
+  func meansThatNoEncoderTakes(_ sums: [Float], count: Int) throws {
+    let error = #expect(throws: FileError.self) { try weights(sums, count: count) }
+    #expect(error?.subject == "w")
+    #expect(error?.message.contains("the largest mean of the squares of a column is") == true)
+  }
 }

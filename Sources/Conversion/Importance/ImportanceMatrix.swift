@@ -56,6 +56,10 @@ public struct ImportanceMatrix: Sendable {
     entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Where the largest mean of a matrix lies. Only the ratios of means matter, but beyond this the products of an
+  /// encoder's searches leave F32: ggml's find worse codes then, or zeros, without a word.
+  static let largestMeans: ClosedRange<Float> = 0x1p-50...0x1p50
+
   /// The importance of each column of a weight, the mean of its squares, as llama-quantize takes it: `matrices` runs of
   /// `columns` values, finite and not negative. A matrix of which nothing is known, because the text did not reach it or
   /// all its activations were zero, has 1 everywhere: all columns are equal.
@@ -65,7 +69,7 @@ public struct ImportanceMatrix: Sendable {
   ///   - matrices: how many it holds; more than one for weights with experts.
   /// - Returns: nil where there is no such entry.
   /// - Throws: `FileError` where the entry is of another size: it was made with another model. Not so for the token
-  ///   embedding, whose entry is passed over.
+  ///   embedding, whose entry is passed over. Where all means are too large or too small for encoders.
   public func weights(for weight: String, columns: Int, matrices: Int = 1) throws(FileError) -> [Float]? {
     guard let entry = entries[weight] else { return nil }
     guard entry.sums.count.isMultiple(of: matrices), entry.sums.count / matrices == columns,
@@ -89,6 +93,15 @@ public struct ImportanceMatrix: Sendable {
         means += repeatElement(1, count: columns)
       } else {
         for sum in sums { means.append(sum / count) }
+        let largest = means.suffix(columns).max() ?? 1
+        guard Self.largestMeans.contains(largest) else {
+          throw ImportanceRule.sums.broken(
+            .unsupported, path: name, subject: weight,
+            """
+            the largest mean of the squares of a column is \(largest); encoders, which multiply by them in F32, are \
+            exact where it is from \(Self.largestMeans.lowerBound) to \(Self.largestMeans.upperBound): make the matrix again
+            """)
+        }
       }
     }
     return means

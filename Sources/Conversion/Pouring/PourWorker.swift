@@ -37,6 +37,12 @@ final class PourWorker {
   /// Writes what is known only when all slabs of a weight are done.
   func finish(_ slab: Slab) throws(FileError) {
     let planned = plan.tensors[slab.tensor]
+    if case .encode(let type) = planned.action, let largest = slab.progress.largestLost() {
+      throw FileError(
+        .unsupported, path: plan.destination.path, subject: planned.name,
+        "every value would become zero: the largest magnitude is \(largest), too small for \(type.name)",
+        remedy: .chooseType)
+    }
     for plane in planned.planes {
       if case .constant(let bytes) = plane.content { try write(bytes, count: bytes.count, to: plane, at: 0) }
     }
@@ -99,6 +105,10 @@ final class PourWorker {
       }
     } catch {
       throw Self.failure(error, planned, firstElement: firstElement, type, path: plan.destination.path)
+    }
+    if let codec = codec as? any BlockCodec {
+      slab.progress.keep(
+        encoded.withBytes(in: 0..<byteCount) { Survival(of: values.span.extracting(0..<count), in: $0, codec) })
     }
     try writePlanes(planned, slab, type, firstElement: firstElement, count: count)
   }

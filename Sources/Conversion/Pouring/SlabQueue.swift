@@ -21,6 +21,10 @@ final class TensorProgress: Sendable {
     /// Squared norms by slab, so that their sum does not depend on which worker was first.
     var change: [Double]
     var original: [Double]
+    /// Whether a value that is not zero is none afterwards either.
+    var isKept = false
+    /// The largest magnitude of those that are zero afterwards.
+    var largestLost: Float = 0
   }
 
   private let state: Mutex<State>
@@ -57,6 +61,21 @@ final class TensorProgress: Sendable {
       state.scales = []
       return scales
     }
+  }
+
+  func keep(_ survival: Survival) {
+    state.withLock { state in
+      switch survival {
+      case .nothingToLose: break
+      case .kept: state.isKept = true
+      case .lost(let largest): state.largestLost = max(state.largestLost, largest)
+      }
+    }
+  }
+
+  /// The largest magnitude of a tensor that has become zero, and was not; nil for any other.
+  func largestLost() -> Float? {
+    state.withLock { $0.isKept || $0.largestLost == 0 ? nil : $0.largestLost }
   }
 
   func keep(change: Double, original: Double, slab: Int) {
