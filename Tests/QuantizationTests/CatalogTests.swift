@@ -229,6 +229,26 @@ import Testing
     #expect(IntegerCodec.i8.encoding(of: [-128, 127, 0.5]) == .failure(.notRepresentable(index: 2)))
   }
 
+  /// Whatever the size of values, and of their importance as far as matrices are taken: they are refused, or decode to
+  /// finite values, which are not all zero where a type's scales reach that far.
+  @Test(arguments: encoders) func whatIsEncodedIsFinite(entry: Catalog.Entry) {
+    let codec = entry.codec()
+    var random = RandomNumbers(seed: 23)
+    let normals = codec is IntegerCodec ? [Float](repeating: 1, count: 512) : random.normals(512)
+    for exponent in stride(from: -148, through: 124, by: 8) {
+      let values = normals.map { $0 * Float(sign: .plus, exponent: exponent, significand: 1) }
+      for importance in [nil, 0x1p-50, 1, 0x1p50] as [Float?] {
+        let columns = importance.map { [Float](repeating: $0, count: 512) }
+        guard case .success(let bytes) = codec.encoding(of: values, importance: columns) else { continue }
+        let decoded = codec.decoded(bytes, elements: values.count)
+        #expect(!decoded.contains { !$0.isFinite }, "2^\(exponent), \(String(describing: importance))")
+        if (-8...8).contains(exponent) {
+          #expect(decoded.contains { $0 != 0 }, "2^\(exponent), \(String(describing: importance))")
+        }
+      }
+    }
+  }
+
   @Test func lookup() throws {
     #expect(Set(Catalog.entries.map(\.name)).count == Catalog.entries.count)
     for entry in Catalog.entries {

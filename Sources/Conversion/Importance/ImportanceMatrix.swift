@@ -98,8 +98,8 @@ public struct ImportanceMatrix: Sendable {
           throw ImportanceRule.sums.broken(
             .unsupported, path: name, subject: weight,
             """
-            the largest mean of the squares of a column is \(largest); encoders, which multiply by them in F32, are \
-            exact where it is from \(Self.largestMeans.lowerBound) to \(Self.largestMeans.upperBound): make the matrix again
+            the largest mean of the squares of a column is \(largest), and from \(Self.largestMeans.lowerBound) to \
+            \(Self.largestMeans.upperBound) is what encoders can multiply by in F32; make the matrix again
             """)
         }
       }
