@@ -202,7 +202,7 @@ private let fixtures = Fixtures(of: "HuggingFace")
       "HF-3-context-true", .malformed, "config.json", "max_position_embeddings",
       "is not a whole number between 1 and 2147483648"),
     Expectation(
-      "HF-3-heads-0", .malformed, "config.json", "num_attention_heads", "is not a whole number between 1 and 2147483648"
+      "HF-3-heads-0", .malformed, "config.json", "num_attention_heads", "is not a whole number between 1 and 65536"
     ),
     Expectation(
       "HF-3-hidden-size-0", .malformed, "config.json", "hidden_size", "is not a whole number between 1 and 2147483648"),

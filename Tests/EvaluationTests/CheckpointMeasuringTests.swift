@@ -20,6 +20,32 @@ import Tokenizers
     #expect(abs(measured.perplexity - expected) < 1e-4 * expected)
   }
 
+  @Test("With little memory fewer windows are run together, and the numbers are the same to the last bit")
+  func memoryDoesNotMatter() async throws {
+    let checkpoint = try Checkpoint(path: TinyLlama.path)
+    let (model, tokenizer) = (try LlamaModel(running: checkpoint), try ModelTokenizer.load(of: checkpoint))
+    let text = try String(contentsOfFile: TinyLlama.heldOutText, encoding: .utf8)
+    let windows = try EvaluationWindows(
+      tokens: tokenizer.encode(text), contextLength: 64, beginningOfSequence: tokenizer.bosID, limit: 9)
+    func evaluator(_ memory: Int) throws -> Evaluator {
+      try Evaluator(running: [model], over: windows, workers: Workers(count: 2), memory: memory)
+    }
+    var least = 1 << 40
+    while (try? evaluator(least / 2)) != nil { least /= 2 }
+    let error = #expect(throws: EvaluationError.self) { try evaluator(least / 2) }
+    #expect(error?.description.contains("of memory, and") == true)
+    var perplexities: Set<Double> = []
+    var batches: Set<Int> = []
+    for memory in [Int.max, least * 3, least * 2, least] {
+      let evaluator = try evaluator(memory)
+      batches.insert(evaluator.batchTokens)
+      perplexities.insert(try await evaluator.perplexity(of: model, over: windows).perplexity)
+      #expect(model.memory(windows: evaluator.batchTokens / 64, length: 64, workers: 2) <= Double(memory))
+    }
+    #expect(perplexities.count == 1)
+    #expect(batches.count > 1)
+  }
+
   @Test func weightsWithoutAConfigurationAreRefused() throws {
     let folder = try TemporaryFolder()
     let file = folder.file("model.safetensors")
