@@ -1,9 +1,10 @@
 import Bytes
-import Conversion
 import Foundation
 import JSON
 import TestSupport
 import Testing
+
+@testable import Conversion
 
 /// The settings of an adapter are read by an allow-list: what is not known to leave a merge alone is refused by its name.
 @Suite struct AdapterSettingTests {
@@ -77,5 +78,30 @@ import Testing
     #expect(
       try refusal("init_lora_weights", .string(kind))?.message.contains("path_initial_model_for_weight_conversion")
         == true)
+  }
+
+  /// A pattern may name every module, and each module is looked up.
+  @Test func manyNamesAreLookedUp() {
+    let names = (0..<20_000).map { "layers.\($0 / 100).experts.\($0 % 100).up_proj" }
+    let patterns = ModulePatterns(names.enumerated().map { ($0.element, Double($0.offset)) })
+    for (place, name) in names.enumerated() { #expect(patterns.value(of: "model." + name) == Double(place)) }
+    #expect(patterns.value(of: "model.layers.5.experts.7.down_proj") == nil)
+  }
+
+  @Test func theFirstThatMatchesCounts() {
+    let patterns = ModulePatterns(
+      ["c.q", "a.q", "q", "[kv]_proj", "b.k_proj", "k_proj"].enumerated().map { ($0.element, Double($0.offset)) })
+    for (module, value) in [
+      ("b.a.q", 1), ("b.aXq", 1), ("b.c.a.q", 1), ("c.q", 0), ("a.c.q", 0), ("d.cXq", 0), ("d.q", 2), ("xq", nil),
+      ("b.k_proj", 3), ("v_proj", 3), ("o_proj", nil),
+    ] as [(String, Double?)] {
+      #expect(patterns.value(of: module) == value, "\(module)")
+    }
+  }
+
+  @Test func shapesOfNamesAreLimited() throws {
+    let names = (0...1024).map { (String(repeating: "a", count: $0 + 1), JSONValue.integer(4)) }
+    let pattern = JSONValue.object(Dictionary(uniqueKeysWithValues: names))
+    #expect(try refusal("rank_pattern", pattern)?.message.contains("more than 1024 lengths") == true)
   }
 }

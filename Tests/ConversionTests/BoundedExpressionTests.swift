@@ -39,7 +39,7 @@ import Testing
   ])
   func whatIsOutsideOfTheGrammarIsRefused(_ text: String) {
     #expect(throws: BoundedExpression.Refusal.self) { try BoundedExpression(text) }
-    #expect(ModulePattern.refusal(of: text) != nil)
+    #expect(ModulePatterns.refusal(of: text) != nil)
   }
 
   @Test(

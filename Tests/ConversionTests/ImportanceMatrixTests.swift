@@ -214,7 +214,8 @@ import Testing
 
   @Test(
     arguments: [
-      ([0x1p50, 0], 1), ([0x1p-50, .leastNonzeroMagnitude], 1), ([0, 3], 4), ([0x1p60, 1], 1 << 20), ([0, 0], 1), ([3e38, 1], 0),
+      ([0x1p50, 0], 1), ([0x1p-50, .leastNonzeroMagnitude], 1), ([0, 3], 4), ([0x1p60, 1], 1 << 20), ([0, 0], 1),
+      ([3e38, 1], 0),
     ] as [([Float], Int)])
   func meansThatEncodersTake(_ sums: [Float], count: Int) throws {
     #expect(try weights(sums, count: count)?.count == sums.count)
@@ -222,7 +223,8 @@ import Testing
 
   @Test(
     arguments: [
-      ([3.4e38, 3.4e38], 1), ([.leastNonzeroMagnitude, .leastNonzeroMagnitude], 1), ([0, 0x1p51], 1), ([0x1p-51, 0], 1), ([1e-30, 1e-30], 1 << 40),
+      ([3.4e38, 3.4e38], 1), ([.leastNonzeroMagnitude, .leastNonzeroMagnitude], 1), ([0, 0x1p51], 1),
+      ([0x1p-51, 0], 1), ([1e-30, 1e-30], 1 << 40),
     ] as [([Float], Int)])
   func meansThatNoEncoderTakes(_ sums: [Float], count: Int) throws {
     let error = #expect(throws: FileError.self) { try weights(sums, count: count) }

@@ -201,24 +201,27 @@ package struct AdapterConfig {
       guard let number = members[module]?.double, Float(number).isFinite else {
         throw malformed("\(module) is not a number within the range of F32, in which a merge computes")
       }
-      if let reason = ModulePattern.refusal(of: module) { throw malformed("\(FileError.quoted(module)) \(reason)") }
+      if let reason = ModulePatterns.refusal(of: module) { throw malformed("\(FileError.quoted(module)) \(reason)") }
       pattern.append((module, number))
     }
-    guard pattern.count(where: { !ModulePattern.isPlain($0.module) }) <= ModulePattern.mostExpressions else {
-      throw malformed("has more than \(ModulePattern.mostExpressions) regular expressions")
+    guard pattern.count(where: { !ModulePatterns.isPlain($0.module) }) <= ModulePatterns.mostExpressions else {
+      throw malformed("has more than \(ModulePatterns.mostExpressions) regular expressions")
+    }
+    guard Set(pattern.map { ModulePatterns.Shape(Array($0.module.utf8)) }).count <= ModulePatterns.mostShapes else {
+      throw malformed("has names of more than \(ModulePatterns.mostShapes) lengths and places of periods")
     }
     return pattern
   }
 
   /// What the settings are for some modules.
   package func settings(of modules: some Sequence<String>) -> [String: ModuleSettings] {
-    let ranks = rankPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
-    let alphas = alphaPattern.map { (pattern: ModulePattern($0.module), value: $0.value) }
+    let ranks = ModulePatterns(rankPattern)
+    let alphas = ModulePatterns(alphaPattern)
     var settings: [String: ModuleSettings] = [:]
     for module in modules {
       settings[module] = ModuleSettings(
-        rank: ranks.first { $0.pattern.matches(module) }?.value ?? Double(defaultRank),
-        alpha: alphas.first { $0.pattern.matches(module) }?.value ?? defaultAlpha)
+        rank: ranks.value(of: module) ?? Double(defaultRank),
+        alpha: alphas.value(of: module) ?? defaultAlpha)
     }
     return settings
   }
