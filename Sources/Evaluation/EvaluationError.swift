@@ -43,7 +43,7 @@ public enum EvaluationError: Error, Hashable, Sendable, CustomStringConvertible 
     case .tooLittleMemory(let needed, let allowed, let contextLength):
       """
       running windows of \(contextLength) tokens takes \(NumberText.bytes(Int(min(needed, 1e18)))) of memory, and \
-      \(NumberText.bytes(allowed)) are allowed; use a shorter context
+      \(NumberText.bytes(allowed)) are allowed; shorter windows and fewer workers take less
       """
     case .shapesDiffer(let name, let before, let after):
       "tensor \"\(name)\" has shape \(before) on one side and \(after) on the other"

@@ -36,7 +36,12 @@ public enum ModelVocabularies {
     _ tokens: [Int32], of tokenizer: Tokenizer, in after: Checkpoint, reading text: [UInt8]
   ) throws(FileError) {
     guard try vocabulary(of: after) != nil else { return }
-    let other = try ModelTokenizer.load(of: after)
+    let other: Tokenizer
+    do throws(FileError) {
+      other = try ModelTokenizer.load(of: after)
+    } catch {
+      throw error.code == .system ? error : error.with(.nameTokenizer)
+    }
     let others = other.encode(utf8: text)
     let first = zip(tokens, others).enumerated().first { $0.element.0 != $0.element.1 }?.offset
     guard let place = first ?? (tokens.count == others.count ? nil : min(tokens.count, others.count)) else { return }
