@@ -42,6 +42,12 @@ final class PartialOutput: Sendable {
   func makeFolders(for files: [StagedOutput.File], _ permissions: Permissions) throws(FileError) {
     guard let stagingFolder = places.stagingFolder else { return }
     let (inner, names) = (Self.innerFolders(files), Set(files.map(\.name)))
+    // Before anything is removed. A run has a journal as soon as its files have a length.
+    if !isLeft {
+      for name in try SystemCall.names(inFolder: stagingFolder) {
+        try Self.requireOurs(FileSystem.join(stagingFolder, name))
+      }
+    }
     for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) && !inner.contains(name) {
       try Self.removeLeft(FileSystem.join(stagingFolder, name))
     }
@@ -58,11 +64,23 @@ final class PartialOutput: Sendable {
     }
   }
 
-  private static func removeLeft(_ path: String) throws(FileError) {
-    guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind != .folder else {
-      throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+  /// - Throws: `FileError` unless it is what a run leaves that was killed at its very beginning: files with nothing in them.
+  private static func requireOurs(_ path: String) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
+    switch status.kind {
+    case .file where status.byteCount == 0: return
+    case .folder: for name in try SystemCall.names(inFolder: path) { try requireOurs(FileSystem.join(path, name)) }
+    case .file, .link, .other: throw inTheWay(path)
     }
+  }
+
+  private static func removeLeft(_ path: String) throws(FileError) {
+    guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind != .folder else { throw inTheWay(path) }
     try SystemCall.removeFile(path)
+  }
+
+  private static func inTheWay(_ path: String) -> FileError {
+    FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
   }
 
   /// Opens the files that an earlier run has left, where they are those that its journal speaks of, whole, and have no
@@ -144,14 +162,19 @@ final class PartialOutput: Sendable {
     if let folder { SystemCall.close(folder) }
   }
 
+  /// Paths of the folders inside the staging folder.
+  private var innerFolders: [String] {
+    guard let stagingFolder = places.stagingFolder else { return [] }
+    return Set(places.stagedPaths.map(FileSystem.parent)).subtracting([stagingFolder]).sorted()
+  }
+
   /// - Returns: what could not be removed.
   func remove() -> [FileError] {
     var left = FileErrors()
     // By name: what else is there now is somebody's.
     for path in places.stagedPaths { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
     if let stagingFolder = places.stagingFolder {
-      let inner = Set(places.stagedPaths.map(FileSystem.parent)).subtracting([stagingFolder]).sorted()
-      for folder in inner + [stagingFolder] {
+      for folder in innerFolders + [stagingFolder] {
         left.attempt { () throws(FileError) in try SystemCall.removeEmptyFolder(folder) }
       }
     }
@@ -169,8 +192,11 @@ final class PartialOutput: Sendable {
       if hasFolder || !made.isEmpty {
         left.attempt { () throws(FileError) in try SystemCall.removeFile(places.journalPath) }
       }
+      // With somebody's files in it the folder is somebody's.
       if hasFolder, let stagingFolder = places.stagingFolder {
-        left.attempt { () throws(FileError) in try SystemCall.removeFolder(stagingFolder) }
+        for folder in innerFolders + [stagingFolder] where (try? SystemCall.names(inFolder: folder)) == [] {
+          left.attempt { () throws(FileError) in try SystemCall.removeEmptyFolder(folder) }
+        }
       }
     }
     close()

@@ -485,6 +485,28 @@ struct StagedOutputTests {
     #expect(try folder.names() == ["o"])
   }
 
+  @Test("Somebody's files where a folder is staged are left alone", arguments: ["thesis.txt", "a", "sub/thesis.txt"])
+  func somebodysFilesInTheWay(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.makeFolder(".a.partial/sub")
+    try folder.write([], to: ".a.partial/empty")
+    try folder.write("precious".utf8, to: ".a.partial/" + name)
+    for _ in 0..<2 {
+      let error = try #require(throws: FileError.self) { _ = try Self.output(.folder, in: folder, replacing: true) }
+      #expect(error.code == .exists && error.path.hasSuffix(name) && error.message.contains("remove it"), "\(error)")
+      #expect(error.others.isEmpty)
+      #expect(try Self.text(folder, ".a.partial/" + name) == "precious")
+    }
+    // What a run leaves that was killed at its very beginning is no obstacle.
+    try folder.remove(".a.partial")
+    try folder.makeFolder(".a.partial")
+    for name in ["a", "b"] { try folder.write([], to: ".a.partial/" + name) }
+    let output = try Self.output(.folder, in: folder, replacing: true)
+    try Self.fill(output, ["one"])
+    try output.commit()
+    #expect(try folder.names() == ["a"])
+  }
+
   @Test func whatCannotBeRemovedDoesNotBecomeAPartOfTheOutput() throws {
     let folder = try TemporaryFolder()
     let stray = folder.file(".o.partial/sub")

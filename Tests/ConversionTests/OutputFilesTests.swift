@@ -200,6 +200,15 @@ import Testing
     #expect(try bench.folder.names() == ["model", output].sorted())
   }
 
+  @Test func whatIsNeverReplacedIsNotSuggested() throws {
+    let bench = try Workbench()
+    let original = try bench.write(TinyCheckpoint())
+    try bench.folder.makeFolder("mine")
+    try bench.folder.write("mine".utf8, to: "mine/letter.txt")
+    let errors = [false, true].map { refusal(bench, original, to: bench.path("mine"), replacing: $0) }
+    #expect(errors[0]?.message.contains("letter.txt") == true && errors[0] == errors[1], "\(errors)")
+  }
+
   @Test func aFolderWithMoreThanAModelIsNeverReplaced() async throws {
     let bench = try Workbench()
     let original = try bench.write(TinyCheckpoint())

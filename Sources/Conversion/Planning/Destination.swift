@@ -56,8 +56,10 @@ public struct Destination: Sendable {
       try inputs.refuse(stagingIn: StagedOutput.hiddenPaths(.folder, in: path, files: []), of: path)
     }
     let files = [StagedOutput.File(name: FileSystem.lastComponent(path), byteCount: nil)]
-    try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
+    // What cannot be replaced is told before what may not be.
+    try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: true)
     _ = try contentsToReplace()
+    try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
   }
 
   /// - Throws: `FileError` when one of the output's files cannot be written beside what is there.
