@@ -48,6 +48,12 @@ struct OutputPlaces {
   /// Looks at what has the names of the targets.
   /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
   func checkTargets(replacing: Bool) throws(FileError) {
+    if !replacing, targets.count > 1, try FileSystem.isTaken(asidePaths[0]), try !FileSystem.isTaken(targets[0]) {
+      throw FileError(
+        .exists, path: targets[0],
+        "was being replaced by a run that was stopped, and is kept as \(asidePaths[0]) until another one comes to its end",
+        remedy: .replaceExisting)
+    }
     for target in targets {
       guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
       // A run that was killed while it gave its files their names.

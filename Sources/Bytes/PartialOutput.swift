@@ -79,7 +79,7 @@ final class PartialOutput: Sendable {
     try SystemCall.removeFile(path)
   }
 
-  private static func inTheWay(_ path: String) -> FileError {
+  static func inTheWay(_ path: String) -> FileError {
     FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
   }
 

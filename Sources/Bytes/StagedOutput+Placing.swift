@@ -17,6 +17,11 @@ extension StagedOutput {
     guard try FileSystem.isFolder(places.parent) else {
       throw FileError(.missing, path: places.parent, "no such folder; create it first")
     }
+    if let path = places.stagingFolder, let kind = try SystemCall.status(ofPath: path, followingLinks: false)?.kind,
+      kind != .folder
+    {
+      throw PartialOutput.inTheWay(path)
+    }
     var failures = FileErrors()
     failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.parent) }
     if places.kind == .folder, try FileSystem.isTaken(places.targets[0]), try FileSystem.isFolder(places.targets[0]) {

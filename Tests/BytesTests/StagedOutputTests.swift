@@ -327,6 +327,11 @@ struct StagedOutputTests {
       for _ in all..<steps { try? FileManager.default.removeItem(atPath: folder.file(".1.old")) }
       guard isReplaced else { return }
     }
+    if isReplaced, steps > 0, steps < all {
+      // Without leave to replace it, a set that is being replaced is told from one that is not there.
+      let error = try #require(throws: FileError.self) { _ = try Self.newSet(in: folder, replacing: false) }
+      #expect(error.message.contains("was being replaced") && error.remedies == [.replaceExisting], "\(error)")
+    }
     let again = try Self.newSet(in: folder, replacing: isReplaced, fingerprint: "job")
     #expect(
       try Self.contents(folder) == (steps >= all ? ["new", "new", "new"] : isReplaced ? ["old", "old", "old"] : []))
@@ -483,6 +488,14 @@ struct StagedOutputTests {
       #expect(Set(contents).count == 1, "\(contents)")
     }
     #expect(try folder.names() == ["o"])
+  }
+
+  @Test func somethingElseWhereAFolderIsStaged() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("mine".utf8, to: ".a.partial")
+    let error = try #require(throws: FileError.self) { _ = try Self.output(.folder, in: folder, replacing: true) }
+    #expect(error.path.hasSuffix(".a.partial") && error.message.contains("none of ours"), "\(error)")
+    #expect(try Self.text(folder, ".a.partial") == "mine")
   }
 
   @Test("Somebody's files where a folder is staged are left alone", arguments: ["thesis.txt", "a", "sub/thesis.txt"])
