@@ -30,13 +30,6 @@ public enum FileSystem {
     try SystemCall.status(ofPath: path)?.byteCount
   }
 
-  /// Length of several files together; those that are not there count nothing.
-  public static func byteCount(of paths: [String]) throws(FileError) -> Int {
-    var sum = 0
-    for path in paths { sum += try byteCount(path) ?? 0 }
-    return sum
-  }
-
   /// Removes a file. One that is not there is no error.
   public static func removeFile(_ path: String) throws(FileError) { try SystemCall.removeFile(path) }
 

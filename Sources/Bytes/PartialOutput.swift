@@ -32,35 +32,30 @@ final class PartialOutput: Sendable {
     try SystemCall.restrict(descriptor, to: permissions, path: stagingFolder)
   }
 
-  /// The folders inside a new one that its files lie in.
-  private static func innerFolders(_ files: [StagedOutput.File]) -> [String] {
-    Set(files.filter { $0.name.utf8.contains(UInt8(ascii: "/")) }.map { FileSystem.parent($0.name) }).sorted()
-  }
-
   /// Makes the folders inside a staging folder, and removes what another job has left there.
   /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
-  func makeFolders(for files: [StagedOutput.File], _ permissions: Permissions) throws(FileError) {
+  func makeFolders() throws(FileError) {
     guard let stagingFolder = places.stagingFolder else { return }
-    let (inner, names) = (Self.innerFolders(files), Set(files.map(\.name)))
+    let (inner, known) = (innerFolders, Set(places.stagedPaths + innerFolders))
     // Before anything is removed. A run has a journal as soon as its files have a length.
     if !isLeft {
       for name in try SystemCall.names(inFolder: stagingFolder) {
         try Self.requireOurs(FileSystem.join(stagingFolder, name))
       }
     }
-    for name in try SystemCall.names(inFolder: stagingFolder) where !names.contains(name) && !inner.contains(name) {
-      try Self.removeLeft(FileSystem.join(stagingFolder, name))
+    func removeOthers(in folder: String) throws(FileError) {
+      for name in try SystemCall.names(inFolder: folder) where !known.contains(FileSystem.join(folder, name)) {
+        try Self.removeLeft(FileSystem.join(folder, name))
+      }
     }
+    try removeOthers(in: stagingFolder)
     for folder in inner {
-      let path = FileSystem.join(stagingFolder, folder)
-      guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind == .folder else {
-        try Self.removeLeft(path)
-        try SystemCall.makeFolder(path, .all)
+      guard try SystemCall.status(ofPath: folder, followingLinks: false)?.kind == .folder else {
+        try Self.removeLeft(folder)
+        try SystemCall.makeFolder(folder, .all)
         continue
       }
-      for name in try SystemCall.names(inFolder: path) where !names.contains(FileSystem.join(folder, name)) {
-        try Self.removeLeft(FileSystem.join(path, name))
-      }
+      try removeOthers(in: folder)
     }
   }
 
@@ -137,12 +132,9 @@ final class PartialOutput: Sendable {
     }
   }
 
-  func synchronizeFolders(of files: [StagedOutput.File]) throws(FileError) {
+  func synchronizeFolders() throws(FileError) {
     guard let stagingFolder = places.stagingFolder else { return }
-    for folder in Self.innerFolders(files) {
-      try SystemCall.synchronizeFolder(FileSystem.join(stagingFolder, folder))
-    }
-    try SystemCall.synchronizeFolder(stagingFolder)
+    for folder in innerFolders + [stagingFolder] { try SystemCall.synchronizeFolder(folder) }
   }
 
   func closeFiles() {

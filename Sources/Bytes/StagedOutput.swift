@@ -91,10 +91,10 @@ public final class StagedOutput: Sendable {
     do throws(FileError) {
       var permissions = try places.permissions(sources)
       try partial.lockFolder(try places.folderPermissions())
-      let earlier = try fingerprint.map { fingerprint throws(FileError) in
+      let earlier = try fingerprint.flatMap { fingerprint throws(FileError) in
         try EarlierJournal(path: places.journalPath, fingerprint: fingerprint)
       }
-      try places.undoInterruptedCommit { earlier??.isFile($0, $1) ?? false }
+      try places.undoInterruptedCommit { earlier?.isFile($0, $1) ?? false }
       try places.checkTargets(replacing: replacing)
 
       var held: FolderContents?
@@ -103,15 +103,15 @@ public final class StagedOutput: Sendable {
         if held == nil { held = try FolderContents(of: places.targets[0]) }
         permissions = permissions.stricter(held?.permissions ?? .all)
       }
-      try partial.makeFolders(for: files, permissions)
+      try partial.makeFolders()
 
-      let header = OutputJournal.Header(fingerprint: fingerprint ?? "", sources: sources.map(\.identity), files: [])
+      let identities = sources.map(\.identity)
       var (finished, discarded) = ([Int: String](), 0)
-      if isResuming, let earlier = earlier ?? nil, let boot = FileSystem.bootIdentifier,
+      if isResuming, let earlier, let boot = FileSystem.bootIdentifier,
         try partial.openLeft(files, as: earlier, permissions)
       {
         finished = earlier.finished(boot: boot)
-        if earlier.sources != header.sources {
+        if earlier.sources != identities {
           let all = finished
           for (item, note) in all where try isSame?(item, note) != true { finished[item] = nil }
           discarded = all.count - finished.count
@@ -121,14 +121,14 @@ public final class StagedOutput: Sendable {
       if finished.isEmpty { try partial.makeFiles(permissions) }
       statuses = try partial.statuses()
       if let fingerprint {
-        if !finished.isEmpty, discarded == 0, let earlier = earlier ?? nil, earlier.sources == header.sources {
+        if !finished.isEmpty, discarded == 0, let earlier, earlier.sources == identities {
           journal = try OutputJournal(goingOnWith: earlier, path: places.journalPath)
         } else {
           try SystemCall.removeFile(places.journalPath)
           journal = try OutputJournal(
             path: places.journalPath,
             OutputJournal.Header(
-              fingerprint: fingerprint, sources: header.sources,
+              fingerprint: fingerprint, sources: identities,
               files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }),
             finished: finished, permissions)
         }
@@ -228,7 +228,7 @@ public final class StagedOutput: Sendable {
   @discardableResult
   public func commit() throws(FileError) -> [FileError] {
     try synchronize()
-    try partial.synchronizeFolders(of: files)
+    try partial.synchronizeFolders()
     var left = FileErrors()
     switch kind {
     case .files: try placeFiles(&left)
