@@ -1,14 +1,32 @@
 /// What is in a folder and the folders in it, to see later whether somebody has put something there.
 public struct FolderContents: Sendable {
   /// What an entry is: a file with its length and time of the last change, or anything else.
-  private struct Entry: Hashable {
+  struct Entry: Hashable {
     let device: UInt64
     let inode: UInt64
     let byteCount: Int
     let modified: Int64
+
+    init(_ status: SystemCall.Status) {
+      let isFolder = status.kind == .folder
+      (device, inode) = (status.device, status.inode)
+      (byteCount, modified) = isFolder ? (0, 0) : (status.byteCount, status.modified)
+    }
+
+    /// As a line says it.
+    init?(text: Substring) {
+      let words = text.split(separator: " ")
+      guard words.count == 4, let device = UInt64(words[0]), let inode = UInt64(words[1]),
+        let byteCount = Int(words[2]),
+        let modified = Int64(words[3])
+      else { return nil }
+      (self.device, self.inode, self.byteCount, self.modified) = (device, inode, byteCount, modified)
+    }
+
+    var text: String { "\(device) \(inode) \(byteCount) \(modified)" }
   }
 
-  private var entries: [String: Entry] = [:]
+  private var entriesByName: [String: Entry] = [:]
   /// What everybody but the owner may do with all of the files at most.
   private(set) var permissions = Permissions.all
 
@@ -22,19 +40,18 @@ public struct FolderContents: Sendable {
       let path = FileSystem.join(folder, name)
       // Gone since it was listed.
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { continue }
-      let isFolder = status.kind == .folder
-      entries[prefix + name] = Entry(
-        device: status.device, inode: status.inode, byteCount: isFolder ? 0 : status.byteCount,
-        modified: isFolder ? 0 : status.modified)
+      entriesByName[prefix + name] = Entry(status)
       if status.kind == .file { permissions = permissions.stricter(status.permissions) }
-      if isFolder, depth == 0 { try add(path, under: prefix + name + "/", depth: 1) }
+      if status.kind == .folder, depth == 0 { try add(path, under: prefix + name + "/", depth: 1) }
     }
   }
 
-  var isEmpty: Bool { entries.isEmpty }
+  var isEmpty: Bool { entriesByName.isEmpty }
+
+  var entries: [Entry] { entriesByName.sorted { $0.key < $1.key }.map(\.value) }
 
   /// Something that is there now and was not, or was another; nil for nothing.
   func firstNew(in now: FolderContents) -> String? {
-    now.entries.filter { entries[$0.key] != $0.value }.keys.min()
+    now.entriesByName.filter { entriesByName[$0.key] != $0.value }.keys.min()
   }
 }

@@ -1,67 +1,17 @@
 internal import Synchronization
 
-/// A small file beside a partial output that says which of its items are complete, so that another run of the same job
-/// can go on with it.
+/// A small file beside a partial output that says what belongs to it, and which of its items are complete, so that another
+/// run of the same job can go on with it and no run removes what is somebody's.
 ///
 /// It is text, a line a fact: `fingerprint` of the job, `source` for each file that is read, with device, inode and time
 /// of the last change of any kind, `file` with device, inode and length of each file of the output, `boot` of the system
 /// that the following lines were written under, `item` with its number and a note, and `synced` with the number of
 /// `item` lines before it whose bytes are known to be on disk. What a process that was killed has written is there
 /// until the system goes down, so items count under the same boot even if they were not brought to disk; after a power
-/// failure only those that were. `lost` says the same of a disk that has failed. A last line without its end is none.
+/// failure only those that were. `lost` says the same of a disk that has failed. `again`, followed by `source` lines,
+/// begins the items anew. `replaced`, with device, inode, length and time, is of something that makes room for the output
+/// and is removed when it stands. A last line without its end is none.
 final class OutputJournal: Sendable {
-  /// A file of the partial output.
-  struct File: Hashable, Sendable {
-    let device: UInt64
-    let inode: UInt64
-    /// The length that it will have, where that is known beforehand.
-    let byteCount: Int
-
-    init(_ status: SystemCall.Status, byteCount: Int?) {
-      device = status.device
-      inode = status.inode
-      self.byteCount = byteCount ?? 0
-    }
-
-    fileprivate init?(_ words: [Substring]) {
-      guard words.count == 4, let device = UInt64(words[1]), let inode = UInt64(words[2]), let byteCount = Int(words[3])
-      else { return nil }
-      (self.device, self.inode, self.byteCount) = (device, inode, byteCount)
-    }
-
-    /// Whether that is the file, by whatever name.
-    func isOf(_ status: SystemCall.Status) -> Bool { device == status.device && inode == status.inode }
-  }
-
-  /// What the job and its files are.
-  struct Header: Hashable, Sendable {
-    let fingerprint: String
-    /// What tells each source from others, as `InputFile.identity`.
-    let sources: [String]
-    let files: [File]
-
-    init(fingerprint: String, sources: [String], files: [File]) {
-      (self.fingerprint, self.sources, self.files) = (fingerprint, sources, files)
-    }
-
-    /// The beginning of a journal; nil where it is none of this version.
-    init?(lines: [String]) {
-      guard lines.first == OutputJournal.heading, let line = lines.dropFirst().first, line.hasPrefix("fingerprint ")
-      else { return nil }
-      fingerprint = String(line.dropFirst("fingerprint ".count))
-      let rest = lines.dropFirst(2)
-      sources = rest.prefix { $0.hasPrefix("source ") }.map { String($0.dropFirst("source ".count)) }
-      let named = rest.dropFirst(sources.count).prefix { $0.hasPrefix("file ") }
-      files = named.compactMap { File($0.split(separator: " ")) }
-      guard files.count == named.count, !files.isEmpty else { return nil }
-    }
-
-    var lines: [String] {
-      [OutputJournal.heading, "fingerprint \(fingerprint)"] + sources.map { "source \($0)" }
-        + files.map { "file \($0.device) \($0.inode) \($0.byteCount)" }
-    }
-  }
-
   private let path: String
   private let descriptor: Int32
   /// Keeps the file open that is gone on with.
@@ -75,27 +25,40 @@ final class OutputJournal: Sendable {
 
   private let state: Mutex<State>
 
-  private static let heading = "decant journal 2"
-
   /// Goes on with the journal that an earlier run has left, which is of this job and speaks of these files.
-  init(goingOnWith earlier: EarlierJournal, path: String) throws(FileError) {
+  /// - Parameters:
+  ///   - again: what tells the sources from others now, where the earlier run has read others.
+  ///   - finished: the items that count then.
+  init(
+    goingOnWith earlier: EarlierJournal, path: String, again: [String]?, finished: [Int: String]
+  ) throws(FileError) {
     self.path = path
     self.earlier = earlier
     descriptor = earlier.descriptor
-    state = Mutex(State(end: earlier.byteCount, itemCount: earlier.itemCount))
-    try SystemCall.setLength(descriptor, to: earlier.byteCount, path: path)
+    state = Mutex(State(end: earlier.content.byteCount, itemCount: earlier.content.itemCount))
+    try SystemCall.setLength(descriptor, to: earlier.content.byteCount, path: path)
+    if let again { try append((["again"] + again.map { "source \($0)" }).joined(separator: "\n")) }
     try appendBoot()
+    guard again != nil else { return }
+    for (item, note) in finished.sorted(by: { $0.key < $1.key }) { try finish(item, note: note) }
   }
 
-  /// Begins a new one, with what is known to be complete of an earlier run.
-  init(path: String, _ header: Header, finished: [Int: String], _ permissions: Permissions) throws(FileError) {
+  /// Begins a new one, and brings it to disk: what it speaks of is not to be taken for somebody's after a power failure.
+  init(path: String, _ header: Header, _ permissions: Permissions) throws(FileError) {
     self.path = path
     earlier = nil
     descriptor = try SystemCall.makeFile(path, permissions)
     state = Mutex(State(end: 0, itemCount: 0))
     try append(header.lines.joined(separator: "\n"))
     try appendBoot()
-    for (item, note) in finished.sorted(by: { $0.key < $1.key }) { try finish(item, note: note) }
+    try SystemCall.synchronize(descriptor, path: path)
+  }
+
+  /// Notes what makes room for the output and is removed when it stands, and brings that to disk.
+  func replaces(_ entries: [FolderContents.Entry]) throws(FileError) {
+    guard !entries.isEmpty else { return }
+    try append(entries.map { "replaced \($0.text)" }.joined(separator: "\n"))
+    try SystemCall.synchronize(descriptor, path: path)
   }
 
   deinit { if earlier == nil { SystemCall.close(descriptor) } }

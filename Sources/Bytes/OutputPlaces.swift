@@ -46,9 +46,12 @@ struct OutputPlaces {
   // MARK: - The targets
 
   /// Looks at what has the names of the targets.
+  /// - Parameter journal: of an earlier run, if it has left one.
   /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
-  func checkTargets(replacing: Bool) throws(FileError) {
-    if !replacing, targets.count > 1, try FileSystem.isTaken(asidePaths[0]), try !FileSystem.isTaken(targets[0]) {
+  func checkTargets(replacing: Bool, _ journal: OutputJournal.Content?) throws(FileError) {
+    if !replacing, targets.count > 1, journal?.isReplacing == true, try FileSystem.isTaken(asidePaths[0]),
+      try !FileSystem.isTaken(targets[0])
+    {
       throw FileError(
         .exists, path: targets[0],
         "was being replaced by a run that was stopped, and is kept as \(asidePaths[0]) until another one comes to its end",
@@ -57,7 +60,7 @@ struct OutputPlaces {
     for target in targets {
       guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
       // A run that was killed while it gave its files their names.
-      if try EarlierJournal.isOurs(status, journal: journalPath) { continue }
+      if journal?.isFile(status) == true { continue }
       try checkReplaceable(target)
       if replacing {
         try checkOwner(of: target, status)
@@ -122,12 +125,34 @@ struct OutputPlaces {
     return try SystemCall.names(inFolder: path).isEmpty
   }
 
-  // MARK: - A commit that did not come to its end
+  // MARK: - What an earlier run has left
+
+  static func inTheWay(_ path: String) -> FileError {
+    FileError(
+      .exists, path: path,
+      "is in the way of a new output, and is nothing that an earlier run of it is known to have left; remove it")
+  }
+
+  /// Looks at something beside the targets that is to be removed.
+  /// - Throws: `FileError` unless the journal of an earlier run names it, or every file in it; nothing is lost with an empty
+  ///   file, which a run leaves that was killed at its very beginning.
+  static func requireOurs(_ path: String, _ journal: OutputJournal.Content?) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
+    if status.kind == .folder {
+      for name in try SystemCall.names(inFolder: path) { try requireOurs(FileSystem.join(path, name), journal) }
+    } else {
+      let isEmpty = status.kind == .file && status.byteCount == 0
+      guard isEmpty || journal?.isFile(status) == true || journal?.isReplaced(status) == true else {
+        throw inTheWay(path)
+      }
+    }
+  }
 
   /// Puts things right after a run that was stopped while it gave its files their names: what it replaced has its names
   /// again, or is removed where everything new stands.
-  /// - Parameter isOurs: whether that is the file of the partial output with this number.
-  func undoInterruptedCommit(isOurs: (Int, SystemCall.Status) -> Bool) throws(FileError) {
+  /// - Parameter journal: what that run has left.
+  func undoInterruptedCommit(_ journal: OutputJournal.Content?) throws(FileError) {
+    for aside in asidePaths { try Self.requireOurs(aside, journal) }
     switch kind {
     case .folder:
       for (aside, target) in zip(asidePaths, targets) where try FileSystem.isTaken(aside) {
@@ -136,18 +161,31 @@ struct OutputPlaces {
     case .files:
       guard targets.count > 1 else { return }
       // The first file goes first and comes last: without it the set is not complete, old or new.
-      if try FileSystem.isTaken(targets[0]) { try removeAside() } else { try takeBack(isOurs: isOurs) }
+      if try FileSystem.isTaken(targets[0]) {
+        try removeAside()
+      } else {
+        try takeBack(isOurs: { journal?.isFile($0, $1) ?? false }, isReplaced: { journal?.isReplaced($0) ?? false })
+      }
     }
   }
 
   /// Gives new files that have their names already those of the partial output again, and old ones theirs.
-  func takeBack(isOurs: (Int, SystemCall.Status) -> Bool) throws(FileError) {
+  /// - Parameters:
+  ///   - isOurs: whether that is the file of the partial output with this number.
+  ///   - isReplaced: whether that is something that has made room.
+  func takeBack(
+    isOurs: (Int, SystemCall.Status) -> Bool, isReplaced: (SystemCall.Status) -> Bool
+  ) throws(FileError) {
     for number in targets.indices.reversed() {
-      let target = targets[number]
+      let (target, aside) = (targets[number], asidePaths[number])
       if let status = try SystemCall.status(ofPath: target, followingLinks: false), isOurs(number, status) {
         try SystemCall.rename(target, to: stagedPaths[number])
       }
-      if try FileSystem.isTaken(asidePaths[number]) { try SystemCall.rename(asidePaths[number], to: target) }
+      if let status = try SystemCall.status(ofPath: aside, followingLinks: false), isReplaced(status) {
+        guard try SystemCall.renameNew(aside, to: target) else {
+          throw FileError(.exists, path: target, "has appeared since, and what it was before is kept as \(aside)")
+        }
+      }
     }
   }
 

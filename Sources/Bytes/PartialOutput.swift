@@ -14,9 +14,9 @@ final class PartialOutput: Sendable {
   private let isLeft: Bool
   private let opened = Mutex(Descriptors())
 
-  init(_ places: OutputPlaces) throws(FileError) {
+  init(_ places: OutputPlaces, isLeft: Bool) {
     self.places = places
-    isLeft = try FileSystem.isTaken(places.journalPath)
+    self.isLeft = isLeft
   }
 
   /// Of the files, in their order.
@@ -33,55 +33,32 @@ final class PartialOutput: Sendable {
   }
 
   /// Makes the folders inside a staging folder, and removes what another job has left there.
-  /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
-  func makeFolders() throws(FileError) {
+  /// - Parameter journal: of an earlier run, if it has left one.
+  /// - Throws: `FileError` when something there is somebody's, and nothing is removed; or when something cannot be removed,
+  ///   which would become a part of the output.
+  func makeFolders(_ journal: OutputJournal.Content?) throws(FileError) {
+    for path in places.stagingFolder.map({ [$0] }) ?? places.stagedPaths {
+      try OutputPlaces.requireOurs(path, journal)
+    }
     guard let stagingFolder = places.stagingFolder else { return }
     let (inner, known) = (innerFolders, Set(places.stagedPaths + innerFolders))
-    // Before anything is removed. A run has a journal as soon as its files have a length.
-    if !isLeft {
-      for name in try SystemCall.names(inFolder: stagingFolder) {
-        try Self.requireOurs(FileSystem.join(stagingFolder, name))
-      }
-    }
     func removeOthers(in folder: String) throws(FileError) {
-      for name in try SystemCall.names(inFolder: folder) where !known.contains(FileSystem.join(folder, name)) {
-        try Self.removeLeft(FileSystem.join(folder, name))
+      for path in try SystemCall.names(inFolder: folder).map({ FileSystem.join(folder, $0) }) {
+        let kind = try SystemCall.status(ofPath: path, followingLinks: false)?.kind
+        guard !known.contains(path) || (kind == .folder) != inner.contains(path) else { continue }
+        if kind == .folder { try SystemCall.removeFolder(path) } else { try SystemCall.removeFile(path) }
       }
     }
-    try removeOthers(in: stagingFolder)
-    for folder in inner {
-      guard try SystemCall.status(ofPath: folder, followingLinks: false)?.kind == .folder else {
-        try Self.removeLeft(folder)
-        try SystemCall.makeFolder(folder, .all)
-        continue
-      }
+    for folder in [stagingFolder] + inner {
+      if try !FileSystem.isTaken(folder) { try SystemCall.makeFolder(folder, .all) }
       try removeOthers(in: folder)
     }
-  }
-
-  /// - Throws: `FileError` unless it is what a run leaves that was killed at its very beginning: files with nothing in them.
-  private static func requireOurs(_ path: String) throws(FileError) {
-    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
-    switch status.kind {
-    case .file where status.byteCount == 0: return
-    case .folder: for name in try SystemCall.names(inFolder: path) { try requireOurs(FileSystem.join(path, name)) }
-    case .file, .link, .other: throw inTheWay(path)
-    }
-  }
-
-  private static func removeLeft(_ path: String) throws(FileError) {
-    guard try SystemCall.status(ofPath: path, followingLinks: false)?.kind != .folder else { throw inTheWay(path) }
-    try SystemCall.removeFile(path)
-  }
-
-  static func inTheWay(_ path: String) -> FileError {
-    FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
   }
 
   /// Opens the files that an earlier run has left, where they are those that its journal speaks of, whole, and have no
   /// other name by which they could be somebody's.
   func openLeft(
-    _ files: [StagedOutput.File], as journal: EarlierJournal, _ permissions: Permissions
+    _ files: [StagedOutput.File], as journal: OutputJournal.Content, _ permissions: Permissions
   ) throws(FileError) -> Bool {
     for (number, path) in places.stagedPaths.enumerated() {
       // A file that was removed comes back with another length, even where it gets its old inode.
@@ -181,7 +158,8 @@ final class PartialOutput: Sendable {
     let (made, hasFolder) = opened.withLock { (places.stagedPaths.prefix($0.files.count), $0.folder != nil) }
     if !isLeft {
       for path in made { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
-      if hasFolder || !made.isEmpty {
+      // It names the files, and goes after them.
+      if made.count == places.stagedPaths.count {
         left.attempt { () throws(FileError) in try SystemCall.removeFile(places.journalPath) }
       }
       // With somebody's files in it the folder is somebody's.

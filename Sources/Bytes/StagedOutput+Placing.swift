@@ -3,7 +3,8 @@ extension StagedOutput {
   /// - Throws: `FileError` when something has one and must not be replaced, or is nothing that can be: a link, a device, a
   ///   folder in place of a file.
   public static func checkTarget(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
-    try OutputPlaces(kind, folder, files).checkTargets(replacing: replacing)
+    let places = OutputPlaces(kind, folder, files)
+    try places.checkTargets(replacing: replacing, try OutputJournal.Content.read(places.journalPath))
   }
 
   /// Looks at where an output goes.
@@ -20,7 +21,7 @@ extension StagedOutput {
     if let path = places.stagingFolder, let kind = try SystemCall.status(ofPath: path, followingLinks: false)?.kind,
       kind != .folder
     {
-      throw PartialOutput.inTheWay(path)
+      throw OutputPlaces.inTheWay(path)
     }
     var failures = FileErrors()
     failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.parent) }
@@ -59,13 +60,21 @@ extension StagedOutput {
       }
       return
     }
+    var replaced: [FolderContents.Entry] = []
     do throws(FileError) {
       // A set is opened by its first file: that goes before the others change and comes last, so that old and new ones
       // are never read as one set. Until all new ones stand the old ones are kept.
       if replacing {
-        for (target, aside) in zip(places.targets, places.asidePaths) where try FileSystem.isTaken(target) {
+        var aside: [(target: String, aside: String)] = []
+        for (target, path) in zip(places.targets, places.asidePaths) {
+          guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
           try places.checkReplaceable(target)
-          try SystemCall.rename(target, to: aside)
+          replaced.append(FolderContents.Entry(status))
+          aside.append((target, path))
+        }
+        try journal.replaces(replaced)
+        for (target, path) in aside {
+          guard try SystemCall.renameNew(target, to: path) else { throw OutputPlaces.inTheWay(path) }
         }
         try SystemCall.synchronizeFolder(folder)
       }
@@ -75,7 +84,8 @@ extension StagedOutput {
       }
     } catch {
       do throws(FileError) {
-        try places.takeBack { statuses[$0].isOfSameFile(as: $1) }
+        try places.takeBack(
+          isOurs: { statuses[$0].isOfSameFile(as: $1) }, isReplaced: { replaced.contains(FolderContents.Entry($0)) })
       } catch let failure {
         throw error.with(others: [failure])
       }
@@ -105,6 +115,7 @@ extension StagedOutput {
     }
     let old = try SystemCall.openLockedFolder(target)
     defer { SystemCall.close(old) }
+    try journal.replaces(contents.entries)
     if try SystemCall.exchange(stagingFolder, target) {
       do throws(FileError) {
         try refuseNew(in: stagingFolder, than: contents)
@@ -117,8 +128,7 @@ extension StagedOutput {
     }
     // Where the file system has no such call, there is a moment without either.
     let aside = places.asidePaths[0]
-    try OutputPlaces.remove(aside)
-    try SystemCall.rename(target, to: aside)
+    guard try SystemCall.renameFolder(target, to: aside) else { throw OutputPlaces.inTheWay(aside) }
     do throws(FileError) {
       try refuseNew(in: aside, than: contents)
       guard try SystemCall.renameFolder(stagingFolder, to: target) else { throw Self.appeared(target) }

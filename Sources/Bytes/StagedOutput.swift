@@ -46,7 +46,9 @@ public final class StagedOutput: Sendable {
   let replacing: Bool
   /// What the folder that is replaced held when it was looked at, where one is.
   let contents: FolderContents?
-  let journal: OutputJournal?
+  let journal: OutputJournal
+  /// Whether a later run of the same job may go on with what this one has completed.
+  private let isResumable: Bool
   private let partial: PartialOutput
   private let isFinished = Mutex(false)
 
@@ -85,17 +87,16 @@ public final class StagedOutput: Sendable {
     isSame: ((_ item: Int, _ note: String) throws(FileError) -> Bool)? = nil
   ) throws(FileError) {
     let places = OutputPlaces(kind, folder, files)
-    try places.checkTargets(replacing: replacing)
+    let left = try OutputJournal.Content.read(places.journalPath)
+    try places.checkTargets(replacing: replacing, left)
     try Self.check(places, files, target: folder)
-    let partial = try PartialOutput(places)
+    let partial = PartialOutput(places, isLeft: left != nil)
     do throws(FileError) {
       var permissions = try places.permissions(sources)
       try partial.lockFolder(try places.folderPermissions())
-      let earlier = try fingerprint.flatMap { fingerprint throws(FileError) in
-        try EarlierJournal(path: places.journalPath, fingerprint: fingerprint)
-      }
-      try places.undoInterruptedCommit { earlier?.isFile($0, $1) ?? false }
-      try places.checkTargets(replacing: replacing)
+      let earlier = try EarlierJournal(path: places.journalPath)
+      try places.undoInterruptedCommit(earlier?.content)
+      try places.checkTargets(replacing: replacing, earlier?.content)
 
       var held: FolderContents?
       if kind == .folder, try FileSystem.isTaken(places.targets[0]) {
@@ -103,38 +104,36 @@ public final class StagedOutput: Sendable {
         if held == nil { held = try FolderContents(of: places.targets[0]) }
         permissions = permissions.stricter(held?.permissions ?? .all)
       }
-      try partial.makeFolders()
+      try partial.makeFolders(earlier?.content)
 
       let identities = sources.map(\.identity)
       var (finished, discarded) = ([Int: String](), 0)
-      if isResuming, let earlier, let boot = FileSystem.bootIdentifier,
-        try partial.openLeft(files, as: earlier, permissions)
+      var goingOnWith: EarlierJournal?
+      if isResuming, let fingerprint, let earlier, earlier.isOfJob(fingerprint),
+        let boot = FileSystem.bootIdentifier, try partial.openLeft(files, as: earlier.content, permissions)
       {
-        finished = earlier.finished(boot: boot)
-        if earlier.sources != identities {
+        finished = earlier.content.finished(boot: boot)
+        if earlier.content.sources != identities {
           let all = finished
           for (item, note) in all where try isSame?(item, note) != true { finished[item] = nil }
           discarded = all.count - finished.count
         }
-        if finished.isEmpty { partial.closeFiles() }
+        if finished.isEmpty { partial.closeFiles() } else { goingOnWith = earlier }
       }
-      if finished.isEmpty { try partial.makeFiles(permissions) }
+      if goingOnWith == nil { try partial.makeFiles(permissions) }
       statuses = try partial.statuses()
-      if let fingerprint {
-        if !finished.isEmpty, discarded == 0, let earlier, earlier.sources == identities {
-          journal = try OutputJournal(goingOnWith: earlier, path: places.journalPath)
-        } else {
-          try SystemCall.removeFile(places.journalPath)
-          journal = try OutputJournal(
-            path: places.journalPath,
-            OutputJournal.Header(
-              fingerprint: fingerprint, sources: identities,
-              files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }),
-            finished: finished, permissions)
-        }
+      if let goingOnWith {
+        journal = try OutputJournal(
+          goingOnWith: goingOnWith, path: places.journalPath,
+          again: goingOnWith.content.sources == identities && discarded == 0 ? nil : identities, finished: finished)
       } else {
+        // The files of either are empty here, and nobody's.
         try SystemCall.removeFile(places.journalPath)
-        journal = nil
+        journal = try OutputJournal(
+          path: places.journalPath,
+          OutputJournal.Header(
+            fingerprint: fingerprint ?? "", sources: identities,
+            files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), permissions)
       }
       try partial.setLengths(files)
       if replacing, let held, !held.isEmpty, let stagingFolder = places.stagingFolder, !files.isEmpty {
@@ -146,6 +145,7 @@ public final class StagedOutput: Sendable {
     } catch {
       throw partial.abandoned(after: error)
     }
+    isResumable = fingerprint != nil
     self.folder = folder
     self.replacing = replacing
     self.kind = kind
@@ -196,7 +196,7 @@ public final class StagedOutput: Sendable {
 
   /// Notes that everything of an item has been written, for a later run of the same job. `note` has no line ends.
   public func finish(item: Int, note: String = "") throws(FileError) {
-    guard let journal else { return }
+    guard isResumable else { return }
     try journal.finish(item, note: note)
     let isDue = waiting.withLock { waiting in
       guard waiting.unsynced >= Self.mostUnsyncedBytes else { return false }
@@ -214,7 +214,7 @@ public final class StagedOutput: Sendable {
     do throws(FileError) {
       try partial.synchronize()
     } catch {
-      journal?.distrust()
+      journal.distrust()
       throw error
     }
   }
@@ -237,7 +237,7 @@ public final class StagedOutput: Sendable {
     isFinished.withLock { $0 = true }
     defer { close() }
     // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
-    left.attempt { () throws(FileError) in try journal?.remove() }
+    left.attempt { () throws(FileError) in try journal.remove() }
     do throws(FileError) {
       try SystemCall.synchronizeFolder(places.parent)
     } catch {
@@ -250,7 +250,7 @@ public final class StagedOutput: Sendable {
   /// Leaves the partial output for a later run of the same job. Nothing may be written afterwards.
   /// - Returns: whether there is anything of it; without a fingerprint or an item that is complete it is removed.
   public func keep() -> Bool {
-    guard let journal, journal.itemCount > 0 else { return false }
+    guard isResumable, journal.itemCount > 0 else { return false }
     isFinished.withLock { $0 = true }
     close()
     return true
@@ -272,14 +272,19 @@ public final class StagedOutput: Sendable {
 
   private func close() {
     partial.close()
-    journal?.unlock()
+    journal.unlock()
     Interruption.outputEnds()
   }
 
   /// - Returns: what could not be removed.
   private func discard() -> [FileError] {
-    var left = FileErrors()
-    left.attempt { () throws(FileError) in try journal?.remove() }
-    return left.all + partial.remove()
+    var left = partial.remove()
+    // It names the files, and goes after them.
+    do throws(FileError) {
+      try journal.remove()
+    } catch {
+      left.append(error)
+    }
+    return left
   }
 }

@@ -81,7 +81,7 @@ enum SystemCall {
       do throws(FileError) {
         let status = try status(of: descriptor, path: path)
         guard status.kind == .file else {
-          throw FileError(.exists, path: path, "is none of ours and in the way of a new output; remove it")
+          throw OutputPlaces.inTheWay(path)
         }
         try lock(descriptor, path: path)
         if try isNamed(path, descriptor) { return (descriptor, status) }

@@ -20,7 +20,7 @@ struct StagedOutputTests {
       .files, in: folder.path, files: [.init(name: "a", byteCount: 3), .init(name: "b", byteCount: nil)],
       replacing: false)
     try Self.fill(output, ["one", "two"])
-    #expect(try folder.names() == [".a.partial", ".b.partial"])
+    #expect(try folder.names() == [".a.partial", ".a.partial.journal", ".b.partial"])
     try output.commit()
     #expect(try folder.names() == ["a", "b"])
     #expect(try Self.text(folder, "a") == "one")
@@ -211,15 +211,6 @@ struct StagedOutputTests {
     #expect(try Self.text(folder, kind == .files ? "a" : "f/a") == "two")
   }
 
-  @Test func whatAKilledRunLeftIsTakenOver() throws {
-    let folder = try TemporaryFolder()
-    try folder.write([UInt8](repeating: 7, count: 100), to: ".a.partial")
-    let output = try StagedOutput(.files, in: folder.path, files: [.init(name: "a", byteCount: nil)], replacing: false)
-    try Self.fill(output, ["one"])
-    try output.commit()
-    #expect(try Self.text(folder, "a") == "one")
-  }
-
   @Test func aLinkInPlaceOfTheStagedFileIsNotFollowed() throws {
     let folder = try TemporaryFolder()
     try folder.write("precious".utf8, to: "elsewhere")
@@ -314,19 +305,18 @@ struct StagedOutputTests {
     let output = try Self.newSet(in: folder, replacing: isReplaced, fingerprint: "job")
     try Self.fill(output, ["new", "new", "new"])
     try output.finish(item: 0)
-    #expect(output.keep())
-    var moves: [(String, String)] = isReplaced ? Self.set.map { ($0, ".\($0).old") } : []
-    moves += ["2", "3", "1"].map { (".\($0).partial", $0) }
-    let all = moves.count
-    for (from, to) in moves.prefix(steps) { #expect(rename(folder.file(from), folder.file(to)) == 0) }
+    // All old ones move aside, then the new ones come; what was replaced is removed last. From the kill on nothing succeeds.
+    let all = isReplaced ? 6 : 3
+    let (call, passing) = steps < all ? (SystemFaults.Call.rename, steps) : (.remove, steps - all)
+    _ = SystemFaults.$current.withValue(SystemFaults(.ioError, call) { $0 >= passing }) {
+      try? output.commit()
+    }
+    if steps < all { #expect(output.keep()) }
     // Nobody reads old and new ones as one set.
     if try folder.names().contains("1") {
       #expect(try Set(Self.contents(folder)).count == 1)
     }
-    if steps >= all {
-      for _ in all..<steps { try? FileManager.default.removeItem(atPath: folder.file(".1.old")) }
-      guard isReplaced else { return }
-    }
+    guard isReplaced || steps < all else { return }
     if isReplaced, steps > 0, steps < all {
       // Without leave to replace it, a set that is being replaced is told from one that is not there.
       let error = try #require(throws: FileError.self) { _ = try Self.newSet(in: folder, replacing: false) }
@@ -345,25 +335,114 @@ struct StagedOutputTests {
   // MARK: - Names that are somebody's
 
   @Test(
-    "What is left of an earlier run is not written into where it has another name",
-    arguments: [StagedOutput.Kind.files, .folder], [nil, "job"])
-  func hardLinks(_ kind: StagedOutput.Kind, _ fingerprint: String?) throws {
-    let folder = try TemporaryFolder()
-    let staged = kind == .files ? ".a.partial" : ".a.partial/a"
-    let journal = ".a.partial.journal"
-    try folder.write("precious".utf8, to: "precious")
-    try folder.write("journal".utf8, to: "other")
-    if kind == .folder {
-      try FileManager.default.createDirectory(atPath: folder.file(".a.partial"), withIntermediateDirectories: true)
+    "What has a name that an output needs, and is of no run, is left alone",
+    arguments: [StagedOutput.Kind.files, .folder],
+    ["", ".journal", ".old"])
+  func foreignNames(_ kind: StagedOutput.Kind, _ ending: String) throws {
+    for (isLinked, fingerprint) in [(false, nil), (false, "job"), (true, nil), (true, "job")] as [(Bool, String?)] {
+      let folder = try TemporaryFolder()
+      let staged = kind == .files ? ".a.partial" : ".a.partial/a"
+      // A single file moves nothing aside.
+      let name = ending.isEmpty ? staged : ".a.partial" + ending
+      if kind == .folder, ending.isEmpty { try folder.makeFolder(".a.partial") }
+      try folder.write("precious".utf8, to: isLinked ? "precious" : name)
+      if isLinked {
+        try FileManager.default.linkItem(atPath: folder.file("precious"), toPath: folder.file(name))
+      }
+      let before = try folder.names()
+      if kind == .files, ending == ".old" {
+        try Self.output(kind, in: folder, replacing: true, fingerprint: fingerprint).commit()
+      } else {
+        let error = try #require(throws: FileError.self) {
+          _ = try Self.output(kind, in: folder, replacing: true, fingerprint: fingerprint)
+        }
+        #expect(
+          error.path == folder.file(name) && error.code == .exists && error.message.contains("in the way"), "\(error)")
+        #expect(try folder.names() == before)
+      }
+      #expect(try Self.text(folder, name) == "precious")
     }
-    try FileManager.default.linkItem(atPath: folder.file("precious"), toPath: folder.file(staged))
-    try FileManager.default.linkItem(atPath: folder.file("other"), toPath: folder.file(journal))
-    let output = try Self.output(kind, in: folder, replacing: true, fingerprint: fingerprint)
+  }
+
+  @Test("What is put where a set's old files make room is left alone", arguments: [false, true])
+  func foreignNamesOfSets(_ isPutLater: Bool) throws {
+    let folder = try TemporaryFolder()
+    for name in Self.set { try folder.write("old".utf8, to: name) }
+    if !isPutLater { try folder.write("precious".utf8, to: ".2.old") }
+    let error = try #require(throws: FileError.self) {
+      let output = try Self.newSet(in: folder)
+      try Self.fill(output, ["new", "new", "new"])
+      try folder.write("precious".utf8, to: ".2.old")
+      try output.commit()
+    }
+    #expect(error.path.hasSuffix("2.old") && error.message.contains("in the way"), "\(error)")
+    #expect(try Self.contents(folder) == ["old", "old", "old"])
+    #expect(try Self.text(folder, ".2.old") == "precious")
+    #expect(try folder.names() == [".2.old"] + Self.set)
+  }
+
+  @Test("After a kill before the old folder is removed, only what was in it is", arguments: [nil, "new", "sub/new"])
+  func killedBeforeCleaningUp(_ stranger: String?) throws {
+    let folder = try TemporaryFolder()
+    try folder.makeFolder("a/sub")
+    for name in ["a/a", "a/old", "a/sub/other"] { try folder.write("old".utf8, to: name) }
+    let output = try Self.output(.folder, in: folder, replacing: true)
     try Self.fill(output, ["one"])
-    try output.commit()
-    #expect(try Self.text(folder, "precious") == "precious")
-    #expect(try Self.text(folder, "other") == "journal")
-    #expect(try Self.text(folder, kind == .files ? "a" : "a/a") == "one")
+    _ = try SystemFaults.$current.withValue(SystemFaults(.ioError, .remove) { _ in true }) { try output.commit() }
+    #expect(try Self.text(folder, "a/a") == "one")
+    #expect(try Self.text(folder, ".a.partial/sub/other") == "old")
+    if let stranger {
+      // By a program that was at work in the old folder.
+      try folder.write("precious".utf8, to: ".a.partial/" + stranger)
+      for _ in 0..<2 {
+        let error = try #require(throws: FileError.self) { _ = try Self.output(.folder, in: folder, replacing: true) }
+        #expect(error.path.hasSuffix(stranger) && error.message.contains("in the way"), "\(error)")
+        #expect(try Self.text(folder, ".a.partial/" + stranger) == "precious")
+        #expect(try Self.text(folder, ".a.partial/sub/other") == "old")
+      }
+      try folder.remove(".a.partial/" + stranger)
+    }
+    let again = try Self.output(.folder, in: folder, replacing: true)
+    try Self.fill(again, ["two"])
+    try again.commit()
+    #expect(try folder.names() == ["a"])
+    #expect(try Self.text(folder, "a/a") == "two")
+  }
+
+  @Test(
+    "What a killed run of another job has left is replaced", arguments: [StagedOutput.Kind.files, .folder],
+    [nil, "job"])
+  func leftByAnotherJob(_ kind: StagedOutput.Kind, _ fingerprint: String?) throws {
+    let folder = try TemporaryFolder()
+    let first = try Self.output(kind, in: folder, replacing: true, fingerprint: "other job")
+    try Self.fill(first, ["one"])
+    try first.finish(item: 0)
+    #expect(first.keep())
+    let second = try Self.output(kind, in: folder, replacing: true, fingerprint: fingerprint)
+    #expect(second.finishedItems.isEmpty)
+    try Self.fill(second, ["two"])
+    try second.commit()
+    #expect(try folder.names() == ["a"])
+    #expect(try Self.text(folder, kind == .files ? "a" : "a/a") == "two")
+  }
+
+  @Test("A backup of links that was made of a partial output is neither changed nor in the way")
+  func linkedJournals() throws {
+    let folder = try TemporaryFolder()
+    let first = try Self.output(.files, in: folder, replacing: true, fingerprint: "job")
+    try Self.fill(first, ["one"])
+    try first.finish(item: 0)
+    #expect(first.keep())
+    for (name, backup) in [(".a.partial", "b"), (".a.partial.journal", "j")] {
+      try FileManager.default.linkItem(atPath: folder.file(name), toPath: folder.file(backup))
+    }
+    let journal = try folder.read("j")
+    let second = try Self.output(.files, in: folder, replacing: true, fingerprint: "job")
+    #expect(second.finishedItems.isEmpty)
+    try Self.fill(second, ["two"])
+    try second.commit()
+    #expect(try Self.text(folder, "b") == "one")
+    #expect(try folder.read("j") == journal)
   }
 
   @Test("A partial output that somebody has linked is made again", arguments: [StagedOutput.Kind.files, .folder])
@@ -494,7 +573,7 @@ struct StagedOutputTests {
     let folder = try TemporaryFolder()
     try folder.write("mine".utf8, to: ".a.partial")
     let error = try #require(throws: FileError.self) { _ = try Self.output(.folder, in: folder, replacing: true) }
-    #expect(error.path.hasSuffix(".a.partial") && error.message.contains("none of ours"), "\(error)")
+    #expect(error.path.hasSuffix(".a.partial") && error.message.contains("in the way"), "\(error)")
     #expect(try Self.text(folder, ".a.partial") == "mine")
   }
 
@@ -520,14 +599,16 @@ struct StagedOutputTests {
     #expect(try folder.names() == ["a"])
   }
 
-  @Test func whatCannotBeRemovedDoesNotBecomeAPartOfTheOutput() throws {
+  @Test func emptyFoldersInAStagedOneAreNoObstacle() throws {
     let folder = try TemporaryFolder()
-    let stray = folder.file(".o.partial/sub")
-    try FileManager.default.createDirectory(atPath: stray, withIntermediateDirectories: true)
-    let error = try #require(throws: FileError.self) {
-      _ = try StagedOutput(.folder, in: folder.file("o"), files: [.init(name: "a", byteCount: 1)], replacing: false)
-    }
-    #expect(error.path.hasSuffix(".o.partial/sub") && error.message.contains("remove it"))
+    try folder.makeFolder(".o.partial/sub")
+    try folder.makeFolder(".o.partial/a")
+    let output = try StagedOutput(
+      .folder, in: folder.file("o"), files: [.init(name: "a", byteCount: 1)], replacing: false)
+    try Self.fill(output, ["1"])
+    try output.commit()
+    #expect(try folder.names() == ["o"])
+    #expect(try Self.text(folder, "o/a") == "1")
   }
 
   @Test func writingAfterCommitIsAMistake() async {
