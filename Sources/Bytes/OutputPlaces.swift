@@ -100,14 +100,17 @@ struct OutputPlaces {
     throw FileError(.exists, path: target, problem)
   }
 
-  /// What everybody but the owner may do with the new files at most: what they may with the sources and with the files
-  /// that are replaced.
-  func permissions(_ sources: [InputFile]) throws(FileError) -> Permissions {
+  /// What everybody but the owner may do with the new files at most: what they may with the sources, with the other files
+  /// that are read, and with those that are replaced.
+  func permissions(_ sources: [InputFile], reading paths: [String]) throws(FileError) -> Permissions {
     var permissions = sources.reduce(Permissions.all) { $0.stricter($1.permissions) }
-    for target in targets where kind == .files {
-      guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
+    func add(_ path: String, followingLinks: Bool) throws(FileError) {
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: followingLinks), status.kind == .file
+      else { return }
       permissions = permissions.stricter(status.permissions)
     }
+    for path in paths { try add(path, followingLinks: true) }
+    for target in targets where kind == .files { try add(target, followingLinks: false) }
     return permissions
   }
 

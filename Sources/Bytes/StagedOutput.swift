@@ -71,6 +71,7 @@ public final class StagedOutput: Sendable {
   /// - Parameters:
   ///   - folder: where the files go: the new folder's own path, or the folder they are put into.
   ///   - sources: what the output is made of. Who may not read one of them may not read the output.
+  ///   - reading: paths of other files that it is made of, for the same reason. Folders do not count.
   ///   - replacing: whether what has the target's name may be replaced at the end.
   ///   - contents: what a folder that may be replaced held when it was looked at; nil to look now. Where it holds something
   ///     else in the end, it is not replaced.
@@ -82,7 +83,7 @@ public final class StagedOutput: Sendable {
   /// - Throws: `FileError` when the target is there and must not be replaced, another run is writing it, the disk
   ///   has too little space, or a file cannot be created.
   public init(
-    _ kind: Kind, in folder: String, files: [File], sources: [InputFile] = [], replacing: Bool,
+    _ kind: Kind, in folder: String, files: [File], sources: [InputFile] = [], reading: [String] = [], replacing: Bool,
     contents: FolderContents? = nil, fingerprint: String? = nil, isResuming: Bool = true,
     isSame: ((_ item: Int, _ note: String) throws(FileError) -> Bool)? = nil
   ) throws(FileError) {
@@ -92,7 +93,7 @@ public final class StagedOutput: Sendable {
     try Self.check(places, files, target: folder)
     let partial = PartialOutput(places, isLeft: left != nil)
     do throws(FileError) {
-      var permissions = try places.permissions(sources)
+      var permissions = try places.permissions(sources, reading: reading)
       try partial.lockFolder(try places.folderPermissions())
       let earlier = try EarlierJournal(path: places.journalPath)
       try places.undoInterruptedCommit(earlier?.content)

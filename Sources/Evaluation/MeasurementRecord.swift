@@ -33,6 +33,7 @@ public final class MeasurementRecord: Sendable {
   public let isDiscarded: Bool
   private let fingerprint: String
   private let sources: String
+  private let reading: [String]
   private let interval: Duration
   private let lastKept = Mutex<ContinuousClock.Instant?>(nil)
   private let windowsKept: Mutex<Int>
@@ -51,17 +52,20 @@ public final class MeasurementRecord: Sendable {
   ///   - path: the file, which need not be there.
   ///   - fingerprint: what tells this measurement from every other, in one line.
   ///   - sources: what tells the files that are read from all others: `InputFile.identity`.
+  ///   - reading: paths of all of them. Who may not read one may not read the record.
   ///   - isResuming: whether what an earlier run has kept counts.
   ///   - replacingOthers: whether the record of another measurement is replaced; otherwise it is an error.
   ///   - interval: the least time between two writes.
   /// - Throws: `FileError` when the file cannot be read, or is something else, which is not overwritten.
   public init(
-    path: String, fingerprint: String, sources: [String] = [], isResuming: Bool = true, replacingOthers: Bool = false,
+    path: String, fingerprint: String, sources: [String] = [], reading: [String] = [], isResuming: Bool = true,
+    replacingOthers: Bool = false,
     interval: Duration = .seconds(5)
   ) throws(FileError) {
     self.path = path
     self.fingerprint = fingerprint
     self.interval = interval
+    self.reading = reading
     let sources = Array(sources.joined(separator: "\n").utf8).withBytes { FastDigest(of: $0) }.description
     self.sources = sources
     let earlier = try Self.earlier(path, fingerprint, isResuming: isResuming, replacingOthers: replacingOthers)
@@ -108,7 +112,7 @@ public final class MeasurementRecord: Sendable {
     do throws(FileError) {
       let output = try StagedOutput(
         .files, in: FileSystem.parent(path),
-        files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], replacing: true)
+        files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], reading: reading, replacing: true)
       do throws(FileError) {
         try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
         try output.commit()

@@ -50,7 +50,7 @@ struct Job {
     guard !options.dryRun, let plan = planned else { return }
     let report = PlanReport(plan, checkpoint)
     talk.tell(plan.notes)
-    let windows = try verification?.windows()
+    let read = try verification?.read()
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
@@ -63,7 +63,7 @@ struct Job {
       }
     }
     var comparison: ComparisonReport?
-    if let verification, let windows {
+    if let verification, let read {
       // While the output was written a signal was only taken note of.
       if Interruption.signal != nil {
         throw FileError(
@@ -71,7 +71,7 @@ struct Job {
           "interrupted; the output is complete, but was not measured: decant compare measures it with --text")
       }
       comparison = try await verification.comparison(
-        with: try Checkpoint(path: plan.outputPath), over: windows, workers: options.workers.count, talk)
+        with: try Checkpoint(path: plan.outputPath), over: read, workers: options.workers.count, talk)
     }
     if talk.json {
       var members = report.members

@@ -16,14 +16,12 @@ struct Verification {
 
   /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
   /// at once.
-  func windows() throws -> EvaluationWindows {
-    try measuring.windows(of: text, for: before)
-  }
+  func read() throws -> ReadingOptions.ReadText { try measuring.reading.read(text, for: before) }
 
-  func comparison(with after: Checkpoint, over windows: EvaluationWindows, workers: Int, _ talk: TalkOptions)
-    async throws -> ComparisonReport
-  {
-    if measuring.reading.tokenizer == nil { try ModelVocabularies.requireSame(before, after) }
-    return try await measuring.comparison(before: before, after: after, over: windows, workers: workers, talk)
+  func comparison(
+    with after: Checkpoint, over read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
+  ) async throws -> ComparisonReport {
+    try measuring.reading.requireSame(read, before, after)
+    return try await measuring.comparison(before: before, after: after, over: read.windows, workers: workers, talk)
   }
 }

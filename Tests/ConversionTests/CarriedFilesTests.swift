@@ -1,5 +1,6 @@
 import Bytes
 import Conversion
+import Foundation
 import TestSupport
 import Testing
 
@@ -42,6 +43,20 @@ import Testing
     #expect(try FileSystem.names(inFolder: bench.folder.path).sorted() == ["model", "out"])
     try bench.folder.write("mine".utf8, to: "out/additional_chat_templates/notes.txt")
     await #expect(throws: FileError.self) { try await bench.convert(model, to: "out", replacing: true) }
+  }
+
+  @Test(
+    "Who may not read a small file may not read the output", arguments: ["config.json", "README.md"], ["o", "o.gguf"])
+  func permissions(_ name: String, _ output: String) async throws {
+    try write("# A model", "README.md")
+    try #require(chmod(FileSystem.join(model, name), 0o600) == 0)
+    let path = try await bench.convert(model, to: output, Recipe(.quantizing("f16")))
+    let names = try FileSystem.isFolder(path) ? FileSystem.names(inFolder: path) : [""]
+    for file in names.map({ $0.isEmpty ? path : FileSystem.join(path, $0) }) {
+      var status = stat()
+      try #require(stat(file, &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600, "\(file)")
+    }
   }
 
   @Test func codeGoesAlongWhereAutoMapNamesIt() async throws {

@@ -90,6 +90,12 @@ public struct ModelDigests: Hashable, Sendable {
     case second
   }
 
+  /// A name with `\n` for a line end and `\\` for a backslash.
+  static func onOneLine(_ name: String) -> String {
+    // By scalars: as a character a line end may be one with what stands before it.
+    name.unicodeScalars.reduce(into: "") { $0 += $1 == "\\" ? "\\\\" : $1 == "\n" ? "\\n" : String($1) }
+  }
+
   /// XXH3-128 of the list of tensors: a line for each with name, type, shape and digest.
   public var fast: FastDigest { fast(by: .second) }
 
@@ -120,8 +126,7 @@ extension ModelDigests.Tensor {
     let written =
       switch definition {
       case .first: name
-      // By scalars: as a character a line end may be one with what stands before it.
-      case .second: name.unicodeScalars.reduce(into: "") { $0 += $1 == "\\" ? "\\\\" : $1 == "\n" ? "\\n" : String($1) }
+      case .second: ModelDigests.onOneLine(name)
       }
     return "\(written) \(type) \(shape.map(String.init).joined(separator: "x"))"
   }

@@ -6,16 +6,16 @@ extension ImportanceMatrix {
   /// Writes the GGUF form, with the layout of llama-imatrix's own files. Counts of windows become counts of tokens.
   /// - Parameters:
   ///   - replacing: whether a file that has the name may be replaced.
-  ///   - sources: files that it was collected from. Who may not read one of them may not read the matrix.
+  ///   - reading: paths of files that it was made of. Who may not read one of them may not read the matrix.
   /// - Throws: `FileError` when a name is too long, or the file cannot be written.
-  public func write(to path: String, replacing: Bool, sources: [InputFile] = []) throws(FileError) {
+  public func write(to path: String, replacing: Bool, reading: [String] = []) throws(FileError) {
     guard chunkSize != nil else {
-      return try Self.merged([self], name: name).write(to: path, replacing: replacing, sources: sources)
+      return try Self.merged([self], name: name).write(to: path, replacing: replacing, reading: reading)
     }
     let file = try planned(as: FileSystem.lastComponent(path))
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
-      sources: sources, replacing: replacing)
+      reading: reading, replacing: replacing)
     let values = weightNames.flatMap { weight in
       entries[weight].map { [$0.sums, $0.counts.map(Float.init)] } ?? []
     }

@@ -11,7 +11,8 @@ extension Plan {
     converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, alsoReading: [String] = []
   ) throws(FileError) {
     var failures = FileErrors()
-    let inputs = try checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? []) + alsoReading
+    let inputPaths = try checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? [])
+    let inputs = inputPaths + alsoReading
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
     var recipe = recipe
     if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = try checkpoint.modelName }
@@ -20,6 +21,7 @@ extension Plan {
       if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }
       return plan
     }
+    self.inputPaths = inputPaths
   }
 
   /// Plans without a look at what is at the destination.

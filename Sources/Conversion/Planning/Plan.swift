@@ -18,6 +18,8 @@ public struct Plan: Sendable {
   public let provenance: Provenance?
   /// What weights are read from: the model, then adapters.
   let sources: [any TensorSource]
+  /// Paths of everything that the output is made of.
+  var inputPaths: [String] = []
   /// File number and offset of every stored tensor.
   let places: [String: Place]
 

@@ -55,7 +55,8 @@ extension Plan {
     let sources = try sourceFingerprint()
     let staged = try StagedOutput(
       destination.isFile ? .files : .folder, in: destination.folder,
-      files: stagedFiles, sources: self.sources.flatMap(\.inputFiles), replacing: destination.replacesExisting,
+      files: stagedFiles, sources: self.sources.flatMap(\.inputFiles), reading: inputPaths,
+      replacing: destination.replacesExisting,
       contents: try destination.contentsToReplace(), fingerprint: fingerprint(of: sources), isResuming: isResuming
     ) { item, note throws(FileError) in try isMadeOfTheSame(item, note) }
     if staged.discardedItemCount > 0 { onEvent(.discarded(tensorCount: staged.discardedItemCount)) }

@@ -128,7 +128,9 @@ public struct Provenance: Sendable {
   /// XXH3-128 of names, types and shapes. The order, which other programs change, does not count.
   private static func digest(of tensors: [TensorDescriptor]) -> String {
     var stream = FastDigest.Stream()
-    for line in tensors.map({ "\($0.name) \($0.encoding.name) \($0.shape)\n" }).sorted() { stream.add(line) }
+    for line in tensors.map({ "\(ModelDigests.onOneLine($0.name)) \($0.encoding.name) \($0.shape)\n" }).sorted() {
+      stream.add(line)
+    }
     return stream.digest.description
   }
 

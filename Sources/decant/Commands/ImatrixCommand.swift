@@ -100,15 +100,15 @@ struct ImatrixCommand: TalkingCommand {
     let file = FileOutput(output, replacing: force)
     try file.check(against: [model, text].compactMap(\.self), spent: merge)
     try file.checkRoom()
-    var sources: [InputFile] = []
+    var inputs = merge
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
       talk.tell(checkpoint.notes)
-      try file.check(against: try checkpoint.inputPaths + reading.inputPaths(with: text), spent: merge)
-      sources = checkpoint.inputFiles
+      inputs += try checkpoint.inputPaths + reading.inputPaths(with: text)
+      try file.check(against: inputs.filter { !merge.contains($0) }, spent: merge)
       try refuseOthers(matrices, than: checkpoint)
-      matrices.append(try await collected(from: text, by: checkpoint))
+      matrices.append(try await collected(from: text, by: checkpoint, reading: inputs))
     }
     let lengths = Set(matrices.compactMap(\.chunkSize)).sorted()
     if lengths.count > 1, !talk.quiet {
@@ -117,7 +117,7 @@ struct ImatrixCommand: TalkingCommand {
           + "for one length only, as llama-imatrix's have, and says that of the first")
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
-    try matrix.write(to: output, replacing: force, sources: sources)
+    try matrix.write(to: output, replacing: force, reading: inputs)
     Terminal.noting { () throws(FileError) in try FileSystem.removeFile(recordPath) }
     try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }
@@ -139,7 +139,9 @@ struct ImatrixCommand: TalkingCommand {
     }
   }
 
-  private func collected(from text: String, by checkpoint: Checkpoint) async throws -> ImportanceMatrix {
+  private func collected(from text: String, by checkpoint: Checkpoint, reading inputs: [String]) async throws
+    -> ImportanceMatrix
+  {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
     let names = try checkpoint.ggufNames()
@@ -152,7 +154,7 @@ struct ImatrixCommand: TalkingCommand {
     let record = try MeasurementRecord(
       path: recordPath,
       fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
-      sources: checkpoint.fileIdentities,
+      sources: checkpoint.fileIdentities, reading: inputs,
       isResuming: resume, replacingOthers: true)
     record.tell(talk, toStartOver: "--no-resume starts over")
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)

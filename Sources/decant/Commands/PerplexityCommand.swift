@@ -57,20 +57,20 @@ struct PerplexityCommand: TalkingCommand {
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
     talk.tell(checkpoint.notes)
+    let inputs = try checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
     if let logits {
-      let inputs = try checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
       try FileOutput(logits, replacing: force).check(against: inputs)
     }
     let windows = try measuring.windows(of: text, for: checkpoint)
     let record = try saving.record(
-      of: "perplexity", [checkpoint], over: windows,
-      inputs: try checkpoint.inputPaths + measuring.reading.inputPaths(with: text), talk)
+      of: "perplexity", [checkpoint], over: windows, inputs: inputs, talk)
     let report = try await measuring.perplexity(
       of: checkpoint, over: windows, record: record, workers: workers.count, talk)
     // Last, and the record stays until then: whenever this is stopped, the same command goes on.
     if let logits {
       try await measuring.writeLogits(
-        of: checkpoint, over: windows, to: logits, replacing: force, isResuming: resume, workers: workers.count, talk)
+        of: checkpoint, over: windows, to: logits, reading: inputs, replacing: force, isResuming: resume,
+        workers: workers.count, talk)
     }
     try measuring.show(report, notes: checkpoint.notes, talk)
     Terminal.noting { () throws(FileError) in try record?.remove() }

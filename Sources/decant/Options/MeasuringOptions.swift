@@ -71,8 +71,8 @@ struct MeasuringOptions: ParsableArguments {
 
   /// Writes the logits of all scored positions as rows of little-endian F32, to compare with other programs.
   func writeLogits(
-    of checkpoint: Checkpoint, over windows: EvaluationWindows, to path: String, replacing: Bool, isResuming: Bool,
-    workers: Int, _ talk: TalkOptions
+    of checkpoint: Checkpoint, over windows: EvaluationWindows, to path: String, reading inputs: [String],
+    replacing: Bool, isResuming: Bool, workers: Int, _ talk: TalkOptions
   ) async throws {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
@@ -81,7 +81,7 @@ struct MeasuringOptions: ParsableArguments {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path),
       files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)],
-      sources: checkpoint.inputFiles, replacing: replacing,
+      sources: checkpoint.inputFiles, reading: inputs, replacing: replacing,
       fingerprint: try RecordOptions.fingerprint(of: "logits", [checkpoint], over: windows), isResuming: isResuming)
     if output.discardedItemCount > 0 {
       Terminal.tellDiscarded("the logits that an earlier run has written", talk)

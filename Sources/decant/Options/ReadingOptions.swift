@@ -31,15 +31,26 @@ struct ReadingOptions: ParsableArguments {
     [text] + (try tokenizer.map(ModelTokenizer.inputPaths) ?? [])
   }
 
-  /// - Parameter skipped: windows at the beginning of the text that are left out.
-  func windows(of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> EvaluationWindows {
-    try windows(of: path, for: checkpoint, comparedWith: [], skipping: skipped)
+  /// A text as a model reads it.
+  struct ReadText {
+    let text: [UInt8]
+    let tokenizer: Tokenizer
+    let tokens: [Int32]
+    let windows: EvaluationWindows
   }
 
-  /// - Parameter others: models that are to read the same tokens.
+  /// - Parameters:
+  ///   - others: models that are to read the same tokens.
+  ///   - skipped: windows at the beginning of the text that are left out.
   func windows(
-    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint], skipping skipped: Int = 0
+    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint] = [], skipping skipped: Int = 0
   ) throws -> EvaluationWindows {
+    let read = try read(path, for: checkpoint, skipping: skipped)
+    for other in others { try requireSame(read, checkpoint, other) }
+    return read.windows
+  }
+
+  func read(_ path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> ReadText {
     // What the model lacks is told before its tokenizer is asked.
     try checkpoint.checkTensors()
     StatusLine.shared.begin("reading the tokenizer")
@@ -51,19 +62,21 @@ struct ReadingOptions: ParsableArguments {
     StatusLine.shared.begin("splitting \(NumberText.bytes(text.count)) of text into tokens")
     let tokens = tokenizer.encode(utf8: text)
     try ModelVocabularies.requireRows(for: tokens, of: tokenizer, in: checkpoint)
-    if self.tokenizer == nil {
-      for other in others {
-        try ModelVocabularies.requireSame(checkpoint, other)
-        try ModelVocabularies.requireSame(tokens, of: tokenizer, in: other, reading: text)
-      }
-    }
     let (skippedTokens, isTooMany) = skipped.multipliedReportingOverflow(by: context)
     do {
-      return try EvaluationWindows(
+      let windows = try EvaluationWindows(
         tokens: Array(tokens.dropFirst(isTooMany ? .max : skippedTokens)), contextLength: context,
         beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: chunks)
+      return ReadText(text: text, tokenizer: tokenizer, tokens: tokens, windows: windows)
     } catch {
       throw FileError(.mismatch, path: path, "\(error)")
     }
+  }
+
+  /// - Throws: `FileError` where another model reads the text as other tokens, unless one tokenizer is given for both.
+  func requireSame(_ read: ReadText, _ checkpoint: Checkpoint, _ other: Checkpoint) throws(FileError) {
+    guard tokenizer == nil else { return }
+    try ModelVocabularies.requireSame(checkpoint, other)
+    try ModelVocabularies.requireSame(read.tokens, of: read.tokenizer, in: other, reading: read.text)
   }
 }

@@ -25,7 +25,7 @@ struct RecordOptions: ParsableArguments {
     try FileOutput(path, replacing: true).check(against: inputs)
     let record = try MeasurementRecord(
       path: path, fingerprint: try Self.fingerprint(of: measurement, checkpoints, over: windows),
-      sources: checkpoints.flatMap(\.fileIdentities))
+      sources: checkpoints.flatMap(\.fileIdentities), reading: inputs)
     record.tell(talk, toStartOver: "remove \(path) to start over")
     return record
   }

@@ -110,9 +110,9 @@ struct PlanReport {
     With --json: output, container, weights, bytes, bits_per_weight, before
     (bytes, bits_per_weight), files (name, bytes), tensors (name, shape,
     source_type, type, bytes, stored (name, bytes, file, offset), and where it is
-    so substituted_because), notes; after the job also seconds, merged (name,
-    relative_change) and, with --verify, verification, which has the keys of
-    compare.
+    so substituted_because), notes; after the job also seconds and, with adapters,
+    merged (name, relative_change, null where a weight is not finite), and of
+    quantize --verify verification, which has the keys of compare.
     """
 
   private func describe(_ tensor: PlannedTensor) -> JSONValue {
