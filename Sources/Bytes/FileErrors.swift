@@ -33,7 +33,8 @@ public struct FileErrors: Sendable {
     return result
   }
 
-  /// Failures of one kind, in their order: they have the same code, and say the same up to the first number.
+  /// Failures of one kind, in their order: they have the same code, and say the same up to the first number. What was said
+  /// twice of one thing counts once.
   public static func kinds(of failures: [FileError]) -> [[FileError]] {
     struct Kind: Hashable {
       let code: FileError.Code
@@ -41,7 +42,8 @@ public struct FileErrors: Sendable {
     }
     var places: [Kind: Int] = [:]
     var kinds: [[FileError]] = []
-    for failure in failures {
+    var said: Set<[String?]> = []
+    for failure in failures where said.insert([failure.path, failure.subject, failure.message]).inserted {
       let kind = Kind(code: failure.code, message: failure.message.prefix { !$0.isNumber })
       if let place = places[kind] {
         kinds[place].append(failure)

@@ -38,7 +38,12 @@ enum SystemCall {
   /// The corresponding C function is `open`, read only. It does not wait for the other end of a pipe.
   static func openForReading(_ path: String) throws(FileError) -> Int32 {
     let descriptor = repeatingInterrupted(.open) { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-    guard descriptor >= 0 else { throw failure("cannot be opened", path) }
+    guard descriptor >= 0 else {
+      let number = errno
+      // A link that leads nowhere is told as what it is.
+      if number == ENOENT { _ = try status(ofPath: path) }
+      throw failure("cannot be opened", path, number: number)
+    }
     return descriptor
   }
 

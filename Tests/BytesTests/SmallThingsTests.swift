@@ -8,6 +8,7 @@ struct SmallThingsTests {
     let many = (0..<40).map { FileError(.missing, path: "m", subject: "t\($0)", "has shape [\($0)], not [1]") }
     let room = FileError(.missing, path: "none", "no such folder")
     #expect(FileErrors.kinds(of: many.prefix(20) + [room] + many.suffix(20)) == [many, [room]])
+    #expect(FileErrors.kinds(of: [room, room]) == [[room]])
     #expect(FileErrors.kinds(of: []).isEmpty)
   }
 
@@ -56,7 +57,7 @@ struct SmallThingsTests {
     #expect(try !FileSystem.exists(folder.file("none")))
     let looks: [@Sendable (String) throws -> Bool] = [
       { try FileSystem.exists($0) }, { try FileSystem.isFile($0) }, { try FileSystem.isFolder($0) },
-      { try FileSystem.hasFile($0) },
+      { try FileSystem.hasFile($0) }, { try InputFile(path: $0).byteCount > 0 },
     ]
     for look in looks {
       let error = #expect(throws: FileError.self) { try look(folder.file("nowhere")) }

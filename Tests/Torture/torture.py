@@ -25,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+FIXTURES = Path(__file__).resolve().parent.parent / "Fixtures"
 HIDDEN, INNER, LAYERS, VOCABULARY = 512, 2048, 6, 2048
 
 
@@ -267,6 +268,8 @@ def main():
         model, adapter = folder / "model", folder / "adapter"
         make_model(model, rng)
         make_adapter(adapter, rng)
+        packed = folder / "packed.zst"
+        run([str(options.decant), "pack", str(model / "model.safetensors"), str(packed)])
         outputs = folder / "out"
         outputs.mkdir()
         slow = ["--threads", "1"]
@@ -279,7 +282,10 @@ def main():
                 "s.gguf", is_one_file=False),
             Job("quantize to NF4, double", ["quantize", model, "OUT", "--type", "nf4", "--double-quant"], "nf4", is_one_file=False),
             Job("merge to Q5_K", ["merge", model, adapter, "OUT", "--type", "q5_k_m", *slow], "m.gguf"),
-            Job("pack", ["pack", model / "model.safetensors", "OUT", "--level", "6"], "p.zst", resumes=False),
+            Job("pack", ["pack", model / "model.safetensors", "OUT", "--level", "6"], "p.zst"),
+            Job("unpack", ["unpack", packed, "OUT"], "u.safetensors"),
+            Job("imatrix", ["imatrix", FIXTURES / "TinyLlama", "--text", FIXTURES / "heldout.txt", "--context", "128",
+                            "--output", "OUT", *slow], "im.gguf"),
         ]
         is_small_possible = os.geteuid() == 0
         for job in jobs:
