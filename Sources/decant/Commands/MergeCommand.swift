@@ -15,7 +15,7 @@ struct MergeCommand: TalkingCommand {
       a quantized model, what the adapter changes is stored as the model's element
       type unless --type is given, and a note says so.
 
-      \(PlanReport.keys)
+      \(PlanReport.keysWithVerification)
 
       EXAMPLES
         decant merge Llama-3.2-1B/ my-lora/ Llama-merged/
@@ -47,7 +47,7 @@ struct MergeCommand: TalkingCommand {
   @OptionGroup(title: "Types") var types: TypeOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
-  @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring, with --verify") var measuring: MeasuringOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {

@@ -25,7 +25,7 @@ struct QuantizeCommand: TalkingCommand {
       Rows that no block of a type fits get a type with smaller blocks, or f16.
       The types below 4 bits lose much less with --imatrix; q2_k_s needs it.
 
-      \(PlanReport.keys)
+      \(PlanReport.keysWithVerification)
 
       EXAMPLES
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
@@ -53,7 +53,7 @@ struct QuantizeCommand: TalkingCommand {
   @OptionGroup(title: "GGUF") var gguf: GGUFOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
-  @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring, with --verify") var measuring: MeasuringOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {

@@ -19,8 +19,8 @@ struct RebuildCommand: TalkingCommand {
       What the recipe itself sets, such as a key of the metadata, is listed: there
       "the same" says no more than that the recipe says so.
 
-      With --json: output, source, same, differences, bytes, version, recipe, settings,
-      sources, notes.
+      With --json: output, source, same, differences, bytes, version, recipe,
+      settings, sources, notes.
 
       EXAMPLES
         decant rebuild llama-q4_k_m.gguf --from Llama-3.2-1B/

@@ -8,7 +8,7 @@ struct MemoryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Memory that running a model may take, as 4GB; half of what is free by default. With less, fewer windows are run "
-        + "together; the numbers stay the same.",
+        + "together, and the numbers stay the same; where one is too many, the model is not run.",
       valueName: "size"))
   var memory: ByteSize?
 

@@ -111,8 +111,14 @@ struct PlanReport {
     (bytes, bits_per_weight), files (name, bytes), tensors (name, shape,
     source_type, type, bytes, stored (name, bytes, file, offset), and where it is
     so substituted_because), notes; after the job also seconds and, with adapters,
-    merged (name, relative_change, null where a weight is not finite), and of
-    quantize --verify verification, which has the keys of compare.
+    merged (name, relative_change, null where a weight is not finite).
+    """
+
+  /// The same with `--verify`.
+  static let keysWithVerification =
+    """
+    \(keys)
+    With --verify also verification, which has the keys of compare.
     """
 
   private func describe(_ tensor: PlannedTensor) -> JSONValue {
