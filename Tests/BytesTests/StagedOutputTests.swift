@@ -426,6 +426,35 @@ struct StagedOutputTests {
     #expect(try Self.text(folder, kind == .files ? "a" : "a/a") == "two")
   }
 
+  @Test("A journal that is cut off or damaged anywhere is gone on with, begun anew or left alone")
+  func damagedJournals() throws {
+    let folder = try TemporaryFolder()
+    var journal: [UInt8] = []
+    for place in 0..<100 where place == 0 || place < 2 * journal.count {
+      let first = try Self.output(.files, in: folder, replacing: true, fingerprint: "job")
+      try Self.fill(first, ["one"])
+      for item in 0..<3 { try first.finish(item: item, note: "note") }
+      #expect(first.keep())
+      journal = Array(try folder.read(".a.partial.journal"))
+      // Cut off here, or with another byte there.
+      let spot = place / 2 * journal.count / 50
+      var damaged = Array(journal.prefix(place.isMultiple(of: 2) ? spot : journal.count))
+      if !place.isMultiple(of: 2) { damaged[spot] ^= 0x41 }
+      try folder.write(damaged, to: ".a.partial.journal")
+      do {
+        let second = try Self.output(.files, in: folder, replacing: true, fingerprint: "job")
+        try Self.fill(second, ["two"])
+        try second.commit()
+        #expect(try Self.text(folder, "a") == "two")
+        #expect(try folder.names() == ["a"])
+      } catch let error as FileError {
+        #expect(error.code == .exists && error.message.contains("in the way"), "\(spot): \(error)")
+        #expect(try Self.text(folder, ".a.partial") == "one")
+        for name in try folder.names() { try folder.remove(name) }
+      }
+    }
+  }
+
   @Test("A backup of links that was made of a partial output is neither changed nor in the way")
   func linkedJournals() throws {
     let folder = try TemporaryFolder()
