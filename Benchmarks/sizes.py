@@ -8,8 +8,7 @@ The models are sparse files: 200 GB in 40 shards take a few megabytes of disk. T
 removed in the end. One job writes 5 GB. Needs nothing but Python 3 on a system whose files may have holes.
 
 Wall time is that of one run, in the state that the machine is in; a job that writes nothing and is too slow is run twice
-more. Peak memory is the kernel's count of resident pages, mapped files included; a job of less than this script's shows
-the script's own.
+more. Peak memory is the kernel's count of resident pages, mapped files included.
 """
 import argparse
 import json
@@ -24,8 +23,21 @@ import time
 
 BF16, F32 = ("BF16", 2), ("F32", 4)
 
+# A process's peak memory begins with that of the one that starts it: this one is small. Its last line is exit code and peak.
+WAITER = """
+import os, sys
+child = os.fork()
+if child == 0:
+    try:
+        os.execvp(sys.argv[1], sys.argv[1:])
+    finally:
+        os._exit(127)
+_, status, usage = os.wait4(child, 0)
+os.write(1, b"\\n%d %d" % (os.waitstatus_to_exitcode(status), usage.ru_maxrss))
+"""
 
-# --- Files, written piece by piece: this process stays small, since a child's peak memory begins with that of its parent.
+
+# --- Files, written piece by piece: this process stays small.
 
 def safetensors(path, tensors, kind=BF16):
     """A file of zeros, with one tensor for each name and shape. Returns the offsets of the tensors."""
@@ -197,15 +209,14 @@ class Job:
     def run(self, decant):
         with tempfile.TemporaryFile() as output:
             start = time.monotonic()
-            process = subprocess.Popen([decant, *self.arguments], stdout=output, stderr=output)
-            _, status, usage = os.wait4(process.pid, 0)
+            subprocess.run([sys.executable, "-S", "-c", WAITER, decant, *self.arguments], stdout=output,
+                                     stderr=output)
             self.wall = time.monotonic() - start
-            process.returncode = os.waitstatus_to_exitcode(status)
             output.seek(0)
-            self.output = output.read().decode(errors="replace")
-        self.code = process.returncode
+            self.output, _, counted = output.read().decode(errors="replace").rpartition("\n")
+        self.code, peak = map(int, counted.split())
         # The kernel counts in units of 1024 bytes, but in bytes on macOS.
-        self.peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+        self.peak = peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
     def failures(self, scale):
         # A plan is shown all the same where the disk has no room for the real thing.

@@ -284,7 +284,7 @@ def main():
             Job("merge to Q5_K", ["merge", model, adapter, "OUT", "--type", "q5_k_m", *slow], "m.gguf"),
             Job("pack", ["pack", model / "model.safetensors", "OUT", "--level", "6"], "p.zst"),
             Job("unpack", ["unpack", packed, "OUT"], "u.safetensors"),
-            Job("imatrix", ["imatrix", FIXTURES / "TinyLlama", "--text", FIXTURES / "heldout.txt", "--context", "128",
+            Job("imatrix", ["imatrix", FIXTURES / "TinyLlama", "--text", FIXTURES / "heldout.txt", "--context", "64", "--chunks", "24",
                             "--output", "OUT", *slow], "im.gguf"),
         ]
         is_small_possible = os.geteuid() == 0

@@ -21,6 +21,7 @@ package enum SafetensorsLayouts {
     }
     try refuseForeign(source, taken: taken)
     var ordered: [EncodedTensor] = []
+    ordered.reserveCapacity(source.tensors.count - taken.count + result.count)
     for descriptor in source.tensors {
       if let weight = result[descriptor.name] {
         ordered.append(weight)

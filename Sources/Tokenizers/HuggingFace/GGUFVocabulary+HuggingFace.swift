@@ -28,8 +28,8 @@ extension GGUFVocabulary {
     guard !kept.isEmpty, let files = try? files(kept: kept, path: path) else { return nil }
     var documents = Dictionary(files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
     documents["generation_config.json"] = try? JSONValue.object(generationConfiguration).serialized()
-    guard let again = try? TokenizerFolder.load(documents, vocabularySize: tokens.count) else { return nil }
-    return agrees(with: again.vocabulary) ? files : nil
+    guard let again = try? TokenizerFolder.load(documents, vocabularySize: tokens.count).vocabulary else { return nil }
+    return agrees(with: again) ? files : nil
   }
 
   /// Whether a vocabulary is this one but for what follows from other files: scores, templates, further end tokens.
@@ -37,11 +37,14 @@ extension GGUFVocabulary {
     func isSame(_ role: KeyPath<GGUFVocabulary, Int32?>) -> Bool {
       other[keyPath: role] == nil || other[keyPath: role] == self[keyPath: role]
     }
+    func isSame(_ one: [String], _ other: [String]) -> Bool {
+      one.elementsEqual(other) { TokenText($0) == TokenText($1) }
+    }
     func cut(_ vocabulary: GGUFVocabulary) -> [String]? {
       PreTokenizer.named(vocabulary.pre ?? "default")?.steps.map(\.name)
     }
-    return model == other.model && tokens.map(TokenText.init) == other.tokens.map(TokenText.init)
-      && tokenTypes == other.tokenTypes && merges.map(TokenText.init) == other.merges.map(TokenText.init)
+    return model == other.model && isSame(tokens, other.tokens)
+      && tokenTypes == other.tokenTypes && isSame(merges, other.merges)
       && (model == "llama" || cut(self) == cut(other)) && addBOS == other.addBOS && addEOS == other.addEOS
       && addSpacePrefix == other.addSpacePrefix && removeExtraWhitespaces == other.removeExtraWhitespaces
       && isSame(\.bosID) && isSame(\.eosID) && isSame(\.unknownID) && isSame(\.paddingID) && isSame(\.separatorID)

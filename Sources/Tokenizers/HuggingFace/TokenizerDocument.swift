@@ -22,6 +22,10 @@ struct TokenizerDocument {
 
   func serialized() throws(JSONError) -> [UInt8] {
     var text = JSONWriter()
+    // What stands around a token takes some twenty bytes.
+    text.reserveCapacity(
+      vocabulary.reduce(0) { $0 + $1.token.utf8.count + 24 }
+        + merges.reduce(0) { $0 + $1.left.utf8.count + $1.right.utf8.count + 24 })
     text.write(raw: "{\n")
     for (key, value) in Self.ordered(parts, Self.order) { try Self.write(key, value, to: &text, indentation: "  ") }
     text.write(raw: "  \"added_tokens\": [")

@@ -6,9 +6,9 @@ internal import JSON
 struct TokenizerJSON {
   let path: String
   /// Tokens of the model and their ids, in the file's order.
-  private(set) var vocabulary: [(token: String, id: Int)] = []
+  var vocabulary: [(token: String, id: Int)] = []
   /// Merges in order of their rank.
-  private(set) var merges: [(left: String, right: String)] = []
+  var merges: [(left: String, right: String)] = []
   private(set) var addedTokens: [JSONValue] = []
   private(set) var normalizer: JSONValue = .null
   private(set) var preTokenizer: JSONValue = .null

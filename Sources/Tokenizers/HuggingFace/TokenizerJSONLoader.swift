@@ -8,7 +8,7 @@ struct TokenizerJSONLoader {
   let vocabularySize: Int?
 
   func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer {
-    let json = try TokenizerJSON(bytes, path: path)
+    var json = try TokenizerJSON(bytes, path: path)
     let isLlama = settings.isOfLlamaClass && !json.mentionsBytes
     let pipeline = try TokenizerPipeline(json, llamaPrefix: isLlama ? settings.llamaPrefix : nil)
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
@@ -29,8 +29,12 @@ struct TokenizerJSONLoader {
 
     let added = try addedTokens(json)
     let (tokens, types) = try tokens(json, added, isByteLevel: pipeline.isByteLevel, bytesFallBack: bytesFallBack)
+    let addedOnly = Set(added.map { Int($0.id) }).subtracting(json.vocabulary.lazy.map(\.id)).sorted()
+    // The longest lists go as soon as they were used: of a million tokens they take tens of megabytes each.
+    json.vocabulary = []
     let index = VocabularyIndex(tokens: tokens, types: types)
     let merges = try index.merges(json.merges, path: path, key: "model.merges")
+    json.merges = []
     let unknownID = try json.model["unk_token"]?.string.map { text throws(FileError) in
       guard let id = index.id(of: text) else {
         throw FileError(
@@ -82,8 +86,7 @@ struct TokenizerJSONLoader {
     }
     var kept = settings.kept
     kept.tokenizer = KeptTokenizer.line(json.withoutVocabulary)
-    let inModel = Set(json.vocabulary.map(\.id))
-    kept.addedOnly = added.map(\.id).filter { !inModel.contains(Int($0)) }.sorted()
+    kept.addedOnly = addedOnly.map { Int32($0) }
     var losses = losses(pipeline, added, vocabulary)
     if !pipeline.isByteLevel {
       let implied = ScoredMerges(scores: vocabulary.scores ?? [], vocabulary: index).cuts

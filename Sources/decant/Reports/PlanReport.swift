@@ -21,7 +21,10 @@ struct PlanReport {
     let shards = Dictionary(
       plan.files.enumerated().map { ($1.name, "\($0 + 1) of \(plan.files.count)") }, uniquingKeysWith: { one, _ in one }
     )
-    let rows = plan.tensors.sorted { LayerNames.precedes($0.name, $1.name) }.lazy.flatMap { tensor in
+    let tensors = plan.tensors
+    // Numbers, since a tensor of a plan is large and there may be hundreds of thousands.
+    let order = tensors.indices.sorted { LayerNames.precedes(tensors[$0].name, tensors[$1].name) }
+    let rows = order.lazy.map { tensors[$0] }.flatMap { tensor in
       tensor.planes.enumerated().map { number, plane in
         let place = plan.place(of: plane.descriptor)
         return [
