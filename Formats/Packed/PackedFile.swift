@@ -122,6 +122,7 @@ public final class PackedFile: ByteSource {
     if left.count < slabs.count {
       onEvent(.resumed(byteCount: byteCount - left.reduce(0) { $0 + slabs[$1].byteCount }))
     }
+    if output.replacesOtherJob { onEvent(.replacedOtherJob) }
     if output.discardedItemCount > 0 { onEvent(.discarded) }
     do throws(FileError) {
       try await inOrder(count: left.count, width: min(max(threads, 1), Self.mostThreads)) { place throws(FileError) in

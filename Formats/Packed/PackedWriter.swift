@@ -46,6 +46,7 @@ public enum PackedWriter {
       var offset = done.frameByteCounts.reduce(index.opening.bytes.count, +)
       try output.setLength(ofFile: 0, to: done.slabs == 0 ? 0 : offset)
       if done.slabs > 0 { onEvent(.resumed(byteCount: slabs[..<done.slabs].reduce(0) { $0 + $1.byteCount })) }
+      if output.replacesOtherJob { onEvent(.replacedOtherJob) }
       if output.discardedItemCount > 0 { onEvent(.discarded) }
 
       func write(_ bytes: [UInt8], at place: Int) throws(FileError) {

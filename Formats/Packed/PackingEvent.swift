@@ -4,4 +4,6 @@ public enum PackingEvent: Hashable, Sendable {
   case resumed(byteCount: Int)
   /// What it has done does not count: it read another file, or this one before it was changed, moved or linked.
   case discarded
+  /// It was another job: of another file or version, or with another level.
+  case replacedOtherJob
 }

@@ -185,7 +185,7 @@ extension SafetensorsFolder {
         indexPath = FileSystem.join(path, Self.mainName + ".index.json")
       } else if let index = indexes.first, indexes.count == 1 {
         indexPath = FileSystem.join(path, index)
-      } else if indexes.isEmpty, files.count == 1 {
+      } else if indexes.isEmpty, files.count == 1, ShardName(files[0])?.count ?? 1 == 1 {
         fileNames = files
       } else if indexes.isEmpty, !files.isEmpty {
         try chooseShards(files)

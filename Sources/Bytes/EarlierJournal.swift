@@ -14,6 +14,7 @@ final class EarlierJournal: Sendable {
     descriptor = left.descriptor
     isOnlyName = left.status.linkCount == 1
     do throws(FileError) {
+      try OutputPlaces.requireOwner(path, left.status)
       content = try OutputJournal.Content(left.descriptor, left.status, path: path)
     } catch {
       SystemCall.close(left.descriptor)

@@ -28,7 +28,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public let code: Code
   /// The file or folder.
-  public let path: String
+  public private(set) var path: String
   /// The tensor or key concerned, if it is about one.
   public let subject: String?
   /// Bytes from the start of the file, if the failure has a place.
@@ -59,6 +59,13 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   public func with(others: [FileError]) -> FileError {
     var result = self
     for other in others { result.others += [other] + other.others }
+    return result
+  }
+
+  /// This failure of something else.
+  public func with(path: String) -> FileError {
+    var result = self
+    result.path = path
     return result
   }
 

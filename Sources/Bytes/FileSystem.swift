@@ -30,9 +30,6 @@ public enum FileSystem {
     try SystemCall.status(ofPath: path)?.byteCount
   }
 
-  /// Removes a file. One that is not there is no error.
-  public static func removeFile(_ path: String) throws(FileError) { try SystemCall.removeFile(path) }
-
   /// Names in a folder, sorted.
   public static func names(inFolder path: String) throws(FileError) -> [String] {
     try SystemCall.names(inFolder: path)
@@ -85,7 +82,7 @@ public enum FileSystem {
 
   /// `folder/name`.
   public static func join(_ folder: String, _ name: String) -> String {
-    folder.isEmpty ? name : folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
+    folder.isEmpty || folder == "." ? name : folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
   }
 
   /// The last component of a path, without trailing slashes.

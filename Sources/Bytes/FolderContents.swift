@@ -2,28 +2,27 @@
 public struct FolderContents: Sendable {
   /// What an entry is: a file with its length and time of the last change, or anything else.
   struct Entry: Hashable {
-    let device: UInt64
+    // Not the device, whose number may be another one after the system was started again.
     let inode: UInt64
     let byteCount: Int
     let modified: Int64
 
     init(_ status: SystemCall.Status) {
       let isFolder = status.kind == .folder
-      (device, inode) = (status.device, status.inode)
+      inode = status.inode
       (byteCount, modified) = isFolder ? (0, 0) : (status.byteCount, status.modified)
     }
 
     /// As a line says it.
     init?(text: Substring) {
       let words = text.split(separator: " ")
-      guard words.count == 4, let device = UInt64(words[0]), let inode = UInt64(words[1]),
-        let byteCount = Int(words[2]),
-        let modified = Int64(words[3])
+      guard words.count == 3, let inode = UInt64(words[0]), let byteCount = Int(words[1]),
+        let modified = Int64(words[2])
       else { return nil }
-      (self.device, self.inode, self.byteCount, self.modified) = (device, inode, byteCount, modified)
+      (self.inode, self.byteCount, self.modified) = (inode, byteCount, modified)
     }
 
-    var text: String { "\(device) \(inode) \(byteCount) \(modified)" }
+    var text: String { "\(inode) \(byteCount) \(modified)" }
   }
 
   private var entriesByName: [String: Entry] = [:]

@@ -1,25 +1,29 @@
 extension OutputJournal {
   /// A file of the partial output.
   struct File: Hashable, Sendable {
-    let device: UInt64
     let inode: UInt64
-    /// The length that it will have, where that is known beforehand.
+    /// The length that it has from its beginning; 0 where that is not known beforehand.
     let byteCount: Int
 
     init(_ status: SystemCall.Status, byteCount: Int?) {
-      device = status.device
       inode = status.inode
       self.byteCount = byteCount ?? 0
     }
 
     fileprivate init?(_ words: [Substring]) {
-      guard words.count == 4, let device = UInt64(words[1]), let inode = UInt64(words[2]), let byteCount = Int(words[3])
-      else { return nil }
-      (self.device, self.inode, self.byteCount) = (device, inode, byteCount)
+      guard words.count == 3, let inode = UInt64(words[1]), let byteCount = Int(words[2]) else { return nil }
+      (self.inode, self.byteCount) = (inode, byteCount)
     }
 
-    /// Whether that is the file, by whatever name.
-    func isOf(_ status: SystemCall.Status) -> Bool { device == status.device && inode == status.inode }
+    /// Whether that is the file. Another one can get the inode of one that was removed.
+    func isOf(_ status: SystemCall.Status) -> Bool {
+      inode == status.inode && (byteCount == 0 || byteCount == status.byteCount)
+    }
+
+    /// Whether that is the file, or a copy of it.
+    func isLike(_ status: SystemCall.Status) -> Bool {
+      byteCount == 0 ? inode == status.inode : byteCount == status.byteCount
+    }
   }
 
   /// What the job and its files are.
@@ -32,14 +36,14 @@ extension OutputJournal {
 
     var lines: [String] {
       ["\(Content.headingOfAll)\(Content.version)", "fingerprint \(fingerprint)"] + sources.map { "source \($0)" }
-        + files.map { "file \($0.device) \($0.inode) \($0.byteCount)" }
+        + files.map { "file \($0.inode) \($0.byteCount)" }
     }
   }
 
   /// What a journal says.
   struct Content: Sendable {
     fileprivate static let headingOfAll = "decant journal "
-    fileprivate static let version = 2
+    fileprivate static let version = 3
     /// No journal is as long.
     private static let mostBytes = 1 << 28
 
@@ -50,12 +54,15 @@ extension OutputJournal {
     /// Bytes of its complete lines.
     let byteCount: Int
     private let replaced: Set<FolderContents.Entry>
+    /// The files in their order, as they were before they got their names; empty before that.
+    private let complete: [FolderContents.Entry]
 
     /// Reads the journal of an output, whoever has it locked; nil where there is none.
     /// - Throws: `FileError` when something else has its name, or it cannot be read.
     static func read(_ path: String) throws(FileError) -> Content? {
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return nil }
       guard status.kind == .file else { throw OutputPlaces.inTheWay(path) }
+      try OutputPlaces.requireOwner(path, status)
       let descriptor = try SystemCall.openForReading(path)
       defer { SystemCall.close(descriptor) }
       return try Content(descriptor, status, path: path)
@@ -72,7 +79,8 @@ extension OutputJournal {
       guard start.elementsEqual(Self.headingOfAll.utf8.prefix(start.count)) else { throw OutputPlaces.inTheWay(path) }
       let end = bytes.prefix(count).lastIndex(of: UInt8(ascii: "\n")) ?? 0
       let parts = bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      // What is no text cannot be counted by its characters, and is none of ours.
+      // No line is empty; and what is no text cannot be counted by its characters, and is none of ours.
+      guard end == 0 || !parts.contains(where: \.isEmpty) else { throw OutputPlaces.inTheWay(path) }
       let texts = parts.compactMap { String(validating: $0, as: UTF8.self) }
       guard texts.count == parts.count else { throw OutputPlaces.inTheWay(path) }
       byteCount = end == 0 ? 0 : end + 1
@@ -92,10 +100,13 @@ extension OutputJournal {
       let isWhole = isOfThisVersion && fingerprints.count == 1 && files.count == named.count
       header = isWhole ? Header(fingerprint: fingerprints[0], sources: sources, files: files) : nil
       lines = isWhole ? rest : []
-      replaced = Set(
+      func entries(_ name: String) -> [FolderContents.Entry] {
         (isWhole ? rest : []).compactMap { line in
-          line.hasPrefix("replaced ") ? FolderContents.Entry(text: line.dropFirst("replaced ".count)) : nil
-        })
+          line.hasPrefix(name + " ") ? FolderContents.Entry(text: line.dropFirst(name.count + 1)) : nil
+        }
+      }
+      replaced = Set(entries("replaced"))
+      complete = entries("complete").suffix(files.count)
     }
 
     /// Whether something is the file of the partial output with this number.
@@ -104,8 +115,13 @@ extension OutputJournal {
       return header.files[number].isOf(status)
     }
 
-    /// Whether something is a file of the partial output.
-    func isFile(_ status: SystemCall.Status) -> Bool { header?.files.contains { $0.isOf(status) } ?? false }
+    /// Whether something that has the name of a partial output is one.
+    func isPartial(_ status: SystemCall.Status) -> Bool { header?.files.contains { $0.isLike(status) } ?? false }
+
+    /// Whether something is the file with this number, complete, under whatever name.
+    func isComplete(_ number: Int, _ status: SystemCall.Status) -> Bool {
+      complete.indices.contains(number) && complete[number] == FolderContents.Entry(status)
+    }
 
     /// Whether something has made room for the output, and is as it was then.
     func isReplaced(_ status: SystemCall.Status) -> Bool { replaced.contains(FolderContents.Entry(status)) }

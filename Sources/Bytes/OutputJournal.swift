@@ -4,13 +4,14 @@ internal import Synchronization
 /// run of the same job can go on with it and no run removes what is somebody's.
 ///
 /// It is text, a line a fact: `fingerprint` of the job, `source` for each file that is read, with device, inode and time
-/// of the last change of any kind, `file` with device, inode and length of each file of the output, `boot` of the system
+/// of the last change of any kind, `file` with inode and length of each file of the output, `boot` of the system
 /// that the following lines were written under, `item` with its number and a note, and `synced` with the number of
 /// `item` lines before it whose bytes are known to be on disk. What a process that was killed has written is there
 /// until the system goes down, so items count under the same boot even if they were not brought to disk; after a power
 /// failure only those that were. `lost` says the same of a disk that has failed. `again`, followed by `source` lines,
-/// begins the items anew. `replaced`, with device, inode, length and time, is of something that makes room for the output
-/// and is removed when it stands. A last line without its end is none.
+/// begins the items anew. Before the files get their names there are `complete`, with inode, length and time of each, and
+/// `replaced`, with the same of what makes room for the output and is removed when it stands. A last line without its end
+/// is none.
 final class OutputJournal: Sendable {
   private let path: String
   private let descriptor: Int32
@@ -54,10 +55,11 @@ final class OutputJournal: Sendable {
     try SystemCall.synchronize(descriptor, path: path)
   }
 
-  /// Notes what makes room for the output and is removed when it stands, and brings that to disk.
-  func replaces(_ entries: [FolderContents.Entry]) throws(FileError) {
-    guard !entries.isEmpty else { return }
-    try append(entries.map { "replaced \($0.text)" }.joined(separator: "\n"))
+  /// Notes that all files are complete and what makes room for them, and brings that to disk.
+  func placing(_ complete: [FolderContents.Entry], replacing replaced: [FolderContents.Entry]) throws(FileError) {
+    let lines = complete.map { "complete \($0.text)" } + replaced.map { "replaced \($0.text)" }
+    guard !lines.isEmpty else { return }
+    try append(lines.joined(separator: "\n"))
     try SystemCall.synchronize(descriptor, path: path)
   }
 
@@ -94,7 +96,8 @@ final class OutputJournal: Sendable {
   /// Lets another run have the file.
   func unlock() { SystemCall.unlock(descriptor) }
 
-  func remove() throws(FileError) { try SystemCall.removeFile(path) }
+  /// Removes the file, unless somebody has put another one in its place.
+  func remove() throws(FileError) { try SystemCall.removeFile(path, openAs: descriptor) }
 
   private func append(_ line: String, isItem: Bool = false) throws(FileError) {
     let bytes = Array((line + "\n").utf8)

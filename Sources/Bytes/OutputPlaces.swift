@@ -49,18 +49,20 @@ struct OutputPlaces {
   /// - Parameter journal: of an earlier run, if it has left one.
   /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
   func checkTargets(replacing: Bool, _ journal: OutputJournal.Content?) throws(FileError) {
-    if !replacing, targets.count > 1, journal?.isReplacing == true, try FileSystem.isTaken(asidePaths[0]),
-      try !FileSystem.isTaken(targets[0])
-    {
+    // That there is none is told by whoever looks at the place.
+    guard try FileSystem.isFolder(parent) else { return }
+    var isIncomplete = false
+    if targets.count > 1 { isIncomplete = try !FileSystem.isTaken(targets[0]) }
+    if !replacing, isIncomplete, journal?.isReplacing == true, try FileSystem.isTaken(asidePaths[0]) {
       throw FileError(
         .exists, path: targets[0],
         "was being replaced by a run that was stopped, and is kept as \(asidePaths[0]) until another one comes to its end",
         remedy: .replaceExisting)
     }
-    for target in targets {
+    for (number, target) in targets.enumerated() {
       guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
-      // A run that was killed while it gave its files their names.
-      if journal?.isFile(status) == true { continue }
+      // Of a run that was killed while it gave the files of a set their names.
+      if isIncomplete, journal?.isComplete(number, status) == true { continue }
       try checkReplaceable(target)
       if replacing {
         try checkOwner(of: target, status)
@@ -136,38 +138,80 @@ struct OutputPlaces {
       "is in the way of a new output, and is nothing that an earlier run of it is known to have left; remove it")
   }
 
-  /// Looks at something beside the targets that is to be removed.
-  /// - Throws: `FileError` unless the journal of an earlier run names it, or every file in it; nothing is lost with an empty
-  ///   file, which a run leaves that was killed at its very beginning.
-  static func requireOurs(_ path: String, _ journal: OutputJournal.Content?) throws(FileError) {
-    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
-    if status.kind == .folder {
-      for name in try SystemCall.names(inFolder: path) { try requireOurs(FileSystem.join(path, name), journal) }
+  /// - Throws: `FileError` when something is another user's, in a folder where everybody may put things.
+  static func requireOwner(_ path: String, _ status: SystemCall.Status) throws(FileError) {
+    guard status.owner != SystemCall.user(), let folder = try SystemCall.status(ofPath: FileSystem.parent(path)),
+      folder.isSticky
+    else { return }
+    throw inTheWay(path)
+  }
+
+  /// Looks at everything beside the targets that is to be removed.
+  /// - Throws: `FileError` when something there is not known to be of an earlier run.
+  func requireOurs(_ journal: OutputJournal.Content?) throws(FileError) {
+    if let stagingFolder {
+      try Self.requireOurs(stagingFolder, journal, mayBeFolder: true)
     } else {
-      let isEmpty = status.kind == .file && status.byteCount == 0
-      guard isEmpty || journal?.isFile(status) == true || journal?.isReplaced(status) == true else {
-        throw inTheWay(path)
-      }
+      for path in stagedPaths { try Self.requireOurs(path, journal, mayBeFolder: false) }
+    }
+    for path in asidePaths where try FileSystem.isTaken(path) {
+      // Nothing is moved there by a run that has not come so far.
+      guard journal?.isReplacing == true else { throw Self.inTheWay(path) }
+      try Self.requireOurs(path, journal, mayBeFolder: kind == .folder)
     }
   }
 
+  /// - Throws: `FileError` unless the journal of an earlier run names it, or every file in it; nothing is lost with an empty
+  ///   file, which a run leaves that was killed at its very beginning.
+  private static func requireOurs(
+    _ path: String, _ journal: OutputJournal.Content?, mayBeFolder: Bool
+  ) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
+    if status.kind == .folder {
+      guard mayBeFolder else { throw inTheWay(path) }
+      for name in try SystemCall.names(inFolder: path) {
+        try requireOurs(FileSystem.join(path, name), journal, mayBeFolder: true)
+      }
+    } else {
+      guard isOurs(status, journal) else { throw inTheWay(path) }
+      try requireOwner(path, status)
+    }
+  }
+
+  private static func isOurs(_ status: SystemCall.Status, _ journal: OutputJournal.Content?) -> Bool {
+    if status.kind == .file, status.byteCount == 0 { return true }
+    return journal?.isPartial(status) == true || journal?.isReplaced(status) == true
+  }
+
   /// Puts things right after a run that was stopped while it gave its files their names: what it replaced has its names
-  /// again, or is removed where everything new stands.
+  /// again, or is removed where everything new stands. Before, `requireOurs` has looked at everything.
   /// - Parameter journal: what that run has left.
   func undoInterruptedCommit(_ journal: OutputJournal.Content?) throws(FileError) {
-    for aside in asidePaths { try Self.requireOurs(aside, journal) }
     switch kind {
     case .folder:
       for (aside, target) in zip(asidePaths, targets) where try FileSystem.isTaken(aside) {
-        if try FileSystem.isTaken(target) { try Self.remove(aside) } else { try SystemCall.rename(aside, to: target) }
+        if try FileSystem.isTaken(target) {
+          try Self.remove(aside)
+        } else {
+          try SystemCall.rename(aside, to: target)
+        }
       }
     case .files:
       guard targets.count > 1 else { return }
       // The first file goes first and comes last: without it the set is not complete, old or new.
-      if try FileSystem.isTaken(targets[0]) {
-        try removeAside()
+      let first = try SystemCall.status(ofPath: targets[0], followingLinks: false)
+      if let first, journal?.isComplete(0, first) == true {
+        for path in asidePaths { try Self.remove(path) }
+      } else if first.map({ journal?.isReplaced($0) == true }) ?? true {
+        try takeBack(
+          isOurs: { journal?.isComplete($0, $1) ?? false }, isReplaced: { journal?.isReplaced($1) ?? false })
       } else {
-        try takeBack(isOurs: { journal?.isFile($0, $1) ?? false }, isReplaced: { journal?.isReplaced($0) ?? false })
+        for aside in asidePaths where try FileSystem.isTaken(aside) {
+          throw FileError(
+            .exists, path: targets[0],
+            "has appeared while it was being replaced; what was there before is kept as \(aside) and others like it; "
+              + "move it away")
+        }
       }
     }
   }
@@ -175,16 +219,18 @@ struct OutputPlaces {
   /// Gives new files that have their names already those of the partial output again, and old ones theirs.
   /// - Parameters:
   ///   - isOurs: whether that is the file of the partial output with this number.
-  ///   - isReplaced: whether that is something that has made room.
+  ///   - isReplaced: whether that is what has made room for it.
   func takeBack(
-    isOurs: (Int, SystemCall.Status) -> Bool, isReplaced: (SystemCall.Status) -> Bool
+    isOurs: (Int, SystemCall.Status) -> Bool, isReplaced: (Int, SystemCall.Status) -> Bool
   ) throws(FileError) {
     for number in targets.indices.reversed() {
       let (target, aside) = (targets[number], asidePaths[number])
       if let status = try SystemCall.status(ofPath: target, followingLinks: false), isOurs(number, status) {
-        try SystemCall.rename(target, to: stagedPaths[number])
+        guard try SystemCall.renameNew(target, to: stagedPaths[number]) else {
+          throw Self.inTheWay(stagedPaths[number])
+        }
       }
-      if let status = try SystemCall.status(ofPath: aside, followingLinks: false), isReplaced(status) {
+      if let status = try SystemCall.status(ofPath: aside, followingLinks: false), isReplaced(number, status) {
         guard try SystemCall.renameNew(aside, to: target) else {
           throw FileError(.exists, path: target, "has appeared since, and what it was before is kept as \(aside)")
         }
@@ -192,16 +238,18 @@ struct OutputPlaces {
     }
   }
 
-  /// Removes what was replaced. The first goes first: with it, what is left of the others is known to be of no use.
-  func removeAside() throws(FileError) {
-    for path in asidePaths { try Self.remove(path) }
-  }
-
   /// Removes what an output has replaced: a folder of files, or a file.
-  static func remove(_ path: String) throws(FileError) {
+  /// - Parameter isReplaced: whether that is a part of it; what is not stays.
+  static func remove(
+    _ path: String, where isReplaced: (SystemCall.Status) -> Bool = { _ in true }
+  ) throws(FileError) {
     do throws(FileError) {
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false) else { return }
-      if status.kind == .folder { try SystemCall.removeFolder(path) } else { try SystemCall.removeFile(path) }
+      if status.kind == .folder {
+        try SystemCall.removeFolder(path, where: isReplaced)
+      } else if isReplaced(status) {
+        try SystemCall.removeFile(path)
+      }
     } catch {
       throw FileError(error.code, path: path, "holds what was replaced, and cannot be removed: \(error.message)")
     }

@@ -32,14 +32,10 @@ final class PartialOutput: Sendable {
     try SystemCall.restrict(descriptor, to: permissions, path: stagingFolder)
   }
 
-  /// Makes the folders inside a staging folder, and removes what another job has left there.
-  /// - Parameter journal: of an earlier run, if it has left one.
-  /// - Throws: `FileError` when something there is somebody's, and nothing is removed; or when something cannot be removed,
-  ///   which would become a part of the output.
-  func makeFolders(_ journal: OutputJournal.Content?) throws(FileError) {
-    for path in places.stagingFolder.map({ [$0] }) ?? places.stagedPaths {
-      try OutputPlaces.requireOurs(path, journal)
-    }
+  /// Makes the folders inside a staging folder, and removes what another job has left there. Before,
+  /// `OutputPlaces.requireOurs` has looked at it.
+  /// - Throws: `FileError` when something cannot be removed, which would become a part of the output.
+  func makeFolders() throws(FileError) {
     guard let stagingFolder = places.stagingFolder else { return }
     let (inner, known) = (innerFolders, Set(places.stagedPaths + innerFolders))
     func removeOthers(in folder: String) throws(FileError) {
@@ -114,6 +110,23 @@ final class PartialOutput: Sendable {
     for folder in innerFolders + [stagingFolder] { try SystemCall.synchronizeFolder(folder) }
   }
 
+  /// Looks at what will get the names of the targets.
+  /// - Throws: `FileError` when somebody has put something in the place of one of the files, or into the folder.
+  func requireUnchanged() throws(FileError) {
+    for (path, descriptor) in zip(places.stagedPaths, descriptors) where try !SystemCall.isNamed(path, descriptor) {
+      throw FileError(
+        .exists, path: path, "was put there while the output was made, in place of what was written; move it away")
+    }
+    guard let stagingFolder = places.stagingFolder else { return }
+    let known = Set(places.stagedPaths + innerFolders)
+    for folder in [stagingFolder] + innerFolders {
+      for path in try SystemCall.names(inFolder: folder).map({ FileSystem.join(folder, $0) })
+      where !known.contains(path) {
+        throw FileError(.exists, path: path, "was put there while the output was made; move it away")
+      }
+    }
+  }
+
   func closeFiles() {
     let files = opened.withLock { opened in
       defer { opened.files = [] }
@@ -140,8 +153,10 @@ final class PartialOutput: Sendable {
   /// - Returns: what could not be removed.
   func remove() -> [FileError] {
     var left = FileErrors()
-    // By name: what else is there now is somebody's.
-    for path in places.stagedPaths { left.attempt { () throws(FileError) in try SystemCall.removeFile(path) } }
+    // What else is there now is somebody's.
+    for (path, descriptor) in zip(places.stagedPaths, descriptors) {
+      left.attempt { () throws(FileError) in try SystemCall.removeFile(path, openAs: descriptor) }
+    }
     if let stagingFolder = places.stagingFolder {
       for folder in innerFolders + [stagingFolder] {
         left.attempt { () throws(FileError) in try SystemCall.removeEmptyFolder(folder) }

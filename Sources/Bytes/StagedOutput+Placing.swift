@@ -4,7 +4,26 @@ extension StagedOutput {
   ///   folder in place of a file.
   public static func checkTarget(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
     let places = OutputPlaces(kind, folder, files)
-    try places.checkTargets(replacing: replacing, try OutputJournal.Content.read(places.journalPath))
+    // What is no journal is told by `checkHidden`.
+    try places.checkTargets(replacing: replacing, (try? OutputJournal.Content.read(places.journalPath)) ?? nil)
+  }
+
+  /// Looks at what has the hidden names beside an output.
+  /// - Throws: `FileError` when something there is not known to be of an earlier run.
+  public static func checkHidden(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
+    let places = OutputPlaces(kind, folder, files)
+    try places.requireOurs(try OutputJournal.Content.read(places.journalPath))
+  }
+
+  /// Removes what a run of an output has left that was killed, without its target.
+  /// - Throws: `FileError` when something is somebody's, or another run is writing there.
+  static func removeLeft(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
+    let places = OutputPlaces(kind, folder, files)
+    guard let left = try EarlierJournal(path: places.journalPath) else { return }
+    try places.requireOurs(left.content)
+    for path in places.stagedPaths { try SystemCall.removeFile(path) }
+    if let stagingFolder = places.stagingFolder { try SystemCall.removeFolder(stagingFolder) }
+    try SystemCall.removeFile(places.journalPath, openAs: left.descriptor)
   }
 
   /// Looks at where an output goes.
@@ -56,51 +75,75 @@ extension StagedOutput {
   func placeFiles(_ left: inout FileErrors) throws(FileError) {
     guard files.count > 1 else {
       if let staged = places.stagedPaths.first, let target = places.targets.first {
-        try place(staged, as: target, replacing: replacing)
+        try place(staged, as: target, replacing: standing[0], &left)
       }
       return
     }
-    var replaced: [FolderContents.Entry] = []
+    var moved: [Int] = []
     do throws(FileError) {
       // A set is opened by its first file: that goes before the others change and comes last, so that old and new ones
       // are never read as one set. Until all new ones stand the old ones are kept.
-      if replacing {
-        var aside: [(target: String, aside: String)] = []
-        for (target, path) in zip(places.targets, places.asidePaths) {
-          guard let status = try SystemCall.status(ofPath: target, followingLinks: false) else { continue }
-          try places.checkReplaceable(target)
-          replaced.append(FolderContents.Entry(status))
-          aside.append((target, path))
-        }
-        try journal.replaces(replaced)
-        for (target, path) in aside {
-          guard try SystemCall.renameNew(target, to: path) else { throw OutputPlaces.inTheWay(path) }
-        }
-        try SystemCall.synchronizeFolder(folder)
+      for (number, old) in standing.enumerated() {
+        let (target, aside) = (places.targets[number], places.asidePaths[number])
+        guard let old, try FileSystem.isTaken(target) else { continue }
+        try places.checkReplaceable(target)
+        guard try SystemCall.renameNew(target, to: aside) else { throw OutputPlaces.inTheWay(aside) }
+        moved.append(number)
+        try requireSame(old, aside, as: target)
       }
+      if !moved.isEmpty { try SystemCall.synchronizeFolder(folder) }
       for number in places.targets.indices.dropFirst() + [0] {
         if number == 0 { try SystemCall.synchronizeFolder(folder) }
-        try place(places.stagedPaths[number], as: places.targets[number], replacing: false)
+        try placeNew(places.stagedPaths[number], as: places.targets[number])
       }
     } catch {
       do throws(FileError) {
         try places.takeBack(
-          isOurs: { statuses[$0].isOfSameFile(as: $1) }, isReplaced: { replaced.contains(FolderContents.Entry($0)) })
+          isOurs: { statuses[$0].isOfSameFile(as: $1) }, isReplaced: { number, _ in moved.contains(number) })
       } catch let failure {
         throw error.with(others: [failure])
       }
       throw error
     }
-    left.attempt { () throws(FileError) in try places.removeAside() }
+    // The first goes first: with it, what is left of the others is known to be of no use.
+    for number in moved {
+      left.attempt { () throws(FileError) in
+        try OutputPlaces.remove(places.asidePaths[number]) { standing[number] == FolderContents.Entry($0) }
+      }
+    }
   }
 
-  private func place(_ staged: String, as target: String, replacing: Bool) throws(FileError) {
-    guard replacing else {
-      guard try SystemCall.renameNew(staged, to: target) else { throw Self.appeared(target) }
-      return
-    }
+  private func placeNew(_ staged: String, as target: String) throws(FileError) {
+    guard try SystemCall.renameNew(staged, to: target) else { throw Self.appeared(target) }
+  }
+
+  /// - Parameter old: what may be replaced. Nothing else is: old and new change names, so that it can be looked at.
+  private func place(
+    _ staged: String, as target: String, replacing old: FolderContents.Entry?, _ left: inout FileErrors
+  ) throws(FileError) {
+    guard let old, try FileSystem.isTaken(target) else { return try placeNew(staged, as: target) }
     try places.checkReplaceable(target)
-    try SystemCall.rename(staged, to: target)
+    guard try SystemCall.exchange(staged, target) else {
+      try requireSame(old, target, as: target)
+      return try SystemCall.rename(staged, to: target)
+    }
+    do throws(FileError) {
+      try requireSame(old, staged, as: target)
+    } catch {
+      guard try SystemCall.exchange(staged, target) else { throw error }
+      throw error
+    }
+    left.attempt { () throws(FileError) in
+      try OutputPlaces.remove(staged) { old == FolderContents.Entry($0) }
+    }
+  }
+
+  /// - Throws: `FileError` when somebody has changed a file that is replaced, or put another one in its place.
+  private func requireSame(_ old: FolderContents.Entry, _ path: String, as target: String) throws(FileError) {
+    guard let status = try SystemCall.status(ofPath: path, followingLinks: false), FolderContents.Entry(status) != old
+    else { return }
+    throw FileError(
+      .exists, path: target, "was put there or changed while the new one was made, and would be lost; move it away")
   }
 
   /// Gives the staged folder its name. A folder with files in it cannot be renamed over: old and new change names, and the
@@ -115,7 +158,6 @@ extension StagedOutput {
     }
     let old = try SystemCall.openLockedFolder(target)
     defer { SystemCall.close(old) }
-    try journal.replaces(contents.entries)
     if try SystemCall.exchange(stagingFolder, target) {
       do throws(FileError) {
         try refuseNew(in: stagingFolder, than: contents)
@@ -123,7 +165,7 @@ extension StagedOutput {
         guard try SystemCall.exchange(stagingFolder, target) else { throw error }
         throw error
       }
-      left.attempt { () throws(FileError) in try OutputPlaces.remove(stagingFolder) }
+      removeReplaced(stagingFolder, contents, &left)
       return
     }
     // Where the file system has no such call, there is a moment without either.
@@ -136,7 +178,15 @@ extension StagedOutput {
       try SystemCall.rename(aside, to: target)
       throw error
     }
-    left.attempt { () throws(FileError) in try OutputPlaces.remove(aside) }
+    removeReplaced(aside, contents, &left)
+  }
+
+  /// Removes what a folder held when it was looked at.
+  private func removeReplaced(_ folder: String, _ contents: FolderContents, _ left: inout FileErrors) {
+    let entries = Set(contents.entries)
+    left.attempt { () throws(FileError) in
+      try OutputPlaces.remove(folder) { entries.contains(FolderContents.Entry($0)) }
+    }
   }
 
   /// - Parameter old: the folder that is replaced, under the name that it has now.

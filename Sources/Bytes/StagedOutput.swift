@@ -38,6 +38,8 @@ public final class StagedOutput: Sendable {
   /// Number of items that an earlier run has completed and that do not count: its sources were other files than these, or
   /// have been changed, moved or linked since, and nothing shows that the items would come out the same.
   public let discardedItemCount: Int
+  /// Whether the partial output of another job was there, and is replaced.
+  public let replacesOtherJob: Bool
   let kind: Kind
   let files: [File]
   let places: OutputPlaces
@@ -46,10 +48,12 @@ public final class StagedOutput: Sendable {
   let replacing: Bool
   /// What the folder that is replaced held when it was looked at, where one is.
   let contents: FolderContents?
+  /// What each of the files that may be replaced was when it was looked at; nil where there was none.
+  let standing: [FolderContents.Entry?]
   let journal: OutputJournal
   /// Whether a later run of the same job may go on with what this one has completed.
   private let isResumable: Bool
-  private let partial: PartialOutput
+  let partial: PartialOutput
   private let isFinished = Mutex(false)
 
   private struct Waiting {
@@ -96,8 +100,16 @@ public final class StagedOutput: Sendable {
       var permissions = try places.permissions(sources, reading: reading)
       try partial.lockFolder(try places.folderPermissions())
       let earlier = try EarlierJournal(path: places.journalPath)
+      try places.requireOurs(earlier?.content)
       try places.undoInterruptedCommit(earlier?.content)
       try places.checkTargets(replacing: replacing, earlier?.content)
+      if replacing, kind == .files {
+        standing = try places.targets.map { target throws(FileError) in
+          try SystemCall.status(ofPath: target, followingLinks: false).map(FolderContents.Entry.init)
+        }
+      } else {
+        standing = places.targets.map { _ in nil }
+      }
 
       var held: FolderContents?
       if kind == .folder, try FileSystem.isTaken(places.targets[0]) {
@@ -105,7 +117,7 @@ public final class StagedOutput: Sendable {
         if held == nil { held = try FolderContents(of: places.targets[0]) }
         permissions = permissions.stricter(held?.permissions ?? .all)
       }
-      try partial.makeFolders(earlier?.content)
+      try partial.makeFolders()
 
       let identities = sources.map(\.identity)
       var (finished, discarded) = ([Int: String](), 0)
@@ -143,6 +155,11 @@ public final class StagedOutput: Sendable {
       self.contents = held
       finishedItems = finished
       discardedItemCount = discarded
+      if isResuming, let fingerprint, let earlier {
+        replacesOtherJob = earlier.content.itemCount > 0 && !earlier.isOfJob(fingerprint)
+      } else {
+        replacesOtherJob = false
+      }
     } catch {
       throw partial.abandoned(after: error)
     }
@@ -230,6 +247,10 @@ public final class StagedOutput: Sendable {
   public func commit() throws(FileError) -> [FileError] {
     try synchronize()
     try partial.synchronizeFolders()
+    try partial.requireUnchanged()
+    try journal.placing(
+      try partial.statuses().map(FolderContents.Entry.init),
+      replacing: (replacing ? contents?.entries ?? [] : []) + standing.compactMap(\.self))
     var left = FileErrors()
     switch kind {
     case .files: try placeFiles(&left)
@@ -262,6 +283,8 @@ public final class StagedOutput: Sendable {
   public func stopped(by failure: FileError) -> FileError {
     // The output has its name.
     guard !isFinished.withLock({ $0 }) else { return failure }
+    // Wherever it was noticed, it is the output that is stopped.
+    let failure = failure.code == .interrupted ? failure.with(path: target) : failure
     if [.interrupted, .system, .exists].contains(failure.code), keep() {
       return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
     }

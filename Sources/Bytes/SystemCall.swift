@@ -146,7 +146,7 @@ enum SystemCall {
 
   /// Whether an open file still has its name: another run may have finished, and renamed or removed it, between our
   /// opening and our locking it.
-  private static func isNamed(_ path: String, _ descriptor: Int32) throws(FileError) -> Bool {
+  static func isNamed(_ path: String, _ descriptor: Int32) throws(FileError) -> Bool {
     let opened = try status(of: descriptor, path: path)
     return try status(ofPath: path, followingLinks: false)?.isOfSameFile(as: opened) == true
   }
@@ -329,7 +329,12 @@ enum SystemCall {
       }
     }
     guard number == EEXIST else { throw failure("cannot be renamed to \(target)", from, number: number) }
-    return false
+    // A run that was stopped between the two calls has left both names.
+    guard let one = try status(ofPath: from, followingLinks: false),
+      let other = try status(ofPath: target, followingLinks: false), one.isOfSameFile(as: other)
+    else { return false }
+    try removeFile(from)
+    return true
   }
 
   /// The same of a folder, where nothing has the new name or an empty folder.
@@ -393,6 +398,11 @@ enum SystemCall {
     }
   }
 
+  /// Removes a file that is open, where it still has its name.
+  static func removeFile(_ path: String, openAs descriptor: Int32) throws(FileError) {
+    if try isNamed(path, descriptor) { try removeFile(path) }
+  }
+
   /// The corresponding C function is `unlink`. A missing file is not an error.
   static func removeFile(_ path: String) throws(FileError) {
     guard attempt(.remove, { unsafe unlink(path) }) != 0, errno != ENOENT else { return }
@@ -400,16 +410,24 @@ enum SystemCall {
   }
 
   /// Removes a folder of files and of folders of files: what we stage has no deeper ones. A missing one is not an error.
-  static func removeFolder(_ path: String) throws(FileError) {
+  static func removeFolder(_ path: String, where isRemoved: (Status) -> Bool = { _ in true }) throws(FileError) {
     guard try status(ofPath: path, followingLinks: false) != nil else { return }
-    for name in try names(inFolder: path) {
-      let inner = path + "/" + name
-      if try status(ofPath: inner, followingLinks: false)?.kind == .folder {
-        for file in try names(inFolder: inner) { try removeFile(inner + "/" + file) }
-        try removeEmptyFolder(inner)
-      } else {
-        try removeFile(inner)
+    func removeFiles(in folder: String) throws(FileError) -> [String] {
+      var folders: [String] = []
+      for name in try names(inFolder: folder) {
+        let inner = folder + "/" + name
+        guard let status = try status(ofPath: inner, followingLinks: false) else { continue }
+        if status.kind == .folder {
+          folders.append(inner)
+        } else if isRemoved(status) {
+          try removeFile(inner)
+        }
       }
+      return folders
+    }
+    for folder in try removeFiles(in: path) {
+      for deeper in try removeFiles(in: folder) { try removeEmptyFolder(deeper) }
+      try removeEmptyFolder(folder)
     }
     try removeEmptyFolder(path)
   }
@@ -603,8 +621,10 @@ enum SystemCall {
       case EROFS: "the file system is read-only; choose another place"
       case EFBIG:
         "the file is longer than the file system or `ulimit -f` allows"
-      case EEXIST, EISDIR, ENOTDIR, ELOOP:
-        "something else has that name, or a folder's: a file, a folder or a link; remove it or choose another place"
+      case ENOTDIR: "a part of the path is a file, and no folder"
+      case EISDIR: "it is a folder"
+      case ELOOP: "it is a link, or the links in its path lead around"
+      case EEXIST: "something else has that name; remove it or choose another place"
       case ENAMETOOLONG: "the name is too long; choose a shorter one"
       case ENOENT: "no such file or folder"
       case EMFILE, ENFILE: "too many files are open; raise `ulimit -n`"

@@ -25,7 +25,8 @@ public final class MeasurementRecord: Sendable {
     }
   }
 
-  public let path: String
+  public var path: String { file.path }
+  private let file: KeptFile
   /// What an earlier run of the same measurement has found; nil for nothing.
   public let found: Content?
   /// Whether an earlier run has found something that does not count: it read other files, or these before they were
@@ -33,7 +34,6 @@ public final class MeasurementRecord: Sendable {
   public let isDiscarded: Bool
   private let fingerprint: String
   private let sources: String
-  private let reading: [String]
   private let interval: Duration
   private let lastKept = Mutex<ContinuousClock.Instant?>(nil)
   private let windowsKept: Mutex<Int>
@@ -56,16 +56,15 @@ public final class MeasurementRecord: Sendable {
   ///   - isResuming: whether what an earlier run has kept counts.
   ///   - replacingOthers: whether the record of another measurement is replaced; otherwise it is an error.
   ///   - interval: the least time between two writes.
-  /// - Throws: `FileError` when the file cannot be read, or is something else, which is not overwritten.
+  /// - Throws: `FileError` when the file cannot be read, is something else, which is not overwritten, or another run has it.
   public init(
     path: String, fingerprint: String, sources: [String] = [], reading: [String] = [], isResuming: Bool = true,
     replacingOthers: Bool = false,
     interval: Duration = .seconds(5)
   ) throws(FileError) {
-    self.path = path
+    file = try KeptFile(path, reading: reading)
     self.fingerprint = fingerprint
     self.interval = interval
-    self.reading = reading
     let sources = Array(sources.joined(separator: "\n").utf8).withBytes { FastDigest(of: $0) }.description
     self.sources = sources
     let earlier = try Self.earlier(path, fingerprint, isResuming: isResuming, replacingOthers: replacingOthers)
@@ -81,7 +80,7 @@ public final class MeasurementRecord: Sendable {
   ) throws(FileError) -> Parsed? {
     guard try FileSystem.isTaken(path) else { return nil }
     let bytes = try InputFile.contents(of: path, limit: Self.mostBytes)
-    guard bytes.isEmpty || bytes.starts(with: Self.headingOfAll.utf8) else {
+    guard bytes.isEmpty || isRecord(bytes) else {
       throw FileError(.exists, path: path, "is there already and keeps no measurement; name another file")
     }
     let parsed = Self.parse(bytes)
@@ -97,6 +96,13 @@ public final class MeasurementRecord: Sendable {
     return isResuming ? parsed : nil
   }
 
+  /// Whether a file begins as the records of any version do.
+  private static func isRecord(_ bytes: [UInt8]) -> Bool {
+    guard bytes.starts(with: headingOfAll.utf8) else { return false }
+    let version = bytes.dropFirst(headingOfAll.utf8.count).prefix { $0 != UInt8(ascii: "\n") }
+    return !version.isEmpty && version.count < 10 && version.allSatisfy { (48...57).contains($0) }
+  }
+
   /// Writes what is known by now, unless that was done a moment ago.
   /// - Throws: `FileError` when the file cannot be written.
   public func keep(_ content: @autoclosure () -> Content) throws(FileError) {
@@ -110,15 +116,7 @@ public final class MeasurementRecord: Sendable {
     let content = content()
     let bytes = bytes(of: content)
     do throws(FileError) {
-      let output = try StagedOutput(
-        .files, in: FileSystem.parent(path),
-        files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], reading: reading, replacing: true)
-      do throws(FileError) {
-        try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
-        try output.commit()
-      } catch {
-        throw output.stopped(by: error)
-      }
+      try file.replace(with: bytes)
       windowsKept.withLock { $0 = content.windows }
       try Interruption.check(path)
     } catch  where error.code == .interrupted {
@@ -133,7 +131,7 @@ public final class MeasurementRecord: Sendable {
 
   /// Removes the file.
   /// - Throws: `FileError` when it stays.
-  public func remove() throws(FileError) { try FileSystem.removeFile(path) }
+  public func remove() throws(FileError) { try file.remove() }
 
   /// What an earlier run has found, if it is of windows that the text has.
   func found(of text: EvaluationWindows, numbersPerWindow: Int? = nil) -> Content? {

@@ -50,7 +50,7 @@ struct Job {
     guard !options.dryRun, let plan = planned else { return }
     let report = PlanReport(plan, checkpoint)
     talk.tell(plan.notes)
-    let read = try verification?.read()
+    let read = try verification?.read(workers: options.workers.count)
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let start = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
@@ -66,9 +66,7 @@ struct Job {
     if let verification, let read {
       // While the output was written a signal was only taken note of.
       if Interruption.signal != nil {
-        throw FileError(
-          .interrupted, path: plan.outputPath,
-          "interrupted; the output is complete, but was not measured: decant compare measures it with --text")
+        throw FileError(.interrupted, path: plan.outputPath, Verification.lastWords)
       }
       comparison = try await verification.comparison(
         with: try Checkpoint(path: plan.outputPath), over: read, workers: options.workers.count, talk)

@@ -49,6 +49,14 @@ enum Terminal {
     if lines.count > shown { note("and \(lines.count - shown) more, which --verbose lists") }
   }
 
+  /// Says that what a run of another job has done is given up.
+  static func tellOtherJob(_ talk: TalkOptions) {
+    guard !talk.quiet else { return }
+    note(
+      "note: an earlier run has left a part of another output here (of another model, recipe or version); it is replaced"
+    )
+  }
+
   /// Says that what an earlier run has done is not gone on with.
   static func tellDiscarded(_ what: String, _ talk: TalkOptions) {
     guard !talk.quiet else { return }

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Conversion
 internal import Evaluation
+internal import Inference
 
 /// The measurement that `--verify` asks for: the output against the model it was made from.
 struct Verification {
@@ -16,12 +17,24 @@ struct Verification {
 
   /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
   /// at once.
-  func read() throws -> ReadingOptions.ReadText { try measuring.reading.read(text, for: before) }
+  /// - Throws: when the text cannot be read as tokens, or the models cannot be run side by side in the memory that there is.
+  func read(workers: Int) throws -> ReadingOptions.ReadText {
+    let read = try measuring.reading.read(text, for: before)
+    let model = try LlamaModel(running: before)
+    _ = try measuring.memory.evaluator(of: [model, model], over: read.windows, workers: workers, path: before.path)
+    return read
+  }
+
+  /// What is said of the output when the process is stopped before it was measured.
+  static let lastWords =
+    "interrupted; the output is complete, but was not measured: decant compare measures it with --text"
 
   func comparison(
     with after: Checkpoint, over read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     try measuring.reading.requireSame(read, before, after)
-    return try await measuring.comparison(before: before, after: after, over: read.windows, workers: workers, talk)
+    return try await measuring.comparison(
+      before: before, after: after, over: read.windows, workers: workers, lastWords: "\(after.path): \(Self.lastWords)",
+      talk)
   }
 }

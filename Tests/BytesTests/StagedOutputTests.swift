@@ -509,7 +509,140 @@ struct StagedOutputTests {
     #expect(try Self.output(.folder, in: folder, replacing: true, fingerprint: "job").finishedItems.count == 1)
   }
 
-  // MARK: - Sources
+  /// What somebody does to a name.
+  enum Interference: CaseIterable { case editing, replacing, adding }
+
+  @Test(
+    "What is put under an output's name while it is made is not lost, --force or not", arguments: Interference.allCases,
+    [1, 3])
+  func strangersUnderTheName(_ interference: Interference, _ count: Int) throws {
+    for isReplacing in [false, true] where isReplacing || interference == .adding {
+      let folder = try TemporaryFolder()
+      let names = Array(Self.set.prefix(count))
+      if interference != .adding { for name in names { try folder.write("old".utf8, to: name) } }
+      let output = try StagedOutput(
+        .files, in: folder.path, files: names.map { .init(name: $0, byteCount: 3) }, replacing: isReplacing,
+        fingerprint: "job")
+      try Self.fill(output, names.map { _ in "new" })
+      try output.finish(item: 0)
+      let victim = names[count - 1]
+      if interference == .replacing {
+        try folder.write("precious".utf8, to: "other")
+        #expect(rename(folder.file("other"), folder.file(victim)) == 0)
+      } else {
+        try folder.write("precious".utf8, to: victim)
+      }
+      let error = try #require(throws: FileError.self) { try output.commit() }
+      #expect(
+        error.code == .exists && error.path == folder.file(victim) && error.message.contains("move it away"), "\(error)"
+      )
+      _ = output.stopped(by: error)
+      #expect(try Self.text(folder, victim) == "precious")
+      for name in names.dropLast() where interference != .adding { #expect(try Self.text(folder, name) == "old") }
+      // Out of the way of it the job goes on.
+      try folder.remove(victim)
+      let again = try StagedOutput(
+        .files, in: folder.path, files: names.map { .init(name: $0, byteCount: 3) }, replacing: isReplacing,
+        fingerprint: "job")
+      #expect(again.finishedItems.count == 1)
+      try again.commit()
+      #expect(try folder.names() == names)
+      #expect(try names.map { try Self.text(folder, $0) } == names.map { _ in "new" })
+    }
+  }
+
+  @Test(
+    "What is put in the place of what is being written does not become the output",
+    arguments: [StagedOutput.Kind.files, .folder])
+  func strangersInTheStagedPlace(_ kind: StagedOutput.Kind) throws {
+    for name in kind == .files ? [".a.partial"] : [".a.partial/a", ".a.partial/mine"] {
+      let folder = try TemporaryFolder()
+      let output = try Self.output(kind, in: folder, replacing: true)
+      try Self.fill(output, ["one"])
+      try folder.write("precious".utf8, to: "other")
+      #expect(rename(folder.file("other"), folder.file(name)) == 0)
+      let error = try #require(throws: FileError.self) { try output.commit() }
+      #expect(error.code == .exists && error.path == folder.file(name), "\(error)")
+      _ = output.stopped(by: error)
+      #expect(try Self.text(folder, name) == "precious")
+    }
+  }
+
+  @Test("Inodes are used again: what has one of a killed run is still somebody's", arguments: [false, true])
+  func reusedInodes(_ isReplacing: Bool) throws {
+    let folder = try TemporaryFolder()
+    let output = try Self.newSet(in: folder, replacing: false, fingerprint: "job")
+    try Self.fill(output, ["new", "new", "new"])
+    // Killed when the second has its name.
+    _ = SystemFaults.$current.withValue(SystemFaults(.ioError, .rename) { $0 >= 1 }) { try? output.commit() }
+    try output.finish(item: 0)
+    #expect(output.keep())
+    // Into the same inode.
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.file("2")))
+    try handle.write(contentsOf: Array("precious".utf8))
+    try handle.close()
+    if isReplacing {
+      try Self.newSet(in: folder, replacing: true, fingerprint: "job").commit()
+      #expect(try folder.names() == Self.set)
+    } else {
+      let error = try #require(throws: FileError.self) {
+        _ = try Self.newSet(in: folder, replacing: false, fingerprint: "job")
+      }
+      #expect(error.path == folder.file("2") && error.message == "is there already", "\(error)")
+      #expect(try Self.text(folder, "2") == "precious")
+    }
+  }
+
+  @Test("A partial output that was copied elsewhere is begun anew, not in the way")
+  func copiedPartials() throws {
+    let folder = try TemporaryFolder()
+    let output = try Self.output(.files, in: folder, replacing: false, fingerprint: "job")
+    try Self.fill(output, ["one"])
+    try output.finish(item: 0)
+    #expect(output.keep())
+    for name in try folder.names() {
+      let bytes = try folder.read(name)
+      try folder.write(bytes, to: "copy")
+      #expect(rename(folder.file("copy"), folder.file(name)) == 0)
+    }
+    let again = try Self.output(.files, in: folder, replacing: false, fingerprint: "job")
+    try Self.fill(again, ["two"])
+    try again.commit()
+    #expect(try folder.names() == ["a"])
+  }
+
+  @Test("An output that is complete is there already, though its journal was not removed")
+  func journalsOfCompleteOutputs() throws {
+    let folder = try TemporaryFolder()
+    let output = try Self.output(.files, in: folder, replacing: false, fingerprint: "job")
+    try Self.fill(output, ["one"])
+    _ = try SystemFaults.$current.withValue(SystemFaults(.ioError, .remove) { _ in true }) { try output.commit() }
+    let error = try #require(throws: FileError.self) {
+      _ = try Self.output(.files, in: folder, replacing: false, fingerprint: "job")
+    }
+    #expect(error.message == "is there already")
+    try Self.output(.files, in: folder, replacing: true, fingerprint: "job").commit()
+    #expect(try folder.names() == ["a"])
+  }
+
+  @Test("Where names are given by linking, a kill between the two calls leaves both")
+  func bothNames() throws {
+    let folder = try TemporaryFolder()
+    for name in Self.set { try folder.write("old".utf8, to: name) }
+    let output = try Self.newSet(in: folder, fingerprint: "job")
+    try Self.fill(output, ["new", "new", "new"])
+    try output.finish(item: 0)
+    _ = SystemFaults.$current.withValue(SystemFaults(.ioError, .rename) { $0 >= 2 }) { try? output.commit() }
+    #expect(output.keep())
+    #expect(link(folder.file(".2.old"), folder.file("2")) == 0)
+    let again = try Self.newSet(in: folder, fingerprint: "job")
+    #expect(try Self.contents(folder) == ["old", "old", "old"])
+    try again.commit()
+    #expect(try folder.names() == Self.set)
+    #expect(try Self.contents(folder) == ["new", "new", "new"])
+  }
+
+  // MARK: - Sets
 
   @Test(
     "What was made of other files, or of these before they were changed, counts only where that is known to be the same"

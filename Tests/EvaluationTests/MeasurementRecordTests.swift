@@ -52,8 +52,12 @@ import Testing
     let folder = try TemporaryFolder()
     let text = try text()
     let whole = try await evaluator.perplexity(of: model, over: text)
-    let first = try record(folder, text)
-    await #expect(throws: Stopped.self) { try await evaluator.perplexity(of: failing(text), over: text, record: first) }
+    do {
+      let first = try record(folder, text)
+      await #expect(throws: Stopped.self) {
+        try await evaluator.perplexity(of: failing(text), over: text, record: first)
+      }
+    }
     let second = try record(folder, text)
     let found = try #require(second.found)
     #expect(found.windows >= 2 && found.windows < 8 && found.numbers.count == found.windows * text.positions.count)
@@ -61,7 +65,7 @@ import Testing
     let result = try await evaluator.perplexity(of: model, over: text, record: second) { reached.append($0.chunk) }
     #expect(result == whole && reached.first == found.windows + 2)
     try second.remove()
-    #expect(try folder.names().isEmpty)
+    #expect(try folder.names() == [".record.lock"])
   }
 
   @Test func comparisonGoesOn() async throws {
@@ -69,9 +73,11 @@ import Testing
     let text = try text()
     let shaken = model.shaken(0.1, seed: 3)
     let whole = try await evaluator.compare(before: model, after: shaken, over: text)
-    let first = try record(folder, text)
-    await #expect(throws: Stopped.self) {
-      try await evaluator.compare(before: failing(text), after: shaken, over: text, record: first)
+    do {
+      let first = try record(folder, text)
+      await #expect(throws: Stopped.self) {
+        try await evaluator.compare(before: failing(text), after: shaken, over: text, record: first)
+      }
     }
     let second = try record(folder, text)
     #expect(second.found != nil)
@@ -80,18 +86,48 @@ import Testing
 
   @Test func anotherMeasurementIsNotGoneOnWith() async throws {
     let folder = try TemporaryFolder()
-    let one = try record(folder, try text())
-    try one.keep(.init(windows: 2, numbers: [1, 2]))
+    try record(folder, try text()).keep(.init(windows: 2, numbers: [1, 2]))
     #expect(throws: FileError.self) { try record(folder, try text(12)) }
     #expect(try record(folder, try text(), isResuming: false).found == nil)
     #expect(try record(folder, try text()).found == .init(windows: 2, numbers: [1, 2]))
   }
 
-  @Test func whatIsNoRecordIsLeftAlone() throws {
+  @Test(arguments: ["my notes", "decant measurement of Tuesday: my notes\n", "decant measurement \n"])
+  func whatIsNoRecordIsLeftAlone(_ notes: String) throws {
     let folder = try TemporaryFolder()
-    _ = try folder.write(Array("my notes".utf8), to: "record")
+    _ = try folder.write(Array(notes.utf8), to: "record")
     #expect(throws: FileError.self) { try record(folder, try text()) }
+    #expect(try folder.read("record") == Array(notes.utf8))
+    #expect(try folder.names() == ["record"])
+  }
+
+  @Test("A file that somebody puts where a record is kept is neither replaced nor removed", arguments: [false, true])
+  func strangers(_ isKept: Bool) throws {
+    let folder = try TemporaryFolder()
+    let record = try record(folder, try text())
+    if isKept { try record.keep(.init(windows: 2, numbers: [1, 2])) }
+    _ = try folder.write(Array("my notes".utf8), to: "record")
+    #expect(throws: FileError.self) { try record.remove() }
+    if !isKept { #expect(throws: FileError.self) { try record.keep(.init(windows: 2, numbers: [1, 2])) } }
     #expect(try folder.read("record") == Array("my notes".utf8))
+  }
+
+  @Test("One run at a time keeps a record; what a killed one has left is no obstacle")
+  func oneAtATime() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let first = try record(folder, try text())
+      let error = #expect(throws: FileError.self) { try record(folder, try text()) }
+      #expect(error?.code == .exists && error?.message.contains("another run") == true)
+      try first.keep(.init(windows: 2, numbers: [1, 2]))
+    }
+    #expect(try folder.names() == ["record"])
+    _ = try folder.write([], to: ".record.lock")
+    try record(folder, try text()).remove()
+    #expect(try folder.names() == [])
+    _ = try folder.write(Array("my notes".utf8), to: ".record.lock")
+    #expect(throws: FileError.self) { try record(folder, try text()) }
+    #expect(try folder.read(".record.lock") == Array("my notes".utf8))
   }
 
   @Test("What is cut off or damaged is begun anew", arguments: [1, 40, 3])

@@ -31,14 +31,15 @@ extension Checkpoint {
 }
 
 extension FastDigest.Stream {
-  /// Takes in what tells files from others, as they were when they were opened: length, time of the last change, head.
+  /// Takes in what tells files from others, as they were when they were opened, and a copy not from its original: length
+  /// and head. Whether they are the very files is told by `InputFile.identity`.
   mutating func add(filesOf sources: [any TensorSource]) throws(FileError) {
     try add(files: sources.flatMap(\.inputFiles))
   }
 
   mutating func add(files: [InputFile]) throws(FileError) {
     for file in files {
-      add("source \(file.byteCount) \(file.modified)\n")
+      add("source \(file.byteCount)\n")
       let head = try file.bytes(at: 0, count: min(file.byteCount, Self.headByteCount))
       head.withBytes { add($0) }
     }

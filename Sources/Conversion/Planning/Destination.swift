@@ -45,6 +45,7 @@ public struct Destination: Sendable {
   ///   replaced.
   func check(against inputs: [String]) throws(FileError) {
     try FileOutput.checkName(of: path)
+    try FileOutput.checkIsNotPacked(path)
     if isFile { try FileOutput.checkNameOfFile(path) }
     let inputs = InputPaths(inputs)
     try inputs.refuse(output: path)
@@ -60,6 +61,7 @@ public struct Destination: Sendable {
     try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: true)
     _ = try contentsToReplace()
     try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
+    if !isFile { try StagedOutput.checkHidden(.folder, in: folder, files: []) }
   }
 
   /// - Throws: `FileError` when one of the output's files cannot be written beside what is there.
@@ -69,6 +71,7 @@ public struct Destination: Sendable {
     for file in files { try inputs.refuse(output: FileSystem.join(folder, file.name)) }
     try inputs.refuse(stagingIn: StagedOutput.hiddenPaths(.files, in: folder, files: files), of: path)
     try StagedOutput.checkTarget(.files, in: folder, files: files, replacing: replacesExisting)
+    try StagedOutput.checkHidden(.files, in: folder, files: files)
   }
 
   /// What a folder that is to be replaced holds; nil where there is none.

@@ -1,4 +1,5 @@
 public import Bytes
+internal import Packed
 
 /// A file that is to be written, whatever will be in it.
 public struct FileOutput: Sendable {
@@ -23,6 +24,7 @@ public struct FileOutput: Sendable {
     let hidden = StagedOutput.hiddenPaths(.files, in: FileSystem.parent(path), files: files)
     try InputPaths(inputs + spent).refuse(stagingIn: hidden, of: path)
     try StagedOutput.checkTarget(.files, in: FileSystem.parent(path), files: files, replacing: replacesExisting)
+    try StagedOutput.checkHidden(.files, in: FileSystem.parent(path), files: files)
   }
 
   /// Looks at where it goes, too.
@@ -37,6 +39,16 @@ public struct FileOutput: Sendable {
   static func checkNameOfFile(_ path: String) throws(FileError) {
     guard path.utf8.last != UInt8(ascii: "/") else {
       throw FileError(.unsupported, path: path, "ends in a slash, but a file is written; name the file")
+    }
+  }
+
+  /// - Throws: `FileError` when the path is one of packed files, as which the output will not be written.
+  static func checkIsNotPacked(_ path: String) throws(FileError) {
+    guard !path.hasFileEnding(PackedFile.suffix) else {
+      throw FileError(
+        .unsupported, path: path,
+        "ends in \(PackedFile.suffix), as packed files do, and this is not written packed; leave that out, and pack the output"
+      )
     }
   }
 

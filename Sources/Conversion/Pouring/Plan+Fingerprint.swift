@@ -5,7 +5,7 @@ internal import Tensors
 
 extension Plan {
   /// What tells this job from every other: by it a run that was stopped is gone on with only where every byte would
-  /// come out the same. It covers the files that are read (length, time of the last change, header), everything that
+  /// come out the same. It covers the files that are read (length, header), everything that
   /// is written but the weights, and how each weight comes about.
   /// - Parameter sources: `sourceFingerprint()`.
   func fingerprint(of sources: FastDigest) -> String {

@@ -34,6 +34,8 @@ public enum PourEvent: Sendable {
   /// So many weights of an earlier run are made again: it read other files, or these before they were changed, moved or
   /// linked, and nothing shows that the weights would be the same.
   case discarded(tensorCount: Int)
+  /// The partial output of another job, of another model, recipe or version, is replaced.
+  case replacedOtherJob
 }
 
 extension Plan {
@@ -59,6 +61,7 @@ extension Plan {
       replacing: destination.replacesExisting,
       contents: try destination.contentsToReplace(), fingerprint: fingerprint(of: sources), isResuming: isResuming
     ) { item, note throws(FileError) in try isMadeOfTheSame(item, note) }
+    if staged.replacesOtherJob { onEvent(.replacedOtherJob) }
     if staged.discardedItemCount > 0 { onEvent(.discarded(tensorCount: staged.discardedItemCount)) }
     var report: PourReport
     do throws(FileError) {

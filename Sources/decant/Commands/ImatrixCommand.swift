@@ -101,6 +101,7 @@ struct ImatrixCommand: TalkingCommand {
     try file.check(against: [model, text].compactMap(\.self), spent: merge)
     try file.checkRoom()
     var inputs = merge
+    var record: MeasurementRecord?
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
       let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
@@ -108,7 +109,9 @@ struct ImatrixCommand: TalkingCommand {
       inputs += try checkpoint.inputPaths + reading.inputPaths(with: text)
       try file.check(against: inputs.filter { !merge.contains($0) }, spent: merge)
       try refuseOthers(matrices, than: checkpoint)
-      matrices.append(try await collected(from: text, by: checkpoint, reading: inputs))
+      let collected = try await collected(from: text, by: checkpoint, reading: inputs)
+      matrices.append(collected.matrix)
+      record = collected.record
     }
     let lengths = Set(matrices.compactMap(\.chunkSize)).sorted()
     if lengths.count > 1, !talk.quiet {
@@ -118,7 +121,7 @@ struct ImatrixCommand: TalkingCommand {
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     try matrix.write(to: output, replacing: force, reading: inputs)
-    Terminal.noting { () throws(FileError) in try FileSystem.removeFile(recordPath) }
+    Terminal.noting { () throws(FileError) in try record?.remove() }
     try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }
 
@@ -140,7 +143,7 @@ struct ImatrixCommand: TalkingCommand {
   }
 
   private func collected(from text: String, by checkpoint: Checkpoint, reading inputs: [String]) async throws
-    -> ImportanceMatrix
+    -> (matrix: ImportanceMatrix, record: MeasurementRecord)
   {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LlamaModel(running: checkpoint)
@@ -169,9 +172,12 @@ struct ImatrixCommand: TalkingCommand {
       guard let name = names[layer.name] else { throw FileError.noSuchTensor(layer.name, in: checkpoint.path) }
       entries[name] = .init(sums: layer.sums.map { Float($0) }, counts: [layer.tokens])
     }
-    return ImportanceMatrix(
-      name: checkpoint.path, entries: entries, datasets: [text], chunkCount: windows.windows.count,
+    // The name of a pipe says nothing, and is another one in every run.
+    let isFile = text == "-" ? false : try FileSystem.isFile(text)
+    let matrix = ImportanceMatrix(
+      name: checkpoint.path, entries: entries, datasets: [isFile ? text : "-"], chunkCount: windows.windows.count,
       chunkSize: reading.context)
+    return (matrix, record)
   }
 
   private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {

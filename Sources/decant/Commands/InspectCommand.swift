@@ -15,7 +15,7 @@ struct InspectCommand: TalkingCommand {
       With --json: path, container, packed, bytes, files, remarks, types (of each:
       tensors, weights, bytes); where the model is known weights, bits_per_weight,
       model; where it says how it was made provenance (version, recipe, sources,
-      edited: whether another program has changed its tensors since);
+      edited: whether another program has written other tensors since);
       where it cannot be converted obstacle; with --tensors tensors (name,
       type, shape, bytes), with --metadata metadata. Of an importance matrix:
       weights, chunks, context, datasets; of an adapter: kind, base_model, ranks,

@@ -81,6 +81,8 @@ struct RebuildCommand: TalkingCommand {
     }
     Terminal.notes(outcome.differences.dropFirst(), isVerbose: talk.verbose)
     throw FileError(
-      .mismatch, path: output, "does not come of \(source) again, \(outcome.differences.count) differences: \(first)")
+      .mismatch, path: output,
+      "does not come of \(source) again, \(outcome.differences.count) \(outcome.differences.count == 1 ? "difference" : "differences"): \(first)"
+    )
   }
 }

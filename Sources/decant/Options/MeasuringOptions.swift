@@ -48,11 +48,11 @@ struct MeasuringOptions: ParsableArguments {
   /// Runs two models side by side.
   func comparison(
     before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord? = nil,
-    workers: Int, shownTensors: Int = 10, _ talk: TalkOptions
+    workers: Int, shownTensors: Int = 10, lastWords: String? = nil, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     StatusLine.shared.begin("loading \(before.path) and \(after.path)")
     let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
-    let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
+    let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record, lastWords: lastWords)
     defer { progress.end() }
     let evaluator = try memory.evaluator(of: [one, other], over: windows, workers: workers, path: before.path)
     let pairs = try Self.pairs(before, after)
@@ -83,6 +83,7 @@ struct MeasuringOptions: ParsableArguments {
       files: [.init(name: FileSystem.lastComponent(path), byteCount: windows.scoredCount * rowBytes)],
       sources: checkpoint.inputFiles, reading: inputs, replacing: replacing,
       fingerprint: try RecordOptions.fingerprint(of: "logits", [checkpoint], over: windows), isResuming: isResuming)
+    if output.replacesOtherJob { Terminal.tellOtherJob(talk) }
     if output.discardedItemCount > 0 {
       Terminal.tellDiscarded("the logits that an earlier run has written", talk)
     }

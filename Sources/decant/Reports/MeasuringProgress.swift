@@ -9,8 +9,12 @@ final class MeasuringProgress {
   /// Windows that an earlier run has done.
   private let windowsFound: Int
 
-  init(_ talk: TalkOptions, windows: Int, record: MeasurementRecord?) {
+  private let lastWords: String
+
+  /// - Parameter lastWords: what Ctrl-C is answered with where nothing is kept.
+  init(_ talk: TalkOptions, windows: Int, record: MeasurementRecord?, lastWords: String? = nil) {
     self.record = record
+    self.lastWords = lastWords ?? "interrupted; nothing of the measurement is kept"
     self.windows = windows
     windowsFound = record?.kept ?? 0
     if talk.verbose {
@@ -41,7 +45,7 @@ final class MeasuringProgress {
   /// Ctrl-C is answered with what becomes of the work.
   private func sayWhatIsKept() {
     guard let record else {
-      return StatusLine.shared.sayLast("decant: interrupted; nothing of the measurement is kept\n")
+      return StatusLine.shared.sayLast("decant: \(lastWords)\n")
     }
     StatusLine.shared.sayLast(
       record.kept == 0

@@ -13,6 +13,7 @@ enum PackReport {
       Terminal.note(
         "going on with an earlier run of this command: \(NumberText.bytes(byteCount)) are done; --no-resume starts over"
       )
+    case .replacedOtherJob: Terminal.tellOtherJob(talk)
     case .discarded:
       Terminal.tellDiscarded("the bytes that an earlier run has done", talk)
     }

@@ -34,6 +34,7 @@ final class Progress: Sendable {
       Terminal.note(
         "going on with an earlier run of this command: \(tensorCount) tensors are done already; --no-resume starts over"
       )
+    case .replacedOtherJob: Terminal.tellOtherJob(talk)
     case .discarded(let tensorCount):
       Terminal.tellDiscarded("\(tensorCount) tensors that an earlier run has completed", talk)
     case .advanced(let elements):
