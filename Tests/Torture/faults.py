@@ -323,15 +323,21 @@ def strangers(race, every):
                 continue
             clear(race.folder)
             put_old(job, race.inputs, race.folder)
-            if not into and job.old:
+            # In the place of a folder nothing can be put.
+            if not into and target.is_dir():
                 continue
             names = race.calls(job.arguments(race.machine.decant, race.inputs, race.folder, *job.force))
             expected = contents(target)
             victim = target / into if into else target
             if not target.exists():
                 victim = race.folder / sorted(expected)[0]
-            # A file of a model that is there when the folder is looked at is a part of what is replaced.
-            first = next(n for n, call in enumerate(names, 1) if call.split()[1] == "mkdir") if into == "README.md" else 1
+            # What is there when the output is looked at is a part of what is replaced.
+            first = 1
+            if into == "README.md":
+                first = next(n for n, call in enumerate(names, 1) if call.split()[1] == "mkdir")
+            elif job.old and not into:
+                first = next(n for n, call in enumerate(names, 1)
+                             if call.split()[1] == "open" and call.split()[-1].endswith(".partial"))
             for number in range(first, len(names) + 1, max(1, every)):
                 clear(race.folder)
                 put_old(job, race.inputs, race.folder)
@@ -339,7 +345,7 @@ def strangers(race, every):
 
                 def act():
                     # Not into an output that has come to its end.
-                    if into or not (victim.exists() or victim.is_symlink()):
+                    if into or (job.old and contents(target) != expected) or not (victim.exists() or victim.is_symlink()):
                         try:
                             victim.write_text("somebody's")
                             done.append(contents(target) == expected)
