@@ -134,7 +134,7 @@ public final class PackedFile: ByteSource {
         try output.finish(item: left[place])
       }
       try file.inputFile?.requireUnchanged()
-      try output.commit()
+      for left in try output.commit() { onEvent(.left(left)) }
     } catch {
       throw output.stopped(by: error)
     }

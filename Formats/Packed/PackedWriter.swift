@@ -68,7 +68,7 @@ public enum PackedWriter {
       let closing = try index.closing(at: offset, path: path)
       try write(closing, at: offset)
       try file.inputFile?.requireUnchanged()
-      try output.commit()
+      for left in try output.commit() { onEvent(.left(left)) }
       return offset + closing.count
     } catch {
       throw output.stopped(by: error)

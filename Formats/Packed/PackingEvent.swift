@@ -1,3 +1,5 @@
+public import Bytes
+
 /// What packing or unpacking tells of an earlier run of the same job that was stopped.
 public enum PackingEvent: Hashable, Sendable {
   /// So many bytes of the original are done already.
@@ -6,4 +8,6 @@ public enum PackingEvent: Hashable, Sendable {
   case discarded
   /// It was another job: of another file or version, or with another level.
   case replacedOtherJob
+  /// The output is complete, and something beside it could not be removed.
+  case left(FileError)
 }

@@ -73,12 +73,20 @@ public final class KeptFile: Sendable {
     standing.withLock { $0 = now }
   }
 
-  /// Removes the file. One that is not there is no error.
-  /// - Throws: `FileError` when it stays.
+  /// Removes the file, and what keeps others from it. One that is not there is no error.
+  /// - Throws: `FileError` when something stays.
   public func remove() throws(FileError) {
-    guard try FileSystem.isTaken(path) else { return }
-    try requireUnchanged()
-    try SystemCall.removeFile(path)
-    standing.withLock { $0 = nil }
+    do throws(FileError) {
+      if try FileSystem.isTaken(path) {
+        try requireUnchanged()
+        try SystemCall.removeFile(path)
+        standing.withLock { $0 = nil }
+      }
+      let name = FileSystem.lastComponent(path)
+      try StagedOutput.removeLeft(.files, in: FileSystem.parent(path), files: [.init(name: name, byteCount: nil)])
+      try SystemCall.removeFile(lockPath, openAs: lock)
+    } catch {
+      throw FileError(error.code, path: path, "is of no more use, and cannot be removed: \(error.message)")
+    }
   }
 }

@@ -97,7 +97,13 @@ final class OutputJournal: Sendable {
   func unlock() { SystemCall.unlock(descriptor) }
 
   /// Removes the file, unless somebody has put another one in its place.
-  func remove() throws(FileError) { try SystemCall.removeFile(path, openAs: descriptor) }
+  func remove() throws(FileError) {
+    do throws(FileError) {
+      try SystemCall.removeFile(path, openAs: descriptor)
+    } catch {
+      throw FileError(error.code, path: path, "is of no more use, and cannot be removed: \(error.message)")
+    }
+  }
 
   private func append(_ line: String, isItem: Bool = false) throws(FileError) {
     let bytes = Array((line + "\n").utf8)

@@ -55,7 +55,7 @@ struct Job {
     let start = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
     progress.end()
-    for left in poured.leftovers { Terminal.note("note: " + Terminal.sentence(left, isVerbose: false)) }
+    Terminal.tellLeft(poured.leftovers)
     let seconds = (ContinuousClock.now - start).seconds
     if !talk.json, !talk.quiet {
       for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {

@@ -49,6 +49,11 @@ enum Terminal {
     if lines.count > shown { note("and \(lines.count - shown) more, which --verbose lists") }
   }
 
+  /// Says what could not be removed when an output was complete.
+  static func tellLeft(_ failures: [FileError]) {
+    for failure in failures { note("note: " + sentence(failure, isVerbose: false)) }
+  }
+
   /// Says that what a run of another job has done is given up.
   static func tellOtherJob(_ talk: TalkOptions) {
     guard !talk.quiet else { return }

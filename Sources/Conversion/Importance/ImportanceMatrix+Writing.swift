@@ -7,8 +7,10 @@ extension ImportanceMatrix {
   /// - Parameters:
   ///   - replacing: whether a file that has the name may be replaced.
   ///   - reading: paths of files that it was made of. Who may not read one of them may not read the matrix.
+  /// - Returns: what is left beside the file and could not be removed.
   /// - Throws: `FileError` when a name is too long, or the file cannot be written.
-  public func write(to path: String, replacing: Bool, reading: [String] = []) throws(FileError) {
+  @discardableResult
+  public func write(to path: String, replacing: Bool, reading: [String] = []) throws(FileError) -> [FileError] {
     guard chunkSize != nil else {
       return try Self.merged([self], name: name).write(to: path, replacing: replacing, reading: reading)
     }
@@ -24,7 +26,7 @@ extension ImportanceMatrix {
       for (tensor, values) in zip(file.tensors, values) {
         try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
       }
-      try output.commit()
+      return try output.commit()
     } catch {
       throw output.stopped(by: error)
     }

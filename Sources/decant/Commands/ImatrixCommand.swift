@@ -120,7 +120,7 @@ struct ImatrixCommand: TalkingCommand {
           + "for one length only, as llama-imatrix's have, and says that of the first")
     }
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
-    try matrix.write(to: output, replacing: force, reading: inputs)
+    Terminal.tellLeft(try matrix.write(to: output, replacing: force, reading: inputs))
     Terminal.noting { () throws(FileError) in try record?.remove() }
     try show(matrix, seconds: (ContinuousClock.now - start).seconds)
   }

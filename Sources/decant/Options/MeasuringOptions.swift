@@ -98,7 +98,7 @@ struct MeasuringOptions: ParsableArguments {
         try output.finish(item: number)
       }
       try checkpoint.requireUnchanged()
-      try output.commit()
+      Terminal.tellLeft(try output.commit())
     } catch let error as FileError {
       throw output.stopped(by: error)
     }

@@ -7,12 +7,13 @@ internal import Packed
 /// What packing or unpacking did.
 enum PackReport {
   static func tell(_ event: PackingEvent, _ talk: TalkOptions) {
-    guard !talk.quiet else { return }
     switch event {
     case .resumed(let byteCount):
+      guard !talk.quiet else { return }
       Terminal.note(
         "going on with an earlier run of this command: \(NumberText.bytes(byteCount)) are done; --no-resume starts over"
       )
+    case .left(let failure): Terminal.tellLeft([failure])
     case .replacedOtherJob: Terminal.tellOtherJob(talk)
     case .discarded:
       Terminal.tellDiscarded("the bytes that an earlier run has done", talk)
