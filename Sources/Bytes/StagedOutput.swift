@@ -94,7 +94,7 @@ public final class StagedOutput: Sendable {
     let places = OutputPlaces(kind, folder, files)
     let left = try OutputJournal.Content.read(places.journalPath)
     try places.checkTargets(replacing: replacing, left)
-    try Self.check(places, files, target: folder)
+    try Self.check(places, files, target: kind == .folder ? folder : places.targets.first ?? folder)
     let partial = PartialOutput(places, isLeft: left != nil)
     do throws(FileError) {
       var permissions = try places.permissions(sources, reading: reading)

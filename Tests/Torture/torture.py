@@ -116,8 +116,9 @@ def remove(path):
 
 
 class Job:
-    def __init__(self, name, command, output, resumes=True, is_one_file=True):
-        self.name, self.command, self.output = name, command, output
+    # room: how many times the length of its output a job needs at most; what imatrix keeps until the end is longer.
+    def __init__(self, name, command, output, resumes=True, is_one_file=True, room=1):
+        self.name, self.command, self.output, self.room = name, command, output, room
         self.resumes, self.is_one_file = resumes, is_one_file
         self.kills = self.hits = self.resumed = self.restarted = self.full = self.filled = 0
         self.findings = []
@@ -209,7 +210,7 @@ def torture_full_disk(job, decant, folder, expected):
     """Disks that are too small from the beginning."""
     size = sum(file.stat().st_size for file in files(folder / job.output))
     for share in (0.05, 0.3, 0.6, 0.9, 0.99, 1.2):
-        with SmallDisk(folder / "small", int(size * share)) as small:
+        with SmallDisk(folder / "small", int(size * share * (job.room if share > 1 else 1))) as small:
             target = small / job.output
             code, said = run(job.arguments(decant, target))
             job.full += 1
@@ -226,7 +227,7 @@ def torture_filling_disk(job, decant, folder, expected, count, seconds, rng):
     """Disks with room enough, until another program fills them while the job runs."""
     size = sum(file.stat().st_size for file in files(folder / job.output))
     for _ in range(count):
-        with SmallDisk(folder / "small", int(size * 1.5)) as small:
+        with SmallDisk(folder / "small", int(size * 1.5 * job.room)) as small:
             target, filler = small / job.output, small / "filler"
             process = subprocess.Popen(job.arguments(decant, target), stdout=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True)
@@ -285,7 +286,7 @@ def main():
             Job("pack", ["pack", model / "model.safetensors", "OUT", "--level", "6"], "p.zst"),
             Job("unpack", ["unpack", packed, "OUT"], "u.safetensors"),
             Job("imatrix", ["imatrix", FIXTURES / "TinyLlama", "--text", FIXTURES / "heldout.txt", "--context", "64", "--chunks", "24",
-                            "--output", "OUT", *slow], "im.gguf"),
+                            "--output", "OUT", *slow], "im.gguf", room=6),
         ]
         is_small_possible = os.geteuid() == 0
         for job in jobs:
