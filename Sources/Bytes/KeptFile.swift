@@ -23,7 +23,11 @@ public final class KeptFile: Sendable {
     {
       throw OutputPlaces.inTheWay(lockPath)
     }
-    lock = try SystemCall.makeFile(lockPath, .all)
+    do throws(FileError) {
+      lock = try SystemCall.makeFile(lockPath, .all)
+    } catch {
+      throw error.code == .exists ? error.with(path: path) : error
+    }
     do throws(FileError) {
       try StagedOutput.removeLeft(.files, in: folder, files: [.init(name: name, byteCount: nil)])
       standing = Mutex(try Self.entry(path))
