@@ -209,8 +209,7 @@ class Job:
     def run(self, decant):
         with tempfile.TemporaryFile() as output:
             start = time.monotonic()
-            subprocess.run([sys.executable, "-S", "-c", WAITER, decant, *self.arguments], stdout=output,
-                                     stderr=output)
+            subprocess.run([sys.executable, "-S", "-c", WAITER, decant, *self.arguments], stdout=output, stderr=output)
             self.wall = time.monotonic() - start
             output.seek(0)
             self.output, _, counted = output.read().decode(errors="replace").rpartition("\n")

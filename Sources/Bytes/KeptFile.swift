@@ -29,7 +29,7 @@ public final class KeptFile: Sendable {
       throw error.code == .exists ? error.with(path: path) : error
     }
     do throws(FileError) {
-      try StagedOutput.removeLeft(.files, in: folder, files: [.init(name: name, byteCount: nil)])
+      try Self.removeLeft(path)
       standing = Mutex(try Self.entry(path))
     } catch {
       Self.unlock(lockPath, lock)
@@ -43,6 +43,12 @@ public final class KeptFile: Sendable {
     // Empty, and nobody's if it cannot be removed.
     try? SystemCall.removeFile(path, openAs: descriptor)
     SystemCall.close(descriptor)
+  }
+
+  /// Removes what a run has left that was killed while it wrote the file.
+  private static func removeLeft(_ path: String) throws(FileError) {
+    let name = FileSystem.lastComponent(path)
+    try StagedOutput.removeLeft(.files, in: FileSystem.parent(path), files: [.init(name: name, byteCount: nil)])
   }
 
   private static func entry(_ path: String) throws(FileError) -> FolderContents.Entry? {
@@ -86,8 +92,7 @@ public final class KeptFile: Sendable {
         try SystemCall.removeFile(path)
         standing.withLock { $0 = nil }
       }
-      let name = FileSystem.lastComponent(path)
-      try StagedOutput.removeLeft(.files, in: FileSystem.parent(path), files: [.init(name: name, byteCount: nil)])
+      try Self.removeLeft(path)
       try SystemCall.removeFile(lockPath, openAs: lock)
     } catch {
       throw FileError(error.code, path: path, "is of no more use, and cannot be removed: \(error.message)")
