@@ -6,6 +6,7 @@
 # make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens, giant rows (sparse files), with bars
 # make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
+# make families  every model family against transformers and llama.cpp; LLAMA_CPP: a source tree, LLAMA_BIN: its programs
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make lint      style, declared imports, generated tables
@@ -25,7 +26,7 @@ endif
 PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop torture fuzz lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families torture fuzz lint format docs build release clean
 
 all: release
 
@@ -90,6 +91,15 @@ interop: release
 	  $(if $(DECANT_SHARED),--text $(DECANT_SHARED)/text)
 	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
+
+# LLAMA_CPP: a source tree of llama.cpp, whose converter makes the references. LLAMA_BIN: a folder with llama-perplexity and
+# llama-quantize; what needs them is left out without it. FAMILIES_ARGUMENTS: --only, --table, --work, --fixtures and others.
+families: release
+	@test -d "$(LLAMA_CPP)" || { echo "LLAMA_CPP names no source tree of llama.cpp" >&2; exit 1; }
+	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
+	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/families/requirements.txt
+	$(INTEROP_VENV)/bin/python Tests/Interop/families/families.py --decant $(abspath $(DECANT)) --llama-cpp "$(LLAMA_CPP)" \
+	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)") $(FAMILIES_ARGUMENTS)
 
 TORTURE_KILLS ?= 1000
 TORTURE_EVERY ?= 1

@@ -163,7 +163,8 @@ let package = Package(
         "Digests", "Inference",
       ], exclude: ["Golden"]),
     tests(
-      of: "Inference", imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON"],
+      of: "Inference",
+      imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "JSON", "GGUF", "Safetensors"],
       exclude: ["Golden"]),
     tests(
       of: "Evaluation",

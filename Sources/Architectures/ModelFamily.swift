@@ -1,116 +1,70 @@
+public import Bytes
 public import JSON
 public import Tensors
-public import Bytes
 
-/// A family of models: what its tensors are called in each ecosystem, how one form is derived from the other, and
-/// where its hyperparameters stand. Pure: names, shapes and settings in, values out.
+/// A family of models: which models belong to it, and how they are read in either ecosystem.
 public protocol ModelFamily: Sendable {
-  /// Values of `architectures` in config.json.
-  var classNames: [String] { get }
-  /// Values of `model_type`, by which `transformers` goes where `architectures` names no class.
-  var modelTypes: [String] { get }
-  /// Value of `general.architecture` in a GGUF.
-  var ggufArchitecture: String { get }
+  /// What `architectures` and `model_type` of a config.json say.
+  var classes: [ModelClass] { get }
+  /// Value of `general.architecture` in a GGUF; nil for a family that GGUF has no name for.
+  var ggufArchitecture: String? { get }
 
   /// Reads config.json.
   /// - Throws: `FileError` naming the key that is missing, wrong or not supported.
-  func configuration(fromConfig config: JSONValue, path: String) throws(FileError) -> LlamaConfiguration
+  func model(fromConfig config: JSONValue, path: String) throws(FileError) -> any Model
 
-  /// Writes what config.json needs for `configuration`, tokenizer ids aside.
-  /// - Throws: `FileError` for what was not understood when it was read.
-  func config(for configuration: LlamaConfiguration) throws(FileError) -> [String: JSONValue]
-
-  /// Whether config.json can say what such a model computes.
-  /// - Throws: `FileError` naming what of the model at `path` it has no word for.
-  func checkConfig(for configuration: LlamaConfiguration, path: String) throws(FileError)
+  /// The config.json of the text part alone of a composite model; any other as it is.
+  func textConfig(of config: JSONValue) -> JSONValue
 
   /// Reads the hyperparameters in a GGUF's metadata.
-  /// - Parameter values: the values of one of the `tensors`, for the few that belong to the hyperparameters.
+  /// - Parameters:
+  ///   - tensors: the stored tensors.
+  ///   - values: the values of one of them, for the few that belong to the hyperparameters.
   /// - Throws: `FileError` naming the key that is missing or wrong.
-  func configuration(
+  func model(
     fromMetadata value: @escaping (String) -> MetadataValue?, tensors: [TensorDescriptor],
-    values: (String) throws(FileError) -> [Float]?, path: String
-  ) throws(FileError) -> LlamaConfiguration
-
-  /// The hyperparameters as GGUF metadata, in the order they are written.
-  /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
-  func metadata(for configuration: LlamaConfiguration, path: String) throws(FileError)
-    -> [(key: String, value: MetadataValue)]
-
-  /// Names of the tensors that a GGUF has for hyperparameters, and the Hugging Face form has not.
-  var configurationTensorNames: [String] { get }
-
-  /// Those that a GGUF of `configuration` needs.
-  /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
-  func configurationTensors(for configuration: LlamaConfiguration, path: String) throws(FileError) -> [NamedDerivation]
-
-  /// How each tensor of the Hugging Face form comes from the tensors of a GGUF with these names.
-  /// - Throws: `FileError` for a name the family does not know.
-  func huggingFaceTensors(fromGGUF names: [String], _ configuration: LlamaConfiguration, path: String)
-    throws(FileError) -> [NamedDerivation]
-
-  /// How each tensor of the GGUF comes from tensors of the Hugging Face form with these names, those of the
-  /// configuration aside.
-  /// - Throws: `FileError` for a name the family does not know.
-  func ggufTensors(fromHuggingFace names: [String], _ configuration: LlamaConfiguration, path: String)
-    throws(FileError) -> [NamedDerivation]
-
-  /// Names in the Hugging Face form of the token embedding and of the output head, which a configuration may tie.
-  var tiedTensors: (embedding: String, head: String) { get }
-
-  /// The name in the Hugging Face form of a tensor that was saved with another beginning: without `model.`, or with what
-  /// wrappers of a training left in it. Nil for one the family does not know.
-  func usualName(of stored: String) -> String?
-
-  /// Whether a model with this configuration has no place for a tensor of the Hugging Face form, so that `transformers`
-  /// computes without it.
-  func leavesOut(_ name: String, _ configuration: LlamaConfiguration) -> Bool
-
-  /// Makes a config.json that somebody else wrote say what the weights beside it will be.
-  func correct(_ config: inout [String: JSONValue], for configuration: LlamaConfiguration)
-
-  /// Name, shape and necessity of every tensor of the Hugging Face form.
-  func expectedTensors(_ configuration: LlamaConfiguration) -> [ExpectedTensor]
+    values: @escaping (String) throws(FileError) -> [Float]?, path: String
+  ) throws(FileError) -> any Model
 }
 
-/// An output tensor and where it comes from.
-public struct NamedDerivation: Hashable, Sendable {
+/// A class of `transformers`.
+public struct ModelClass: Hashable, Sendable {
+  /// As `architectures` names it.
   public var name: String
-  public var derivation: Derivation
+  /// As `model_type` does.
+  public var modelType: String
+  /// Whether it has an output head.
+  public var hasHead: Bool
+  /// Whether the settings of the decoder are those of a part of it, under `text_config`.
+  public var isComposite: Bool
 
-  public init(name: String, derivation: Derivation) {
+  public init(_ name: String, _ modelType: String, hasHead: Bool = true, isComposite: Bool = false) {
     self.name = name
-    self.derivation = derivation
-  }
-}
-
-/// A tensor that a configuration asks for.
-public struct ExpectedTensor: Hashable, Sendable {
-  public var name: String
-  public var shape: [Int]
-  /// Whether the model can do without it, such as biases.
-  public var isOptional: Bool
-
-  public init(_ name: String, _ shape: [Int], isOptional: Bool = false) {
-    self.name = name
-    self.shape = shape
-    self.isOptional = isOptional
+    self.modelType = modelType
+    self.hasHead = hasHead
+    self.isComposite = isComposite
   }
 }
 
 /// Every family that is known, one line each.
 public enum ModelFamilies {
-  public static let all: [any ModelFamily] = [LlamaFamily()]
+  public static let all: [any ModelFamily] = [
+    LlamaFamily(), Mistral3Family(), SmolLM3Family(), GraniteFamily(), GraniteMoeFamily(), InternLM2Family(),
+    SeedOssFamily(), Ernie45Family(), HunYuanDenseFamily(), StableLmFamily(), Qwen2Family(), Qwen3Family(),
+    Qwen2MoeFamily(), Qwen3MoeFamily(), GemmaFamily(), Gemma2Family(), Gemma3Family(), PhiFamily(), Phi3Family(),
+    Olmo2Family(), OlmoeFamily(), GPT2Family(), GPTNeoXFamily(), Starcoder2Family(), OPTFamily(), FalconFamily(),
+    BloomFamily(), MPTFamily(), CohereFamily(), Cohere2Family(), Glm4Family(), GptOssFamily(),
+  ]
 
   /// The family that a config.json names: by a class in `architectures`, or by `model_type` where no class is named.
   public static func family(ofConfig config: JSONValue) -> (any ModelFamily)? {
     let named = config["architectures"] ?? .null
     if let classes = named.array, !classes.isEmpty {
       let names = classes.compactMap(\.string)
-      return all.first { family in names.contains { family.classNames.contains($0) } }
+      return all.first { family in family.classes.contains { names.contains($0.name) } }
     }
     guard named.isNull || named.array != nil, let type = config["model_type"]?.string else { return nil }
-    return all.first { $0.modelTypes.contains(type) }
+    return all.first { family in family.classes.contains { $0.modelType == type } }
   }
 
   public static func family(ggufArchitecture: String) -> (any ModelFamily)? {
@@ -119,6 +73,11 @@ public enum ModelFamilies {
 
   /// The class names, for messages.
   public static var supportedClassNames: String {
-    all.flatMap(\.classNames).joined(separator: ", ")
+    all.flatMap { $0.classes.map(\.name) }.joined(separator: ", ")
+  }
+
+  /// The architectures of GGUFs, for messages.
+  public static var supportedArchitectures: String {
+    all.compactMap(\.ggufArchitecture).joined(separator: ", ")
   }
 }

@@ -15,6 +15,8 @@ public enum Remedy: Hashable, Sendable {
   case leaveOutProvenance
   /// Name a tokenizer.
   case nameTokenizer
+  /// Name the way text is cut into words.
+  case namePreTokenizer
   /// Name the adapters.
   case nameAdapters
   /// Name the importance matrix.
@@ -41,6 +43,7 @@ public enum Remedy: Hashable, Sendable {
     case .keepNonFinite: "a recipe can keep such tensors unquantized"
     case .leaveOutProvenance: "a destination that records no provenance leaves it out"
     case .nameTokenizer: "name a tokenizer"
+    case .namePreTokenizer: "if it cuts as a known one does, name that one"
     case .nameAdapters: "give each adapter"
     case .nameImportanceMatrix: "give it"
     case .nameModel: "a recipe can name it"

@@ -29,7 +29,8 @@
   K(SET, decode_code256) K(SET, encode_int8)                                                         \
   K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \
   K(SET, add_outer_product)                                                                          \
-  K(SET, rms_norm) K(SET, rotate) K(SET, causal_softmax) K(SET, silu_multiply)                       \
+  K(SET, rms_norm) K(SET, layer_norm) K(SET, rotate) K(SET, soft_cap) K(SET, causal_softmax)         \
+  K(SET, activate)                                                                                   \
   K(SET, add_row) K(SET, add_squares)                                                                \
   K(SET, log_softmax_row) K(SET, divergence_row) K(SET, difference) K(SET, multiply)
 

@@ -146,28 +146,102 @@ DECANT_COMPILE(void, rms_norm,
                 float *output, size_t output_stride),
                (input, input_stride, weight, epsilon, rows, columns, output, output_stride))
 
+static KERNEL void layer_norm(
+    const float *input, size_t input_stride, const float *weight, const float *bias, float epsilon, size_t rows,
+    size_t columns, float *output, size_t output_stride) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *source = input + row * input_stride;
+    float *target = output + row * output_stride;
+    Doubles low = {}, high = {};
+    for (size_t column = 0; column < columns; column += WIDTH) {
+      Floats x;
+      if (columns - column >= WIDTH) load(&x, source + column);
+      else load_some(&x, source + column, columns - column, 0);
+      Doubles first, second;
+      widen(&first, &second, &x);
+      low += first;
+      high += second;
+    }
+    low += high;
+    const float mean = (float)(sum_of(&low) / (double)columns);
+    low = high = (Doubles){};
+    for (size_t column = 0; column < columns; column += WIDTH) {
+      Floats x;
+      if (columns - column >= WIDTH) load(&x, source + column);
+      else load_some(&x, source + column, columns - column, mean);
+      x -= mean;
+      Doubles first, second;
+      widen(&first, &second, &x);
+      low += first * first;
+      high += second * second;
+    }
+    low += high;
+    const float scale = (float)(1.0 / sqrt(sum_of(&low) / (double)columns + (double)epsilon));
+    for (size_t column = 0; column < columns; column++) {
+      const float value = (source[column] - mean) * scale;
+      target[column] = (weight ? value * weight[column] : value) + (bias ? bias[column] : 0);
+    }
+  }
+}
+DECANT_COMPILE(void, layer_norm,
+               (const float *input, size_t input_stride, const float *weight, const float *bias, float epsilon,
+                size_t rows, size_t columns, float *output, size_t output_stride),
+               (input, input_stride, weight, bias, epsilon, rows, columns, output, output_stride))
+
 static KERNEL void rotate(
     const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
-    size_t half, float *output) {
+    size_t half, bool is_interleaved, size_t columns, float *output) {
   for (size_t row = 0; row < rows; row++) {
-    const float *restrict first = input + row * input_stride;
-    const float *restrict second = first + half;
+    const float *restrict source = input + row * input_stride;
     const float *restrict cosine = cosines + row * half;
     const float *restrict sine = sines + row * half;
-    float *restrict target = output + row * 2 * half;
-    for (size_t index = 0; index < half; index++) {
-      target[index] = (first[index] * cosine[index] - second[index] * sine[index]) * scale;
-      target[index + half] = (second[index] * cosine[index] + first[index] * sine[index]) * scale;
+    float *restrict target = output + row * columns;
+    if (is_interleaved) {
+      for (size_t index = 0; index < half; index++) {
+        const float first = source[2 * index], second = source[2 * index + 1];
+        target[2 * index] = (first * cosine[index] - second * sine[index]) * scale;
+        target[2 * index + 1] = (second * cosine[index] + first * sine[index]) * scale;
+      }
+    } else {
+      const float *restrict second = source + half;
+      for (size_t index = 0; index < half; index++) {
+        target[index] = (source[index] * cosine[index] - second[index] * sine[index]) * scale;
+        target[index + half] = (second[index] * cosine[index] + source[index] * sine[index]) * scale;
+      }
     }
+    for (size_t column = 2 * half; column < columns; column++) target[column] = source[column] * scale;
   }
 }
 DECANT_COMPILE(void, rotate,
                (const float *input, size_t input_stride, const float *cosines, const float *sines, float scale, size_t rows,
-                size_t half, float *output),
-               (input, input_stride, cosines, sines, scale, rows, half, output))
+                size_t half, bool is_interleaved, size_t columns, float *output),
+               (input, input_stride, cosines, sines, scale, rows, half, is_interleaved, columns, output))
+
+static KERNEL void soft_cap(float *values, size_t stride, size_t rows, size_t columns, float cap) {
+  const float factor = 2 / cap;
+  for (size_t row = 0; row < rows; row++) {
+    float *target = values + row * stride;
+    for (size_t column = 0; column < columns; column += WIDTH) {
+      const size_t here = columns - column;
+      Floats x;
+      if (here >= WIDTH) load(&x, target + column);
+      else load_some(&x, target + column, here, 0);
+      // tanh(y) = 1 - 2 / (exp(2 y) + 1)
+      x = x * factor;
+      exponential(&x);
+      x = (1.0f - 2.0f / (x + 1.0f)) * cap;
+      if (here >= WIDTH) store(target + column, &x);
+      else store_some(target + column, &x, here);
+    }
+  }
+}
+DECANT_COMPILE(void, soft_cap,
+               (float *values, size_t stride, size_t rows, size_t columns, float cap),
+               (values, stride, rows, columns, cap))
 
 static KERNEL void causal_softmax(
-    float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window) {
+    float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window,
+    float slope, const float *sink) {
   for (size_t row = 0; row < rows; row++) {
     float *values = scores + row * stride;
     const size_t query = first_query + row;
@@ -178,7 +252,13 @@ static KERNEL void causal_softmax(
     memset(values + end, 0, (columns - end) * sizeof(float));
     float *part = values + begin;
     const size_t count = end - begin;
-    const float maximum = maximum_of(part, count);
+    // A key costs so much for each position that it lies before the query.
+    if (slope != 0) {
+      const size_t distance = query - (first_key + begin);
+      for (size_t index = 0; index < count; index++) part[index] -= slope * (float)(distance - index);
+    }
+    float maximum = maximum_of(part, count);
+    if (sink && *sink > maximum) maximum = *sink;
     Doubles low = {}, high = {};
     for (size_t index = 0; index < count; index += WIDTH) {
       const size_t here = count - index;
@@ -195,43 +275,88 @@ static KERNEL void causal_softmax(
       else store_some(part + index, &x, here);
     }
     low += high;
-    const float scale = (float)(1.0 / sum_of(&low));
+    const double sum = sum_of(&low) + (sink ? exp((double)*sink - (double)maximum) : 0);
+    const float scale = (float)(1.0 / sum);
     for (size_t index = 0; index < count; index++) part[index] *= scale;
   }
 }
 DECANT_COMPILE(void, causal_softmax,
-               (float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window),
-               (scores, stride, rows, columns, first_query, first_key, window))
+               (float *scores, size_t stride, size_t rows, size_t columns, size_t first_query, size_t first_key, size_t window,
+                float slope, const float *sink),
+               (scores, stride, rows, columns, first_query, first_key, window, slope, sink))
 
-static KERNEL void silu_multiply(
-    const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
-    size_t output_stride) {
+/// x * sigmoid(factor * x).
+static KERNEL void sigmoid_linear(Floats *values, float factor) {
+  Floats e = -*values * factor;
+  exponential(&e);
+  *values = *values / (1.0f + e);
+}
+
+static KERNEL void activate_vector(Floats *values, enum decant_activation activation) {
+  Floats x = *values;
+  switch (activation) {
+    case DECANT_SILU: sigmoid_linear(&x, 1); break;
+    case DECANT_GELU_TANH: {
+      // 0.5 x (1 + tanh(y)) = x * sigmoid(2 y)
+      Floats e = (x + 0.044715f * x * x * x) * -1.5957691216057308f;
+      exponential(&e);
+      x = x / (1.0f + e);
+      break;
+    }
+    case DECANT_GELU: {
+      float lanes[WIDTH];
+      memcpy(lanes, &x, sizeof lanes);
+      for (size_t lane = 0; lane < WIDTH; lane++) {
+        lanes[lane] = 0.5f * lanes[lane] * (1 + erff(lanes[lane] * 0.70710678118654752f));
+      }
+      memcpy(&x, lanes, sizeof lanes);
+      break;
+    }
+    case DECANT_RELU: x = (Floats)((Integers)x & ~(x < (Floats){})); break;
+    case DECANT_SWIGLU_OAI: {
+      const Floats limit = (Floats){} + 7.0f;
+      const Integers above = x > limit;
+      x = (Floats)(((Integers)limit & above) | ((Integers)x & ~above));
+      sigmoid_linear(&x, 1.702f);
+      break;
+    }
+  }
+  *values = x;
+}
+
+static KERNEL void activate(
+    const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns,
+    enum decant_activation activation, float *output, size_t output_stride) {
   for (size_t row = 0; row < rows; row++) {
     const float *gates = gate + row * input_stride;
-    const float *ups = up + row * input_stride;
+    const float *ups = up ? up + row * input_stride : NULL;
     float *target = output + row * output_stride;
     for (size_t column = 0; column < columns; column += WIDTH) {
       const size_t here = columns - column;
       Floats x, y;
-      if (here >= WIDTH) {
-        load(&x, gates + column);
-        load(&y, ups + column);
-      } else {
-        load_some(&x, gates + column, here, 0);
-        load_some(&y, ups + column, here, 0);
+      if (here >= WIDTH) load(&x, gates + column);
+      else load_some(&x, gates + column, here, 0);
+      activate_vector(&x, activation);
+      if (ups) {
+        if (here >= WIDTH) load(&y, ups + column);
+        else load_some(&y, ups + column, here, 0);
+        if (activation == DECANT_SWIGLU_OAI) {
+          const Floats limit = (Floats){} + 7.0f;
+          const Integers above = y > limit, below = y < -limit;
+          y = (Floats)(((Integers)limit & above) | ((Integers)y & ~above));
+          y = (Floats)(((Integers)-limit & below) | ((Integers)y & ~below)) + 1.0f;
+        }
+        x = x * y;
       }
-      Floats e = -x;
-      exponential(&e);
-      x = x / (1.0f + e) * y;
       if (here >= WIDTH) store(target + column, &x);
       else store_some(target + column, &x, here);
     }
   }
 }
-DECANT_COMPILE(void, silu_multiply,
-               (const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns, float *output,
-                size_t output_stride),
-               (gate, up, input_stride, rows, columns, output, output_stride))
+DECANT_COMPILE(void, activate,
+               (const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns,
+                enum decant_activation activation, float *output, size_t output_stride),
+               (gate, up, input_stride, rows, columns, activation, output, output_stride))
 
 static KERNEL void add_row(float *values, size_t stride, const float *row, size_t rows, size_t columns) {
   for (size_t index = 0; index < rows; index++) {

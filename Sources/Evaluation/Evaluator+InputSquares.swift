@@ -8,7 +8,7 @@ extension Evaluator {
   ///   - progress: is called after each batch of windows with the number of windows done.
   /// - Throws: what the model throws; `FileError` of the record; `CancellationError`.
   public func inputSquares(
-    of model: LlamaModel, over text: EvaluationWindows, includingHead: Bool = false, record: MeasurementRecord? = nil,
+    of model: LoadedModel, over text: EvaluationWindows, includingHead: Bool = false, record: MeasurementRecord? = nil,
     progress: (_ windows: Int) -> Void = { _ in }
   ) async throws -> InputSquares {
     let found = record?.found(of: text)

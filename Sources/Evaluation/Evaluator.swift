@@ -23,7 +23,7 @@ public struct Evaluator: Sendable {
   ///   - memory: bytes that running them may take.
   /// - Throws: `EvaluationError` when not even one window at a time fits.
   public init(
-    running models: [LlamaModel], over text: EvaluationWindows, workers: Workers, memory: Int
+    running models: [LoadedModel], over text: EvaluationWindows, workers: Workers, memory: Int
   ) throws(EvaluationError) {
     self.init(workers: workers)
     let usual = max(1, batchTokens / max(text.contextLength, 1))

@@ -4,5 +4,5 @@ protocol InputObserver: Sendable {
   /// - Parameters:
   ///   - inputs: a row a token. Its memory is used again after the call.
   ///   - layers: names of the weights that are all multiplied with these inputs.
-  func observe(_ inputs: Matrix, of layers: [String], workers: Workers) async throws
+  func observe(_ inputs: MatrixPart, of layers: [String], workers: Workers) async throws
 }

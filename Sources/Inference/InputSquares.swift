@@ -54,23 +54,23 @@ public final class InputSquares: Sendable {
 }
 
 extension InputSquares: InputObserver {
-  func observe(_ inputs: Matrix, of layers: [String], workers: Workers) async throws {
+  func observe(_ inputs: MatrixPart, of layers: [String], workers: Workers) async throws {
     guard let key = layers.first else { return }
-    let before = byName.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns)
-    guard before.count == inputs.columns else {
+    let before = byName.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns.count)
+    guard before.count == inputs.columns.count else {
       throw FileError(
-        .mismatch, path: key, "is given \(inputs.columns) columns, but was given \(before.count) before")
+        .mismatch, path: key, "is given \(inputs.columns.count) columns, but was given \(before.count) before")
     }
-    let panels = Panel.pieces(inputs.columns, of: Panel.rows(of: inputs.columns, columns: 1))
+    let panels = Panel.pieces(inputs.columns.count, of: Panel.rows(of: inputs.columns.count, columns: 1))
     let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
-      KernelSet.best.addSquares(of: inputs.part(columns: panels[number]), to: &sums)
+      KernelSet.best.addSquares(of: inputs.columns(panels[number]), to: &sums)
       return sums
     }
     byName.withLock { groups in
       var group = groups[key] ?? Group(names: layers, sums: [], tokens: 0)
       group.sums = sums.flatMap { $0 }
-      group.tokens += inputs.rows
+      group.tokens += inputs.rows.count
       groups[key] = group
     }
   }

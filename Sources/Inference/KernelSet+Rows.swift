@@ -1,3 +1,5 @@
+public import Architectures
+internal import Bytes
 internal import CKernels
 public import Quantization
 
@@ -16,42 +18,98 @@ public import Quantization
     }
   }
 
-  /// Rotates the rows of one head by the angles of their positions and multiplies them by `scale`. `output` is
-  /// contiguous; `cosines` and `sines` have a row a position.
-  public func rotate(_ input: MatrixPart, by angles: RotationTable, scale: Float, into output: MatrixPart) {
-    let half = angles.pairs
+  /// Takes the mean of each row away, divides it by its standard deviation, multiplies it by `weight` and adds `bias`,
+  /// each of which may be empty for none.
+  public func normalizeLayer(
+    _ input: MatrixPart, weight: [Float], bias: [Float], epsilon: Float, into output: MatrixPart
+  ) {
     precondition(
-      input.columns.count == 2 * half && output.columns.count == 2 * half && output.stride == 2 * half
-        && output.rows.count == input.rows.count && input.rows.count <= angles.positions,
-      "shapes do not fit a rotation")
-    unsafe angles.cosines.withUnsafeBufferPointer { cosines in
-      unsafe angles.sines.withUnsafeBufferPointer { sines in
-        guard let cosines = cosines.baseAddress, let sines = sines.baseAddress else { return }
-        unsafe table.rotate(
-          input.start, input.stride, cosines, sines, scale, input.rows.count, half,
-          output.start)
+      input.rows.count == output.rows.count && input.columns.count == output.columns.count
+        && [0, input.columns.count].contains(weight.count) && [0, input.columns.count].contains(bias.count),
+      "shapes do not fit a normalization")
+    unsafe weight.withUnsafeBufferPointer { weight in
+      unsafe bias.withUnsafeBufferPointer { bias in
+        unsafe table.layer_norm(
+          input.start, input.stride, weight.isEmpty ? nil : weight.baseAddress, bias.isEmpty ? nil : bias.baseAddress,
+          epsilon, input.rows.count, input.columns.count, output.start, output.stride)
       }
     }
   }
 
+  /// Rotates the rows of one head by the angles of their positions and multiplies them by `scale`. `output` is
+  /// contiguous; `cosines` and `sines` have a row a position.
+  /// - Parameter isInterleaved: whether neighbours are turned together, rather than elements half of what is turned apart.
+  public func rotate(
+    _ input: MatrixPart, by angles: RotationTable, isInterleaved: Bool = false, scale: Float,
+    into output: MatrixPart
+  ) {
+    precondition(
+      input.columns.count >= 2 * angles.pairs && output.columns.count == input.columns.count
+        && output.stride == input.columns.count && output.rows.count == input.rows.count
+        && (angles.pairs == 0 || input.rows.count <= angles.positions),
+      "shapes do not fit a rotation")
+    unsafe angles.cosines.withUnsafeBufferPointer { cosines in
+      unsafe angles.sines.withUnsafeBufferPointer { sines in
+        // Without pairs nothing is read of the tables.
+        guard let cosine = unsafe cosines.baseAddress ?? UnsafePointer(input.start),
+          let sine = unsafe sines.baseAddress ?? UnsafePointer(input.start)
+        else { return }
+        unsafe table.rotate(
+          input.start, input.stride, cosine, sine, scale, input.rows.count, angles.pairs, isInterleaved,
+          input.columns.count, output.start)
+      }
+    }
+  }
+
+  /// `cap * tanh(value / cap)` of every value, in place.
+  public func softCap(_ values: MatrixPart, cap: Float) {
+    unsafe table.soft_cap(values.start, values.stride, values.rows.count, values.columns.count, cap)
+  }
+
   /// Causal softmax in place: row 0 is query `firstQuery`, column 0 is key `firstKey`, keys `window` or more before
   /// their query do not count.
-  public func causalSoftmax(_ scores: MatrixPart, firstQuery: Int, firstKey: Int, window: Int) {
+  /// - Parameters:
+  ///   - slope: what a key loses for each position that it lies before its query.
+  ///   - sink: the score of a key that has no value.
+  public func causalSoftmax(
+    _ scores: MatrixPart, firstQuery: Int, firstKey: Int, window: Int, slope: Float = 0, sink: Float? = nil
+  ) {
     precondition(
       firstKey >= 0 && firstKey <= firstQuery && window > 0
         && firstQuery + scores.rows.count <= firstKey + scores.columns.count, "a query must see its own key")
-    unsafe table.causal_softmax(
-      scores.start, scores.stride, scores.rows.count, scores.columns.count, firstQuery, firstKey, window)
+    func apply(_ sink: UnsafePointer<Float>?) {
+      unsafe table.causal_softmax(
+        scores.start, scores.stride, scores.rows.count, scores.columns.count, firstQuery, firstKey, window, slope, sink)
+    }
+    guard var sink else { return apply(nil) }
+    unsafe withUnsafePointer(to: &sink) { unsafe apply($0) }
   }
 
-  /// `output = silu(gate) * up`.
-  public func gate(_ gate: MatrixPart, _ up: MatrixPart, into output: MatrixPart) {
+  /// `output = activation(gate) * up`, or without `up` where there is none.
+  public func activate(
+    _ gate: MatrixPart, _ up: MatrixPart? = nil, _ activation: Activation = .silu, into output: MatrixPart
+  ) {
     precondition(
-      gate.rows.count == up.rows.count && gate.columns.count == up.columns.count && gate.stride == up.stride
-        && output.rows.count == gate.rows.count && output.columns.count == gate.columns.count,
+      gate.rows.count == (up ?? gate).rows.count && gate.columns.count == (up ?? gate).columns.count
+        && gate.stride == (up ?? gate).stride && output.rows.count == gate.rows.count
+        && output.columns.count == gate.columns.count,
       "shapes do not fit a gate")
-    unsafe table.silu_multiply(
-      gate.start, up.start, gate.stride, gate.rows.count, gate.columns.count, output.start, output.stride)
+    unsafe table.activate(
+      gate.start, up.map { unsafe UnsafePointer($0.start) }, gate.stride, gate.rows.count, gate.columns.count,
+      activation.kernel, output.start, output.stride)
+  }
+
+  /// Copies a part to another one of the same size.
+  public func copy(_ source: MatrixPart, to target: MatrixPart) {
+    precondition(
+      source.rows.count == target.rows.count && source.columns.count == target.columns.count, "sizes differ")
+    for (from, to) in zip(source.rows, target.rows) {
+      source.matrix.withRow(from) { values in
+        target.matrix.withMutableRows(to..<to + 1) { own in
+          own.copy(values.extracting(source.columns), at: target.columns.lowerBound)
+        }
+      }
+    }
   }
 
   /// Adds `row[columns]` to every row of `values`.
@@ -73,6 +131,18 @@ public import Quantization
       guard let sums = sums.baseAddress else { return }
       unsafe table.add_squares(
         values.start, values.stride, values.rows.count, values.columns.count, sums)
+    }
+  }
+}
+
+extension Activation {
+  fileprivate var kernel: decant_activation {
+    switch self {
+    case .silu: DECANT_SILU
+    case .gelu: DECANT_GELU
+    case .geluTanh: DECANT_GELU_TANH
+    case .relu: DECANT_RELU
+    case .swigluOAI: DECANT_SWIGLU_OAI
     }
   }
 }

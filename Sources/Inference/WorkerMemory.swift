@@ -12,7 +12,7 @@ final class WorkerMemory: Sendable {
     /// What a product needs.
     private(set) lazy var product = KernelSet.productMemory()
 
-    enum Purpose: Hashable, Sendable { case panel, gate, queries, keys, scores }
+    enum Purpose: Hashable, Sendable { case panel, gate, gathered, queries, keys, scores }
 
     /// A matrix of that size; its values are whatever was left there.
     mutating func matrix(_ purpose: Purpose, rows: Int, columns: Int) -> Matrix {

@@ -151,13 +151,7 @@ extension GGUFVocabulary {
   }
 
   func byteLevelModel(_ index: VocabularyIndex, path: String) throws(FileError) -> any TextModel {
-    let pre = pre ?? "default"
-    guard let preTokenizer = PreTokenizer.named(pre) else {
-      let known = PreTokenizer.all.flatMap(\.names).joined(separator: ", ")
-      throw FileError(
-        .unsupported, path: path, subject: "tokenizer.ggml.pre",
-        "how \(shown(pre)) cuts text into words is not known here; these are: \(known)")
-    }
+    let preTokenizer = try PreTokenizer.required(pre ?? "default", path: path)
     return ByteLevelModel(
       steps: preTokenizer.steps,
       merges: MergeTable(

@@ -1,3 +1,5 @@
+public import Bytes
+
 /// The vocabulary inside a GGUF file, as its `tokenizer.*` keys hold it. A member that is nil has no key.
 ///
 /// It is a plain value, so that whoever reads and writes GGUF metadata needs to know nothing of tokenizers.
@@ -109,6 +111,19 @@ public struct GGUFVocabulary: Hashable, Sendable {
   /// Takes another name for how text is cut into words, if it stands for the same cut.
   public mutating func take(preTokenizerName name: String) {
     if model == "gpt2", let pre, PreTokenizer.isSame(pre, name) { self.pre = name }
+  }
+
+  /// Takes a name for how text is cut into words in place of the file's own.
+  /// - Throws: `FileError` when the name is not known here, or the vocabulary is not one over bytes.
+  public mutating func cut(as name: String, path: String) throws(FileError) {
+    _ = try PreTokenizer.required(name, path: path)
+    guard model == "gpt2" else {
+      throw FileError(
+        .unsupported, path: path, subject: "tokenizer.ggml.model",
+        "the vocabulary is a \(shown(model)), whose text is not cut into words under a name; \(shown(name)) is one for gpt2"
+      )
+    }
+    pre = name
   }
 
   /// A token id as a file stores it. Old files write 4294967295 for "none".

@@ -61,7 +61,7 @@ extension MergeTable {
 }
 
 /// A text from a file inside a sentence: quoted, escaped and cut.
-func shown(_ text: String) -> String {
-  let shown = String(String.UnicodeScalarView(text.unicodeScalars.prefix(300))).printable
-  return "\"" + shown + (text.unicodeScalars.dropFirst(300).isEmpty ? "" : "…") + "\""
+func shown(_ text: String, atMost length: Int = 300) -> String {
+  let shown = String(String.UnicodeScalarView(text.unicodeScalars.prefix(length))).printable
+  return "\"" + shown + (text.unicodeScalars.dropFirst(length).isEmpty ? "" : "…") + "\""
 }

@@ -25,6 +25,7 @@ struct Job {
     let destination = try options.destination(output, for: recipe)
     var recipe = recipe
     recipe.modelName = options.name
+    recipe.preTokenizer = options.cutting.preTokenizer
     if options.allowNonfinite {
       StatusLine.shared.begin("looking for values that are NaN or infinite")
       recipe = recipe.keeping(

@@ -9,6 +9,7 @@ struct Verification {
   /// Path of the text.
   let text: String
   let measuring: MeasuringOptions
+  let cutting: PreTokenizerOptions
 
   /// What is read beside the models.
   var inputPaths: [String] {
@@ -19,8 +20,8 @@ struct Verification {
   /// at once.
   /// - Throws: when the text cannot be read as tokens, or the models cannot be run side by side in the memory that there is.
   func read(workers: Int) throws -> ReadingOptions.ReadText {
-    let read = try measuring.reading.read(text, for: before)
-    let model = try LlamaModel(running: before)
+    let read = try measuring.reading.read(text, for: before, cutting)
+    let model = try LoadedModel(running: before)
     _ = try measuring.memory.evaluator(of: [model, model], over: read.windows, workers: workers, path: before.path)
     return read
   }
@@ -32,7 +33,7 @@ struct Verification {
   func comparison(
     with after: Checkpoint, over read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
-    try measuring.reading.requireSame(read, before, after)
+    try measuring.reading.requireSame(read, before, after, cutting)
     return try await measuring.comparison(
       before: before, after: after, over: read.windows, workers: workers, lastWords: "\(after.path): \(Self.lastWords)",
       talk)

@@ -1,7 +1,8 @@
-import Architectures
 import Bytes
 import JSON
 import Testing
+
+@testable import Architectures
 
 /// config.json of the Llama family: what is read, what has a default, what is refused.
 @Suite struct LlamaConfigTests {
@@ -10,29 +11,33 @@ import Testing
     "num_attention_heads": 8, "vocab_size": 512,
   ]
 
-  private func configuration(_ changes: [String: JSONValue] = [:]) throws -> LlamaConfiguration {
+  private func model(_ changes: [String: JSONValue] = [:]) throws -> any Model {
     let config = Self.smallest.merging(changes) { _, new in new }
-    return try LlamaFamily().configuration(fromConfig: .object(config), path: "config.json")
+    return try LlamaFamily().model(fromConfig: .object(config), path: "config.json")
+  }
+
+  private func settings(_ changes: [String: JSONValue] = [:]) throws -> LlamaSettings {
+    try LlamaSettings(try model(changes))
   }
 
   @Test func whatIsMissingHasTransformersDefaults() throws {
-    let read = try configuration()
+    let read = try settings()
     #expect(
       read
-        == LlamaConfiguration(
+        == LlamaSettings(
           hiddenSize: 64, intermediateSize: 172, layerCount: 2, headCount: 8, keyValueHeadCount: 8, headDimension: 8,
           vocabularySize: 512, contextLength: 2048, normEpsilon: 1e-6, rope: RotaryEmbedding(theta: 10_000)))
   }
 
   @Test func everySettingIsRead() throws {
-    let read = try configuration([
+    let read = try settings([
       "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
       "rope_theta": 500_000, "tie_word_embeddings": true, "attention_bias": true, "mlp_bias": true,
       "hidden_act": "silu",
     ])
     #expect(
       read
-        == LlamaConfiguration(
+        == LlamaSettings(
           hiddenSize: 64, intermediateSize: 172, layerCount: 2, headCount: 8, keyValueHeadCount: 2, headDimension: 16,
           vocabularySize: 512, contextLength: 4096, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 500_000),
           tiesEmbeddings: true, hasAttentionBias: true, hasFeedForwardBias: true))
@@ -43,7 +48,7 @@ import Testing
       "num_key_value_heads": nil, "head_dim": nil, "rope_scaling": nil, "rope_parameters": nil, "rope_theta": nil,
       "rms_norm_eps": nil, "tie_word_embeddings": nil, "hidden_act": nil,
     ]
-    #expect(try configuration(nothing) == configuration())
+    #expect(try settings(nothing) == settings())
   }
 
   // MARK: - RoPE
@@ -95,7 +100,7 @@ import Testing
 
   @Test(arguments: spellings)
   func ropeInOlderAndNewerSpellings(_ spelling: (changes: [String: JSONValue], rope: RotaryEmbedding)) throws {
-    #expect(try configuration(spelling.changes).rope == spelling.rope)
+    #expect(try settings(spelling.changes).rope == spelling.rope)
   }
 
   // MARK: - Mistral
@@ -106,13 +111,13 @@ import Testing
     ] as [([String: JSONValue], Int?)])
   func mistralHasAWindowUnlessItSaysNull(_ changes: [String: JSONValue], _ window: Int?) throws {
     let mistral = changes.merging(["architectures": ["MistralForCausalLM"]]) { old, _ in old }
-    let read = try configuration(mistral)
+    let read = try settings(mistral)
     #expect(read.className == "MistralForCausalLM")
     #expect(read.slidingWindow == window)
   }
 
   @Test func llamaHasNoWindow() throws {
-    #expect(try configuration(["sliding_window": 128]).slidingWindow == nil)
+    #expect(try settings(["sliding_window": 128]).slidingWindow == nil)
   }
 
   // MARK: - Refusals
@@ -187,26 +192,26 @@ import Testing
 
   @Test(arguments: ropeRefusals)
   func whatIsNotUnderstoodOfRoPEIsKept(_ refusal: (changes: [String: JSONValue], key: String)) throws {
-    let configuration = try configuration(refusal.changes)
-    let error = try #require(throws: FileError.self) { try configuration.rope.checkUnderstood() }
+    let model = try model(refusal.changes)
+    let rope = try LlamaSettings(model).rope
+    let error = try #require(throws: FileError.self) { try rope.checkUnderstood() }
     #expect(error.subject == refusal.key)
     #expect(error.path == "config.json")
-    let family = LlamaFamily()
-    #expect(throws: error) { try family.config(for: configuration) }
-    #expect(throws: error) { try family.metadata(for: configuration, path: "m.gguf") }
-    #expect(throws: error) { try family.configurationTensors(for: configuration, path: "m.gguf") }
+    #expect(throws: error) { try model.config(path: "m.gguf") }
+    #expect(throws: error) { try model.metadata(path: "m.gguf") }
+    #expect(throws: error) { try model.configurationTensors(path: "m.gguf") }
   }
 
   @Test(arguments: refusals)
   func refusesAndNamesTheKey(_ refusal: (changes: [String: JSONValue], key: String)) {
-    let error = #expect(throws: FileError.self) { try configuration(refusal.changes) }
+    let error = #expect(throws: FileError.self) { try model(refusal.changes) }
     #expect(error?.subject == refusal.key)
     #expect(error?.path == "config.json")
   }
 
   @Test(arguments: [.null, [], "text", 3] as [JSONValue])
   func refusesWhatIsNoObject(_ document: JSONValue) {
-    #expect(throws: FileError.self) { try LlamaFamily().configuration(fromConfig: document, path: "config.json") }
+    #expect(throws: FileError.self) { try LlamaFamily().model(fromConfig: document, path: "config.json") }
   }
 
   // MARK: - Writing
@@ -234,13 +239,14 @@ import Testing
   func whatIsWrittenIsReadBack(_ rope: RotaryEmbedding) throws {
     for (className, window) in [("LlamaForCausalLM", nil), ("MistralForCausalLM", 128), ("MistralForCausalLM", nil)] {
       let isMistral = className == "MistralForCausalLM"
-      let configuration = LlamaConfiguration(
+      let settings = LlamaSettings(
         className: className, hiddenSize: 64, intermediateSize: 172, layerCount: 2, headCount: 8, keyValueHeadCount: 4,
         headDimension: 16, vocabularySize: 512, contextLength: 4096, normEpsilon: 1e-5,
         rope: rope, slidingWindow: window, tiesEmbeddings: true,
         hasAttentionBias: !isMistral, hasFeedForwardBias: !isMistral)
-      let written = try LlamaFamily().config(for: configuration)
-      #expect(try LlamaFamily().configuration(fromConfig: .object(written), path: "config.json") == configuration)
+      let written = try settings.model().config(path: "m")
+      let read = try LlamaFamily().model(fromConfig: .object(written), path: "config.json")
+      #expect(try LlamaSettings(read) == settings)
       #expect(written["rms_norm_eps"] == 1e-5, "the decimal that a person wrote")
     }
   }

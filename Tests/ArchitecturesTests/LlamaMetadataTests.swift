@@ -1,17 +1,18 @@
-import Architectures
 import Bytes
 import Tensors
 import Testing
+
+@testable import Architectures
 
 /// The hyperparameters of a Llama in a GGUF.
 @Suite struct LlamaMetadataTests {
   private let family = LlamaFamily()
 
-  private static func configuration(
+  private static func settings(
     _ scaling: RotaryEmbedding.Scaling = .none, attentionFactor: Float = 1, window: Int? = nil, isTied: Bool = false,
     biases: Bool = false
-  ) -> LlamaConfiguration {
-    LlamaConfiguration(
+  ) -> LlamaSettings {
+    LlamaSettings(
       className: window == nil ? "LlamaForCausalLM" : "MistralForCausalLM", hiddenSize: 64, intermediateSize: 172,
       layerCount: 2, headCount: 8, keyValueHeadCount: 4, headDimension: 16, vocabularySize: 512, contextLength: 4096,
       normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 5e5, scaling: scaling, attentionFactor: attentionFactor),
@@ -19,40 +20,41 @@ import Testing
       tiesEmbeddings: isTied, hasAttentionBias: biases, hasFeedForwardBias: biases)
   }
 
-  private func metadata(_ configuration: LlamaConfiguration = configuration()) throws -> [String: MetadataValue] {
-    Dictionary(uniqueKeysWithValues: try family.metadata(for: configuration, path: "m").map { ($0.key, $0.value) })
+  private func metadata(_ settings: LlamaSettings = settings()) throws -> [String: MetadataValue] {
+    Dictionary(uniqueKeysWithValues: try settings.model().metadata(path: "m").map { ($0.key, $0.value) })
   }
 
   /// Tensors that say what no key does: size of the vocabulary, tied head, biases.
-  private func tensors(of configuration: LlamaConfiguration) throws -> [TensorDescriptor] {
-    var shapes = [("token_embd.weight", [configuration.vocabularySize, configuration.hiddenSize])]
-    if !configuration.tiesEmbeddings { shapes.append(("output.weight", shapes[0].1)) }
-    if configuration.hasAttentionBias { shapes.append(("blk.0.attn_q.bias", [128])) }
-    if configuration.hasFeedForwardBias { shapes.append(("blk.0.ffn_up.bias", [172])) }
+  private func tensors(of settings: LlamaSettings) throws -> [TensorDescriptor] {
+    var shapes = [("token_embd.weight", [settings.vocabularySize, settings.hiddenSize])]
+    if !settings.tiesEmbeddings { shapes.append(("output.weight", shapes[0].1)) }
+    if settings.hasAttentionBias { shapes.append(("blk.0.attn_q.bias", [128])) }
+    if settings.hasFeedForwardBias { shapes.append(("blk.0.ffn_up.bias", [172])) }
     return try shapes.map { try TensorDescriptor(name: $0.0, encoding: .f32, shape: $0.1) }
   }
 
   private func read(
     _ metadata: [String: MetadataValue], values: [String: [Float]] = [:],
-    like configuration: LlamaConfiguration = configuration()
-  ) throws -> LlamaConfiguration {
+    like settings: LlamaSettings = settings()
+  ) throws -> LlamaSettings {
     let own = try values.map { try TensorDescriptor(name: $0.key, encoding: .f32, shape: [$0.value.count]) }
-    return try family.configuration(
-      fromMetadata: { metadata[$0] }, tensors: try tensors(of: configuration) + own, values: { values[$0] },
-      path: "m.gguf")
+    return try LlamaSettings(
+      try family.model(
+        fromMetadata: { metadata[$0] }, tensors: try tensors(of: settings) + own, values: { values[$0] },
+        path: "m.gguf"))
   }
 
   @Test(arguments: [
-    configuration(), configuration(.linear(factor: 2.5)), configuration(window: 128), configuration(isTied: true),
-    configuration(biases: true),
+    settings(), settings(.linear(factor: 2.5)), settings(window: 128), settings(isTied: true),
+    settings(biases: true),
   ])
-  func whatIsWrittenIsReadBack(_ configuration: LlamaConfiguration) throws {
-    #expect(try read(try metadata(configuration), like: configuration) == configuration)
+  func whatIsWrittenIsReadBack(_ settings: LlamaSettings) throws {
+    #expect(try read(try metadata(settings), like: settings) == settings)
   }
 
   @Test func keysAreThoseOfLlamaCppsConverter() throws {
     #expect(
-      try family.metadata(for: Self.configuration(), path: "m").map(\.key) == [
+      try Self.settings().model().metadata(path: "m").map(\.key) == [
         "llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length",
         "llama.attention.head_count", "llama.attention.head_count_kv", "llama.rope.freq_base",
         "llama.attention.layer_norm_rms_epsilon", "llama.attention.key_length", "llama.attention.value_length",
@@ -67,11 +69,11 @@ import Testing
   func llama3IsKnownByItsDivisors(_ originalContextLength: Int, _ isUsual: Bool) throws {
     let scaling = RotaryEmbedding.Scaling.llama3(
       factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: originalContextLength)
-    let configuration = Self.configuration(scaling)
-    let divisors = configuration.rope.frequencyDivisors(dimension: 16, length: 1)
-    let back = try read(try metadata(configuration), values: ["rope_freqs.weight": divisors])
+    let settings = Self.settings(scaling)
+    let divisors = settings.rope.frequencyDivisors(dimension: 16, length: 1)
+    let back = try read(try metadata(settings), values: ["rope_freqs.weight": divisors])
     #expect(back.rope.scaling == (isUsual ? scaling : .divisors(divisors)))
-    #expect(back.rope.agrees(with: configuration.rope, dimension: 16))
+    #expect(back.rope.agrees(with: settings.rope, dimension: 16))
   }
 
   @Test func oldFilesLackKeys() throws {
@@ -118,8 +120,8 @@ import Testing
   func whatIsNotUnderstoodOfRoPEIsKept(_ key: String, _ value: MetadataValue) throws {
     var changed = try metadata()
     changed["llama.rope." + key] = value
-    let configuration = try read(changed)
-    let error = #expect(throws: FileError.self) { try configuration.rope.checkUnderstood() }
+    let settings = try read(changed)
+    let error = #expect(throws: FileError.self) { try settings.rope.checkUnderstood() }
     #expect(error?.subject == "llama.rope." + key)
   }
 
@@ -130,59 +132,59 @@ import Testing
   /// Each kind as llama.cpp's loader takes it, and back. By `0.1 ln(4) + 1` yarn multiplies unasked.
   @Test(
     arguments: [
-      (configuration(), [:], []),
-      (configuration(.linear(factor: 2)), ["type": .string("linear"), "factor": .float32(2)], []),
+      (settings(), [:], []),
+      (settings(.linear(factor: 2)), ["type": .string("linear"), "factor": .float32(2)], []),
       (
-        configuration(yarn, attentionFactor: 1.1386294),
+        settings(yarn, attentionFactor: 1.1386294),
         ["type": .string("yarn"), "factor": .float32(4), "original_context_length": .uint32(1024)], []
       ),
       (
-        configuration(yarn, attentionFactor: 0.5 * 1.1386294),
+        settings(yarn, attentionFactor: 0.5 * 1.1386294),
         [
           "type": .string("yarn"), "factor": .float32(4), "original_context_length": .uint32(1024),
           "attn_factor": .float32(0.5),
         ], []
       ),
       (
-        configuration(.longRope(lists), attentionFactor: 1.25),
+        settings(.longRope(lists), attentionFactor: 1.25),
         ["type": .string("longrope"), "original_context_length": .uint32(1024), "attn_factor": .float32(1.25)],
         ["rope_factors_long.weight", "rope_factors_short.weight"]
       ),
       // llama.cpp's yarn knows neither of these: the divisors say it.
       (
-        configuration(
+        settings(
           .yarn(YarnScaling(factor: 4, originalContextLength: 1024, betaFast: 8)), attentionFactor: 1.25),
         ["attn_factor": .float32(1.25)], ["rope_freqs.weight"]
       ),
       (
-        configuration(.yarn(YarnScaling(factor: 4, originalContextLength: 1024, truncates: false))), [:],
+        settings(.yarn(YarnScaling(factor: 4, originalContextLength: 1024, truncates: false))), [:],
         ["rope_freqs.weight"]
       ),
-      (configuration(.proportional(factor: 2, share: 0.3)), [:], ["rope_freqs.weight"]),
-      (configuration(.divisors([1, 2, 3, 4, 5, 6, 7, 8])), [:], ["rope_freqs.weight"]),
-    ] as [(LlamaConfiguration, [String: MetadataValue], [String])])
+      (settings(.proportional(factor: 2, share: 0.3)), [:], ["rope_freqs.weight"]),
+      (settings(.divisors([1, 2, 3, 4, 5, 6, 7, 8])), [:], ["rope_freqs.weight"]),
+    ] as [(LlamaSettings, [String: MetadataValue], [String])])
   func ropeAsLlamaCppTakesIt(
-    _ configuration: LlamaConfiguration, _ keys: [String: MetadataValue], _ names: [String]
+    _ settings: LlamaSettings, _ keys: [String: MetadataValue], _ names: [String]
   ) throws {
-    let metadata = try metadata(configuration)
+    let metadata = try metadata(settings)
     let prefix = "llama.rope.scaling."
     let written = metadata.filter { $0.key.hasPrefix(prefix) }
     #expect(written == Dictionary(uniqueKeysWithValues: keys.map { (prefix + $0.key, $0.value) }))
     var values: [String: [Float]] = [:]
-    for tensor in try family.configurationTensors(for: configuration, path: "m") {
-      guard case .constant(let numbers) = tensor.derivation else { continue }
-      values[tensor.name] = numbers
+    for tensor in try settings.model().configurationTensors(path: "m") {
+      guard case .made(let transform as Constant, []) = tensor.derivation else { continue }
+      values[tensor.name] = transform.values
     }
     #expect(values.keys.sorted() == names)
     let back = try read(metadata, values: values)
-    #expect(back.rope.agrees(with: configuration.rope, dimension: 16))
+    #expect(back.rope.agrees(with: settings.rope, dimension: 16))
   }
 
   @Test func dynamicRoPEHasNoWordsInAGGUF() {
-    let configuration = Self.configuration(.dynamic(factor: 2, contextLength: 4096))
+    let settings = Self.settings(.dynamic(factor: 2, contextLength: 4096))
     for error in [
-      #expect(throws: FileError.self) { try family.metadata(for: configuration, path: "m") },
-      #expect(throws: FileError.self) { try family.configurationTensors(for: configuration, path: "m") },
+      #expect(throws: FileError.self) { try settings.model().metadata(path: "m") },
+      #expect(throws: FileError.self) { try settings.model().configurationTensors(path: "m") },
     ] {
       #expect(error?.code == .unsupported && error?.path == "m")
       #expect(error?.message.hasPrefix("RoPE of the kind dynamic changes with the length of the text") == true)
@@ -233,7 +235,7 @@ import Testing
   @Test func refusesAFileWithoutEmbedding() {
     let error = #expect(throws: FileError.self) {
       let metadata = try metadata()
-      return try family.configuration(
+      return try family.model(
         fromMetadata: { metadata[$0] }, tensors: [], values: { _ in nil }, path: "m.gguf")
     }
     #expect(error?.subject == "token_embd.weight")

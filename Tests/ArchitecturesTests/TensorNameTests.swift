@@ -1,13 +1,20 @@
-import Architectures
 import Bytes
 import Testing
 
+@testable import Architectures
+
 /// What the tensors of a Llama are called in Hugging Face's form and in a GGUF.
 @Suite struct TensorNameTests {
-  private let family = LlamaFamily()
-  private let configuration = LlamaConfiguration(
+  private static let settings = LlamaSettings(
     hiddenSize: 64, intermediateSize: 172, layerCount: 2, headCount: 8, keyValueHeadCount: 4, headDimension: 8,
-    vocabularySize: 512, contextLength: 128, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 1e4))
+    vocabularySize: 512, contextLength: 128, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 1e4),
+    hasAttentionBias: true, hasFeedForwardBias: true)
+
+  private func model(_ change: (inout LlamaSettings) -> Void = { _ in }) throws -> any Model {
+    var settings = Self.settings
+    change(&settings)
+    return try settings.model()
+  }
 
   private static let names: [(huggingFace: String, gguf: String, isReordered: Bool)] = [
     ("model.embed_tokens.weight", "token_embd.weight", false), ("model.norm.weight", "output_norm.weight", false),
@@ -29,18 +36,16 @@ import Testing
 
   @Test(arguments: names)
   func bothWays(_ name: (huggingFace: String, gguf: String, isReordered: Bool)) throws {
-    let toGGUF = try family.ggufTensors(fromHuggingFace: [name.huggingFace], configuration, path: "m")
-    let toFolder = try family.huggingFaceTensors(fromGGUF: [name.gguf], configuration, path: "m.gguf")
+    let toGGUF = try model().ggufTensors(fromHuggingFace: [name.huggingFace], path: "m")
+    let toFolder = try model().huggingFaceTensors(fromGGUF: [name.gguf], path: "m.gguf")
     let order = RowOrder(.interleaving, headDimension: 8)
-    let (from, back) = (
-      Derivation.source(TensorReference(name.huggingFace)), Derivation.source(TensorReference(name.gguf))
-    )
+    let (from, back) = (Derivation.source(named: name.huggingFace), Derivation.source(named: name.gguf))
     #expect(
-      toGGUF == [NamedDerivation(name: name.gguf, derivation: name.isReordered ? from.reordered(order) : from)])
+      toGGUF == [NamedDerivation(name: name.gguf, derivation: name.isReordered ? from.applying(order) : from)])
     #expect(
       toFolder
         == [
-          NamedDerivation(name: name.huggingFace, derivation: name.isReordered ? back.reordered(order.inverse) : back)
+          NamedDerivation(name: name.huggingFace, derivation: name.isReordered ? back.applying(order.inverse) : back)
         ])
   }
 
@@ -55,7 +60,7 @@ import Testing
   ])
   func refusesNamesOfOtherModels(_ name: String) {
     let error = #expect(throws: FileError.self) {
-      try family.ggufTensors(fromHuggingFace: [name], configuration, path: "m")
+      try model().ggufTensors(fromHuggingFace: [name], path: "m")
     }
     #expect(error?.subject == name)
     #expect(error?.code == .unsupported)
@@ -68,41 +73,42 @@ import Testing
   ])
   func refusesGGUFNamesOfOtherModels(_ name: String) {
     let error = #expect(throws: FileError.self) {
-      try family.huggingFaceTensors(fromGGUF: [name], configuration, path: "m.gguf")
+      try model().huggingFaceTensors(fromGGUF: [name], path: "m.gguf")
     }
     #expect(error?.subject == name)
   }
 
   @Test func inverseFrequenciesOfOldCheckpointsAreLeftOut() throws {
     let name = "model.layers.0.self_attn.rotary_emb.inv_freq"
-    #expect(try family.ggufTensors(fromHuggingFace: [name], configuration, path: "m").isEmpty)
+    #expect(try model().ggufTensors(fromHuggingFace: [name], path: "m").isEmpty)
   }
 
   @Test func llama3sFactorsAreATensorOfTheGGUFAlone() throws {
-    var configuration = configuration
-    configuration.rope.scaling = .llama3(
-      factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192)
-    let tensors = try family.configurationTensors(for: configuration, path: "m")
+    let rope = RotaryEmbedding(
+      theta: 1e4,
+      scaling: .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192))
+    let model = try model { $0.rope = rope }
+    let tensors = try model.configurationTensors(path: "m")
     #expect(tensors.map(\.name) == ["rope_freqs.weight"])
     #expect(
-      tensors.first?.derivation == .constant(values: configuration.rope.frequencyDivisors(dimension: 8, length: 1)))
-    #expect(try family.huggingFaceTensors(fromGGUF: tensors.map(\.name), configuration, path: "m").isEmpty)
+      tensors.first?.derivation
+        == .making(Constant(rope.frequencyDivisors(dimension: 8, length: 1)), of: []))
+    #expect(try model.huggingFaceTensors(fromGGUF: tensors.map(\.name), path: "m").isEmpty)
   }
 
   @Test func theHeadOfATiedModelIsLeftOutOnTheWayBack() throws {
-    var configuration = configuration
-    configuration.tiesEmbeddings = true
-    let tensors = try family.huggingFaceTensors(
-      fromGGUF: ["token_embd.weight", "output.weight"], configuration, path: "m")
+    let tensors = try model { $0.tiesEmbeddings = true }.huggingFaceTensors(
+      fromGGUF: ["token_embd.weight", "output.weight"], path: "m")
     #expect(tensors.map(\.name) == ["model.embed_tokens.weight"])
   }
 
   @Test func everyTensorTheConfigurationAsksForHasAGGUFName() throws {
-    let expected = family.expectedTensors(configuration)
+    let model = try model()
+    let expected = model.expectedTensors
     #expect(expected.count == 3 + 2 * (7 * 2 + 2))
-    let names = try family.ggufTensors(fromHuggingFace: expected.map(\.name), configuration, path: "m").map(\.name)
+    let names = try model.ggufTensors(fromHuggingFace: expected.map(\.name), path: "m").map(\.name)
     #expect(Set(names).count == expected.count)
-    let back = try family.huggingFaceTensors(fromGGUF: names, configuration, path: "m").map(\.name)
+    let back = try model.huggingFaceTensors(fromGGUF: names, path: "m").map(\.name)
     #expect(back == expected.map(\.name))
   }
 }

@@ -1,11 +1,12 @@
 import Architectures
 import Bytes
-import Conversion
 import Foundation
 import JSON
 import Tensors
 import TestSupport
 import Testing
+
+@testable import Conversion
 
 /// LoRA adapters merged on the way, against what PEFT's `merge_and_unload` makes of them in F32.
 @Suite struct AdapterMergeTests {
@@ -111,7 +112,7 @@ import Testing
     try Data(config.utf8).write(to: URL(fileURLWithPath: folder + "/adapter_config.json"))
     let model = try Checkpoint(path: try bench.write(TinyCheckpoint())).adding(Adapter(path: folder))
     let merged = model.tensors.first { $0.name == "model.layers.0.mlp.up_proj.weight" }
-    guard case .adding(_, let update)? = merged?.derivation else {
+    guard case .made(let update as LowRankAddition, _)? = merged?.derivation else {
       Issue.record("nothing is added to the module")
       return
     }

@@ -57,7 +57,7 @@ import Testing
       ("tied-ensured-rank", false), ("tied-ensured-olora", false),
     ])
   func theHeadStaysTheEmbeddingWhereBothComeOutTheSame(_ name: String, _ isTied: Bool) throws {
-    #expect(try merged(name).model?.configuration.tiesEmbeddings == isTied)
+    #expect(try merged(name).model?.tiesHead == isTied)
   }
 
   /// The scale is that of the head's own alpha and rank; its factors may have the embedding's rank.

@@ -72,7 +72,7 @@ import Testing
   @Test func whatAnAdapterChangedIsNotReplaced() throws {
     let base = try Checkpoint(path: AdapterCase.path("base-tied"))
     let first = try base.adding(Adapter(path: AdapterCase.path("tied-head-lora")))
-    #expect(first.model?.configuration.tiesEmbeddings == false)
+    #expect(first.model?.tiesHead == false)
     let error = #expect(throws: FileError.self) {
       try first.adding(Adapter(path: AdapterCase.path("tied-head-saved")))
     }
@@ -88,7 +88,7 @@ import Testing
   @Test func otherAdaptersLeaveTheHeadAlone() throws {
     let base = try Checkpoint(path: AdapterCase.path("base-tied"))
     let merged = try base.adding(Adapter(path: AdapterCase.path("velora")))
-    #expect(merged.model?.configuration.tiesEmbeddings == true)
+    #expect(merged.model?.tiesHead == true)
     #expect(merged.tensors.map(\.name) == base.tensors.map(\.name) && merged.notes == base.notes)
   }
 

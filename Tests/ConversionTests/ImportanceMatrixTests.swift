@@ -199,9 +199,9 @@ import Testing
     let folder = try workbench.write(TinyCheckpoint { $0.layers = 1 })
     let names = try Checkpoint(path: folder).ggufNames()
     #expect(names.count == 12)
-    #expect(names["model.layers.0.self_attn.q_proj.weight"] == "blk.0.attn_q.weight")
-    #expect(names["model.layers.0.mlp.down_proj.weight"] == "blk.0.ffn_down.weight")
-    #expect(names["lm_head.weight"] == "output.weight")
+    #expect(names["model.layers.0.self_attn.q_proj.weight"] == ["blk.0.attn_q.weight"])
+    #expect(names["model.layers.0.mlp.down_proj.weight"] == ["blk.0.ffn_down.weight"])
+    #expect(names["lm_head.weight"] == ["output.weight"])
   }
 
   // MARK: - Sizes of means

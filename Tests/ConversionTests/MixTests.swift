@@ -11,23 +11,10 @@ import Testing
     let recipe = try expected.recipe()
     let model = expected.model
     let pruning = try LayerPruning(recipe.prunedLayers, of: model.layers, path: "model")
-    let candidates = model.tensors.compactMap { tensor in
-      pruning.name(for: tensor.name).map { Recipe.Candidate(name: $0, shape: tensor.shape) }
-    }
-    let choices = try recipe.choices(
-      for: candidates, layerCount: model.layers, queriesPerKey: model.heads / model.keys)
-
-    var chosen: [String: String] = [:]
-    for (candidate, choice) in zip(candidates, choices) where candidate.shape.count > 1 {
-      switch choice {
-      case .kept: chosen[candidate.name] = "f16"
-      case .type(let type):
-        chosen[candidate.name] = try recipe.fitting(
-          type, name: candidate.name, columns: candidate.columns, path: "model"
-        ).type.name
-      }
-    }
-    #expect(chosen == expected.types(of: candidates.filter { $0.shape.count > 1 }.map(\.name)))
+    let tensors = model.tensors.compactMap { tensor in pruning.name(for: tensor.name).map { ($0, tensor.shape) } }
+    let matrices = tensors.filter { $0.1.count > 1 }.map(\.0)
+    let chosen = try recipe.typeNames(of: tensors, model.circumstances).filter { matrices.contains($0.key) }
+    #expect(chosen == expected.types(of: matrices))
     #expect(recipe.fileType == expected.fileType)
   }
 
@@ -37,11 +24,68 @@ import Testing
   }
 }
 
+extension Recipe {
+  /// From llama-quantize's arguments.
+  init(mix name: String, options: [String]) throws {
+    let mix = try #require(NamedMix.named(name))
+    self.init(.mix(mix))
+    var rest = options[...]
+    func value() throws -> String {
+      let value = rest.popFirst()
+      return try #require(value)
+    }
+    while let option = rest.popFirst() {
+      switch option {
+      case "--pure":
+        rule = .everyMatrix(try TargetType(named: mix.type))
+      case "--leave-output-tensor":
+        leavesOutput = true
+      case "--output-tensor-type":
+        outputType = try TargetType(named: try value())
+      case "--token-embedding-type":
+        embeddingType = try TargetType(named: try value())
+      case "--tensor-type":
+        let parts = try value().split(separator: "=").map(String.init)
+        overrides.append(try Override(pattern: parts[0], type: try TargetType(named: parts[1])))
+      case "--prune-layers":
+        prunedLayers = Set(try value().split(separator: ",").compactMap { Int($0) })
+      case "--imatrix":
+        importance = ImportanceMatrix(entries: [:], chunkCount: 1, chunkSize: nil)
+      default:
+        Issue.record("unknown option \(option)")
+      }
+    }
+  }
+
+  /// The type of each tensor of a model in F16.
+  func typeNames(
+    of tensors: [(name: String, shape: [Int])], _ circumstances: MixCircumstances
+  ) throws -> [String: String] {
+    var names: [String: String] = [:]
+    for (tensor, choice) in zip(tensors, try choices(for: tensors, circumstances)) {
+      switch choice {
+      case .kept: names[tensor.name] = "f16"
+      case .type(let type):
+        let columns = try #require(tensor.shape.last)
+        names[tensor.name] = try fitting(type, name: tensor.name, columns: columns, path: "model").type.name
+      }
+    }
+    return names
+  }
+}
+
 /// One run of llama-quantize.
 struct MixCase: CustomTestStringConvertible, Sendable {
   struct Model: Sendable {
     let layers, width, inner, heads, keys: Int
     let isTied: Bool
+
+    var circumstances: MixCircumstances {
+      var result = MixCircumstances()
+      result.architecture = "llama"
+      (result.layerCount, result.headCount, result.keyValueHeadCount) = (layers, heads, keys)
+      return result
+    }
 
     /// Names and shapes, as in the script.
     var tensors: [(name: String, shape: [Int])] {
@@ -100,35 +144,5 @@ struct MixCase: CustomTestStringConvertible, Sendable {
     Dictionary(uniqueKeysWithValues: names.map { ($0, others[$0] ?? most) })
   }
 
-  func recipe() throws -> Recipe {
-    let mix = try #require(NamedMix.named(mix))
-    var recipe = Recipe(.mix(mix))
-    var rest = options[...]
-    func value() throws -> String {
-      let value = rest.popFirst()
-      return try #require(value)
-    }
-    while let option = rest.popFirst() {
-      switch option {
-      case "--pure":
-        recipe.rule = .everyMatrix(try TargetType(named: mix.type))
-      case "--leave-output-tensor":
-        recipe.leavesOutput = true
-      case "--output-tensor-type":
-        recipe.outputType = try TargetType(named: try value())
-      case "--token-embedding-type":
-        recipe.embeddingType = try TargetType(named: try value())
-      case "--tensor-type":
-        let parts = try value().split(separator: "=").map(String.init)
-        recipe.overrides.append(try Recipe.Override(pattern: parts[0], type: try TargetType(named: parts[1])))
-      case "--prune-layers":
-        recipe.prunedLayers = Set(try value().split(separator: ",").compactMap { Int($0) })
-      case "--imatrix":
-        recipe.importance = ImportanceMatrix(entries: [:], chunkCount: 1, chunkSize: nil)
-      default:
-        Issue.record("unknown option \(option)")
-      }
-    }
-    return recipe
-  }
+  func recipe() throws -> Recipe { try Recipe(mix: mix, options: options) }
 }

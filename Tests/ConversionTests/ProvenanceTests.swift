@@ -177,6 +177,7 @@ import Testing
           MetadataOverride(key: "a.flag", value: .bool(true)), MetadataOverride(key: "a.text", value: .string("x=y:z")),
         ]
         recipe.modelName = "Another name"
+        recipe.preTokenizer = "glm4"
         return recipe
       }
     ),

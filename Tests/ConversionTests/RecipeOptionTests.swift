@@ -28,7 +28,7 @@ import Testing
     #expect(try GGUFSource(path: pruned).metadata["llama.block_count"] == .uint32(2))
     // It is a model of its own: a folder can be made of it, and says so.
     let folder = try await bench.convert(pruned, to: "folder")
-    #expect(try Checkpoint(path: folder).model?.configuration.layerCount == 2)
+    #expect(try Checkpoint(path: folder).model?.layerCount == 2)
   }
 
   @Test(arguments: [([7], "no layer 7"), ([0, 1], "no layer would be left")])
@@ -41,6 +41,27 @@ import Testing
       try Plan(converting: checkpoint, to: Destination(path: bench.path("m.gguf")), recipe: recipe)
     }
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  /// A mix goes by the metadata that the output has.
+  @Test func aMixGoesByTheMetadataThatAreSet() async throws {
+    let bench = try Workbench()
+    let folder = try bench.write(TinyCheckpoint { $0.layers = 3 })
+    let whole = try await bench.convert(folder, to: "whole.gguf")
+    for path in [folder, whole] {
+      let checkpoint = try Checkpoint(path: path)
+      var recipe = Recipe(.mix(try #require(NamedMix.named("q4_0"))))
+      let own = try recipe.circumstances(of: checkpoint)
+      #expect(own.architecture == "llama")
+      #expect(own.layerCount == 3)
+      #expect(own.expertCount == 0)
+      #expect(own.queriesPerKey == checkpoint.model?.queriesPerKey)
+      recipe.metadata = [try #require(MetadataOverride("llama.expert_count=int:8"))]
+      let plan = try Plan(converting: checkpoint, to: Destination(path: bench.path("m.gguf")), recipe: recipe)
+      let types = Dictionary(uniqueKeysWithValues: plan.tensors.map { ($0.name, $0.targetType) })
+      #expect(types["blk.1.attn_k.weight"] == "q8_0")
+      #expect(types["blk.1.attn_q.weight"] == "q4_0")
+    }
   }
 
   @Test func metadataIsOverridden() async throws {

@@ -1,4 +1,3 @@
-import Architectures
 import Bytes
 import Conversion
 import GGUF
@@ -6,6 +5,8 @@ import JSON
 import Tensors
 import TestSupport
 import Testing
+
+@testable import Architectures
 
 /// RoPE from one container to another: what cannot be said there, and what need not be understood.
 @Suite struct RoPEConversionTests {
@@ -62,7 +63,10 @@ import Testing
   }
 
   private func rope(_ path: String) throws -> RotaryEmbedding {
-    try #require(try Checkpoint(path: path).model).configuration.rope
+    let model = try #require(try Checkpoint(path: path).model as? DecoderModel)
+    let rotations = Set(model.decoder.layerKinds.map(\.attention.rotation))
+    #expect(rotations.count == 1, "every layer turns its heads alike")
+    return try #require(rotations.first ?? nil).embedding
   }
 
   @Test(arguments: kinds)

@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Conversion
+import Foundation
 import GGUF
 import JSON
 import Tensors
@@ -29,6 +30,50 @@ import Tokenizers
       #expect(tokenizer.addsBOS)
       #expect(tokenizer.eosIDs.sorted() == [1021, 1023], "every id that ends a text or a turn")
     }
+  }
+
+  /// An expression that nobody knows, in the place of the model's own.
+  @Test func aCutThatIsNotKnownIsNamed() async throws {
+    let bench = try Workbench()
+    try FileManager.default.copyItem(atPath: TinyLlama.path, toPath: bench.path("model"))
+    let path = bench.path("model/tokenizer.json")
+    var document = try JSONValue(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))).object ?? [:]
+    let expression = #"\p{Lu}?\p{Ll}+|\d|[^\p{L}\d]+"#
+    let split: JSONValue = ["type": "Split", "pattern": ["Regex": .string(expression)], "behavior": "Isolated"]
+    let bytes: JSONValue = ["type": "ByteLevel", "add_prefix_space": false, "use_regex": false]
+    document["pre_tokenizer"] = ["type": "Sequence", "pretokenizers": [split, bytes]]
+    try Data(JSONValue.object(document).serialized()).write(to: URL(fileURLWithPath: path))
+
+    let error = await #expect(throws: FileError.self) { try await bench.convert(bench.path("model"), to: "m.gguf") }
+    #expect(error?.description.contains(expression) == true && error?.remedies == [.namePreTokenizer])
+    var recipe = Recipe(.keep)
+    recipe.preTokenizer = "no such"
+    let unknown = await #expect(throws: FileError.self) {
+      try await bench.convert(bench.path("model"), to: "m.gguf", recipe)
+    }
+    #expect(unknown?.description.contains("llama-bpe, llama3") == true)
+    recipe.preTokenizer = "qwen2"
+    let gguf = try await bench.convert(bench.path("model"), to: "m.gguf", recipe)
+    #expect(try GGUFFile(path: gguf).metadata["tokenizer.ggml.pre"]?.string == "qwen2")
+    #expect(try await Rebuild(of: gguf, from: bench.path("model")).run().differences.isEmpty)
+    let named = try ModelTokenizer.load(of: try Checkpoint(path: bench.path("model")), preTokenizer: "qwen2")
+    let stored = try ModelTokenizer.load(of: try Checkpoint(path: gguf))
+    #expect(named.encode("It's 1234 words") == stored.encode("It's 1234 words"))
+
+    // The way back has the expression again; a GGUF may be given another name.
+    let back = try await bench.convert(gguf, to: "back")
+    let again = try JSONValue(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: back + "/tokenizer.json"))))
+    #expect(again["pre_tokenizer"] == document["pre_tokenizer"])
+    recipe.preTokenizer = "gpt-2"
+    let other = try await bench.convert(gguf, to: "other.gguf", recipe)
+    #expect(try GGUFFile(path: other).metadata["tokenizer.ggml.pre"]?.string == "gpt-2")
+    let folder = try await bench.convert(gguf, to: "folder", recipe)
+    let written = try JSONValue(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/tokenizer.json"))))
+    #expect(written["pre_tokenizer"]?["type"]?.string == "ByteLevel")
+    let useless = await #expect(throws: FileError.self) {
+      try await bench.convert(bench.path("model"), to: "copy", recipe)
+    }
+    #expect(useless?.message.contains("naming a pre-tokenizer is for GGUF outputs") == true)
   }
 
   /// Each time would be a copy of the template.
@@ -98,7 +143,7 @@ import Tokenizers
     let error = #expect(throws: FileError.self) {
       try ModelVocabularies.requireRows(for: tokenizer.encode("ab"), of: tokenizer, in: model)
     }
-    let rows = try #require(model.model?.configuration.vocabularySize)
+    let rows = try #require(model.model?.vocabularySize)
     for word in ["has 10000 tokens", "has \(rows) rows", #"id 9999 ("b")"#, "resize_token_embeddings"] {
       #expect(error?.description.contains(word) == true)
     }

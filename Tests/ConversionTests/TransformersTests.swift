@@ -58,7 +58,7 @@ import Testing
   private func difference(_ path: String, from one: Case) async throws -> Float {
     let checkpoint = try Checkpoint(path: path)
     try checkpoint.checkTensors()
-    let model = try LlamaModel(running: checkpoint)
+    let model = try LoadedModel(running: checkpoint)
     let expected = try GoldenFile(path: Self.folder + "/expected.safetensors").floats(one.name + ".logits")
     let tokens = (Self.document["tokens"]?.array ?? []).compactMap(\.int).map(Int32.init)
     let shown = expected.count / model.vocabularySize

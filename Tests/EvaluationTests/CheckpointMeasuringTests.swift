@@ -15,7 +15,7 @@ import Tokenizers
     let text = try String(contentsOfFile: TinyLlama.heldOutText, encoding: .utf8)
     let windows = try EvaluationWindows(
       tokens: tokenizer.encode(text), beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: 4)
-    let measured = try await Evaluator().perplexity(of: LlamaModel(running: model), over: windows)
+    let measured = try await Evaluator().perplexity(of: LoadedModel(running: model), over: windows)
     let expected = try #require(TinyLlama.reference()["perplexity_first_4_windows"]?["perplexity"]?.double)
     #expect(abs(measured.perplexity - expected) < 1e-4 * expected)
   }
@@ -23,7 +23,7 @@ import Tokenizers
   @Test("With little memory fewer windows are run together, and the numbers are the same to the last bit")
   func memoryDoesNotMatter() async throws {
     let checkpoint = try Checkpoint(path: TinyLlama.path)
-    let (model, tokenizer) = (try LlamaModel(running: checkpoint), try ModelTokenizer.load(of: checkpoint))
+    let (model, tokenizer) = (try LoadedModel(running: checkpoint), try ModelTokenizer.load(of: checkpoint))
     let text = try String(contentsOfFile: TinyLlama.heldOutText, encoding: .utf8)
     let windows = try EvaluationWindows(
       tokens: tokenizer.encode(text), contextLength: 64, beginningOfSequence: tokenizer.bosID, limit: 9)
@@ -50,7 +50,7 @@ import Tokenizers
     let folder = try TemporaryFolder()
     let file = folder.file("model.safetensors")
     try FileManager.default.copyItem(atPath: TinyLlama.file("model-00001-of-00002.safetensors"), toPath: file)
-    let error = #expect(throws: (any Error).self) { try LlamaModel(running: Checkpoint(path: file)) }
+    let error = #expect(throws: (any Error).self) { try LoadedModel(running: Checkpoint(path: file)) }
     #expect("\(error.map { "\($0)" } ?? "")".contains("there is no config.json beside the weights"))
   }
 }

@@ -2,18 +2,24 @@ import Architectures
 import Bytes
 import Evaluation
 import Inference
+import JSON
 import TestSupport
 import Testing
 
 /// Collecting over a whole text, in batches.
 @Suite struct InputSquaresTests {
   /// A model of one layer whose weights are all the same small number.
-  private func model() throws -> LlamaModel {
-    let configuration = LlamaConfiguration(
-      hiddenSize: 8, intermediateSize: 12, layerCount: 1, headCount: 2, keyValueHeadCount: 2, headDimension: 4,
-      vocabularySize: 20, contextLength: 64, normEpsilon: 1e-5, rope: RotaryEmbedding(theta: 10000))
-    return try LlamaModel(configuration: configuration) { name throws(FileError) in
-      guard !name.hasSuffix(".bias") else { return nil }
+  private func model() throws -> LoadedModel {
+    let config: JSONValue = [
+      "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 8, "intermediate_size": 12,
+      "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 4, "vocab_size": 20,
+      "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": false,
+    ]
+    let family = try #require(ModelFamilies.family(ofConfig: config))
+    let pass = try family.model(fromConfig: config, path: "config.json").forwardPass(path: "model")
+    return try LoadedModel(pass) { derivation throws(FileError) in
+      guard case .source(let reference) = derivation, !reference.name.hasSuffix(".bias") else { return nil }
+      let name = reference.name
       let shape =
         switch name {
         case "model.embed_tokens.weight", "lm_head.weight": [20, 8]

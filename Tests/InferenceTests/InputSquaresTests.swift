@@ -3,11 +3,11 @@ import Bytes
 import TestSupport
 import Testing
 
-@testable import Inference
+@_spi(Benchmarks) @testable import Inference
 
 /// What the linear layers of a model are given, against a forward pass from the formulas.
 @Suite struct InputSquaresTests {
-  @Test(arguments: LlamaModelTests.variants) func agreeWithTheFormulas(_ tiny: TinyModel) async throws {
+  @Test(arguments: LoadedModelTests.variants) func agreeWithTheFormulas(_ tiny: TinyModel) async throws {
     let windows = tiny.windows(3, of: 13)
     var expected: [String: [Double]] = [:]
     var reference = ReferenceLlama(configuration: tiny.configuration, tensors: tiny.tensors)
@@ -92,7 +92,7 @@ import Testing
           expected[index % columns] += Double(values[index]) * Double(values[index])
         }
       }
-      try await squares.observe(inputs, of: ["b", "a"], workers: Workers(count: 3))
+      try await squares.observe(inputs.part(), of: ["b", "a"], workers: Workers(count: 3))
     }
     #expect(squares.layers.map(\.name) == ["a", "b"])
     #expect(squares.layers.allSatisfy { $0.sums == expected && $0.tokens == 36 })
@@ -101,7 +101,7 @@ import Testing
   @Test(arguments: [Float.nan, .infinity, 1e30]) func damagedWeightsAreNamed(_ value: Float) async throws {
     let tiny = TinyModel("damaged")
     let name = "model.layers.1.mlp.up_proj.weight"
-    let model = try LlamaModel(configuration: tiny.configuration, name: "here") { wanted throws(FileError) in
+    let model = try LoadedModel(configuration: tiny.configuration, name: "here") { wanted throws(FileError) in
       guard wanted == name, let tensor = tiny.tensors[name] else { return tiny.tensors[wanted] }
       return ArraySource(shape: tensor.shape, array: [value] + tensor.array.dropFirst())
     }

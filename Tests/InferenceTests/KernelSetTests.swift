@@ -1,3 +1,4 @@
+import Architectures
 import Quantization
 import TestSupport
 import Testing
@@ -25,13 +26,22 @@ import Testing
     let input = random(rows, columns, &generator)
     let other = random(rows, columns, &generator)
     let row = (0..<columns).map { _ in Float.random(in: -1...1, using: &generator) }
-    let outputs = (0..<4).map { _ in random(rows, columns, &generator) }
+    let outputs = (0..<10).map { _ in random(rows, columns, &generator) }
     let angles = RotationTable(frequencies: (0..<columns / 2).map { 1 / Float($0 + 1) }, positions: rows)
     kernels.normalize(input.part(), weight: row, epsilon: 1e-5, into: outputs[0].part())
-    kernels.gate(input.part(), other.part(), into: outputs[1].part())
+    kernels.activate(input.part(), other.part(), into: outputs[1].part())
     kernels.rotate(input.part(), by: angles, scale: 0.3, into: outputs[2].part())
     kernels.add(row, columns: 0..<columns, to: outputs[3].part())
     kernels.causalSoftmax(outputs[3].part(), firstQuery: 80, firstKey: 3, window: 50)
+    kernels.normalizeLayer(input.part(), weight: row, bias: row, epsilon: 1e-5, into: outputs[4].part())
+    for (number, activation) in Activation.allCases.enumerated() where activation != .silu {
+      kernels.activate(
+        input.part(), number.isMultiple(of: 2) ? other.part() : nil, activation, into: outputs[4 + number].part())
+    }
+    kernels.softCap(outputs[5].part(), cap: 0.7)
+    kernels.causalSoftmax(outputs[5].part(), firstQuery: 80, firstKey: 3, window: .max, slope: 0.01, sink: 0.3)
+    let some = RotationTable(frequencies: (0..<20).map { 1 / Float($0 + 1) }, positions: rows)
+    kernels.rotate(other.part(), by: some, isInterleaved: true, scale: 0.3, into: outputs[9].part())
     var squares = [Double](repeating: 0.1, count: columns)
     kernels.addSquares(of: input.part(), to: &squares)
     return squares.map(\.bitPattern) + outputs.flatMap { values($0).map { UInt64($0.bitPattern) } }
@@ -123,7 +133,7 @@ import Testing
     let ones = Matrix(rows: 1, columns: values.count)
     ones.withMutableRows(0..<1) { span in for index in span.indices { span[index] = 1 } }
     let output = Matrix(rows: 1, columns: values.count)
-    KernelSet.best.gate(gate.part(), ones.part(), into: output.part())
+    KernelSet.best.activate(gate.part(), ones.part(), into: output.part())
     output.withRow(0) { span in
       #expect(abs(span[0]) < 1e-30 && abs(span[1]) < 1e-30 && span[4] == 0 && span[7] == 88 && span[8] == 1000)
       #expect(abs(span[3] + 0.268_941_42) < 1e-6 && abs(span[5] - 0.731_058_6) < 1e-6)

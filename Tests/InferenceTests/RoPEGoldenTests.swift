@@ -1,4 +1,4 @@
-import Architectures
+@testable import Architectures
 import Bytes
 import Conversion
 import Foundation
@@ -58,20 +58,20 @@ import Testing
   func turnsAsTransformersDoes(_ item: Case) async throws {
     let folder = try TemporaryFolder()
     let checkpoint = try Self.checkpoint(item.config, in: folder)
-    let configuration = try #require(checkpoint.model).configuration
-    let model = try LlamaModel(running: checkpoint)
+    let rope = try #require((checkpoint.model as? DecoderModel)?.rotation)
+    let model = try LoadedModel(running: checkpoint)
     let tokens = Self.numbers(Self.golden["tokens"]).map { Int32($0) }
     #expect(item.lengths.count == 2)
     for expected in item.lengths {
       let length = try #require(expected["length"]?.int)
-      let frequencies = configuration.rope.frequencies(dimension: configuration.headDimension, length: length)
+      let frequencies = rope.embedding.frequencies(dimension: rope.dimension, length: length)
       let inverse = Self.numbers(expected["inv_freq"])
       #expect(frequencies.count == inverse.count)
       for (found, wanted) in zip(frequencies, inverse) {
         #expect(abs(Double(found) - wanted) <= 2e-6 * wanted + 1e-29, "\(length): \(found), not \(wanted)")
       }
       let attention = try #require(expected["attention"]?.double)
-      #expect(abs(Double(configuration.rope.attentionFactor) - attention) <= 1e-6)
+      #expect(abs(Double(rope.embedding.attentionFactor) - attention) <= 1e-6)
 
       var worst = 0.0
       let logits = Self.numbers(expected["logits"])
@@ -88,7 +88,7 @@ import Testing
   func refusesToRunWhatTransformersRefuses(_ item: Case) throws {
     let folder = try TemporaryFolder()
     let checkpoint = try Self.checkpoint(item.config, in: folder)
-    let error = #expect(throws: FileError.self) { try LlamaModel(running: checkpoint) }
+    let error = #expect(throws: FileError.self) { try LoadedModel(running: checkpoint) }
     #expect(error?.path == folder.file("config.json"))
     #expect(error?.subject?.hasPrefix("rope_parameters.") == true)
   }

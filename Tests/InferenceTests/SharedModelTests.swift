@@ -29,9 +29,9 @@ struct SharedModelTests {
     ),
   ]
 
-  private func model(_ name: String, _ configuration: LlamaConfiguration) throws -> LlamaModel {
+  private func model(_ name: String, _ configuration: LlamaConfiguration) throws -> LoadedModel {
     let tensors = try Self.tensors(in: SharedData.path("models/\(name)/hf-f32/model.safetensors"))
-    return try LlamaModel(configuration: configuration) { name throws(FileError) in tensors[name] }
+    return try LoadedModel(configuration: configuration) { name throws(FileError) in tensors[name] }
   }
 
   /// Tensors of an F32 safetensors file; enough for a file that is known to be in order.

@@ -56,8 +56,8 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     self.tensors = tensors
   }
 
-  func model() throws(FileError) -> LlamaModel {
-    try LlamaModel(configuration: configuration) { name throws(FileError) in tensors[name] }
+  func model() throws(FileError) -> LoadedModel {
+    try LoadedModel(configuration: configuration) { name throws(FileError) in tensors[name] }
   }
 
   /// Windows of random tokens.

@@ -69,7 +69,7 @@ import Testing
   }
 
   /// What would take hours if the time grew with the square of the length.
-  @Test(.timeLimit(.minutes(1)), arguments: ["a", " ", "1", "!", "\n", "\u{301}", "<"])
+  @Test(.timeLimit(.minutes(1)), arguments: ["a", "A", " ", "1", "!", "\n", "\u{301}", "<", "漢", "ʰA", "a "])
   func longRunsTakeNoTime(_ character: String) throws {
     let merges = ["a a", "aa aa", "aaaa aaaa", "Ġ Ġ", "ĠĠ ĠĠ"]
     let text = String(repeating: character, count: LongText.length)

@@ -68,7 +68,7 @@ import Testing
     (document(preTokenizer: #"{"type": "Whitespace"}"#), #""Whitespace" is not known here"#),
     (
       document(preTokenizer: #"{"type": "Split", "pattern": {"Regex": "\\w+"}, "behavior": "Isolated"}"#),
-      #"the expression "\w+" is not known here"#
+      #"how the expression "\w+" cuts text is not known here"#
     ),
     (document(more: #""normalizer": {"type": "Lowercase"},"#), #""Lowercase" is not known here"#),
     (document(more: #""post_processor": {"type": "BertProcessing"},"#), #""BertProcessing" is not known here"#),

@@ -77,6 +77,13 @@ import Testing
     for part in ["added_tokens", "normalizer", "pre_tokenizer", "decoder"] { #expect(document[part] == original[part]) }
   }
 
+  @Test func mergesThatAreIgnoredAreALossWhereTheyMatter() throws {
+    let example = try #require(Self.cases.first { $0.name == "ignored merges" })
+    #expect(try TokenizerFolder.load(example.files).losses == ["words that are tokens are taken whole"])
+    let other = try #require(Self.cases.first { $0.name == "GPT-2's cut" })
+    #expect(try TokenizerFolder.load(other.files).losses.isEmpty)
+  }
+
   @Test func aVocabularyThatWasEditedIsNotWhatWasKept() throws {
     let example = try #require(Self.cases.first { $0.name == "NFC before GPT-2's cut" })
     let loaded = try TokenizerFolder.load(example.files, vocabularySize: 400)

@@ -23,8 +23,17 @@ struct VectorTests {
     Case(vectors: "mpt"),
     Case(vectors: "falcon"),
     Case(vectors: "phi-3"),
+    Case(vectors: "deepseek-coder"),
+    Case(vectors: "deepseek-llm"),
     Case(vectors: "gpt-2", files: ["tokenizer.json": "vocab/gpt-2/tokenizer.json"]),
+    Case(vectors: "gpt-2", files: ["vocab.json": "vocab/gpt-2/vocab.json", "merges.txt": "vocab/gpt-2/merges.txt"]),
     Case(vectors: "qwen2", files: ["tokenizer.json": "vocab/qwen2/tokenizer.json"]),
+    Case(
+      vectors: "qwen2",
+      files: [
+        "vocab.json": "vocab/qwen2/vocab.json", "merges.txt": "vocab/qwen2/merges.txt",
+        "tokenizer_config.json": "vocab/qwen2/tokenizer_config.json",
+      ]),
     Case(vectors: "deepseek-r1-qwen", files: ["tokenizer.json": "vocab/qwen2/tokenizer.json"]),
     Case(vectors: "llama-spm", files: ["tokenizer.model": "vocab/llama-2/tokenizer.model"]),
     Case(vectors: "llama-spm", files: ["tokenizer.model": "vocab/tinyllama-1.1b-chat/tokenizer.model"]),
@@ -62,6 +71,18 @@ struct VectorTests {
         #expect(tokenizer.encode(text, addSpecial: false) == ids, "\(form): \(text.debugDescription)")
       }
       #expect(tokenizer.decode(ids).utf8.elementsEqual(text.utf8), "\(text.debugDescription)")
+    }
+  }
+
+  /// Whether there are vectors of llama.cpp that no case asks for.
+  @Test func everyVocabularyWithVectorsIsACase() throws {
+    let folder = SharedData.path("vocab/ggml-vocab")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let asked = Set(Self.cases.map(\.vectors))
+    for name in names where name.hasSuffix(".gguf") && names.contains(name + ".inp") {
+      let vocabulary = try Vectors.vocabulary("\(folder)/\(name)")
+      guard ["gpt2", "llama"].contains(vocabulary.model) else { continue }
+      #expect(asked.contains(String(name.dropFirst("ggml-vocab-".count).dropLast(".gguf".count))), "\(name)")
     }
   }
 

@@ -141,12 +141,20 @@ import Testing
     #expect(result.errors.split(separator: "\n").count == 2)
   }
 
+  /// What needs to know the model is refused; the rest is in `UnknownFamilyTests`.
   @Test func modelsOfOtherKinds() throws {
     let folder = try TemporaryFolder()
-    let model = try TinyCheckpoint { $0.settings = ["architectures": ["GPT2LMHeadModel"]] }.write(
-      to: folder.file("gpt2"))
-    try expectAllRefuse(model, folder, except: ["inspect", "pack", "unpack"], mentions: ["GPT2LMHeadModel"])
-    #expect(try Command.succeed("inspect", model).output.contains("GPT2LMHeadModel"), "but it can be looked at")
+    let model = try TinyCheckpoint { $0.settings = ["architectures": ["RwkvForCausalLM"]] }.write(
+      to: folder.file("rwkv"))
+    let refused = try commands(model, folder).filter {
+      $0.contains(folder.file("out.gguf")) || ["perplexity", "compare"].contains($0[0])
+    }
+    #expect(refused.count == 6)
+    for arguments in refused {
+      try Command.expectFailure(arguments, mentions: [model + "/config.json", "architectures", "RwkvForCausalLM"])
+    }
+    #expect(try folder.names().filter { $0.hasPrefix("out") || $0.hasPrefix(".") }.isEmpty)
+    #expect(try Command.succeed("inspect", model).output.contains("RwkvForCausalLM"), "but it can be looked at")
   }
 
   @Test func measuringWithTheWrongText() throws {

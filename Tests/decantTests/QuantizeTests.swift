@@ -95,10 +95,24 @@ import Testing
       (["--type", "q4_0", "--leave-output-tensor", "--output-tensor-type", "q8_0"], "contradict"),
       (["--type", "q4_0", "--prune-layers", "1,x"], "--prune-layers"),
       (["--type", "q4_0", "--override-kv", "a=u9:1"], "key=type:value"),
+      (["--type", "q4_0", "--pre-tokenizer", "glm3"], "llama-bpe, llama3"),
     ])
   func refusals(_ options: [String], _ reason: String) throws {
     let result = try Command.run(["quantize", "/nowhere", "/nowhere/m.gguf"] + options)
     #expect(result.exitCode == 64 && result.errors.contains(reason), "\(result.exitCode) \(result.errors)")
+  }
+
+  @Test func textIsCutAsThePreTokenizerThatIsNamed() throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed(
+      "quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q8_0", "--pre-tokenizer", "qwen2", "--verify",
+      TinyLlama.heldOutText, "--chunks", "1")
+    let metadata = try Command.succeed("inspect", folder.file("m.gguf"), "--metadata", "--json").json()["metadata"]
+    #expect(metadata?["tokenizer.ggml.pre"]?.string == "qwen2")
+    try Command.succeed(
+      "perplexity", TinyLlama.path, "--text", TinyLlama.heldOutText, "--chunks", "1", "--pre-tokenizer", "qwen2")
+    let copy = try Command.run(["convert", TinyLlama.path, folder.file("copy"), "--pre-tokenizer", "qwen2"])
+    #expect(copy.exitCode == 1 && copy.errors.contains("naming a pre-tokenizer is for GGUF outputs"), "\(copy.errors)")
   }
 
   @Test func anUnknownSetOfKernelsIsRefused() throws {

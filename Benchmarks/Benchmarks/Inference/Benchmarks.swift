@@ -61,7 +61,7 @@ let benchmarks: @Sendable () -> Void = {
   rows("causal softmax") { kernels, scores, _, _ in
     kernels.causalSoftmax(scores, firstQuery: width - tokens, firstKey: 0, window: .max)
   }
-  rows("gate") { $0.gate($1, $2, into: $3) }
+  rows("gate") { $0.activate($1, $2, into: $3) }
   rows("add a bias") { kernels, values, _, _ in kernels.add(weight, columns: 0..<width, to: values) }
   rows("add squares") { kernels, values, _, _ in
     var sums = [Double](repeating: 0, count: width)

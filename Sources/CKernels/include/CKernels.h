@@ -54,6 +54,20 @@ struct decant_product {
   float *memory;
 };
 
+// What is done between the products of a feed-forward network.
+enum decant_activation {
+  // x / (1 + exp(-x)).
+  DECANT_SILU,
+  // x / 2 * (1 + erf(x / sqrt(2))).
+  DECANT_GELU,
+  // The same with tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) for the error function.
+  DECANT_GELU_TANH,
+  // max(x, 0).
+  DECANT_RELU,
+  // gpt-oss: min(x, 7) * sigmoid(1.702 * min(x, 7)), and ups are limited to 7 and get 1 added.
+  DECANT_SWIGLU_OAI,
+};
+
 enum {
   DECANT_PRODUCT_DEPTH = 256,
   // Rows of `left`, and columns, that are dealt with together.
@@ -182,17 +196,25 @@ struct decant_kernels {
   // output[r][c] = input[r][c] / sqrt(mean over c of input[r][c]^2 + epsilon) * weight[c].
   void (*rms_norm)(const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows,
                    size_t columns, float *output, size_t output_stride);
-  // Rotary embedding, split halves: element j of a row with element j + half, by the angle whose cosine and sine are in
-  // row r of the tables (`rows * half` values each); then multiplies by `scale`. The output has stride 2 * half.
+  // The same with the mean over c taken away first; weight and bias may be missing.
+  void (*layer_norm)(const float *input, size_t input_stride, const float *_Nullable weight,
+                     const float *_Nullable bias, float epsilon, size_t rows, size_t columns, float *output,
+                     size_t output_stride);
+  // Rotary embedding of the first 2 * half elements of a row: element j with element j + half, or element 2 j with the
+  // next where `is_interleaved`, by the angle whose cosine and sine are in row r of the tables (`rows * half` values
+  // each); then multiplies all of the row's `columns` elements by `scale`. The output has stride `columns`.
   void (*rotate)(const float *input, size_t input_stride, const float *cosines, const float *sines, float scale,
-                 size_t rows, size_t half, float *output);
+                 size_t rows, size_t half, bool is_interleaved, size_t columns, float *output);
+  // values[r][c] = cap * tanh(values[r][c] / cap).
+  void (*soft_cap)(float *values, size_t stride, size_t rows, size_t columns, float cap);
   // Causal softmax of attention scores in place. Row r is query `first_query + r`, column c is key `first_key + c`. Keys
-  // after the query or `window` and more before it get 0.
+  // after the query or `window` and more before it get 0. From the others `slope` times their distance is taken away
+  // first. `sink`, where there is one, is the score of a key more, whose share is left out.
   void (*causal_softmax)(float *scores, size_t stride, size_t rows, size_t columns, size_t first_query,
-                         size_t first_key, size_t window);
-  // output[r][c] = silu(gate[r][c]) * up[r][c], silu(x) = x / (1 + exp(-x)).
-  void (*silu_multiply)(const float *gate, const float *up, size_t input_stride, size_t rows, size_t columns,
-                        float *output, size_t output_stride);
+                         size_t first_key, size_t window, float slope, const float *_Nullable sink);
+  // output[r][c] = activation(gate[r][c]) * up[r][c], or without `up` where there is none.
+  void (*activate)(const float *gate, const float *_Nullable up, size_t input_stride, size_t rows, size_t columns,
+                   enum decant_activation activation, float *output, size_t output_stride);
   // values[r][c] += row[c].
   void (*add_row)(float *values, size_t stride, const float *row, size_t rows, size_t columns);
   // sums[c] += values[r][c]^2, row after row, in Double.

@@ -62,14 +62,18 @@ struct AdaptedTensors {
     case (.source(let one), .source(let other)):
       if one == other { return true }
       return try inputs.tensor(one).hasSameValues(as: try inputs.tensor(other))
-    case (.adding(let inner, let update), .adding(let otherInner, let otherUpdate)):
-      guard try isSame(inner, otherInner) else { return false }
+    case (
+      .made(let update as LowRankAddition, let parts), .made(let otherUpdate as LowRankAddition, let otherParts)
+    ):
+      guard try isSame(parts[0], otherParts[0]) else { return false }
       // DoRA scales the columns of an embedding, and the rows of a head.
-      guard update != otherUpdate, update.magnitude == nil, otherUpdate.magnitude == nil,
-        update.scale == otherUpdate.scale, update.isTransposed != otherUpdate.isTransposed
-      else { return update == otherUpdate }
-      guard try isTransposed(update.down, otherUpdate.up) else { return false }
-      return try isTransposed(update.up, otherUpdate.down)
+      guard parts.count == 3, otherParts.count == 3, update.scale == otherUpdate.scale,
+        update.isTransposed != otherUpdate.isTransposed,
+        case (.source(let down), .source(let up)) = (parts[1], parts[2]),
+        case (.source(let otherDown), .source(let otherUp)) = (otherParts[1], otherParts[2])
+      else { return update == otherUpdate && parts.dropFirst() == otherParts.dropFirst() }
+      guard try isTransposed(down, otherUp) else { return false }
+      return try isTransposed(up, otherDown)
     default:
       return one == other
     }
@@ -175,7 +179,7 @@ struct AdaptedTensors {
   private mutating func setBase(_ index: Int, to stored: String) throws(FileError) {
     try checkShape(of: stored, replacing: index)
     let base = tensors[index].derivation.unadapted
-    if case .without = base {
+    if case .made(is ColumnSpan, _) = base {
       throw FileError(
         .mismatch, path: adapter.path, subject: stored,
         "replaces the model's \(tensors[index].name), out of which an adapter before it has taken what it began with "
@@ -204,11 +208,12 @@ struct AdaptedTensors {
   private mutating func takeColumnsOut(of module: String, _ parts: [AdapterKey.Part: String]) throws(FileError) {
     guard adapter.config.takesColumnsOut, parts[.down] != nil, let (index, update) = try update(of: module, parts)
     else { return }
-    try adapter.refuseWeight(for: update.down.name)
+    try adapter.refuseWeight(for: update.down)
     let base = tensors[index].derivation.unadapted
     if base.sources.contains(where: { $0.input == input }) { return }
     let stored = try base.sources.first.map { source throws(FileError) in try inputs.tensor(source) }
-    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.isTransposed else {
+    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.addition.isTransposed
+    else {
       throw FileError(
         .unsupported, path: adapter.path, subject: "init_lora_weights",
         "olora takes a part of the unquantized model out; \(tensors[index].name) is stored as "
@@ -216,7 +221,9 @@ struct AdaptedTensors {
     }
     // The scale of the configuration: a weight of the whole change is refused.
     try setBase(
-      index, to: .without(base, ColumnSpan(columns: update.rank, scale: update.scale, rounding: encoding)))
+      index,
+      to: base.applying(
+        ColumnSpan(columns: update.addition.rank, scale: update.addition.scale, rounding: encoding)))
   }
 
   /// A module that was trained whole, on a copy of its own.
@@ -279,8 +286,8 @@ struct AdaptedTensors {
     }
     for (index, (stored, rows)) in rows.sorted(by: { $0.key < $1.key }) where !rows.isEmpty {
       try adapter.refuseWeight(for: stored)
-      let derivation = Derivation.replacingRows(
-        tensors[index].derivation, reference(stored), rows: rows)
+      let derivation = Derivation.making(
+        RowReplacement(rows: rows), of: [tensors[index].derivation, .source(reference(stored))])
       _ = try DerivedTensor(derivation, inputs: inputs)
       if let again = tensors[index].derivation.replacedRows.first(where: rows.contains) {
         throw FileError(
@@ -318,8 +325,9 @@ struct AdaptedTensors {
         "adds a bias (lora_bias) to a layer that has none in the model, so that no merged weights can stand for it; run the "
           + "adapter with PEFT, or train it without lora_bias")
     }
-    tensors[index].derivation = .addingScaled(
-      tensors[index].derivation, reference(bias), scale: try adapter.scale(of: module))
+    tensors[index].derivation = .making(
+      ScaledAddition(scale: try adapter.scale(of: module)),
+      of: [tensors[index].derivation, .source(reference(bias))])
     _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
   }
 
@@ -327,18 +335,21 @@ struct AdaptedTensors {
     guard let (index, update) = try update(of: module, parts) else { return }
     if let magnitude = update.magnitude, !tensors[index].derivation.replacedRows.isEmpty {
       throw FileError(
-        .unsupported, path: adapter.path, subject: magnitude.name,
+        .unsupported, path: adapter.path, subject: magnitude,
         "scales \(tensors[index].name), rows of which were trained by themselves (trainable_token_indices), which PEFT does "
           + "not compute; train with one of the two")
     }
-    tensors[index].derivation = .adding(tensors[index].derivation, update)
+    let parts = ([update.down, update.up] + [update.magnitude].compactMap(\.self)).map {
+      Derivation.source(reference($0))
+    }
+    tensors[index].derivation = .making(update.addition, of: [tensors[index].derivation] + parts)
     _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
   }
 
   /// What a module's factors add, and to which tensor; nil for a module without factors.
   private func update(
     of module: String, _ parts: [AdapterKey.Part: String]
-  ) throws(FileError) -> (index: Int, update: LowRankUpdate)? {
+  ) throws(FileError) -> (index: Int, update: Update)? {
     guard let (down, up, isEmbedding) = try factors(of: module, parts) else { return nil }
     let index = try requiredPlace(of: module, "weight", stored: down)
     if let magnitude = parts[.magnitude] {
@@ -347,16 +358,26 @@ struct AdaptedTensors {
       throw FileError(
         .mismatch, path: adapter.path, subject: down, "use_dora is set, but there is no magnitude vector")
     }
-    var update = LowRankUpdate(
-      down: reference(down), up: reference(up), rank: try rank(of: down, in: module, at: index),
-      scale: try adapter.scale(of: module), isTransposed: isEmbedding, magnitude: parts[.magnitude].map(reference))
+    var addition = LowRankAddition(
+      rank: try rank(of: down, in: module, at: index), scale: try adapter.scale(of: module),
+      isTransposed: isEmbedding)
     if adapter.config.fanInFanOut, !isEmbedding {
       // A layer that stores its weight [in, out] is known by its shape; PEFT ignores the flag for the others.
       let shape = try shape(of: index)
-      let factorShapes = (try inputs.tensor(update.down).shape, try inputs.tensor(update.up).shape)
-      update.isTransposed = shape == [factorShapes.0.last ?? 0, factorShapes.1.first ?? 0] && shape[0] != shape[1]
+      let factorShapes = (
+        try inputs.tensor(reference(down)).shape, try inputs.tensor(reference(up)).shape
+      )
+      addition.isTransposed = shape == [factorShapes.0.last ?? 0, factorShapes.1.first ?? 0] && shape[0] != shape[1]
     }
-    return (index, update)
+    return (index, Update(addition: addition, down: down, up: up, magnitude: parts[.magnitude]))
+  }
+
+  /// What a module's factors add, and the names of the adapter's tensors.
+  private struct Update {
+    let addition: LowRankAddition
+    let down: String
+    let up: String
+    let magnitude: String?
   }
 
   private func factors(
@@ -386,18 +407,5 @@ struct AdaptedTensors {
         "has rank \(found), but \(AdapterFolder.config) says \(expected)")
     }
     return found
-  }
-}
-
-extension Derivation {
-  /// Whether factors of an adapter have been added.
-  fileprivate var hasFactors: Bool {
-    switch self {
-    case .adding: true
-    case .addingScaled(let inner, _, _), .replacingRows(let inner, _, _), .reordered(let inner, _),
-      .without(let inner, _):
-      inner.hasFactors
-    case .source, .constant: false
-    }
   }
 }

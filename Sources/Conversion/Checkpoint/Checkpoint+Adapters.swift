@@ -10,11 +10,11 @@ extension Checkpoint {
   /// - Throws: `FileError` naming the adapter's tensor that does not fit.
   public func adding(_ adapter: Adapter) throws(FileError) -> Checkpoint {
     let number = inputs.count
-    let isTied = model?.configuration.tiesEmbeddings ?? false
+    let isTied = model?.tiesHead ?? false
     // Looked at apart, and tied again where nothing has set them apart.
     var result = untying()
     result.inputs = inputs.appending(adapter.path, tensors: adapter.tensors)
-    let names = model?.family.tiedTensors
+    let names = model?.tiedTensors
     let adapted = try AdaptedTensors(
       adapter, on: result.tensors, pair: names, inputs: result.inputs, input: number)
     result.tensors = adapted.tensors
@@ -37,7 +37,7 @@ extension Checkpoint {
   private mutating func takeVocabulary(
     of adapter: Adapter, _ names: (embedding: String, head: String)?
   ) throws(FileError) {
-    guard let names, let before = model?.configuration.vocabularySize,
+    guard let names, let before = model?.vocabularySize,
       let rows = try tensor(named: names.embedding)?.shape.first
     else { return }
     if let head = try tensor(named: names.head)?.shape.first, head != rows {
@@ -47,7 +47,7 @@ extension Checkpoint {
           + "to hold both whole. Save it again with save_embedding_layers=True")
     }
     if rows != before {
-      model?.configuration.vocabularySize = rows
+      model?.vocabularySize = rows
       notes.append("the vocabulary is that of the adapter \(adapter.path), with \(rows) rows; the model has \(before)")
     }
     guard rows != before || adapter.trainsTokens else { return }

@@ -12,7 +12,7 @@ extension Checkpoint {
     var stream = FastDigest.Stream()
     stream.add("decant \(Version.current)\n")
     try stream.add(filesOf: [source] + adapters.map(\.source))
-    if let model { stream.add("\(model.configuration)\n") }
+    if let model { stream.add("\(model.arithmetic)\n") }
     for tensor in tensors { stream.add("\(tensor.name) \(tensor.derivation)\n") }
     return stream.digest.description
   }

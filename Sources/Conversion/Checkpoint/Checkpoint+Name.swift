@@ -1,5 +1,8 @@
+internal import Architectures
 internal import Bytes
+internal import GGUF
 internal import JSON
+internal import Tensors
 
 extension Checkpoint {
   /// The name that the model has wherever it lies: that of its repository, by the folder of a hub cache or by config.json.
@@ -26,5 +29,23 @@ extension Checkpoint {
       let name = parts.last, !name.contains("\\")
     else { return nil }
     return String(name)
+  }
+}
+
+extension Checkpoint {
+  /// Layers of the model: a GGUF tells whatever the architecture.
+  /// - Throws: `FileError` where nothing tells.
+  var layerCount: Int {
+    get throws(FileError) {
+      guard model == nil, let metadata, let architecture = metadata["general.architecture"]?.string else {
+        return try requireModel().layerCount
+      }
+      let key = "\(architecture).block_count"
+      guard let value = metadata[key] else { throw FileError(.missing, path: path, subject: key, "is missing") }
+      guard let count = value.integer, (1...10_000).contains(count) else {
+        throw FileError(.malformed, path: path, subject: key, "is not a whole number between 1 and 10000")
+      }
+      return count
+    }
   }
 }

@@ -29,10 +29,13 @@ public struct Checkpoint: Sendable {
   public let folder: String?
   /// Folder that holds the tokenizer: the same, or that of an adapter with a vocabulary of its own.
   public internal(set) var tokenizerFolder: String?
-  /// The family and its hyperparameters; nil for a bare safetensors file that has no config.json beside it.
+  /// The model as its family understands it; nil for a bare safetensors file that has no config.json beside it, and for
+  /// a family that is not known.
   ///
   /// Whether the head is tied is decided when the model is opened, and changed in one place, `untying`.
-  public internal(set) var model: Model?
+  public internal(set) var model: (any Model)?
+  /// Why there is none, for jobs that need one.
+  let obstacle: FileError?
   /// What derivations take their tensors from: the model, then adapters.
   public internal(set) var inputs: TensorInputs
   /// How each tensor of the Hugging Face form comes about, in the order of the source.
@@ -42,12 +45,6 @@ public struct Checkpoint: Sendable {
   var unmergedTensors: [NamedDerivation]
   /// What opening the model found and a person should know.
   public internal(set) var notes: [Note]
-
-  /// A family of models and the hyperparameters of this one.
-  public struct Model: Sendable {
-    public let family: any ModelFamily
-    public internal(set) var configuration: LlamaConfiguration
-  }
 
   /// Opens a file or folder in any container that is known.
   /// - Throws: `FileError` when there is nothing, something unknown, or something malformed.
@@ -72,12 +69,20 @@ public struct Checkpoint: Sendable {
   ) throws(FileError) {
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
-    var model: Model?
+    var model: (any Model)?
+    var obstacle = FileError(
+      .missing, path: path,
+      "there is no config.json beside the weights, so that nothing is known of the model but its tensors")
     if try FileSystem.hasFile(configPath) {
       let document = try Checkpoint.json(at: configPath)
       config = document
-      model = try Checkpoint.model(of: document, path: configPath)
+      if let family = ModelFamilies.family(ofConfig: document) {
+        model = try family.model(fromConfig: document, path: configPath)
+      } else {
+        obstacle = Checkpoint.unknownFamily(document, path: configPath)
+      }
     }
+    self.obstacle = model == nil ? obstacle : nil
     self.path = path
     self.container = .safetensors
     self.source = source
@@ -93,10 +98,12 @@ public struct Checkpoint: Sendable {
     var notes = remarks
     if let known = model {
       let form = try HuggingFaceForm(
-        of: tensors, known, tiesByFlag: known.configuration.tiesEmbeddings, isFolder: true, inputs: inputs, path: path)
+        of: tensors, known, tiesByFlag: known.tiesHead, isFolder: true, inputs: inputs, path: path)
       tensors = form.tensors
-      model?.configuration = form.configuration
+      model = form.model
       notes += form.notes
+    } else if let config, config.object != nil {
+      notes.append(Note("\(obstacle.message); names and settings stay as they are"))
     }
     self.model = model
     self.inputs = inputs
@@ -113,17 +120,26 @@ public struct Checkpoint: Sendable {
     guard let architecture = metadata["general.architecture"]?.string else {
       throw FileError(.malformed, path: path, subject: "general.architecture", "is missing, or no string")
     }
-    guard let family = ModelFamilies.family(ggufArchitecture: architecture) else {
-      throw FileError(
+    var model: (any Model)?
+    var config: JSONValue?
+    var notes = remarks
+    var obstacle: FileError?
+    if let family = ModelFamilies.family(ggufArchitecture: architecture) {
+      var known = try family.model(
+        fromMetadata: { metadata[$0] },
+        tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) },
+        values: { name throws(FileError) in try weights.first { $0.name == name }?.values() },
+        path: path)
+      config = try GGUFDescription.config(kept: metadata, family: family, model: &known, path: path)
+      model = known
+    } else {
+      let refusal = FileError(
         .unsupported, path: path, subject: "general.architecture",
-        "\"\(architecture)\" is not supported; \(ModelFamilies.all.map(\.ggufArchitecture).joined(separator: ", ")) is")
+        "\(FileError.quoted(architecture)) is not an architecture that is known; these are: "
+          + ModelFamilies.supportedArchitectures)
+      notes.append(Note("\(refusal.message); names and settings stay as they are"))
+      obstacle = refusal
     }
-    var configuration = try family.configuration(
-      fromMetadata: { metadata[$0] },
-      tensors: try weights.map { weight throws(FileError) in try weight.descriptor(path: path) },
-      values: { name throws(FileError) in try weights.first { $0.name == name }?.values() },
-      path: path)
-    let config = try GGUFDescription.config(kept: metadata, family: family, configuration: &configuration, path: path)
     self.path = path
     self.container = .gguf
     self.source = source
@@ -135,15 +151,21 @@ public struct Checkpoint: Sendable {
     self.tokenizerFolder = nil
     self.weights = weights
     self.inputs = inputs
-    // A GGUF has no flag of its own: a head that it stores is one, unless the configuration that is kept in it ties them.
-    let form = try HuggingFaceForm(
-      of: try family.huggingFaceTensors(fromGGUF: weights.map(\.name), configuration, path: path),
-      Model(family: family, configuration: configuration),
-      tiesByFlag: config?["tie_word_embeddings"]?.bool ?? configuration.tiesEmbeddings, isFolder: false, inputs: inputs,
-      path: path)
-    self.model = Model(family: family, configuration: form.configuration)
-    tensors = form.tensors
-    notes = remarks + form.notes
+    self.obstacle = obstacle
+    if let known = model {
+      // A GGUF has no flag of its own: a head that it stores is one, unless the configuration that is kept in it ties
+      // them.
+      let form = try HuggingFaceForm(
+        of: try known.huggingFaceTensors(fromGGUF: weights.map(\.name), path: path), known,
+        tiesByFlag: config?["tie_word_embeddings"]?.bool ?? known.tiesHead, isFolder: false, inputs: inputs, path: path)
+      model = form.model
+      tensors = form.tensors
+      notes += form.notes
+    } else {
+      tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    }
+    self.model = model
+    self.notes = notes
     unmergedTensors = tensors
   }
 
@@ -151,15 +173,15 @@ public struct Checkpoint: Sendable {
   /// stays what it was while an adapter changes the embedding. Outputs then hold both and say so.
   func untying() -> Checkpoint {
     var result = self
-    guard let model, model.configuration.tiesEmbeddings else { return result }
-    let names = model.family.tiedTensors
+    guard let model, model.tiesHead else { return result }
+    let names = model.tiedTensors
     func addHead(to tensors: inout [NamedDerivation]) {
       guard let embedding = tensors.first(where: { $0.name == names.embedding }) else { return }
       tensors.append(NamedDerivation(name: names.head, derivation: embedding.derivation))
     }
     addHead(to: &result.tensors)
     addHead(to: &result.unmergedTensors)
-    result.model?.configuration.tiesEmbeddings = false
+    result.model?.tiesHead = false
     return result
   }
 
@@ -200,8 +222,8 @@ public struct Checkpoint: Sendable {
   public func checkTensors() throws(FileError) {
     guard let model else { return }
     var shapes: [String: [Int]] = [:]
-    for tensor in tensors { shapes[tensor.name] = try DerivedTensor(tensor.derivation, inputs: inputs).shape }
-    let wanted = model.family.expectedTensors(model.configuration)
+    for tensor in tensors { shapes[tensor.name] = try inputs.shape(of: tensor.derivation) }
+    let wanted = model.expectedTensors
     try refuseOtherNames(wanted, model)
     var failures = FileErrors()
     for expected in wanted {
@@ -223,15 +245,16 @@ public struct Checkpoint: Sendable {
   }
 
   /// One sentence where most tensors are called something else, instead of one for each that is missing.
-  private func refuseOtherNames(_ wanted: [ExpectedTensor], _ model: Model) throws(FileError) {
-    guard let stranger = tensors.first(where: { model.family.usualName(of: $0.name) == nil }) else { return }
+  private func refuseOtherNames(_ wanted: [ExpectedTensor], _ model: any Model) throws(FileError) {
+    guard let stranger = tensors.first(where: { model.usualName(of: $0.name) == nil && !model.isForeign($0.name) })
+    else { return }
     let names = Set(tensors.map(\.name))
     let needed = wanted.filter { !$0.isOptional }
     let missing = needed.filter { !names.contains($0.name) }
     guard missing.count * 2 > needed.count, let first = missing.first else { return }
     throw FileError(
       .mismatch, path: path, subject: stranger.name,
-      "is not a name of a tensor of \(model.configuration.className), which has names like \(first.name); is config.json of "
+      "is not a name of a tensor of \(model.className), which has names like \(first.name); is config.json of "
         + "another model?")
   }
 
@@ -246,15 +269,19 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  static func model(of config: JSONValue, path: String) throws(FileError) -> Model {
-    if let family = ModelFamilies.family(ofConfig: config) {
-      return Model(family: family, configuration: try family.configuration(fromConfig: config, path: path))
-    }
+  private static func unknownFamily(_ config: JSONValue, path: String) -> FileError {
     let names = (config["architectures"]?.array ?? []).compactMap(\.string)
-    throw FileError(
+    return FileError(
       .unsupported, path: path, subject: "architectures",
-      "\(names.isEmpty ? "no class" : names.joined(separator: ", ")) is not supported; "
+      "\(names.isEmpty ? "no class" : names.joined(separator: ", ")) is not a class that is known; "
         + "these are: \(ModelFamilies.supportedClassNames)")
+  }
+
+  /// The model, for a job that cannot do without knowing it.
+  /// - Throws: `FileError` saying why it is not known.
+  public func requireModel() throws(FileError) -> any Model {
+    if let model { return model }
+    throw obstacle ?? FileError(.missing, path: path, "nothing is known of the model but its tensors")
   }
 }
 

@@ -5,12 +5,11 @@ internal import Bytes
 /// one that is the embedding, without what it has no place for. Rules HF-30 to HF-34 of `Formats/HuggingFace/SPEC.md`.
 struct HuggingFaceForm {
   private(set) var tensors: [NamedDerivation]
-  /// The configuration as the weights have it: whether the head is tied is their word, where they have one.
-  private(set) var configuration: LlamaConfiguration
+  /// The model as the weights have it: whether the head is tied is their word, where they have one.
+  private(set) var model: any Model
   /// What was found.
   private(set) var notes: [Note] = []
 
-  private let family: any ModelFamily
   private let path: String
 
   /// - Parameters:
@@ -19,12 +18,11 @@ struct HuggingFaceForm {
   ///   - isFolder: whether names and biases are those of a folder, which `transformers` would load.
   /// - Throws: `FileError` when two tensors have one name, or one that is compared cannot be read.
   init(
-    of tensors: [NamedDerivation], _ model: Checkpoint.Model, tiesByFlag: Bool, isFolder: Bool, inputs: TensorInputs,
+    of tensors: [NamedDerivation], _ model: any Model, tiesByFlag: Bool, isFolder: Bool, inputs: TensorInputs,
     path: String
   ) throws(FileError) {
     self.tensors = tensors
-    self.configuration = model.configuration
-    self.family = model.family
+    self.model = model
     self.path = path
     if isFolder { try takeUsualNames() }
     try decideHead(tiesByFlag: tiesByFlag, inputs)
@@ -39,7 +37,7 @@ struct HuggingFaceForm {
     owners.reserveCapacity(tensors.count)
     for index in tensors.indices {
       let stored = tensors[index].name
-      let usual = family.usualName(of: stored) ?? stored
+      let usual = model.isForeign(stored) ? stored : model.usualName(of: stored) ?? stored
       if let other = owners.updateValue(stored, forKey: usual) {
         throw FileError(
           .malformed, path: path, subject: stored, "is the tensor \(usual), and so is \(FileError.quoted(other))")
@@ -59,24 +57,24 @@ struct HuggingFaceForm {
   // MARK: - The head
 
   private mutating func decideHead(tiesByFlag: Bool, _ inputs: TensorInputs) throws(FileError) {
-    let names = family.tiedTensors
+    let names = model.tiedTensors
     let embedding = tensors.firstIndex { $0.name == names.embedding }
     guard let head = tensors.firstIndex(where: { $0.name == names.head }) else { return }
-    configuration.hasHead = true
+    model.hasHead = true
     guard tiesByFlag else {
-      configuration.tiesEmbeddings = false
+      model.tiesHead = false
       return
     }
     guard let embedding else {
       tensors[head].name = names.embedding
-      configuration.tiesEmbeddings = true
+      model.tiesHead = true
       notes.append(
         "\(names.head) is stored without an embedding, to which the configuration ties it; it is used for both, as "
           + "transformers does")
       return
     }
-    configuration.tiesEmbeddings = try Self.areEqual(tensors[head].derivation, tensors[embedding].derivation, inputs)
-    if configuration.tiesEmbeddings {
+    model.tiesHead = try Self.areEqual(tensors[head].derivation, tensors[embedding].derivation, inputs)
+    if model.tiesHead {
       tensors.remove(at: head)
       notes.append(
         "\(names.head) is stored, but equal to the embedding, to which the configuration ties it; it is left out")
@@ -97,13 +95,13 @@ struct HuggingFaceForm {
   // MARK: - Biases
 
   private mutating func leaveOutBiases() {
-    let leftOut = tensors.map(\.name).filter { family.leavesOut($0, configuration) }
+    let leftOut = tensors.map(\.name).filter { model.leavesOut($0) }
     guard !leftOut.isEmpty else { return }
     let names = Set(leftOut)
     tensors.removeAll { names.contains($0.name) }
     notes.append(
       Note(
-        "left out, as transformers ignores it: \(configuration.className) with this configuration has no such bias",
+        "left out, as transformers ignores it: \(model.className) with this configuration has no such bias",
         of: leftOut))
   }
 }

@@ -5,13 +5,15 @@ public import Tokenizers
 /// Finds the tokenizer of a model.
 public enum ModelTokenizer {
   /// The one that comes with a checkpoint.
+  /// - Parameter preTokenizer: a name for how text is cut, in place of what the tokenizer says.
   /// - Throws: `FileError` when it has none, or one that cannot be run.
-  public static func load(of checkpoint: Checkpoint) throws(FileError) -> Tokenizer {
+  public static func load(of checkpoint: Checkpoint, preTokenizer: String? = nil) throws(FileError) -> Tokenizer {
     if checkpoint.tokenizerFolder == nil, let metadata = checkpoint.metadata {
-      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+      guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(
           .missing, path: checkpoint.path, "the GGUF has no tokenizer", remedy: .nameTokenizer)
       }
+      if let preTokenizer { try vocabulary.cut(as: preTokenizer, path: checkpoint.path) }
       return try Tokenizer(vocabulary, path: checkpoint.path)
     }
     guard let folder = checkpoint.tokenizerFolder, try TokenizerFolder.hasVocabulary(folder) else {
@@ -19,7 +21,7 @@ public enum ModelTokenizer {
         .missing, path: checkpoint.path, "there is no tokenizer beside the weights",
         remedy: .nameTokenizer)
     }
-    return try TokenizerFolder.load(folder).tokenizer
+    return try TokenizerFolder.load(folder, preTokenizer: preTokenizer).tokenizer
   }
 
   /// What a checkpoint's GGUF keys are or would be.
@@ -30,17 +32,20 @@ public enum ModelTokenizer {
   }
 
   /// The one in a folder, in a tokenizer file or in a GGUF.
-  public static func load(_ path: String) throws(FileError) -> Tokenizer {
-    if try FileSystem.isFolder(path) { return try TokenizerFolder.load(try HubCache.resolved(path)).tokenizer }
+  public static func load(_ path: String, preTokenizer: String? = nil) throws(FileError) -> Tokenizer {
+    if try FileSystem.isFolder(path) {
+      return try TokenizerFolder.load(try HubCache.resolved(path), preTokenizer: preTokenizer).tokenizer
+    }
     if isGGUF(path) {
       let metadata = try GGUFFile(path: path).metadata
-      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+      guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(.missing, path: path, "the GGUF has no tokenizer")
       }
+      if let preTokenizer { try vocabulary.cut(as: preTokenizer, path: path) }
       return try Tokenizer(vocabulary, path: path)
     }
     guard try FileSystem.exists(path) else { throw FileError(.missing, path: path, "no such file or folder") }
-    return try TokenizerFolder.load(file: path).tokenizer
+    return try TokenizerFolder.load(file: path, preTokenizer: preTokenizer).tokenizer
   }
 
   private static func isGGUF(_ path: String) -> Bool {

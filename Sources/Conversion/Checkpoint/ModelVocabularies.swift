@@ -62,7 +62,7 @@ public enum ModelVocabularies {
   public static func requireRows(for tokens: [Int32], of tokenizer: Tokenizer, in checkpoint: Checkpoint)
     throws(FileError)
   {
-    guard let rows = checkpoint.model?.configuration.vocabularySize, tokenizer.vocabularySize > rows,
+    guard let rows = checkpoint.model?.vocabularySize, tokenizer.vocabularySize > rows,
       let id = tokens.first(where: { $0 >= rows })
     else { return }
     throw FileError(

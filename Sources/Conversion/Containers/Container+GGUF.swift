@@ -18,22 +18,28 @@ extension Container {
         remarks: source.files.flatMap(\.remarks).map { Note($0.sentence, rule: $0.rule) })
     },
     outputs: { checkpoint throws(FileError) in
-      guard let model = checkpoint.model else {
+      if checkpoint.metadata != nil, checkpoint.model == nil {
+        // What is not known stays what it is.
+        return checkpoint.tensors.map {
+          NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name)))
+        }
+      }
+      guard checkpoint.model != nil || checkpoint.config != nil else {
         throw FileError(
           .missing, path: FileSystem.join(checkpoint.folder ?? checkpoint.path, "config.json"),
           "a GGUF needs the model's configuration, and there is none beside the weights")
       }
+      let model = try checkpoint.requireModel()
       let configurationTensors: [NamedDerivation]
       if checkpoint.metadata != nil {
         // From GGUF to GGUF they stay as they are, understood or not.
-        configurationTensors = checkpoint.weights.map(\.name).filter(model.family.configurationTensorNames.contains)
+        configurationTensors = checkpoint.weights.map(\.name).filter(model.configurationTensorNames.contains)
           .map { NamedDerivation(name: $0, derivation: .source(TensorReference($0))) }
       } else {
-        configurationTensors = try model.family.configurationTensors(for: model.configuration, path: checkpoint.path)
+        configurationTensors = try model.configurationTensors(path: checkpoint.path)
       }
       return try configurationTensors
-        + model.family.ggufTensors(
-          fromHuggingFace: checkpoint.tensors.map(\.name), model.configuration, path: checkpoint.path)
+        + model.ggufTensors(fromHuggingFace: checkpoint.tensors.map(\.name), path: checkpoint.path)
     },
     layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
       let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe, provenance)

@@ -14,17 +14,19 @@ extension Container {
         container: .safetensors, source: file, files: [path], folder: FileSystem.parent(path),
         fileMetadata: file.metadata)
     },
-    outputs: { checkpoint in
-      checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    outputs: { checkpoint throws(FileError) in
+      // Names of a GGUF say nothing to those who read folders.
+      if checkpoint.metadata != nil { _ = try checkpoint.requireModel() }
+      return checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
     },
-    layOut: { checkpoint, tensors, destination, _, provenance throws(FileError) in
+    layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
       let isFile = destination.isFile
       if isFile, destination.maximumFileBytes != nil {
         throw FileError(
           .unsupported, path: destination.path,
           "a single .safetensors file cannot be divided into shards; name a folder instead")
       }
-      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination, provenance)
+      let description = try FolderDescription(of: checkpoint, tensors: tensors, destination, recipe, provenance)
       let plan = try SafetensorsWriter.plan(
         tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
         maximumShardBytes: destination.maximumFileBytes,

@@ -15,7 +15,7 @@ struct FolderDescription {
   var notes: [Note] = []
 
   init(
-    of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination,
+    of checkpoint: Checkpoint, tensors: [PlannedTensor], _ destination: Destination, _ recipe: Recipe,
     _ provenance: [(key: String, value: String)]
   ) throws(FileError) {
     // How the source was made is not how this is.
@@ -26,7 +26,7 @@ struct FolderDescription {
     guard !destination.isFile else { return }
     if var document = try Self.config(of: checkpoint) {
       describe(tensors, in: &document, checkpoint)
-      if checkpoint.config == nil, case .divisors = checkpoint.model?.configuration.rope.scaling {
+      if checkpoint.config == nil, checkpoint.model?.listsRopeFactors == true {
         notes.append(
           "the GGUF holds factors of RoPE, but not the settings they were made from; config.json lists the factors, "
             + "as RoPE of the kind longrope")
@@ -51,12 +51,18 @@ struct FolderDescription {
       if let kept = KeptMetadata.file(of: metadata, card: card) {
         sidecars.append(try Self.sidecar(KeptMetadata.name, kept, destination))
       }
-      guard let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+      guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         if adapterTokenizer == nil { notes.append("the GGUF has no tokenizer, so the folder has none either") }
         return
       }
+      // What is kept says how text was cut before another name was given.
+      var kept = VocabularyMetadata.kept(in: metadata)
+      if let name = recipe.preTokenizer, name != vocabulary.pre {
+        try vocabulary.cut(as: name, path: checkpoint.path)
+        kept = KeptTokenizer()
+      }
       if adapterTokenizer == nil {
-        for file in try tokenizerFiles(vocabulary, metadata, checkpoint) {
+        for file in try tokenizerFiles(vocabulary, kept, checkpoint) {
           sidecars.append(Plan.Sidecar(name: file.name, bytes: file.bytes))
         }
         if let name = vocabulary.builtInTemplate {
@@ -83,9 +89,8 @@ struct FolderDescription {
 
   /// The files as they were where the GGUF still agrees with them, otherwise those that its vocabulary gives.
   private mutating func tokenizerFiles(
-    _ vocabulary: GGUFVocabulary, _ metadata: GGUFMetadata, _ checkpoint: Checkpoint
+    _ vocabulary: GGUFVocabulary, _ kept: KeptTokenizer, _ checkpoint: Checkpoint
   ) throws(FileError) -> [TokenizerFile] {
-    let kept = VocabularyMetadata.kept(in: metadata)
     if let files = vocabulary.huggingFaceFiles(kept: kept, path: checkpoint.path) { return files }
     if !kept.isEmpty {
       notes.append(
@@ -120,11 +125,10 @@ struct FolderDescription {
   private static func config(of checkpoint: Checkpoint) throws(FileError) -> [String: JSONValue]? {
     guard let model = checkpoint.model else { return checkpoint.config?.object }
     if var config = checkpoint.config?.object {
-      model.family.correct(&config, for: model.configuration)
+      model.correct(&config)
       return config
     }
-    try model.family.checkConfig(for: model.configuration, path: checkpoint.path)
-    var config = try model.family.config(for: model.configuration)
+    var config = try model.config(path: checkpoint.path)
     if let metadata = checkpoint.metadata, let vocabulary = try VocabularyMetadata.vocabulary(in: metadata) {
       config.merge(vocabulary.generationConfiguration) { _, own in own }
     }

@@ -33,9 +33,6 @@ struct GGUFDescription {
   init(
     of checkpoint: Checkpoint, tensors: [PlannedTensor], _ recipe: Recipe, _ provenance: [(key: String, value: String)]
   ) throws(FileError) {
-    guard let model = checkpoint.model else {
-      throw FileError(.missing, path: checkpoint.path, "a GGUF needs the model's configuration")
-    }
     if let source = checkpoint.metadata {
       // From GGUF to GGUF everything that is said stays said.
       metadata = source
@@ -45,21 +42,39 @@ struct GGUFDescription {
       if let config = metadata[Key.config]?.string {
         metadata[Key.config] = .string(try Self.corrected(config, for: checkpoint))
       }
-      if !checkpoint.adapters.isEmpty { try followVocabulary(of: checkpoint, model) }
+      if !checkpoint.adapters.isEmpty, let model = checkpoint.model {
+        try followVocabulary(of: checkpoint, model, recipe)
+      }
+      if let name = recipe.preTokenizer, checkpoint.tokenizerFolder == nil || checkpoint.adapters.isEmpty {
+        guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
+          throw FileError(
+            .missing, path: checkpoint.path, "the GGUF has no tokenizer that a pre-tokenizer could be named for")
+        }
+        try vocabulary.cut(as: name, path: checkpoint.path)
+        metadata["tokenizer.ggml.pre"] = .string(name)
+      }
       if metadata[Key.elementType] != nil {
         metadata.removeAll { $0.key.hasPrefix(Key.elementType) || $0.key.hasPrefix(Key.otherTypesPrefix) }
         addElementTypes(tensors)
       }
     } else {
+      let model = try checkpoint.requireModel()
       metadata = GGUFMetadata()
-      metadata["general.architecture"] = .string(model.family.ggufArchitecture)
+      metadata["general.architecture"] = .string(model.ggufArchitecture)
       metadata["general.type"] = .string("model")
-      for (key, value) in try model.family.metadata(for: model.configuration, path: checkpoint.path) {
+      for (key, value) in try model.metadata(path: checkpoint.path) {
         metadata[key] = value
       }
-      try addTokenizer(of: checkpoint, vocabularySize: model.configuration.vocabularySize)
+      let foreign = checkpoint.tensors.map(\.name).filter(model.isForeign)
+      if !foreign.isEmpty {
+        notes.append(
+          Note(
+            "left out, as they belong to another part of the model, such as its vision tower: a GGUF of "
+              + "\(model.ggufArchitecture) holds the text part", of: foreign))
+      }
+      try addTokenizer(of: checkpoint, vocabularySize: model.vocabularySize, recipe)
       try addFiles(of: checkpoint)
-      try addKept(of: checkpoint, isNamed: recipe.modelName != nil)
+      try addKept(of: checkpoint, recipe)
       addElementTypes(tensors)
     }
     if let name = recipe.modelName { metadata["general.name"] = .string(name) }
@@ -74,7 +89,8 @@ struct GGUFDescription {
     if let pruning = try recipe.pruning(of: checkpoint) {
       // config.json as it was counts the layers that are gone.
       metadata[Key.config] = nil
-      metadata["\(model.family.ggufArchitecture).block_count"] = .uint32(UInt32(pruning.remainingCount))
+      let architecture = metadata["general.architecture"]?.string ?? ""
+      metadata["\(architecture).block_count"] = .uint32(UInt32(pruning.remainingCount))
     }
     if let importance = recipe.importance, tensors.contains(where: { $0.importance != nil }) { add(importance) }
     for override in recipe.metadata { metadata[override.key] = override.value }
@@ -119,14 +135,18 @@ struct GGUFDescription {
           + "types such as q4_k_m and q8_0 are for them", of: blockwise.map(\.name)))
   }
 
-  private mutating func addTokenizer(of checkpoint: Checkpoint, vocabularySize: Int) throws(FileError) {
+  private mutating func addTokenizer(
+    of checkpoint: Checkpoint, vocabularySize: Int, _ recipe: Recipe
+  ) throws(FileError) {
     guard let folder = checkpoint.tokenizerFolder, try TokenizerFolder.hasVocabulary(folder) else {
       notes.append("the model has no tokenizer beside it; the GGUF has none either, and runtimes will refuse to run it")
       return
     }
-    let loaded = try TokenizerFolder.load(folder, vocabularySize: vocabularySize)
+    let loaded = try TokenizerFolder.load(folder, vocabularySize: vocabularySize, preTokenizer: recipe.preTokenizer)
     var vocabulary = loaded.vocabulary
-    if let name = KnownPreTokenizers.name(of: loaded.tokenizer) { vocabulary.take(preTokenizerName: name) }
+    if recipe.preTokenizer == nil, let name = KnownPreTokenizers.name(of: loaded.tokenizer) {
+      vocabulary.take(preTokenizerName: name)
+    }
     for (key, value) in VocabularyMetadata.entries(for: vocabulary) { metadata[key] = value }
     for (key, value) in VocabularyMetadata.entries(for: loaded.kept) { metadata[key] = value }
     if !loaded.losses.isEmpty {
@@ -137,10 +157,11 @@ struct GGUFDescription {
   }
 
   /// What the folder's card says, and what was kept of an earlier GGUF.
-  private mutating func addKept(of checkpoint: Checkpoint, isNamed: Bool) throws(FileError) {
+  private mutating func addKept(of checkpoint: Checkpoint, _ recipe: Recipe) throws(FileError) {
     guard let folder = checkpoint.folder else { return }
     for (key, value) in try KeptMetadata.metadata(of: folder) {
-      if key == "general.name", isNamed { continue }
+      if key == "general.name", recipe.modelName != nil { continue }
+      if key == "tokenizer.ggml.pre", recipe.preTokenizer != nil { continue }
       if key == "tokenizer.ggml.pre" {
         guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), let name = value.string else {
           continue
@@ -154,15 +175,17 @@ struct GGUFDescription {
   }
 
   /// Gives a GGUF that an adapter was merged into the adapter's vocabulary, where that is another one.
-  private mutating func followVocabulary(of checkpoint: Checkpoint, _ model: Checkpoint.Model) throws(FileError) {
-    let rows = model.configuration.vocabularySize
-    let sizeKey = "\(model.family.ggufArchitecture).vocab_size"
+  private mutating func followVocabulary(
+    of checkpoint: Checkpoint, _ model: any Model, _ recipe: Recipe
+  ) throws(FileError) {
+    let rows = model.vocabularySize
+    let sizeKey = "\(model.ggufArchitecture).vocab_size"
     if metadata[sizeKey] != nil { metadata[sizeKey] = .uint32(UInt32(clamping: rows)) }
     if checkpoint.tokenizerFolder != nil {
       metadata.removeAll { entry in
         ["tokenizer.", "decant.tokenizer.", "decant.huggingface.tokenizer"].contains { entry.key.hasPrefix($0) }
       }
-      return try addTokenizer(of: checkpoint, vocabularySize: rows)
+      return try addTokenizer(of: checkpoint, vocabularySize: rows, recipe)
     }
     guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata), vocabulary.tokens.count != rows else {
       return
@@ -202,7 +225,7 @@ struct GGUFDescription {
       return text
     }
     var after = before
-    model.family.correct(&after, for: model.configuration)
+    model.correct(&after)
     guard after != before else { return text }
     do throws(JSONError) {
       return String(decoding: try JSONValue.object(after).serialized(), as: UTF8.self)
@@ -231,37 +254,20 @@ struct GGUFDescription {
 
   // MARK: - The way back
 
-  /// config.json as it was where the file still agrees with it, otherwise one made from the hyperparameters.
-  /// `configuration` gets what only config.json tells: the class, and the settings of RoPE behind plain factors.
+  /// config.json as it was where the file still agrees with it, otherwise nil. `model` gets what only config.json tells:
+  /// the class, and the settings of RoPE behind plain factors.
   static func config(
-    kept metadata: GGUFMetadata, family: any ModelFamily, configuration: inout LlamaConfiguration, path: String
+    kept metadata: GGUFMetadata, family: any ModelFamily, model: inout any Model, path: String
   ) throws(FileError) -> JSONValue? {
-    guard let text = metadata[Key.config]?.string else { return nil }
-    guard let config = try? JSONValue(parsing: Array(text.utf8)),
-      let kept = try? family.configuration(fromConfig: config, path: path)
-    else { return nil }
-    // Before anything is made of its sizes: they are a file's word.
-    guard kept.headDimension == configuration.headDimension else { return nil }
-    var comparable = kept
-    comparable.className = configuration.className
-    comparable.slidingWindow = configuration.slidingWindow
-    comparable.hasAttentionBias = configuration.hasAttentionBias
-    comparable.hasFeedForwardBias = configuration.hasFeedForwardBias
-    comparable.tiesEmbeddings = configuration.tiesEmbeddings
-    comparable.hasHead = configuration.hasHead
-    // Settings are the same if they turn heads alike: a GGUF has fewer words for them.
-    guard kept.rope.agrees(with: configuration.rope, dimension: kept.headDimension) else { return nil }
-    comparable.rope = configuration.rope
-    // A class that has no biases would not compute what a GGUF with biases does.
-    guard comparable == configuration, kept.allowsBiases || !configuration.hasBiases else { return nil }
-    let stored = configuration
-    configuration = kept
-    // A bare model has no head, though llama.cpp would take the embedding for one.
-    configuration.hasHead = kept.hasHead || !stored.tiesEmbeddings
-    configuration.tiesEmbeddings = stored.tiesEmbeddings && (kept.hasHead || kept.tiesEmbeddings)
-    configuration.slidingWindow = stored.slidingWindow ?? kept.slidingWindow
-    configuration.hasAttentionBias = stored.hasAttentionBias || kept.hasAttentionBias
-    configuration.hasFeedForwardBias = stored.hasFeedForwardBias || kept.hasFeedForwardBias
+    guard let text = metadata[Key.config]?.string, let whole = try? JSONValue(parsing: Array(text.utf8)) else {
+      return nil
+    }
+    // A GGUF has the text part alone.
+    let config = family.textConfig(of: whole)
+    guard let kept = try? family.model(fromConfig: config, path: path), let completed = model.completed(by: kept) else {
+      return nil
+    }
+    model = completed
     return config
   }
 

@@ -39,7 +39,7 @@ struct LayerPruning {
 extension Recipe {
   /// Which layers are left out of `checkpoint`; nil where none is.
   func pruning(of checkpoint: Checkpoint) throws(FileError) -> LayerPruning? {
-    guard !prunedLayers.isEmpty, let model = checkpoint.model else { return nil }
-    return try LayerPruning(prunedLayers, of: model.configuration.layerCount, path: checkpoint.path)
+    guard !prunedLayers.isEmpty else { return nil }
+    return try LayerPruning(prunedLayers, of: checkpoint.layerCount, path: checkpoint.path)
   }
 }

@@ -30,13 +30,14 @@ extension Plan {
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current
   ) throws(FileError) {
     try checkpoint.checkTensors()
-    try Self.check(recipe, for: destination)
+    try Self.check(recipe, for: destination, of: checkpoint)
     var notes = checkpoint.notes
     let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
+    let circumstances = try recipe.circumstances(of: checkpoint)
+    let model = destination.container == .gguf ? nil : checkpoint.model
     let choices = try recipe.choices(
-      for: outputs.map { Recipe.Candidate(name: $0.name, shape: $0.rows.shape) },
-      layerCount: checkpoint.model?.configuration.layerCount ?? 0,
-      queriesPerKey: checkpoint.model?.configuration.queriesPerKey ?? 1)
+      for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,
+      isLinear: model.map { model in { model.isLinear($0) } })
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
     tensors.reserveCapacity(outputs.count)
@@ -50,7 +51,7 @@ extension Plan {
     try failures.check()
     for override in recipe.overrides {
       let matched = tensors.filter { override.expression.isFound(in: $0.name) }
-      notes += try Self.notes(of: override, on: matched, destination)
+      notes += try Self.notes(of: override, on: matched, destination, circumstances.architecture)
     }
     if let unifying = UnifiedElementType(of: tensors, choices, checkpoint, destination) {
       for number in unifying.numbers {
@@ -128,15 +129,16 @@ extension Plan {
   /// - Parameter tensors: those that its expression is found in.
   /// - Throws: `FileError` when it could be applied to none of them.
   private static func notes(
-    of override: Recipe.Override, on tensors: [PlannedTensor], _ destination: Destination
+    of override: Recipe.Override, on tensors: [PlannedTensor], _ destination: Destination, _ architecture: String
   ) throws(FileError) -> [Note] {
     let says = "the expression '\(override.pattern)' (for \(override.type.name))"
     guard let first = tensors.first else { return [Note("\(says) matches no tensor of the output")] }
     let isElementType = override.type.codec.elementsPerBlock == 1
     let spared = tensors.filter {
       isElementType
-        ? $0.shape.count < 2 && destination.container.widensVectors && $0.targetType != override.type.name
-        : !TensorRole.isQuantizable(name: $0.name, shape: $0.shape)
+        ? ($0.shape.count < 2 || TensorRole.isWidened($0.name)) && destination.container.widensVectors
+          && $0.targetType != override.type.name
+        : !TensorRole.isQuantizable(name: $0.name, shape: $0.shape, architecture: architecture)
     }
     guard spared.count < tensors.count else {
       throw FileError(
@@ -174,11 +176,14 @@ extension Plan {
   }
 
   /// - Throws: `FileError` when the recipe asks for what only a GGUF has.
-  private static func check(_ recipe: Recipe, for destination: Destination) throws(FileError) {
+  private static func check(
+    _ recipe: Recipe, for destination: Destination, of checkpoint: Checkpoint
+  ) throws(FileError) {
     guard destination.container != .gguf else { return }
     for (option, isGiven) in [
       ("leaving layers out", !recipe.prunedLayers.isEmpty), ("setting metadata", !recipe.metadata.isEmpty),
-      ("naming the model", recipe.modelName != nil),
+      ("naming the model", recipe.modelName != nil),  // The tokenizer files of a folder go along as they are.
+      ("naming a pre-tokenizer", recipe.preTokenizer != nil && checkpoint.folder != nil),
     ] where isGiven {
       throw FileError(
         .unsupported, path: destination.path, "\(option) is for GGUF outputs", remedy: .makeGGUF)
@@ -221,6 +226,7 @@ extension Plan {
     let source = try output.derivation.sources.first.map { reference throws(FileError) in
       try checkpoint.inputs.tensor(reference)
     }
+    let isMatrix = shape.count > 1 && !TensorRole.isWidened(output.name)
     let copied = rows.copiedEncoding
     var substitution: String?
     var target: TargetType?
@@ -230,7 +236,7 @@ extension Plan {
     switch choice {
     case .type(let wanted):
       if (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1 { elementType = wanted.name }
-      if shape.count < 2, destination.container.widensVectors { break }
+      if !isMatrix, destination.container.widensVectors { break }
       let fitting = try recipe.fitting(wanted, name: output.name, columns: rows.columns, path: destination.path)
       (target, substitution) = (fitting.type, fitting.substitution)
     case .kept:
@@ -252,7 +258,7 @@ extension Plan {
     {
       // Rows of elements narrower than a byte may begin inside one.
       action = .copyStored(source.source)
-    } else if let copied, destination.container.holds(copied, asMatrix: shape.count > 1) {
+    } else if let copied, destination.container.holds(copied, asMatrix: isMatrix) {
       action = .copyRows
     } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
       destination.container == checkpoint.container
@@ -262,7 +268,7 @@ extension Plan {
       action = .encode(TargetType(codec: Float32Codec()))
     } else {
       action = .encode(
-        TargetType(codec: destination.container.elementCodec(for: source, asMatrix: shape.count > 1)))
+        TargetType(codec: destination.container.elementCodec(for: source, asMatrix: isMatrix)))
     }
 
     if case .encode(let type) = action {
@@ -341,8 +347,8 @@ extension Plan {
   private static func typeBeforeWidening(
     of source: EncodedTensor?, _ copied: Encoding?, _ shape: [Int], _ destination: Destination
   ) -> (any Codec)? {
-    guard let original = source?.originalEncoding, let copied, copied != original, shape.count < 2,
-      copied == .f32, !destination.container.widensVectors
+    guard let source, let original = source.originalEncoding, let copied, copied != original,
+      shape.count < 2 || TensorRole.isWidened(source.name), copied == .f32, !destination.container.widensVectors
     else { return nil }
     return Catalog.codec(for: original)
   }
@@ -362,23 +368,6 @@ extension TensorDescriptor {
       try self.init(name: name, encoding: encoding, shape: shape)
     } catch {
       throw FileError(.mismatch, path: destination.path, subject: name, error.description)
-    }
-  }
-}
-
-extension Derivation {
-  /// This with the tensors of the model replaced by the way they come about.
-  func substituting(_ derivations: [String: Derivation]) -> Derivation {
-    switch self {
-    case .source(let reference): derivations[reference.name] ?? self
-    case .reordered(let inner, let order): inner.substituting(derivations).reordered(order)
-    case .adding(let inner, let update): .adding(inner.substituting(derivations), update)
-    case .addingScaled(let inner, let addend, let scale):
-      .addingScaled(inner.substituting(derivations), addend, scale: scale)
-    case .replacingRows(let inner, let replacement, let rows):
-      .replacingRows(inner.substituting(derivations), replacement, rows: rows)
-    case .without(let inner, let span): .without(inner.substituting(derivations), span)
-    case .constant: self
     }
   }
 }

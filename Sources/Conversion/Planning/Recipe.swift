@@ -57,6 +57,8 @@ public struct Recipe: Sendable {
   public var fileType: UInt32?
   /// `general.name` of a GGUF; by default what the model says itself.
   public var modelName: String?
+  /// `tokenizer.ggml.pre` of a GGUF, whatever the tokenizer says; nil where it counts.
+  public var preTokenizer: String?
   /// How much each column of each weight matters.
   public var importance: ImportanceMatrix?
 
@@ -105,52 +107,77 @@ public struct Recipe: Sendable {
     let shape: [Int]
     let role: TensorRole
     let isQuantizable: Bool
-    /// The number of its layer, in GGUF or Hugging Face spelling; tensors outside of layers come first.
+    /// The number of its layer in a GGUF; tensors outside of layers come first.
     let layer: Int
 
-    init(name: String, shape: [Int]) {
+    /// Whether it is a linear layer, as far as the model tells; nil where its name has to.
+    let isLinear: Bool?
+
+    init(name: String, shape: [Int], architecture: String, isLinear: Bool?) {
+      self.isLinear = isLinear
       self.name = name
       self.shape = shape
       role = TensorRole(name: name)
-      isQuantizable = TensorRole.isQuantizable(name: name, shape: shape)
-      let parts = name.split(separator: ".")
-      let place = parts.firstIndex { $0 == "blk" || $0 == "layers" }
-      layer = place.flatMap { $0 + 1 < parts.count ? Int(parts[$0 + 1]) : nil } ?? -1
+      isQuantizable = TensorRole.isQuantizable(name: name, shape: shape, architecture: architecture)
+      let parts = name.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: false)
+      layer = parts.count > 1 && parts[0].elementsEqual("blk".utf8) ? Int(Substring(parts[1])) ?? -1 : -1
     }
 
     var columns: Int { shape.last ?? 0 }
+
+    /// Layer by layer, and by name in each.
+    static func precedes(_ first: Candidate, _ second: Candidate) -> Bool {
+      if first.layer != second.layer { return first.layer < second.layer }
+      return first.name.utf8.lexicographicallyPrecedes(second.name.utf8)
+    }
   }
 
-  /// The type for each output tensor, before it is known whether its rows fit. A mix counts tensors layer by layer.
+  /// The type for each output tensor, before it is known whether its rows fit.
+  /// - Parameter isLinear: whether a tensor is the weight of a linear layer; nil where names have to tell.
   func choices(
-    for candidates: [Candidate], layerCount: Int, queriesPerKey: Int
+    for tensors: [(name: String, shape: [Int])], _ circumstances: MixCircumstances,
+    isLinear: ((String) -> Bool)? = nil
   ) throws(FileError) -> [TypeChoice] {
-    let circumstances = NamedMix.Circumstances(
-      layerCount: layerCount, queriesPerKey: queriesPerKey, hasImportance: importance != nil,
-      isTied: !candidates.contains { $0.role == .output })
-    var counts: [TensorRole: Int] = [:]
-    for candidate in candidates where candidate.isQuantizable { counts[candidate.role, default: 0] += 1 }
+    let candidates = tensors.map {
+      Candidate(
+        name: $0.name, shape: $0.shape, architecture: circumstances.architecture, isLinear: isLinear?($0.name))
+    }
+    guard case .mix(let mix) = rule else { return candidates.map { fixedChoice(for: $0) ?? ruleChoice(for: $0) } }
+    return try choices(of: mix, for: candidates, circumstances)
+  }
+
+  /// A mix counts tensors layer by layer.
+  private func choices(
+    of mix: NamedMix, for candidates: [Candidate], _ circumstances: MixCircumstances
+  ) throws(FileError) -> [TypeChoice] {
+    let block = try TargetType(named: mix.type).codec.elementsPerBlock
+    let isTied = !candidates.contains { $0.role == .output }
+    let valueCount = candidates.count { $0.role == .attentionValue }
     var seen: [TensorRole: Int] = [:]
     var choices = Array(repeating: TypeChoice.kept, count: candidates.count)
-    for number in candidates.indices.sorted(by: { (candidates[$0].layer, $0) < (candidates[$1].layer, $1) }) {
+    for number in candidates.indices.sorted(by: { Candidate.precedes(candidates[$0], candidates[$1]) }) {
       let candidate = candidates[number]
+      let role = candidate.role
       if let fixed = fixedChoice(for: candidate) {
         choices[number] = fixed
-      } else if case .mix(let mix) = rule {
-        let role = candidate.role
-        if role == .tokenEmbedding, circumstances.isTied, let outputType {
-          choices[number] = .type(outputType)
-          continue
-        }
-        let own = try TargetType(named: mix.type)
-        let name = mix.type(
-          for: role, index: seen[role, default: 0], count: counts[role, default: 0],
-          fits: candidate.columns % own.codec.elementsPerBlock == 0, circumstances)
-        choices[number] = .type(try TargetType(named: name))
-        seen[role, default: 0] += 1
-      } else {
-        choices[number] = ruleChoice(for: candidate)
+        continue
       }
+      if role == .tokenEmbedding, isTied, let outputType {
+        choices[number] = .type(outputType)
+        continue
+      }
+      // The value matrices count among themselves. The others count by the layers of the model: one a layer, or, where a
+      // layer may have several for its experts, by what their names say.
+      let goesByName = role != .attentionValue && circumstances.expertCount > 1 && candidate.layer >= 0
+      let name = mix.type(
+        for: NamedMix.Place(
+          name: candidate.name, shape: candidate.shape, role: role,
+          index: goesByName ? candidate.layer : seen[role, default: 0],
+          count: role == .attentionValue ? valueCount : circumstances.layerCount,
+          fits: candidate.columns % block == 0, hasImportance: importance != nil, isTied: isTied,
+          model: circumstances))
+      seen[role, default: 0] += 1
+      choices[number] = .type(try TargetType(named: name))
     }
     return choices
   }
@@ -159,13 +186,14 @@ public struct Recipe: Sendable {
   private func fixedChoice(for candidate: Candidate) -> TypeChoice? {
     let (role, isQuantizable) = (candidate.role, candidate.isQuantizable)
     if kept.contains(candidate.name) || (leavesOutput && role == .output) { return .kept }
-    if isQuantizable, role == .tokenEmbedding, let embeddingType { return .type(embeddingType) }
-    if isQuantizable, role == .output, let outputType { return .type(outputType) }
-    if let override = overrides.first(where: { $0.expression.isFound(in: candidate.name) }),
-      isQuantizable || override.type.codec.elementsPerBlock == 1
-    {
-      return .type(override.type)
+    let named = overrides.first { $0.expression.isFound(in: candidate.name) }
+    if isQuantizable, role == .tokenEmbedding, let embeddingType {
+      // The embeddings of the layers are a large table of their own, which an override may mean.
+      let isOfLayers = candidate.name.utf8.elementsEqual("per_layer_token_embd.weight".utf8)
+      if named == nil || !isOfLayers { return .type(embeddingType) }
     }
+    if isQuantizable, role == .output, let outputType { return .type(outputType) }
+    if let named, isQuantizable || named.type.codec.elementsPerBlock == 1 { return .type(named.type) }
     if case .mix = rule, !isQuantizable { return .kept }
     return nil
   }
@@ -179,7 +207,9 @@ public struct Recipe: Sendable {
     case .everyMatrix(let type):
       return candidate.isQuantizable ? .type(type) : .kept
     case .linearLayers(let type):
-      let isLinear = candidate.isQuantizable && candidate.shape.count == 2
+      guard candidate.shape.count == 2 else { return .kept }
+      if let isLinear = candidate.isLinear { return isLinear ? .type(type) : .kept }
+      let isLinear = TensorRole.isTolerant(name: candidate.name)
       return isLinear && ![.output, .tokenEmbedding].contains(candidate.role) ? .type(type) : .kept
     }
   }

@@ -39,6 +39,7 @@ extension Recipe {
     if !texts.isEmpty { members["metadata"] = .array(texts) }
     members["file_type"] = fileType.map { .integer(Int($0)) }
     members["name"] = modelName.map(JSONValue.string)
+    members["pre_tokenizer"] = preTokenizer.map(JSONValue.string)
     if let importance {
       members["importance"] = [
         "name": .string(FileSystem.lastComponent(importance.name)), "xxh3_128": .string(importance.digest.description),
@@ -96,6 +97,7 @@ extension Recipe {
     }
     fileType = document["file_type"]?.int.flatMap(UInt32.init(exactly:))
     modelName = document["name"]?.string
+    preTokenizer = document["pre_tokenizer"]?.string
     self.importance = try Self.importance(document["importance"], given: importance, path: path)
   }
 

@@ -10,6 +10,7 @@ extension Recipe {
     if let fileType, fileType != Recipe(rule).fileType {
       lines.append("the metadata \"general.file_type\" is \(fileType)")
     }
+    if let preTokenizer { lines.append("text is cut into words as \(FileError.quoted(preTokenizer)) does it") }
     if !prunedLayers.isEmpty {
       lines.append("layers are left out: \(prunedLayers.sorted().map(String.init).joined(separator: ", "))")
     }

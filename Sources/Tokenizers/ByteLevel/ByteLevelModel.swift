@@ -56,6 +56,23 @@ struct ByteLevelModel: TextModel {
 
   private let longestWholeWord: Int
 
+  /// Whether merges alone leave some token apart that a word may be, so that it matters whether words are taken whole.
+  func leavesTokensApart(_ vocabulary: VocabularyIndex) -> Bool {
+    var merger = PairMerger()
+    for (index, token) in vocabulary.tokens.enumerated() where vocabulary.types[index] == .normal {
+      guard let bytes = ByteAlphabet.bytes(of: token), !bytes.isEmpty, bytes.allSatisfy({ byteIDs[Int($0)] >= 0 })
+      else {
+        continue
+      }
+      merger.removeAll()
+      for byte in bytes { merger.append(byteIDs[Int(byte)]) }
+      var isWhole = false
+      merger.merge(by: merges) { symbol, place in isWhole = isWhole || (place == 0 && symbol == Int32(index)) }
+      if !isWhole { return true }
+    }
+    return false
+  }
+
   func decode(_ token: String, _ type: TokenType, into bytes: inout [UInt8]) {
     if type == .normal, let stood = ByteAlphabet.bytes(of: token) {
       bytes.append(contentsOf: stood)

@@ -8,20 +8,21 @@ enum CharacterClass: UInt8 {
   case newline
   /// `\s` without `[\r\n]`
   case space
-  /// `[^\s\p{L}\p{N}]`
-  case other
+  /// `\p{M}`
+  case mark
+  /// `\p{P}`
+  case punctuation
+  /// `\p{S}`
+  case symbol
+  /// What is none of these: controls, format characters, what Unicode has not assigned.
+  case control
 
   var isWhitespace: Bool { self == .newline || self == .space }
 
-  private static let ascii: [CharacterClass] = (0..<128).map { value in
-    switch UInt8(value) {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): .letter
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): .number
-    case 0x0A, 0x0D: .newline
-    case 0x09, 0x0B, 0x0C, 0x20: .space
-    default: .other
-    }
-  }
+  /// `[^\s\p{L}\p{N}]`
+  var isOther: Bool { rawValue >= CharacterClass.mark.rawValue }
+
+  private static let ascii: [CharacterClass] = (0..<128).map { of($0) }
 
   /// Class and length of the scalar at `index`.
   static func at(_ index: Int, _ text: Span<UInt8>) -> (kind: CharacterClass, length: Int) {
@@ -32,11 +33,18 @@ enum CharacterClass: UInt8 {
   }
 
   private static func of(_ value: UInt32) -> CharacterClass {
-    guard let scalar = Unicode.Scalar(value) else { return .other }
+    guard let scalar = Unicode.Scalar(value) else { return .control }
     switch scalar.properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
     case .decimalNumber, .letterNumber, .otherNumber: return .number
-    default: return scalar.properties.isWhitespace ? .space : .other
+    case .nonspacingMark, .spacingMark, .enclosingMark: return .mark
+    case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+      .finalPunctuation, .otherPunctuation:
+      return .punctuation
+    case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: return .symbol
+    default:
+      if value == 0x0A || value == 0x0D { return .newline }
+      return scalar.properties.isWhitespace ? .space : .control
     }
   }
 }

@@ -2,46 +2,101 @@
 /// hand-written twin of a regular expression, linear in the length of the text.
 struct Splitter: Sendable {
   let name: String
-  /// The regular expressions in `tokenizer.json` that mean this.
+  /// The regular expressions in `tokenizer.json` that mean this, with escapes for newlines; the first is the one written.
   let expressions: [String]
-  /// End of the piece that begins at `start`, after it and at most `end`. Nothing outside the range is looked at.
-  let pieceEnd: @Sendable (_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int
+  /// What `tokenizer.json` says becomes of the matches.
+  let behavior: String
+  /// Whether every character is in a match.
+  var coversText = false
+  /// Hands the pieces of a range to the closure, in order. Nothing outside the range is looked at.
+  let pieces: @Sendable (_ text: Span<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void) -> Void
+
+  init(
+    name: String, expressions: [String], behavior: String = "Isolated",
+    pieces: @escaping @Sendable (_ text: Span<UInt8>, _ range: Range<Int>, _ body: (Range<Int>) -> Void) -> Void
+  ) {
+    self.name = name
+    self.expressions = expressions
+    self.behavior = behavior
+    self.pieces = pieces
+  }
+
+  /// - Parameter pieceEnd: end of the piece that begins at `start`, after it and at most `end`.
+  init(
+    name: String, expressions: [String], behavior: String = "Isolated", coversText: Bool = false,
+    pieceEnd: @escaping @Sendable (_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int
+  ) {
+    self.init(name: name, expressions: expressions, behavior: behavior) { text, range, body in
+      var start = range.lowerBound
+      while start < range.upperBound {
+        // Bytes that are not UTF-8 may make a character reach beyond the range.
+        let end = min(pieceEnd(text, start, range.upperBound), range.upperBound)
+        body(start..<end)
+        start = end
+      }
+    }
+    self.coversText = coversText
+  }
+
+  /// Matches by themselves, and what is between them.
+  /// - Parameter matchEnd: end of the match that begins at `start`, after it; nil where none does. It takes no time that
+  ///   grows with the text where there is none.
+  init(
+    name: String, expressions: [String],
+    matchEnd: @escaping @Sendable (_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int?
+  ) {
+    self.init(name: name, expressions: expressions) { text, range, body in
+      var start = range.lowerBound
+      var index = start
+      while index < range.upperBound {
+        guard let end = matchEnd(text, index, range.upperBound) else {
+          index += UTF8Scalars.scalar(text, at: index).length
+          continue
+        }
+        if start < index { body(start..<index) }
+        start = min(end, range.upperBound)
+        body(index..<start)
+        index = start
+      }
+      if start < range.upperBound { body(start..<range.upperBound) }
+    }
+  }
+
+  init(name: String, expressions: [String], words: WordPattern) {
+    self.init(name: name, expressions: expressions, matchEnd: { text, start, end in words.matchEnd(text, start, end) })
+    coversText = words.coversText
+  }
+
+  /// Whether an expression of a `tokenizer.json` means this. Some files have newlines in theirs, others escapes for them.
+  func isMeant(by expression: String) -> Bool {
+    expressions.contains(
+      expression.replacing("\r\n", with: #"\r\n"#).replacing("\r", with: #"\r"#).replacing("\n", with: #"\n"#)
+        // What `(?i:` says, letter by letter, for libraries that do not know it.
+        .replacing(
+          "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", with: "(?i:'s|'t|'re|'ve|'m|'ll|'d)"))
+  }
 }
 
 extension Splitter {
-  /// Every splitter there is.
-  static let all = [
-    gpt2, llama3, qwen2, tekken, singleNumbers, numberRuns, digitTriples, punctuationRuns, falconPunctuation,
-  ]
+  /// Every splitter that a pre-tokenizer is made of.
+  static let all = {
+    var names: Set<String> = []
+    return PreTokenizer.all.flatMap { ([$0.steps] + $0.otherSteps).joined() }.filter { names.insert($0.name).inserted }
+  }()
 
   /// The pattern of GPT-2, which a `ByteLevel` pre-tokenizer has built in.
   static let gpt2 = Splitter(
     name: "GPT-2",
-    expressions: [#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#],
+    expressions: [#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#], coversText: true,
     pieceEnd: { text, start, end in
       if let contraction = contractionEnd(text, start, end, anyCase: false) { return contraction }
       var first = start
       if text[start] == UInt8(ascii: " "), start + 1 < end { first = start + 1 }
       let kind = CharacterClass.at(first, text).kind
+      if kind.isOther { return runEnd(text, first, end) { $0.isOther } }
       if !kind.isWhitespace { return runEnd(text, first, end) { $0 == kind } }
       return whitespaceEnd(text, start, end)
     })
-
-  static let llama3 = Splitter(
-    name: "Llama 3",
-    expressions: [
-      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
-        + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    ],
-    pieceEnd: { text, start, end in modernEnd(text, start, end, numbers: 3) })
-
-  static let qwen2 = Splitter(
-    name: "Qwen 2",
-    expressions: [
-      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
-        + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    ],
-    pieceEnd: { text, start, end in modernEnd(text, start, end, numbers: 1) })
 
   /// Every number by itself, as `Digits` with `individual_digits`.
   static let singleNumbers = Splitter(
@@ -75,23 +130,20 @@ extension Splitter {
   /// Runs of punctuation and some ASCII symbols apart from the rest.
   static let punctuationRuns = Splitter(
     name: "runs of punctuation", expressions: [#"[\p{P}\$\+<=>\^~\|]+"#],
-    pieceEnd: { text, start, end in punctuationEnd(text, start, end, symbols: ["$", "+", "<", "=", ">", "^", "~", "|"])
-    })
+    pieceEnd: { text, start, end in punctuationEnd(text, start, end, includingGrave: false) })
 
   /// The same with the grave accent: all of ASCII that is not a letter, number or space.
   static let falconPunctuation = Splitter(
     name: "runs of punctuation with `", expressions: [#"[\p{P}\$\+<=>\^~\|`]+"#],
-    pieceEnd: { text, start, end in
-      punctuationEnd(text, start, end, symbols: ["$", "+", "<", "=", ">", "^", "~", "|", "`"])
-    })
+    pieceEnd: { text, start, end in punctuationEnd(text, start, end, includingGrave: true) })
 }
 
 // MARK: - Alternatives of the expressions
 
 extension Splitter {
-  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)` or the same with case.
-  private static func contractionEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, anyCase: Bool) -> Int? {
-    guard text[start] == UInt8(ascii: "'"), start + 1 < end else { return nil }
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)` or the same with case; `'(?i:[sdmt]|ll|ve|re)` is the first.
+  static func contractionEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, anyCase: Bool) -> Int? {
+    guard start + 1 < end, text[start] == UInt8(ascii: "'") else { return nil }
     func letter(_ index: Int) -> UInt8 {
       guard index < end else { return 0 }
       let byte = text[index]
@@ -111,45 +163,8 @@ extension Splitter {
     }
   }
 
-  /// The pattern that Llama 3 and Qwen 2 share, up to the length of a run of numbers.
-  private static func modernEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, numbers: Int) -> Int {
-    if let contraction = contractionEnd(text, start, end, anyCase: true) { return contraction }
-    let (kind, length) = CharacterClass.at(start, text)
-    let second = start + length
-    // [^\r\n\p{L}\p{N}]?\p{L}+
-    if kind == .letter { return runEnd(text, start, end) { $0 == .letter } }
-    if kind == .space || kind == .other, second < end, CharacterClass.at(second, text).kind == .letter {
-      return runEnd(text, second, end) { $0 == .letter }
-    }
-    // \p{N}{1,n}
-    if kind == .number {
-      var index = second
-      var count = 1
-      while count < numbers, index < end {
-        let (kind, length) = CharacterClass.at(index, text)
-        guard kind == .number else { break }
-        index += length
-        count += 1
-      }
-      return index
-    }
-    return otherEnd(text, start, end, more: [])
-  }
-
-  /// ` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: what is left when neither letters nor numbers match.
-  /// - Parameter more: ASCII characters that may stand among the newlines of the first alternative.
-  static func otherEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, more: [UInt8]) -> Int {
-    //  ?[^\s\p{L}\p{N}]+[\r\n]*
-    let (kind, length) = CharacterClass.at(start, text)
-    let second = start + length
-    let followsSpace =
-      text[start] == UInt8(ascii: " ") && second < end && CharacterClass.at(second, text).kind == .other
-    if kind == .other || followsSpace {
-      var index = runEnd(text, followsSpace ? second : start, end) { $0 == .other }
-      while index < end, CharacterClass.at(index, text).kind == .newline || more.contains(text[index]) { index += 1 }
-      return index
-    }
-    // \s*[\r\n]+
+  /// `\s*[\r\n]+`: white space up to the last newline in it.
+  static func lineEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int? {
     var index = start
     var afterNewline: Int?
     while index < end {
@@ -158,11 +173,11 @@ extension Splitter {
       index += length
       if kind == .newline { afterNewline = index }
     }
-    return afterNewline ?? whitespaceEnd(text, start, end)
+    return afterNewline
   }
 
   /// `\s+(?!\S)|\s+`: all the whitespace, but for its last character where something else follows.
-  private static func whitespaceEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+  static func whitespaceEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
     let runEnd = runEnd(text, start, end) { $0.isWhitespace }
     guard runEnd < end else { return runEnd }
     let last = UTF8Scalars.start(before: runEnd, text)
@@ -170,38 +185,35 @@ extension Splitter {
   }
 
   /// End of the characters from `start` whose class is wanted; `start` where the first is not.
-  private static func runEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, _ isWanted: (CharacterClass) -> Bool)
-    -> Int
-  {
+  static func runEnd(
+    _ text: Span<UInt8>, _ start: Int, _ end: Int, atMost count: Int = .max, _ isWanted: (CharacterClass) -> Bool
+  ) -> Int {
     var index = start
-    while index < end {
+    var found = 0
+    while index < end, found < count {
       let (kind, length) = CharacterClass.at(index, text)
       guard isWanted(kind) else { break }
       index += length
+      found += 1
     }
     return index
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 
-  private static func punctuationEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, symbols: [Unicode.Scalar]) -> Int {
-    func isPunctuation(_ value: UInt32) -> Bool {
-      guard let scalar = Unicode.Scalar(value) else { return false }
-      if scalar.isASCII, symbols.contains(scalar) { return true }
-      switch scalar.properties.generalCategory {
-      case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
-        .finalPunctuation, .otherPunctuation:
-        return true
-      default: return false
-      }
+  /// `[\p{P}\$\+<=>\^~\|`]+`, the grave accent perhaps aside, or what is between: of ASCII, these are all symbols.
+  private static func punctuationEnd(_ text: Span<UInt8>, _ start: Int, _ end: Int, includingGrave: Bool) -> Int {
+    func isWanted(_ index: Int) -> (isWanted: Bool, length: Int) {
+      let (kind, length) = CharacterClass.at(index, text)
+      let isSymbol = kind == .symbol && length == 1 && (includingGrave || text[index] != UInt8(ascii: "`"))
+      return (kind == .punctuation || isSymbol, length)
     }
-    let first = UTF8Scalars.scalar(text, at: start)
-    let wanted = isPunctuation(first.value)
+    let first = isWanted(start)
     var index = start + first.length
     while index < end {
-      let (value, length) = UTF8Scalars.scalar(text, at: index)
-      guard isPunctuation(value) == wanted else { break }
-      index += length
+      let next = isWanted(index)
+      guard next.isWanted == first.isWanted else { break }
+      index += next.length
     }
     return index
   }

@@ -89,13 +89,20 @@ struct FolderSettings {
   /// A yes or no of `tokenizer_config.json`, such as `add_bos_token`.
   func flag(_ key: String) -> Bool? { tokenizerConfiguration[key]?.bool }
 
+  var tokenizerClass: String? {
+    tokenizerConfiguration["tokenizer_class"]?.string ?? configuration["tokenizer_class"]?.string
+  }
+
+  /// `model_type` of config.json.
+  var modelType: String? { (configuration["text_config"]?["model_type"] ?? configuration["model_type"])?.string }
+
   // MARK: - The Llama class
 
   /// Whether the transformers library (5.24) reads the folder with its Llama tokenizer, which takes vocabulary, merges
   /// and added tokens from the files and nothing else. It never does so where the vocabulary is one over bytes.
   var isOfLlamaClass: Bool {
     guard tokenizerConfiguration["auto_map"] == nil else { return false }
-    let name = tokenizerConfiguration["tokenizer_class"]?.string ?? configuration["tokenizer_class"]?.string
+    let name = tokenizerClass
     guard name == "LlamaTokenizer" || name == "LlamaTokenizerFast" else { return false }
     return configuration["model_type"]?.string.map { !Self.modelTypesWithoutLlamaClass.contains($0) } ?? true
   }

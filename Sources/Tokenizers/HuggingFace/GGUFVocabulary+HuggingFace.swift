@@ -28,8 +28,12 @@ extension GGUFVocabulary {
     guard !kept.isEmpty, let files = try? files(kept: kept, path: path) else { return nil }
     var documents = Dictionary(files.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
     documents["generation_config.json"] = try? JSONValue.object(generationConfiguration).serialized()
-    guard let again = try? TokenizerFolder.load(documents, vocabularySize: tokens.count).vocabulary else { return nil }
-    return agrees(with: again) ? files : nil
+    // A cut that is not known here had to be named, and its name is in the GGUF.
+    let again =
+      (try? TokenizerFolder.load(documents, vocabularySize: tokens.count))
+      ?? (try? TokenizerFolder.load(documents, vocabularySize: tokens.count, preTokenizer: pre))
+    guard let again else { return nil }
+    return agrees(with: again.vocabulary) ? files : nil
   }
 
   /// Whether a vocabulary is this one but for what follows from other files: scores, templates, further end tokens.

@@ -110,7 +110,8 @@ struct HuggingFaceExporter {
     if isBuiltIn { steps.removeLast() }
     var parts: [JSONValue] = steps.map { step in
       [
-        "type": "Split", "pattern": ["Regex": .string(step.expressions.first ?? "")], "behavior": "Isolated",
+        "type": "Split", "pattern": ["Regex": .string(step.expressions.first ?? "")],
+        "behavior": .string(step.behavior),
         "invert": false,
       ]
     }

@@ -79,6 +79,38 @@ struct TokenizerJSON {
     }
   }
 
+  /// Of the two files that older tokenizers over bytes have.
+  /// - Parameters:
+  ///   - vocabulary: `vocab.json`, an object of ids.
+  ///   - merges: `merges.txt`, a line for each after one with the version.
+  ///   - cut: `pre_tokenizer` of a `tokenizer.json` that means the same.
+  init(
+    vocabulary bytes: [UInt8], merges lines: [UInt8], cut: JSONValue, normalizer: JSONValue, path: String,
+    mergesPath: String
+  ) throws(FileError) {
+    self.path = path
+    self.normalizer = normalizer
+    preTokenizer = cut
+    decoder = ["type": "ByteLevel"]
+    model = ["type": "BPE"]
+    do throws(JSONError) {
+      try readVocabulary(bytes, at: 0)
+    } catch {
+      throw FileError(error, path: path)
+    }
+    for (number, line) in lines.split(separator: UInt8(ascii: "\n")).enumerated() {
+      if number == 0, line.starts(with: "#version".utf8) { continue }
+      let text = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+      guard !text.isEmpty else { continue }
+      guard let pair = MergeText.pair(String(decoding: text, as: UTF8.self)) else {
+        throw FileError(
+          .malformed, path: mergesPath,
+          "line \(number + 1), \(shown(String(decoding: text, as: UTF8.self))), is not two tokens with a space between")
+      }
+      merges.append(pair)
+    }
+  }
+
   /// Where in the document the long parts of the model begin. They are read when it is certain what they are.
   private struct Places {
     var hasModel = false

@@ -6,11 +6,17 @@ struct TokenizerJSONLoader {
   let path: String
   let settings: FolderSettings
   let vocabularySize: Int?
+  /// A name for how text is cut into words, in place of what the file says; nil where the file counts.
+  var preTokenizerName: String?
 
-  func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer {
-    var json = try TokenizerJSON(bytes, path: path)
+  func load(_ bytes: [UInt8]) throws(FileError) -> LoadedTokenizer { try load(try TokenizerJSON(bytes, path: path)) }
+
+  func load(_ document: TokenizerJSON) throws(FileError) -> LoadedTokenizer {
+    var json = document
     let isLlama = settings.isOfLlamaClass && !json.mentionsBytes
-    let pipeline = try TokenizerPipeline(json, llamaPrefix: isLlama ? settings.llamaPrefix : nil)
+    let named = try preTokenizerName.map { name throws(FileError) in try PreTokenizer.required(name, path: path) }
+    let pipeline = try TokenizerPipeline(
+      json, llamaPrefix: isLlama && named == nil ? settings.llamaPrefix : nil, preTokenizer: named)
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let text = json.model[key]?.string, !text.isEmpty {
         throw FileError(.unsupported, path: path, subject: "model.\(key)", "\(shown(text)) is not supported; none is")
@@ -76,7 +82,10 @@ struct TokenizerJSONLoader {
       vocabulary.tokens[id] = SentencePieceLoader.unescaped(tokens[id])
     }
     if pipeline.isByteLevel {
-      vocabulary.pre = try preTokenizerName(pipeline, ignoresMerges: json.model["ignore_merges"]?.bool ?? false)
+      vocabulary.pre = preTokenizerName
+      if vocabulary.pre == nil {
+        vocabulary.pre = try name(of: pipeline, ignoresMerges: json.model["ignore_merges"]?.bool ?? false)
+      }
       vocabulary.merges = merges.map { MergeText.text(tokens[Int($0.left)], tokens[Int($0.right)]) }
       if pipeline.addsPrefixSpace { vocabulary.addSpacePrefix = true }
     } else {
@@ -88,6 +97,11 @@ struct TokenizerJSONLoader {
     kept.tokenizer = KeptTokenizer.line(json.withoutVocabulary)
     kept.addedOnly = addedOnly.map { Int32($0) }
     var losses = losses(pipeline, added, vocabulary)
+    if let model = model as? ByteLevelModel, let named = PreTokenizer.named(vocabulary.pre ?? "default"),
+      named.ignoresMerges != (model.wholeWords != nil), model.leavesTokensApart(index)
+    {
+      losses.append("words that are tokens are \(named.ignoresMerges ? "merged like others" : "taken whole")")
+    }
     if !pipeline.isByteLevel {
       let implied = ScoredMerges(scores: vocabulary.scores ?? [], vocabulary: index).cuts
       let pairs = merges.map { [$0.left, $0.right] }
@@ -210,15 +224,14 @@ struct TokenizerJSONLoader {
 
   // MARK: - For GGUF
 
-  private func preTokenizerName(_ pipeline: TokenizerPipeline, ignoresMerges: Bool) throws(FileError) -> String {
-    if let known = PreTokenizer.cutting(with: pipeline.steps, ignoresMerges: ignoresMerges),
-      let name = known.names.first
-    {
-      return name
-    }
+  private func name(of pipeline: TokenizerPipeline, ignoresMerges: Bool) throws(FileError) -> String {
+    let name = PreTokenizer.name(
+      of: pipeline.steps, ignoresMerges: ignoresMerges, modelType: settings.modelType)
+    if let name { return name }
     throw FileError(
       .unsupported, path: path, subject: "pre_tokenizer",
-      "GGUF files have no name for this way to cut words: \(pipeline.steps.map(\.name).joined(separator: ", then "))")
+      "GGUF files have no name for this way to cut words: \(pipeline.steps.map(\.name).joined(separator: ", then "))",
+      remedy: .namePreTokenizer)
   }
 
   /// The pieces of a `tokenizer.model` beside this file; nil where there is none that is one.
@@ -233,14 +246,18 @@ struct TokenizerJSONLoader {
     }
   }
 
+  /// Whether a token is that piece. Gemma's `tokenizer.json` has a tabulator where the piece is the byte of one.
+  private static func isSame(_ piece: SPModel.Piece, _ token: String) -> Bool {
+    if piece.piece.utf8.elementsEqual(token.utf8) { return true }
+    return piece.kind == .byte && ByteToken.byte(of: piece.piece).map { token.utf8.elementsEqual([$0]) } ?? false
+  }
+
   /// Scores for merging as SentencePiece does: those of a `tokenizer.model` beside this file where it has the same
   /// tokens, or else minus the rank of the first merge that makes a token. What no merge makes comes last.
   private func scores(
     _ tokens: [String], _ types: [TokenType], _ merges: [ResolvedMerge]
   ) throws(FileError) -> [Float] {
-    if let pieces = try piecesBeside(), pieces.count <= tokens.count,
-      zip(pieces, tokens).allSatisfy({ $0.piece.utf8.elementsEqual($1.utf8) })
-    {
+    if let pieces = try piecesBeside(), pieces.count <= tokens.count, zip(pieces, tokens).allSatisfy(Self.isSame) {
       return pieces.map(\.score) + [Float](repeating: 0, count: tokens.count - pieces.count)
     }
     var scores = [Float](repeating: 0, count: tokens.count)

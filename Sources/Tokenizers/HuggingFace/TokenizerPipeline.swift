@@ -49,13 +49,18 @@ struct TokenizerPipeline {
 
   /// - Parameter llamaPrefix: what the transformers library's Llama tokenizer has in place of the file's normalizer and
   ///   pre-tokenizer; nil where the file counts.
-  init(_ json: TokenizerJSON, llamaPrefix: SpacePrefix? = nil) throws(FileError) {
+  /// - Parameter preTokenizer: how text is cut whatever the file says of it; nil where the file counts.
+  init(_ json: TokenizerJSON, llamaPrefix: SpacePrefix? = nil, preTokenizer: PreTokenizer? = nil) throws(FileError) {
     path = json.path
     if let llamaPrefix {
       metaspacePrefix = llamaPrefix
     } else {
       try apply(json.normalizer, in: Self.normalizers, list: "normalizers", subject: "normalizer")
-      try apply(json.preTokenizer, in: Self.preTokenizers, list: "pretokenizers", subject: "pre_tokenizer")
+      if let preTokenizer {
+        try cut(as: preTokenizer, json)
+      } else {
+        try apply(json.preTokenizer, in: Self.preTokenizers, list: "pretokenizers", subject: "pre_tokenizer")
+      }
     }
     try postProcess(json.postProcessor)
   }
@@ -77,7 +82,8 @@ struct TokenizerPipeline {
       try component.apply(&self, value)
     } else {
       let known = components.map(\.type).joined(separator: ", ")
-      throw unsupported(subject, "\(shown(type)) is not known here; these are: \(known)")
+      let error = unsupported(subject, "\(shown(type)) is not known here; these are: \(known)")
+      throw subject == "pre_tokenizer" ? error.with(.namePreTokenizer) : error
     }
   }
 
@@ -115,20 +121,43 @@ struct TokenizerPipeline {
     // Spaces are gone when Replace has made them "▁".
     if escapesSpaces, value["pattern"]?["String"]?.string == " " { return }
     guard let expression = value["pattern"]?["Regex"]?.string else {
-      throw unsupported("pre_tokenizer", "Split is supported by regular expressions only")
-    }
-    guard let splitter = Splitter.all.first(where: { $0.expressions.contains(expression) }) else {
-      let known = Splitter.all.map(\.name).joined(separator: ", ")
       throw unsupported(
-        "pre_tokenizer", "the expression \(shown(expression)) is not known here; those are of: \(known)")
+        "pre_tokenizer",
+        "Split is supported by regular expressions, not by \(shown(value["pattern"]?["String"]?.string ?? "nothing"))"
+      ).with(.namePreTokenizer)
     }
-    // These expressions cover a whole text, so removing what is between matches removes nothing.
+    guard let splitter = Splitter.all.first(where: { $0.isMeant(by: expression) }) else {
+      throw unsupported(
+        "pre_tokenizer",
+        "how the expression \(shown(expression, atMost: 2000)) cuts text is not known here, and without it every id may be "
+          + "wrong"
+      ).with(.namePreTokenizer)
+    }
     let behavior = value["behavior"]?.string ?? ""
     let isInverted = value["invert"]?.bool ?? false
-    guard behavior == "Isolated" || (behavior == "Removed" && isInverted) else {
-      throw unsupported("pre_tokenizer", "Split is supported with the behavior Isolated, not \(shown(behavior))")
+    // Expressions of words cover a whole text, so removing what is between matches removes nothing.
+    let isRemovingNothing = splitter.coversText && behavior == "Removed" && isInverted
+    guard isRemovingNothing || (behavior == splitter.behavior && (!isInverted || splitter.coversText)) else {
+      throw unsupported(
+        "pre_tokenizer",
+        "Split is supported with the behavior \(splitter.behavior) for this expression, not \(shown(behavior))"
+          + (isInverted ? " inverted" : "")
+      ).with(.namePreTokenizer)
     }
     steps.append(splitter)
+  }
+
+  /// Takes a cut that is named in place of the file's own.
+  private mutating func cut(as preTokenizer: PreTokenizer, _ json: TokenizerJSON) throws(FileError) {
+    let parts = json.preTokenizer["pretokenizers"]?.array ?? [json.preTokenizer]
+    let bytes = parts.first { $0["type"]?.string == "ByteLevel" }
+    guard json.mentionsBytes else {
+      throw unsupported(
+        "pre_tokenizer", "the model is not one over bytes, so that its text is not cut into words under a name")
+    }
+    isByteLevel = true
+    addsPrefixSpace = bytes?["add_prefix_space"]?.bool ?? false
+    steps = preTokenizer.steps
   }
 
   private mutating func digits(_ value: JSONValue) {
@@ -136,10 +165,14 @@ struct TokenizerPipeline {
   }
 
   private mutating func punctuation(_ value: JSONValue) throws(FileError) {
-    guard value["behavior"]?.string == "Contiguous" else {
-      throw unsupported("pre_tokenizer", "Punctuation is supported with the behavior Contiguous only")
+    switch value["behavior"]?.string ?? "Isolated" {
+    case "Contiguous": steps.append(.falconPunctuation)
+    case "Isolated": steps.append(.singlePunctuation)
+    case let behavior:
+      throw unsupported(
+        "pre_tokenizer", "Punctuation is supported with the behaviors Contiguous and Isolated, not \(shown(behavior))"
+      ).with(.namePreTokenizer)
     }
-    steps.append(.falconPunctuation)
   }
 
   private mutating func metaspace(_ value: JSONValue) throws(FileError) {
@@ -161,6 +194,14 @@ struct TokenizerPipeline {
     switch value["type"]?.string ?? "" {
     case "ByteLevel": break
     case "Sequence": for part in value["processors"]?.array ?? [] { try postProcess(part) }
+    case "RobertaProcessing":
+      for (role, isFirst) in [("cls", true), ("sep", false)] {
+        guard let token = value[role]?.array?.first?.string else {
+          throw FileError(
+            .malformed, path: path, subject: "post_processor", "RobertaProcessing has no token \(shown(role))")
+        }
+        if isFirst { before.append(token) } else { after.append(token) }
+      }
     case "TemplateProcessing":
       var isAfter = false
       for part in value["single"]?.array ?? [] {
@@ -183,7 +224,8 @@ struct TokenizerPipeline {
       }
     case let type:
       throw unsupported(
-        "post_processor", "\(shown(type)) is not known here; ByteLevel, TemplateProcessing and Sequence are")
+        "post_processor",
+        "\(shown(type)) is not known here; ByteLevel, TemplateProcessing, RobertaProcessing and Sequence are")
     }
   }
   /// A list of tokens in a template.

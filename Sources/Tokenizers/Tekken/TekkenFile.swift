@@ -184,7 +184,7 @@ struct TekkenFile {
     guard let pattern else {
       throw FileError(.missing, path: path, subject: "config.pattern", "there is no pattern to cut text with")
     }
-    let usable = PreTokenizer.all.filter { $0.ignoresMerges && !$0.composes && $0.steps.count == 1 }
+    let usable = PreTokenizer.all.filter { $0.isUsual && $0.ignoresMerges && !$0.composes && $0.steps.count == 1 }
     guard let known = usable.first(where: { $0.steps[0].expressions.contains(pattern) }) else {
       let names = usable.map { $0.steps[0].name }.joined(separator: ", ")
       throw FileError(

@@ -43,6 +43,7 @@ struct CompareCommand: TalkingCommand {
   var tensors: Int?
 
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
@@ -56,11 +57,11 @@ struct CompareCommand: TalkingCommand {
   }
 
   func run() async throws {
-    let before = try Checkpoint.opened(before)
-    let others = try after.map { path throws(FileError) in try Checkpoint.opened(path) }
+    let before = try Checkpoint.openedToRun(before)
+    let others = try after.map { path throws(FileError) in try Checkpoint.openedToRun(path) }
     var notes = ([before] + others).flatMap(\.notes)
     talk.tell(notes)
-    let windows = try measuring.reading.windows(of: text, for: before, comparedWith: others)
+    let windows = try measuring.reading.windows(of: text, for: before, comparedWith: others, cutting)
     let pruned = others.filter { MeasuringOptions.layersDiffer(before, $0) }.map {
       Note("\($0.path) has another number of layers, so their tensors are not compared one by one")
     }

@@ -70,6 +70,7 @@ struct ImatrixCommand: TalkingCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Reading") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Reading") var memory: MemoryOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
@@ -86,7 +87,8 @@ struct ImatrixCommand: TalkingCommand {
     if model == nil {
       for (option, isGiven) in [
         ("--process-output", processOutput), ("--skip-chunks", skipChunks > 0), ("--chunks", reading.chunks != nil),
-        ("--tokenizer", reading.tokenizer != nil), ("--memory", memory.memory != nil),
+        ("--tokenizer", reading.tokenizer != nil), ("--pre-tokenizer", cutting.preTokenizer != nil),
+        ("--memory", memory.memory != nil),
         ("--adapter", !adapters.adapters.isEmpty),
       ] where isGiven {
         throw ValidationError("\(option) is for a model that reads a text; name both, or leave it out.")
@@ -104,7 +106,7 @@ struct ImatrixCommand: TalkingCommand {
     var record: MeasurementRecord?
     var matrices = try merge.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     if let model, let text {
-      let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
+      let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
       talk.tell(checkpoint.notes)
       inputs += try checkpoint.inputPaths + reading.inputPaths(with: text)
       try file.check(against: inputs.filter { !merge.contains($0) }, spent: merge)
@@ -136,9 +138,10 @@ struct ImatrixCommand: TalkingCommand {
     _ = try ImportanceMatrix.merged(matrices, unstatedChunkSize: reading.context)
     let names = try checkpoint.ggufNames()
     for tensor in checkpoint.tensors {
-      guard let name = names[tensor.name] else { continue }
-      let columns = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs).columns
-      for matrix in matrices { _ = try matrix.weights(for: name, columns: columns) }
+      guard let name = names[tensor.name]?.first else { continue }
+      let shape = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs).shape
+      guard shape.count == 2, (checkpoint.model?.expertCount ?? 0) == 0 else { continue }
+      for matrix in matrices { _ = try matrix.weights(for: name, columns: shape[1]) }
     }
   }
 
@@ -146,9 +149,9 @@ struct ImatrixCommand: TalkingCommand {
     -> (matrix: ImportanceMatrix, record: MeasurementRecord)
   {
     StatusLine.shared.begin("loading \(checkpoint.path)")
-    let model = try LlamaModel(running: checkpoint)
+    let model = try LoadedModel(running: checkpoint)
     let names = try checkpoint.ggufNames()
-    let windows = try reading.windows(of: text, for: checkpoint, skipping: skipChunks)
+    let windows = try reading.windows(of: text, for: checkpoint, skipping: skipChunks, cutting)
     // llama-imatrix does not collect for an embedding either.
     let includesHead = processOutput && model.hasOwnHead
     if processOutput, !includesHead, !talk.quiet {
@@ -167,17 +170,47 @@ struct ImatrixCommand: TalkingCommand {
       of: model, over: windows, includingHead: includesHead, record: record
     ) { progress.show(window: $0) }
     try checkpoint.requireUnchanged()
-    var entries: [String: ImportanceMatrix.Entry] = [:]
-    for layer in squares.layers {
-      guard let name = names[layer.name] else { throw FileError.noSuchTensor(layer.name, in: checkpoint.path) }
-      entries[name] = .init(sums: layer.sums.map { Float($0) }, counts: [layer.tokens])
-    }
+    let entries = try Self.entries(squares, names, path: checkpoint.path)
     // The name of a pipe says nothing, and is another one in every run.
     let isFile = text == "-" ? false : try FileSystem.isFile(text)
     let matrix = ImportanceMatrix(
       name: checkpoint.path, entries: entries, datasets: [isFile ? text : "-"], chunkCount: windows.windows.count,
       chunkSize: reading.context)
     return (matrix, record)
+  }
+
+  /// What was collected, under the names of a GGUF. Experts of one weight are one entry.
+  private static func entries(
+    _ squares: InputSquares, _ names: [String: [String]], path: String
+  ) throws(FileError) -> [String: ImportanceMatrix.Entry] {
+    var entries: [String: ImportanceMatrix.Entry] = [:]
+    var experts: [String: (sums: [[Float]], counts: [Int])] = [:]
+    for layer in squares.layers {
+      let expert = ExpertName(layer.name)
+      let weight = expert?.weight ?? layer.name
+      guard let found = names[weight] else { throw FileError.noSuchTensor(weight, in: path) }
+      let sums = layer.sums.map { Float($0) }
+      for name in found {
+        guard let expert else {
+          entries[name] = .init(sums: sums, counts: [layer.tokens])
+          continue
+        }
+        var entry =
+          experts[name]
+          ?? (
+            Array(repeating: Array(repeating: 0, count: sums.count), count: expert.count),
+            Array(repeating: 0, count: expert.count)
+          )
+        guard entry.counts.indices.contains(expert.number), entry.sums[expert.number].count == sums.count else {
+          throw FileError.noSuchTensor(layer.name, in: path)
+        }
+        entry.sums[expert.number] = sums
+        entry.counts[expert.number] = layer.tokens
+        experts[name] = entry
+      }
+    }
+    for (name, entry) in experts { entries[name] = .init(sums: entry.sums.flatMap { $0 }, counts: entry.counts) }
+    return entries
   }
 
   private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {

@@ -61,7 +61,9 @@ struct MergeCommand: TalkingCommand {
     let first = try model.adding(try Adapter(path: adapter.path, weight: adapter.weight))
     let checkpoint = try adapters.merged(into: first)
     let recipe = try types.recipe(named: type)
-    let verification = verify.map { Verification(before: model, text: $0, measuring: measuring) }
+    let verification = verify.map {
+      Verification(before: model, text: $0, measuring: measuring, cutting: outputOptions.cutting)
+    }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }
 }

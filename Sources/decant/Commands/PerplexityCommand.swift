@@ -42,6 +42,7 @@ struct PerplexityCommand: TalkingCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
@@ -55,13 +56,13 @@ struct PerplexityCommand: TalkingCommand {
   }
 
   func run() async throws {
-    let checkpoint = try adapters.merged(into: try Checkpoint.opened(model))
+    let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
     talk.tell(checkpoint.notes)
     let inputs = try checkpoint.inputPaths + measuring.reading.inputPaths(with: text)
     if let logits {
       try FileOutput(logits, replacing: force).check(against: inputs)
     }
-    let windows = try measuring.windows(of: text, for: checkpoint)
+    let windows = try measuring.windows(of: text, for: checkpoint, cutting)
     let record = try saving.record(
       of: "perplexity", [checkpoint], over: windows, inputs: inputs, talk)
     let report = try await measuring.perplexity(

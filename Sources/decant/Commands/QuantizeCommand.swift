@@ -64,7 +64,9 @@ struct QuantizeCommand: TalkingCommand {
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
     let recipe = gguf.applied(to: try types.recipe(named: type))
-    let verification = verify.map { Verification(before: checkpoint, text: $0, measuring: measuring) }
+    let verification = verify.map {
+      Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
+    }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }
 }

@@ -34,7 +34,7 @@ struct MeasuringOptions: ParsableArguments {
     _ talk: TalkOptions
   ) async throws -> PerplexityReport {
     StatusLine.shared.begin("loading \(checkpoint.path)")
-    let model = try LlamaModel(running: checkpoint)
+    let model = try LoadedModel(running: checkpoint)
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
     let evaluator = try memory.evaluator(of: [model], over: windows, workers: workers, path: checkpoint.path)
@@ -51,7 +51,7 @@ struct MeasuringOptions: ParsableArguments {
     workers: Int, shownTensors: Int = 10, lastWords: String? = nil, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     StatusLine.shared.begin("loading \(before.path) and \(after.path)")
-    let (one, other) = (try LlamaModel(running: before), try LlamaModel(running: after))
+    let (one, other) = (try LoadedModel(running: before), try LoadedModel(running: after))
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record, lastWords: lastWords)
     defer { progress.end() }
     let evaluator = try memory.evaluator(of: [one, other], over: windows, workers: workers, path: before.path)
@@ -75,7 +75,7 @@ struct MeasuringOptions: ParsableArguments {
     replacing: Bool, isResuming: Bool, workers: Int, _ talk: TalkOptions
   ) async throws {
     StatusLine.shared.begin("loading \(checkpoint.path)")
-    let model = try LlamaModel(running: checkpoint)
+    let model = try LoadedModel(running: checkpoint)
     let team = try memory.evaluator(of: [model], over: windows, workers: workers, path: checkpoint.path).workers
     let rowBytes = model.vocabularySize * MemoryLayout<Float>.size
     let output = try StagedOutput(
@@ -122,8 +122,10 @@ struct MeasuringOptions: ParsableArguments {
 
   // MARK: - Parts
 
-  func windows(of path: String, for checkpoint: Checkpoint) throws -> EvaluationWindows {
-    try reading.windows(of: path, for: checkpoint)
+  func windows(
+    of path: String, for checkpoint: Checkpoint, _ cutting: PreTokenizerOptions
+  ) throws -> EvaluationWindows {
+    try reading.windows(of: path, for: checkpoint, cutting)
   }
 
   private static func file(_ checkpoint: Checkpoint) -> MeasuredFile {
@@ -136,7 +138,7 @@ struct MeasuringOptions: ParsableArguments {
 
   /// Whether the models have other numbers of layers, so that a layer's number does not say which it was.
   static func layersDiffer(_ before: Checkpoint, _ after: Checkpoint) -> Bool {
-    guard let one = before.model?.configuration.layerCount, let other = after.model?.configuration.layerCount else {
+    guard let one = before.model?.layerCount, let other = after.model?.layerCount else {
       return false
     }
     return one != other
@@ -145,14 +147,16 @@ struct MeasuringOptions: ParsableArguments {
   /// The weights that both models have, under the names that they have in both, or in Hugging Face folders.
   private static func pairs(_ before: Checkpoint, _ after: Checkpoint) throws -> [TensorPair] {
     let isOfOtherLayers = layersDiffer(before, after)
-    let names = before.container == .gguf && after.container == .gguf ? try before.ggufNames() : [:]
+    let names =
+      before.container == .gguf && after.container == .gguf && before.model != nil ? try before.ggufNames() : [:]
     let others = Dictionary(after.tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     return try before.tensors.compactMap { tensor in
       guard let other = others[tensor.name], !isOfOtherLayers || LayerNames.layers(of: [tensor.name]) == nil else {
         return nil
       }
       return TensorPair(
-        name: names[tensor.name] ?? tensor.name, before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
+        name: names[tensor.name]?.first ?? tensor.name,
+        before: try DerivedTensor(tensor.derivation, inputs: before.inputs),
         encodingBefore: try before.inputs.typeName(of: tensor.derivation),
         after: try DerivedTensor(other, inputs: after.inputs),
         encodingAfter: try after.inputs.typeName(of: other))

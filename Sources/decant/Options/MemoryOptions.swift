@@ -15,7 +15,7 @@ struct MemoryOptions: ParsableArguments {
   /// - Parameter path: of the model that an error names.
   /// - Throws: `FileError` when not even one window at a time fits.
   func evaluator(
-    of models: [LlamaModel], over windows: EvaluationWindows, workers: Int, path: String
+    of models: [LoadedModel], over windows: EvaluationWindows, workers: Int, path: String
   ) throws(FileError) -> Evaluator {
     let allowed = memory?.bytes ?? FileSystem.availableMemory().map { $0 / 2 } ?? .max
     do throws(EvaluationError) {

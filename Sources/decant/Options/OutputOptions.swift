@@ -21,6 +21,8 @@ struct OutputOptions: ParsableArguments {
       valueName: "name"))
   var name: String?
 
+  @OptionGroup var cutting: PreTokenizerOptions
+
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 

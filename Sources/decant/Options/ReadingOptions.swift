@@ -42,21 +42,27 @@ struct ReadingOptions: ParsableArguments {
   /// - Parameters:
   ///   - others: models that are to read the same tokens.
   ///   - skipped: windows at the beginning of the text that are left out.
+  ///   - cutting: how the text is cut into words.
   func windows(
-    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint] = [], skipping skipped: Int = 0
+    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint] = [], skipping skipped: Int = 0,
+    _ cutting: PreTokenizerOptions
   ) throws -> EvaluationWindows {
-    let read = try read(path, for: checkpoint, skipping: skipped)
-    for other in others { try requireSame(read, checkpoint, other) }
+    let read = try read(path, for: checkpoint, skipping: skipped, cutting)
+    for other in others { try requireSame(read, checkpoint, other, cutting) }
     return read.windows
   }
 
-  func read(_ path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0) throws -> ReadText {
-    // What the model lacks is told before its tokenizer is asked.
+  func read(
+    _ path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0, _ cutting: PreTokenizerOptions
+  ) throws -> ReadText {
+    // What the model lacks is told before its tokenizer is asked, and that it cannot be run before all.
+    _ = try checkpoint.requireModel()
     try checkpoint.checkTensors()
     StatusLine.shared.begin("reading the tokenizer")
     let tokenizer =
-      try self.tokenizer.map { path throws(FileError) in try ModelTokenizer.load(path) }
-      ?? ModelTokenizer.load(of: checkpoint)
+      try self.tokenizer.map { path throws(FileError) in
+        try ModelTokenizer.load(path, preTokenizer: cutting.preTokenizer)
+      } ?? ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer)
     StatusLine.shared.begin("reading \(path)")
     let text = try TextFile.utf8(of: path)
     StatusLine.shared.begin("splitting \(NumberText.bytes(text.count)) of text into tokens")
@@ -73,9 +79,12 @@ struct ReadingOptions: ParsableArguments {
     }
   }
 
-  /// - Throws: `FileError` where another model reads the text as other tokens, unless one tokenizer is given for both.
-  func requireSame(_ read: ReadText, _ checkpoint: Checkpoint, _ other: Checkpoint) throws(FileError) {
-    guard tokenizer == nil else { return }
+  /// - Throws: `FileError` where another model reads the text as other tokens, unless one tokenizer, or one cut, is given
+  ///   for both.
+  func requireSame(
+    _ read: ReadText, _ checkpoint: Checkpoint, _ other: Checkpoint, _ cutting: PreTokenizerOptions
+  ) throws(FileError) {
+    guard tokenizer == nil, cutting.preTokenizer == nil else { return }
     try ModelVocabularies.requireSame(checkpoint, other)
     try ModelVocabularies.requireSame(read.tokens, of: read.tokenizer, in: other, reading: read.text)
   }

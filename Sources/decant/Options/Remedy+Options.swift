@@ -11,6 +11,7 @@ extension Remedy {
     case .keepNonFinite: "--allow-nonfinite keeps such tensors unquantized"
     case .leaveOutProvenance: "--no-provenance leaves it out"
     case .nameTokenizer: "name one with --tokenizer"
+    case .namePreTokenizer: "if it cuts as a known one does, name that one with --pre-tokenizer"
     case .nameAdapters: "give each with --adapter"
     case .nameImportanceMatrix: "give it with --imatrix"
     case .nameModel: "--name gives it one"

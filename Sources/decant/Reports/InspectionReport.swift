@@ -42,11 +42,11 @@ struct InspectionReport {
       ],
     ]
     if let checkpoint = inspection.checkpoint {
-      if let model = checkpoint.model { rows += Self.rows(of: model.configuration) }
+      rows += (checkpoint.model?.overview ?? unknownOverview).map { [$0.label, $0.text.printable] }
       rows.append(["Weights", NumberText.grouped(checkpoint.parameterCount)])
       rows.append(["Bits per weight", NumberText.fixed(checkpoint.bitsPerWeight, 3)])
-    } else if let metadata = inspection.metadata {
-      rows.append(["Architecture", metadata["general.architecture"]?.string ?? "not said"])
+    } else {
+      rows += unknownOverview.map { [$0.label, $0.text] }
     }
     if let provenance = inspection.provenance {
       let edited = provenance.isEdited == true ? "; edited since: other tensors or types" : ""
@@ -58,34 +58,10 @@ struct InspectionReport {
       FileSystem.lastComponent(inspection.path), columns: ["", ""], leading: 2, rows: rows)
   }
 
-  private static func rows(of configuration: LlamaConfiguration) -> [[String]] {
-    var rope = "theta \(NumberText.significant(Double(configuration.rope.theta), 6))"
-    switch configuration.rope.scaling {
-    case .none: break
-    case .linear(let factor): rope += ", linear scaling by \(factor)"
-    case .llama3(let factor, _, _, _): rope += ", llama3 scaling by \(factor)"
-    case .dynamic(let factor, _): rope += ", dynamic scaling by \(factor)"
-    case .yarn(let yarn): rope += ", yarn scaling by \(yarn.factor) from \(yarn.originalContextLength)"
-    case .longRope(let longRope): rope += ", longrope scaling from \(longRope.originalContextLength)"
-    case .proportional(let factor, let share): rope += ", \(share) of each head, scaling by \(factor)"
-    case .divisors: rope += ", with factors of its own"
-    case .notUnderstood(let error):
-      rope = "not understood: \(error.subject.map { $0 + " " } ?? "")\(error.message)".printable
-    }
-    return [
-      ["Model", configuration.className],
-      ["Layers", "\(configuration.layerCount)"],
-      ["Hidden size", "\(configuration.hiddenSize), feed-forward \(configuration.intermediateSize)"],
-      [
-        "Attention",
-        "\(configuration.headCount) heads of \(configuration.headDimension), "
-          + "\(configuration.keyValueHeadCount) for keys and values"
-          + (configuration.slidingWindow.map { ", sliding window of \($0)" } ?? ""),
-      ],
-      ["RoPE", rope],
-      ["Context", "\(configuration.contextLength)"],
-      ["Vocabulary", "\(configuration.vocabularySize)" + (configuration.tiesEmbeddings ? ", tied head" : "")],
-    ]
+  /// What is said of a model of which nothing more is known.
+  private var unknownOverview: [(label: String, text: String)] {
+    guard let metadata = inspection.metadata else { return [] }
+    return [("Architecture", metadata["general.architecture"]?.string ?? "not said")]
   }
 
   /// Stored tensors by type, or weights by type where they are known.
@@ -162,7 +138,7 @@ struct InspectionReport {
       members["bits_per_weight"] = .number(checkpoint.bitsPerWeight)
       if let model = checkpoint.model {
         members["model"] =
-          (try? model.family.config(for: model.configuration)).map(JSONValue.object) ?? checkpoint.config
+          (try? model.config(path: checkpoint.path)).map(JSONValue.object) ?? checkpoint.config
       }
     }
     if let provenance = inspection.provenance {

@@ -50,6 +50,8 @@ MODELS = {
         "vocab": {token: id for id, token in enumerate(BYTES)}, "merges": [list(pair) for pair in BYTES_MERGES],
     },
 }
+WORDS = BYTES + ["wor", "abc", "Ġworld", "hel"]
+MODELS["whole words"] = {**MODELS["bytes"], "ignore_merges": True, "vocab": {token: id for id, token in enumerate(WORDS)}}
 
 # MARK: settings
 
@@ -134,6 +136,15 @@ CASES += [
     case("LlamaTokenizer, normalized", "metaspace", PREPEND, None, [token(M, "<x>", normalized=True, special=False)], {"tokenizer_class": "LlamaTokenizer"}),
     case("LlamaTokenizer, another pipeline", "metaspace", {"type": "NFC"}, metaspace("never", True), [], {"tokenizer_class": "LlamaTokenizer"}),
 ]
+
+GEMMA = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+CASES += [
+    case("Gemma", "metaspace", REPLACE, GEMMA, [token(M, "<start_of_turn>", special=True), token(M + 1, "\n\n", special=False)], FAST, model_type="gemma2"),
+    case("RobertaProcessing", "bytes", None, BYTE_LEVEL, [token(B, "<s>"), token(B + 1, "</s>")]),
+    case("ignored merges", "whole words", None, BYTE_LEVEL),
+    case("digits before GPT-2's cut", "bytes", {"type": "NFC"}, {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, BYTE_LEVEL]}, model_type="cohere"),
+]
+CASES[-3]["tokenizer"]["post_processor"] = {"type": "RobertaProcessing", "sep": ["</s>", B + 1], "cls": ["<s>", B], "trim_offsets": True, "add_prefix_space": False}
 
 TEXTS = [
     "", "hello", " hello", "hello world", "hello  world", "a b a", "h\u00e9 he\u0301", "<s>hello", "<s> hello", "hello<x>world", "hello <x> world",

@@ -1,9 +1,8 @@
 /// A type for most weights of a model, and other types for those that suffer more or matter less: what llama-quantize
 /// makes of a name such as `q4_k_m`.
 ///
-/// The mixes are a table, `NamedMix.all`. The same type is chosen for every tensor as llama-quantize chooses.
-/// Source: llama.cpp `llama_tensor_get_type_impl`; of its rules, those for mixtures of experts and for Falcon come with
-/// these families.
+/// The mixes are a table, `NamedMix.all`. The same type is chosen for every tensor as llama-quantize chooses, whatever
+/// the architecture. Source: llama.cpp `llama_tensor_get_type_impl`.
 public struct NamedMix: Sendable {
   /// As on the command line: `q4_k_m`.
   public let name: String
@@ -13,43 +12,57 @@ public struct NamedMix: Sendable {
   public let type: String
   /// `general.file_type` of such files.
   public let fileType: UInt32
-  /// Of several rules for a tensor the first whose condition holds decides.
+  /// Of several rules for a tensor the first whose conditions hold decides.
   let rules: [Rule]
   /// Whether the result is so poor without an importance matrix that it is refused.
   public let needsImportance: Bool
 
-  /// A type for tensors of one role.
+  /// A type for tensors of one role, or of any, where all of the conditions hold.
   struct Rule: Sendable {
-    let role: TensorRole
-    let condition: Condition
+    let role: TensorRole?
     let type: String
+    let conditions: [Condition]
+
+    init(_ role: TensorRole?, _ type: String, when conditions: Condition...) {
+      self.role = role
+      self.type = type
+      self.conditions = conditions
+    }
   }
 
-  /// When a rule holds. `index` counts the tensors of the role in the order of the layers.
   enum Condition: Sendable {
-    case always
     /// At least so many query heads share a key and value head.
     case queriesPerKey(atLeast: Int)
+    /// Whether there are exactly eight experts, as in Mixtral.
+    case eightExperts(Bool)
+    /// Whether the architecture is Falcon's.
+    case falcon(Bool)
+    /// Whether there is an importance matrix.
+    case importance(Bool)
+    /// Whether the tensor holds a matrix for each expert.
+    case experts(Bool)
     /// The first tensors of the role.
     case first(Int)
     /// The first layers: one in so many.
     case firstLayers(oneIn: Int)
-    /// The same, with an importance matrix.
-    case firstLayersWithImportance(oneIn: Int)
-    /// The same, without one.
-    case firstLayersWithoutImportance(oneIn: Int)
     /// The first and the last eighth, and every third in between.
     case outerEighthsAndEveryThird
   }
 
-  /// What conditions are about, besides the tensor's place among those of its role.
-  struct Circumstances: Sendable {
-    /// Of the model that is read, before layers are left out.
-    let layerCount: Int
-    let queriesPerKey: Int
+  /// What a rule can ask of a tensor.
+  struct Place {
+    let name: String
+    let shape: [Int]
+    let role: TensorRole
+    /// The number of its layer, or of the tensor among the `count` of its role.
+    let index: Int
+    let count: Int
+    /// Whether its rows are whole blocks of the mix's own type.
+    let fits: Bool
     let hasImportance: Bool
     /// Whether the embedding is the output matrix as well.
     let isTied: Bool
+    let model: MixCircumstances
   }
 
   init(
@@ -70,44 +83,63 @@ public struct NamedMix: Sendable {
   }
 
   /// The names of the types that it gives to any tensor.
-  public var types: [String] { [type, outputType(fits: true)] + rules.map(\.type) }
+  public var types: [String] { [type, hasPlainOutput ? "q8_0" : "q6_k", "q8_0"] + rules.map(\.type) }
 
   /// The name of the type for a tensor.
-  /// - Parameters:
-  ///   - index: the place of the tensor among the `count` of its role.
-  ///   - fits: whether rows of the tensor are whole blocks of the mix's own type.
-  func type(for role: TensorRole, index: Int, count: Int, fits: Bool, _ circumstances: Circumstances) -> String {
-    if role == .output || (role == .tokenEmbedding && circumstances.isTied) { return outputType(fits: fits) }
-    // The value matrices count among themselves, the others by the layers of the model.
-    let places = role == .attentionValue ? count : circumstances.layerCount
-    let rule = rules.first { $0.role == role && $0.condition.holds(index: index, of: places, circumstances) }
+  func type(for place: Place) -> String {
+    let sensitive = Self.sensitiveParts[place.model.architecture] ?? []
+    if sensitive.contains(where: { place.name.holds($0) }) { return "q8_0" }
+    if place.role == .output || (place.role == .tokenEmbedding && place.isTied) { return outputType(place) }
+    let rules = type == Self.expertType ? rules : Self.rulesOfAll + rules
+    let rule = rules.first { rule in
+      (rule.role ?? place.role) == place.role && rule.conditions.allSatisfy { $0.holds(place) }
+    }
     let chosen = rule?.type ?? type
-    return role == .attentionValue && circumstances.isSeventyBillion ? Self.promoted[chosen] ?? chosen : chosen
+    return place.role == .attentionValue && place.model.sharesFewValues ? Self.promoted[chosen] ?? chosen : chosen
   }
 
   /// The output matrix is worth more bits in every mix.
-  private func outputType(fits: Bool) -> String {
-    if let rule = rules.first(where: { $0.role == .output }) { return rule.type }
-    return fits && type != "q8_0" ? "q6_k" : "q8_0"
+  private func outputType(_ place: Place) -> String {
+    hasPlainOutput || place.model.isFalcon || !place.fits ? "q8_0" : "q6_k"
   }
 
-  /// In models of 80 layers with shared keys, eight heads use each value matrix, which is small.
+  private var hasPlainOutput: Bool { type == Self.expertType || type == "q8_0" }
+
+  /// The type that is meant for experts alone.
+  private static let expertType = "mxfp4"
+
+  /// In every mix but that one: with eight experts a layer, the matrices that they share are next to nothing.
+  private static let rulesOfAll = [
+    Rule(.attentionValue, "q8_0", when: .eightExperts(true)),
+    Rule(.attentionKey, "q8_0", when: .eightExperts(true)),
+  ]
+
+  /// A small value matrix gets more bits.
   private static let promoted = ["q3_k": "q5_k", "q4_k": "q5_k"]
+
+  /// Parts of names of tensors that single architectures do not bear to be less than q8_0.
+  private static let sensitiveParts = ["glm5-next": ["attn_q_a", "attn_q_b", "nextn.eh_proj"]]
 }
 
-extension NamedMix.Circumstances {
-  fileprivate var isSeventyBillion: Bool { layerCount == 80 && queriesPerKey > 1 }
+extension NamedMix.Place {
+  /// Matrices of several heads are stacks too, where an architecture has both.
+  fileprivate var isOfExperts: Bool {
+    guard shape.count > 2, shape[shape.count - 3] > 1 else { return false }
+    return model.architecture != "bailingmoe3" || role.isOfFeedForward
+  }
 }
 
 extension NamedMix.Condition {
-  fileprivate func holds(index: Int, of count: Int, _ circumstances: NamedMix.Circumstances) -> Bool {
-    switch self {
-    case .always: true
-    case .queriesPerKey(let least): circumstances.queriesPerKey >= least
+  fileprivate func holds(_ place: NamedMix.Place) -> Bool {
+    let (index, count) = (place.index, place.count)
+    return switch self {
+    case .queriesPerKey(let least): place.model.queriesPerKey >= least
+    case .eightExperts(let expected): place.model.hasEightExperts == expected
+    case .falcon(let expected): place.model.isFalcon == expected
+    case .importance(let expected): place.hasImportance == expected
+    case .experts(let expected): place.isOfExperts == expected
     case .first(let number): index < number
     case .firstLayers(let divisor): index < count / divisor
-    case .firstLayersWithImportance(let divisor): circumstances.hasImportance && index < count / divisor
-    case .firstLayersWithoutImportance(let divisor): !circumstances.hasImportance && index < count / divisor
     case .outerEighthsAndEveryThird:
       index < count / 8 || index >= 7 * count / 8 || (index - count / 8) % 3 == 2
     }
