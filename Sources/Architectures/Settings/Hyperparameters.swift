@@ -46,7 +46,7 @@ struct Hyperparameters: Hashable, Sendable {
     for row in rows {
       let (names, fallback) = reader.names(of: row)
       if let name = names.first(where: { reader.has($0) }) {
-        if case .none = fallback, reader.zeroIsNone, reader.integer(name) == 0, row.kind.isCount { continue }
+        if case .none = fallback, case .count = row.kind, reader.zeroIsNone, reader.integer(name) == 0 { continue }
         values[row.key] = try Self.value(name, row.kind, reader)
         continue
       }
