@@ -71,6 +71,16 @@ extension MutableSpan where Element == Float {
 }
 
 extension MutableRawSpan {
+  /// Writes `values` in the machine's byte order from byte `offset` on.
+  public mutating func copy(_ values: Span<Float>, at offset: Int) {
+    copy(unsafe values.bytes, at: offset)
+  }
+
+  /// Writes one byte.
+  public mutating func store(_ byte: UInt8, at offset: Int) {
+    storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
+  }
+
   /// Writes `bytes` from byte `offset` on.
   public mutating func copy(_ bytes: RawSpan, at offset: Int) {
     precondition(offset >= 0 && bytes.byteCount <= byteCount - offset, "the bytes do not fit")
@@ -84,6 +94,12 @@ extension MutableRawSpan {
 }
 
 extension RawSpan {
+  /// One byte.
+  public func byte(at offset: Int) -> UInt8 {
+    precondition(offset >= 0 && offset < byteCount, "there is no such byte")
+    return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+
   /// The first byte that is another one, or is missing in one of both; nil where all are the same.
   public func firstDifference(from other: RawSpan) -> Int? {
     let common = min(byteCount, other.byteCount)

@@ -28,19 +28,30 @@ import Testing
     }
   }
 
-  /// A codec that only knows sizes.
-  private struct Undecodable: Codec {
-    let encoding: Encoding
+  /// A weight that can only be copied.
+  private final class Undecodable: StoredWeight {
+    let descriptor: TensorDescriptor
+    let source: any TensorSource
 
-    var name: String { encoding.name }
-    var elementsPerBlock: Int { encoding.elementsPerBlock }
-    var planeCount: Int { 1 }
-
-    func byteCount(plane: Int, elements: Int) -> Int { encoding.byteCount(elements: elements) ?? 0 }
-    func encode(_ values: Span<Float>, into bytes: inout MutableRawSpan) throws(CodecError) {
-      Issue.record("something is encoded")
+    init(_ descriptor: TensorDescriptor, in source: any TensorSource) {
+      self.descriptor = descriptor
+      self.source = source
     }
-    func decode(_ bytes: RawSpan, into values: inout MutableSpan<Float>) { Issue.record("something is decoded") }
+
+    var name: String { descriptor.name }
+    var shape: [Int] { descriptor.shape }
+    var typeName: String { descriptor.encoding.name }
+    var storedNames: [String] { [name] }
+    var isQuantized: Bool { true }
+    var copiedEncoding: Encoding? { descriptor.encoding }
+
+    func read(
+      elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+    ) throws(FileError) { Issue.record("something is decoded") }
+
+    func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+      try source.read(name, at: descriptor.encoding.byteCount(elements: element) ?? 0, into: &bytes)
+    }
   }
 
   private static let columns = 64
@@ -57,11 +68,7 @@ import Testing
       bytes[name] = (0..<descriptor.byteCount).map { _ in UInt8(truncatingIfNeeded: random.next() >> 8) }
     }
     let source = Stored(tensors: descriptors, bytes: bytes)
-    let weights = descriptors.map {
-      EncodedTensor(
-        name: $0.name, shape: $0.shape, codec: Undecodable(encoding: $0.encoding), byteCount: $0.byteCount,
-        source: source)
-    }
+    let weights = descriptors.map { Undecodable($0, in: source) }
     return (TensorInputs(model: "model", tensors: weights), source)
   }
 

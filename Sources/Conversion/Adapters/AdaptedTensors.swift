@@ -86,7 +86,7 @@ struct AdaptedTensors {
     if one.rowCount > other.rowCount { swap(&one, &other) }
     let (rows, columns) = (one.rowCount, one.columns)
     var scratch: [UInt8] = []
-    func values(_ tensor: EncodedTensor, _ elements: Range<Int>) throws(FileError) -> [Float] {
+    func values(_ tensor: any StoredWeight, _ elements: Range<Int>) throws(FileError) -> [Float] {
       var values = [Float](repeating: 0, count: elements.count)
       var span = values.mutableSpan
       try tensor.read(elements: elements, into: &span, scratch: &scratch)
@@ -212,7 +212,7 @@ struct AdaptedTensors {
     let base = tensors[index].derivation.unadapted
     if base.sources.contains(where: { $0.input == input }) { return }
     let stored = try base.sources.first.map { source throws(FileError) in try inputs.tensor(source) }
-    guard let encoding = stored?.singleEncoding, [.f32, .f16, .bf16].contains(encoding), !update.addition.isTransposed
+    guard let encoding = stored?.copiedEncoding, [.f32, .f16, .bf16].contains(encoding), !update.addition.isTransposed
     else {
       throw FileError(
         .unsupported, path: adapter.path, subject: "init_lora_weights",

@@ -15,7 +15,7 @@ public struct Adapter: Sendable {
   /// What the whole change is multiplied by; 1 unless the person says otherwise.
   public let weight: Float
   /// The adapter's own tensors.
-  public let tensors: [EncodedTensor]
+  public let tensors: [any StoredWeight]
   /// Where they are stored.
   let source: any TensorSource
   let config: AdapterConfig
@@ -41,7 +41,7 @@ public struct Adapter: Sendable {
     weightFiles = [file]
     let source = try SafetensorsFile(path: file)
     self.source = source
-    tensors = try SafetensorsLayouts.tensors(of: source)
+    tensors = try WeightLayouts.weights(of: source, config: nil).weights
     modules = try Self.modules(of: tensors, path: file)
     settings = config.settings(of: modules.keys)
   }
@@ -63,7 +63,7 @@ public struct Adapter: Sendable {
   }
 
   private static func modules(
-    of tensors: [EncodedTensor], path: String
+    of tensors: [any StoredWeight], path: String
   ) throws(FileError) -> [String: [AdapterKey.Part: String]] {
     var modules: [String: [AdapterKey.Part: String]] = [:]
     var adapters: Set<String> = []

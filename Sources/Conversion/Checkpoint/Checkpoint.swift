@@ -15,8 +15,8 @@ public struct Checkpoint: Sendable {
   public let container: Container
   /// The stored tensors.
   public let source: any TensorSource
-  /// The weights under the container's own names, each with its codec.
-  public let weights: [EncodedTensor]
+  /// The weights under the container's own names.
+  public let weights: [any StoredWeight]
   /// config.json, where there is one.
   public let config: JSONValue?
   /// The metadata of a GGUF.
@@ -92,9 +92,10 @@ public struct Checkpoint: Sendable {
     self.weightFiles = weightFiles
     self.folder = folder
     self.tokenizerFolder = folder
-    weights = try SafetensorsLayouts.tensors(of: source)
+    let found = try WeightLayouts.weights(of: source, config: config)
+    weights = found.weights
     let inputs = TensorInputs(model: path, tensors: weights)
-    var tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+    var tensors = found.tensors
     var notes = remarks
     if let known = model {
       let form = try HuggingFaceForm(
@@ -115,7 +116,9 @@ public struct Checkpoint: Sendable {
   /// A model in a GGUF or a split set of them.
   init(gguf source: GGUFSource, path: String, remarks: [Note] = []) throws(FileError) {
     let metadata = source.metadata
-    let weights = try GGUFLayouts.tensors(of: source, metadata: metadata)
+    let weights = try WeightLayouts.weights(
+      of: source, config: nil, original: GGUFDescription.originalEncodings(in: metadata), refusesForeign: false
+    ).weights
     let inputs = TensorInputs(model: path, tensors: weights)
     guard let architecture = metadata["general.architecture"]?.string else {
       throw FileError(.malformed, path: path, subject: "general.architecture", "is missing, or no string")
@@ -285,7 +288,7 @@ public struct Checkpoint: Sendable {
   }
 }
 
-extension EncodedTensor {
+extension StoredWeight {
   /// The weight as one tensor of its own shape, for checks of shapes.
   func descriptor(path: String) throws(FileError) -> TensorDescriptor {
     do throws(ShapeError) {

@@ -22,6 +22,11 @@ public final class DerivedTensor: RowSource {
     self.shape = try inputs.shape(of: derivation)
   }
 
+  /// What `transform` makes of this.
+  func applying(_ transform: any TensorTransform) throws(FileError) -> DerivedTensor {
+    try DerivedTensor(derivation.applying(transform), inputs: inputs)
+  }
+
   private func parts() throws(FileError) -> any PartSource {
     if let known = kept.withLock({ $0 }) { return known }
     let made = try inputs.parts(of: derivation)
@@ -76,7 +81,7 @@ public final class DerivedTensor: RowSource {
 
   /// The stored encoding, where elements can be copied without decoding them; nil where they must be computed.
   public var copiedEncoding: Encoding? {
-    if case .source(let reference) = derivation { return (try? inputs.tensor(reference))?.singleEncoding }
+    if case .source(let reference) = derivation { return (try? inputs.tensor(reference))?.copiedEncoding }
     guard derivation.keepsRows else { return nil }
     return (try? inputs.parts(of: derivation))?.copiedEncoding
   }

@@ -4,12 +4,12 @@ internal import Tensors
 
 /// A stored tensor as a source of parts.
 struct StoredPart: PartSource {
-  let tensor: EncodedTensor
+  let tensor: any StoredWeight
   let path: String
 
   var shape: [Int] { tensor.shape }
   var place: (path: String, name: String?) { (path, tensor.name) }
-  var copiedEncoding: Encoding? { tensor.singleEncoding }
+  var copiedEncoding: Encoding? { tensor.copiedEncoding }
 
   func read(_ part: RowPart, into values: inout MutableSpan<Float>, scratch: inout [UInt8]) throws(FileError) {
     if part.isRun(width: columns) {

@@ -7,11 +7,11 @@ public struct TensorInputs: Sendable {
 
   private struct Input {
     let path: String
-    let tensors: [EncodedTensor]
+    let tensors: [any StoredWeight]
     /// Numbers in `tensors`. A table of the tensors themselves would be the largest thing of a plan.
     let positions: [String: Int]
 
-    init(_ path: String, _ tensors: [EncodedTensor]) {
+    init(_ path: String, _ tensors: [any StoredWeight]) {
       self.path = path
       self.tensors = tensors
       positions = Dictionary(
@@ -19,21 +19,21 @@ public struct TensorInputs: Sendable {
     }
   }
 
-  public init(model path: String, tensors: [EncodedTensor]) {
+  public init(model path: String, tensors: [any StoredWeight]) {
     inputs = [Input(path, tensors)]
   }
 
   private init(inputs: [Input]) { self.inputs = inputs }
 
   /// These and the tensors of one more input.
-  public func appending(_ path: String, tensors: [EncodedTensor]) -> TensorInputs {
+  public func appending(_ path: String, tensors: [any StoredWeight]) -> TensorInputs {
     TensorInputs(inputs: inputs + [Input(path, tensors)])
   }
 
   public var count: Int { inputs.count }
 
   /// - Throws: `FileError` when there is no such tensor.
-  public func tensor(_ reference: TensorReference) throws(FileError) -> EncodedTensor {
+  public func tensor(_ reference: TensorReference) throws(FileError) -> any StoredWeight {
     let input = inputs[reference.input]
     guard let position = input.positions[reference.name] else {
       throw FileError.noSuchTensor(reference.name, in: input.path)

@@ -60,7 +60,7 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The element type for a weight that cannot stay what it is.
-  func elementCodec(for source: EncodedTensor?, asMatrix isMatrix: Bool) -> any Codec {
+  func elementCodec(for source: (any StoredWeight)?, asMatrix isMatrix: Bool) -> any Codec {
     if widensVectors, !isMatrix { return Float32Codec() }
     switch source?.originalEncoding {
     case .some(.f32), .some(.f64): return Float32Codec()

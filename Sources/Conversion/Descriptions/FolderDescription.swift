@@ -2,7 +2,6 @@ internal import Architectures
 internal import Bytes
 internal import GGUF
 internal import JSON
-internal import Quantization
 internal import Safetensors
 internal import Tensors
 internal import Tokenizers
@@ -158,63 +157,33 @@ struct FolderDescription {
     _ tensors: [PlannedTensor], elementType: String?, in config: inout [String: JSONValue]
   ) {
     let key = "quantization_config"
-    let blockwise = tensors.filter { $0.blockwiseType != nil }
-    let rowwise = tensors.filter { $0.targetType == RowInt8Codec.name }
-    guard !blockwise.isEmpty || !rowwise.isEmpty else { return config[key] = nil }
-    noteWhoReads(blockwise, rowwise)
-    if !blockwise.isEmpty || !rowwise.isEmpty {
-      let others = tensors.filter { $0.isElements && Self.names[$0.targetType] != elementType }
-      if !others.isEmpty {
-        notes.append(
-          Note(
-            "another element type than the rest of what is not quantized: transformers takes it as it is stored, and may "
-              + "fail to run the model", of: others.map(\.name), remedy: .chooseType))
-      }
+    let spelled = tensors.filter { $0.spelling != nil }
+    guard let spelling = (spelled.first { $0.spelling?.type != nil } ?? spelled.first)?.spelling else {
+      return config[key] = nil
+    }
+    noteWhoReads(spelled)
+    let others = tensors.filter { $0.isElements && Self.names[$0.targetType] != elementType }
+    if !others.isEmpty {
+      notes.append(
+        Note(
+          "another element type than the rest of what is not quantized: transformers takes it as it is stored, and may "
+            + "fail to run the model", of: others.map(\.name), remedy: .chooseType))
     }
     let own = config[key]?.object
-    let isAsItWas = tensors.allSatisfy { tensor in
-      if case .copyStored = tensor.action { return true }
-      return tensor.blockwiseType == nil && !tensor.isSourceQuantized
-    }
+    let isAsItWas = tensors.allSatisfy { $0.isCopiedWhole || ($0.spelling == nil && !$0.isSourceQuantized) }
     if own?["quant_method"] != nil, isAsItWas { return }
-    let matrices = tensors.filter { $0.shape.count == 2 }
-    var document =
-      blockwise.first?.blockwiseType.flatMap {
-        BlockwiseLayout.quantizationConfig($0, tensors: matrices, elementType: elementType)
-      } ?? LLMInt8Layout.quantizationConfig(tensors: matrices)
-    // What it was computed with, and how codes are stored that are copied, is still so.
-    if own?["quant_method"] == document["quant_method"], blockwise.allSatisfy(\.isCopiedWhole) {
-      for kept in ["bnb_4bit_compute_dtype", "bnb_4bit_quant_storage"] { document[kept] = own?[kept] ?? document[kept] }
-    }
-    config[key] = .object(document)
+    config[key] = .object(
+      spelling.layout.quantizationConfig(spelling.type, of: tensors, elementType: elementType, own: own))
   }
 
-  private mutating func noteWhoReads(_ blockwise: [PlannedTensor], _ rowwise: [PlannedTensor]) {
-    let (ours, theirs) = blockwise.reduce(into: ([PlannedTensor](), [PlannedTensor]())) { result, tensor in
-      if (tensor.blockwiseType?.codec as? BlockwiseCodec)?.code.owner == "bitsandbytes" {
-        result.1.append(tensor)
-      } else {
-        result.0.append(tensor)
-      }
-    }
-    let embeddings = theirs.filter { $0.name == BlockwiseLayout.embedding }
-    if !embeddings.isEmpty {
+  private mutating func noteWhoReads(_ spelled: [PlannedTensor]) {
+    let readers = Dictionary(grouping: spelled) { $0.spelling.map { $0.layout.reader(of: $0.type) } ?? "" }
+    guard readers.count == 1 else {
       notes.append(
-        Note(
-          "bitsandbytes knows no embedding of 4 bits, so that transformers will not open this folder",
-          of: embeddings.map(\.name), remedy: .chooseType))
+        "types of \(readers.keys.sorted().joined(separator: " and of ")) are mixed; transformers will not open this folder")
+      return
     }
-    if !ours.isEmpty, !theirs.isEmpty || !rowwise.isEmpty {
-      notes.append("types of bitsandbytes and of Decant are mixed; transformers will not open this folder")
-    } else if !theirs.isEmpty, !rowwise.isEmpty {
-      notes.append("LLM.int8 and 4-bit weights of bitsandbytes are mixed; transformers will not open this folder")
-    } else if let type = ours.first?.blockwiseType {
-      let other = type.name == "int8" ? " (it is not bitsandbytes' LLM.int8)" : ""
-      notes.append(
-        Note(
-          "stored as \(type.name), which only Decant reads\(other); transformers opens folders of nf4 and fp4",
-          of: ours.map(\.name)))
-    }
+    notes += spelled.first?.spelling?.layout.notes(on: spelled) ?? []
   }
 
   /// torch's names of element types.

@@ -82,7 +82,7 @@ struct GGUFDescription {
       notes.append(Note("the model has no name of its own, so that the GGUF has none either", remedy: .nameModel))
     }
     metadata["general.file_type"] = (recipe.fileType ?? Self.fileType(of: tensors)).map(MetadataValue.uint32)
-    addBlockwise(tensors)
+    addSpelling(tensors)
     if tensors.contains(where: { $0.planes.contains { $0.descriptor.encoding.elementsPerBlock > 1 } }) {
       metadata["general.quantization_version"] = .uint32(2)
     }
@@ -122,17 +122,16 @@ struct GGUFDescription {
   }
 
   /// Tells people and programs what the companion tensors are.
-  private mutating func addBlockwise(_ tensors: [PlannedTensor]) {
+  private mutating func addSpelling(_ tensors: [PlannedTensor]) {
     for key in [Key.blockwiseType, Key.blockSize, Key.doubleQuantized] { metadata[key] = nil }
-    let blockwise = tensors.filter { $0.blockwiseType != nil }
-    guard let type = blockwise.first?.blockwiseType, let codec = type.codec as? BlockwiseCodec else { return }
-    metadata[Key.blockwiseType] = .string(codec.code.name)
-    metadata[Key.blockSize] = .uint32(UInt32(codec.blockSize))
-    metadata[Key.doubleQuantized] = .bool(type.isDoubleQuantized)
+    let spelled = tensors.filter { $0.spelling != nil }
+    guard let first = spelled.first?.spelling else { return }
+    for (key, value) in first.layout.metadata(of: first.type) { metadata[key] = value }
+    let name = metadata[Key.blockwiseType]?.string ?? spelled[0].targetType
     notes.append(
       Note(
-        "stored as \(codec.code.name), which only Decant reads in a GGUF: llama.cpp and what builds on it refuse the file; "
-          + "types such as q4_k_m and q8_0 are for them", of: blockwise.map(\.name)))
+        "stored as \(name), which only Decant reads in a GGUF: llama.cpp and what builds on it refuse the file; "
+          + "types such as q4_k_m and q8_0 are for them", of: spelled.map(\.name)))
   }
 
   private mutating func addTokenizer(

@@ -21,22 +21,29 @@ struct BlockwiseLayout: WeightLayout {
 
   // MARK: - Reading
 
-  func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight] {
-    var result: [LaidOutWeight] = []
+  var name: String { "bitsandbytes" }
+
+  var parts: [(ending: String, whole: String)] {
+    [Part.absmax, Part.quantMap, Part.nestedAbsmax, Part.nestedMap].map { ($0, "quantization state") }
+  }
+
+  func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
+    var result: [FoundWeight] = []
     var seen: Set<String> = []
     for descriptor in source.tensors {
       guard let (name, code) = QuantState.recognize(descriptor.name) else { continue }
       guard seen.insert(name).inserted else {
         throw FileError(.malformed, path: source.name, subject: name, "has more than one quantization state")
       }
-      result.append(try Self.weight(name, code, stateName: descriptor.name, in: source))
+      let weight = try Self.weight(name, code, stateName: descriptor.name, in: source)
+      result.append(FoundWeight(place: name, weight: weight))
     }
     return result
   }
 
   private static func weight(
     _ name: String, _ code: BlockwiseCode, stateName: String, in source: any TensorSource
-  ) throws(FileError) -> LaidOutWeight {
+  ) throws(FileError) -> BlockwiseWeight {
     func part(_ ending: String) throws(FileError) -> TensorDescriptor {
       guard let descriptor = source.descriptor(of: name + ending) else {
         throw FileError(
@@ -57,11 +64,11 @@ struct BlockwiseLayout: WeightLayout {
     let codes = try part("")
     let absmax = try part(Part.absmax)
     let map = try part(Part.quantMap)
-    var companions = [absmax.name, map.name, stateName]
+    var stored = [name, absmax.name, map.name, stateName]
     var nested: (absmax: TensorDescriptor, map: TensorDescriptor, offset: Float)?
     if let offset = state.nestedOffset {
       let parts = (absmax: try part(Part.nestedAbsmax), map: try part(Part.nestedMap), offset: offset)
-      companions += [parts.absmax.name, parts.map.name]
+      stored += [parts.absmax.name, parts.map.name]
       nested = parts
     }
     do throws(QuantStateError) {
@@ -82,23 +89,18 @@ struct BlockwiseLayout: WeightLayout {
         .unsupported, path: source.name, subject: map.name, "holds other values than those of \(code.name)")
     }
     // Only now is it known that there are no more of them than the weight needs.
-    var scales = EncodedTensor.Scales.plain
+    var scales = BlockwiseWeight.Scales.plain(absmax.name)
     if let nested {
       scales = .doubleQuantized(
         DoubleQuantizedScales(
           codes: absmax.name, nestedAbsmax: try floats(nested.absmax, in: source),
           map: try floats(nested.map, count: 256, in: source), offset: nested.offset))
     }
-    let stored = [name] + companions
-    let byteCount = stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }
-    return LaidOutWeight(
-      name: name,
-      weight: EncodedTensor(
-        name: name, shape: state.shape, codec: BlockwiseCodec(code, blockSize: state.blockSize),
-        companions: companions, scales: scales,
-        originalEncoding: ["float32": Encoding.f32, "float16": .f16, "bfloat16": .bf16][state.elementType],
-        byteCount: byteCount, source: source),
-      stored: stored)
+    return BlockwiseWeight(
+      name: name, shape: state.shape, codec: BlockwiseCodec(code, blockSize: state.blockSize), scales: scales,
+      storedNames: stored,
+      originalEncoding: ["float32": Encoding.f32, "float16": .f16, "bfloat16": .bf16][state.elementType],
+      source: source)
   }
 
   /// A small table of F32, all finite.
@@ -111,7 +113,7 @@ struct BlockwiseLayout: WeightLayout {
         "has \(descriptor.elementCount) values of \(descriptor.encoding.name), "
           + "but \(count.map(String.init) ?? "some") of f32 are expected")
     }
-    let values = try EncodedTensor(plain: descriptor, in: source).values()
+    let values = try PlainTensor(descriptor, in: source).values()
     guard values.allSatisfy(\.isFinite) else {
       throw FileError(.malformed, path: source.name, subject: descriptor.name, "holds values that are not finite")
     }
@@ -120,23 +122,35 @@ struct BlockwiseLayout: WeightLayout {
 
   // MARK: - Planning
 
-  /// The stored tensors of a weight.
-  static func planes(
-    name: String, shape: [Int], type: TargetType, _ destination: Destination, _ source: EncodedTensor?
-  ) throws(FileError) -> [PlannedPlane] {
-    guard let codec = type.codec as? BlockwiseCodec else {
-      throw FileError(.unsupported, path: destination.path, subject: name, "\(type.name) has no layout")
-    }
+  func writes(_ type: TargetType) -> Bool { type.codec is BlockwiseCodec }
+
+  func form(
+    of output: PlannedOutput, as type: TargetType, in destination: Destination
+  ) throws(FileError) -> WeightForm? {
+    guard let codec = type.codec as? BlockwiseCodec else { return nil }
+    let (name, shape) = (output.name, output.rows.shape)
+    let element = destination.container.elementCodec(for: output.source, asMatrix: true).name
     let state: QuantState
     do throws(QuantStateError) {
       state = try QuantState(
-        code: codec.code, blockSize: codec.blockSize,
-        elementType: elementType(of: destination.container.elementCodec(for: source, asMatrix: true).name),
-        shape: shape,
+        code: codec.code, blockSize: codec.blockSize, elementType: Self.elementType(of: element), shape: shape,
         nestedOffset: type.isDoubleQuantized ? 0 : nil)
     } catch {
       throw FileError(.unsupported, path: destination.path, subject: name, error.description)
     }
+    return WeightForm(
+      action: .encode(
+        type.isDoubleQuantized
+          ? DoubleQuantizingEncoder(type: type, state: state, path: destination.path) : PlainEncoder(type: type)),
+      planes: try Self.planes(name: name, codec, state, type, destination),
+      typeName: type.name + (type.isDoubleQuantized ? "+dq" : ""), rows: output.rows,
+      spelling: Spelling(layout: self, type: type))
+  }
+
+  /// The stored tensors of a weight.
+  private static func planes(
+    name: String, _ codec: BlockwiseCodec, _ state: QuantState, _ type: TargetType, _ destination: Destination
+  ) throws(FileError) -> [PlannedPlane] {
     let byte = destination.container.byte
     func plane(_ ending: String, _ encoding: Encoding, _ shape: [Int], _ content: PlannedPlane.Content)
       throws(FileError) -> PlannedPlane
@@ -154,14 +168,16 @@ struct BlockwiseLayout: WeightLayout {
         .constant(tables[codec.code.name] ?? codec.code.values.littleEndianBytes)),
     ]
     let stateContent: PlannedPlane.Content
+    typealias Tail = DoubleQuantizingEncoder.Tail
     if type.isDoubleQuantized {
-      planes.append(try plane(Part.absmax, byte, [state.blockCount], .scaleCodes))
+      planes.append(try plane(Part.absmax, byte, [state.blockCount], .tail(Tail.scaleCodes)))
       planes.append(
         try plane(
-          Part.nestedAbsmax, .f32, [DoubleQuantization.nestedCount(of: state.blockCount)], .nestedScales))
+          Part.nestedAbsmax, .f32, [DoubleQuantization.nestedCount(of: state.blockCount)],
+          .tail(Tail.nestedScales)))
       planes.append(
         try plane(Part.nestedMap, .f32, [256], .constant(nestedTable)))
-      stateContent = .quantState(state)
+      stateContent = .tail(Tail.state)
     } else {
       planes.append(try plane(Part.absmax, .f32, [state.blockCount], .plane(1)))
       stateContent = .constant(state.serialized())
@@ -175,18 +191,6 @@ struct BlockwiseLayout: WeightLayout {
     BlockwiseCode.all.map { ($0.name, $0.values.littleEndianBytes) }, uniquingKeysWith: { first, _ in first })
   private static let nestedTable = DoubleQuantization.map.littleEndianBytes
 
-  /// The state with the offset that the scales turned out to have.
-  static func serialized(_ state: QuantState, offset: Float, path: String) throws(FileError) -> [UInt8] {
-    do throws(QuantStateError) {
-      return try QuantState(
-        code: state.code, blockSize: state.blockSize, elementType: state.elementType, shape: state.shape,
-        nestedOffset: offset
-      ).serialized()
-    } catch {
-      throw FileError(.malformed, path: path, error.description)
-    }
-  }
-
   /// The type that a loader decodes to: what the weight was, else bfloat16.
   private static func elementType(of original: String?) -> String {
     switch original {
@@ -196,45 +200,82 @@ struct BlockwiseLayout: WeightLayout {
     }
   }
 
-  /// `quantization_config` of config.json: what transformers needs to load the folder, or our own note.
-  /// - Parameter elementType: of most of what is not quantized, as torch calls it; nil where there is nothing.
-  static func quantizationConfig(
-    _ type: TargetType, tensors: [PlannedTensor], elementType: String?
-  ) -> [String: JSONValue]? {
-    guard let codec = type.codec as? BlockwiseCodec else { return nil }
-    guard codec.code.owner == "bitsandbytes" else {
+  func quantizationConfig(
+    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
+  ) -> [String: JSONValue] {
+    guard let type, let codec = type.codec as? BlockwiseCodec else { return [:] }
+    guard codec.code.owner == name else {
       return [
         "quant_method": .string(codec.code.owner), "quant_type": .string(codec.code.name),
         "block_size": .integer(codec.blockSize), "double_quant": .bool(type.isDoubleQuantized),
       ]
     }
-    let elementType = elementType ?? self.elementType(of: tensors.first(where: isQuantized)?.originalType)
-    return [
+    let matrices = tensors.filter { $0.shape.count == 2 }
+    let elementType = elementType ?? Self.elementType(of: matrices.first { !$0.isElements }?.originalType)
+    var document: [String: JSONValue] = [
       "quant_method": "bitsandbytes", "_load_in_4bit": true, "_load_in_8bit": false, "load_in_4bit": true,
       "load_in_8bit": false, "bnb_4bit_compute_dtype": .string(elementType), "bnb_4bit_quant_storage": "uint8",
       "bnb_4bit_quant_type": .string(codec.code.name), "bnb_4bit_use_double_quant": .bool(type.isDoubleQuantized),
       "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
-      "llm_int8_skip_modules": skippedModules(tensors), "llm_int8_threshold": 6.0,
+      "llm_int8_skip_modules": Self.skippedModules(tensors), "llm_int8_threshold": 6.0,
     ]
+    // What it was computed with, and how codes are stored that are copied, is still so.
+    let written = tensors.filter { $0.spelling?.type != nil }
+    if own?["quant_method"] == document["quant_method"], written.allSatisfy(\.isCopiedWhole) {
+      for kept in ["bnb_4bit_compute_dtype", "bnb_4bit_quant_storage"] { document[kept] = own?[kept] ?? document[kept] }
+    }
+    return document
   }
-
-  private static func isQuantized(_ tensor: PlannedTensor) -> Bool { !tensor.isElements }
 
   /// The linear modules that stay as they are, where it is not just the head, which is the loader's default. With any
   /// list that default is gone, also for a head that is not stored because it is the embedding.
   static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
-    let linear = tensors.filter { $0.name != embedding }
-    var skipped = linear.filter { !isQuantized($0) }.map { String($0.name.dropLast(".weight".count)) }
+    let linear = tensors.filter { $0.shape.count == 2 && $0.name != embedding }
+    var skipped = linear.filter(\.isElements).map { String($0.name.dropLast(".weight".count)) }
     if !linear.contains(where: { $0.name == "lm_head.weight" }) { skipped.append("lm_head") }
     return skipped == ["lm_head"] ? .null : .array(skipped.sorted().map(JSONValue.string))
   }
 
-  static let embedding = "model.embed_tokens.weight"
+  private static let embedding = "model.embed_tokens.weight"
+
+  // MARK: - What is said of it
+
+  func reader(of type: TargetType?) -> String {
+    (type?.codec as? BlockwiseCodec)?.code.owner == name ? name : "Decant"
+  }
+
+  func notes(on tensors: [PlannedTensor]) -> [Note] {
+    guard let type = tensors.first?.spelling?.type else { return [] }
+    guard reader(of: type) == name else {
+      let other = type.name == "int8" ? " (it is not bitsandbytes' LLM.int8)" : ""
+      return [
+        Note(
+          "stored as \(type.name), which only Decant reads\(other); transformers opens folders of nf4 and fp4",
+          of: tensors.map(\.name))
+      ]
+    }
+    let embeddings = tensors.filter { $0.name == Self.embedding }
+    guard !embeddings.isEmpty else { return [] }
+    return [
+      Note(
+        "bitsandbytes knows no embedding of 4 bits, so that transformers will not open this folder",
+        of: embeddings.map(\.name), remedy: .chooseType)
+    ]
+  }
+
+  func metadata(of type: TargetType?) -> [(key: String, value: MetadataValue)] {
+    guard let type, let codec = type.codec as? BlockwiseCodec else { return [] }
+    typealias Key = GGUFDescription.Key
+    return [
+      (Key.blockwiseType, .string(codec.code.name)), (Key.blockSize, .uint32(UInt32(codec.blockSize))),
+      (Key.doubleQuantized, .bool(type.isDoubleQuantized)),
+    ]
+  }
 }
 
 extension [Float] {
   /// The values as files hold them.
-  fileprivate var littleEndianBytes: [UInt8] {
+  var littleEndianBytes: [UInt8] {
     var writer = ByteWriter()
     for value in self { writer.write(value) }
     return writer.bytes

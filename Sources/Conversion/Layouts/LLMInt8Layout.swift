@@ -3,10 +3,13 @@ internal import JSON
 internal import Quantization
 internal import Tensors
 
-/// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`. Read only.
+/// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`. Read and copied, not written anew.
 struct LLMInt8Layout: WeightLayout {
-  func weights(in source: any TensorSource) throws(FileError) -> [LaidOutWeight] {
-    var result: [LaidOutWeight] = []
+  var name: String { "bitsandbytes" }
+  var parts: [(ending: String, whole: String)] { [(".SCB", "weight of type i8")] }
+
+  func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
+    var result: [FoundWeight] = []
     for scales in source.tensors where scales.name.hasSuffix(".SCB") {
       let module = String(scales.name.dropLast(".SCB".count))
       let name = module + ".weight"
@@ -16,7 +19,7 @@ struct LLMInt8Layout: WeightLayout {
           .mismatch, path: source.name, subject: scales.name,
           "should hold one f32 for each of the \(codes.shape[0]) rows of \(name)")
       }
-      var companions = [scales.name]
+      var stored = [name, scales.name]
       let formatName = module + ".weight_format"
       if let format = source.descriptor(of: formatName) {
         guard format.byteCount == 1, try source.bytes(of: formatName) == [0] else {
@@ -24,58 +27,71 @@ struct LLMInt8Layout: WeightLayout {
             .unsupported, path: source.name, subject: formatName,
             "the rows are stored in an order for one kind of GPU; only format 0, plain rows, is read")
         }
-        companions.append(formatName)
+        stored.append(formatName)
       }
-      let stored = [name] + companions
       result.append(
-        LaidOutWeight(
-          name: name,
-          weight: EncodedTensor(
-            name: name, shape: codes.shape, codec: RowInt8Codec(columns: codes.shape[1]), companions: companions,
-            originalEncoding: .f16,
-            byteCount: stored.reduce(0) { $0 + (source.descriptor(of: $1)?.byteCount ?? 0) }, source: source),
-          stored: stored))
+        FoundWeight(
+          place: name, weight: LLMInt8Weight(codes, scales: scales.name, storedNames: stored, source: source)))
     }
     return result
   }
-}
 
-extension LLMInt8Layout {
-  /// `quantization_config` of config.json, as transformers writes it.
-  static func quantizationConfig(tensors: [PlannedTensor]) -> [String: JSONValue] {
+  func quantizationConfig(
+    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
+  ) -> [String: JSONValue] {
     [
       "quant_method": "bitsandbytes", "_load_in_4bit": false, "_load_in_8bit": true, "load_in_4bit": false,
       "load_in_8bit": true, "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
       "llm_int8_skip_modules": BlockwiseLayout.skippedModules(tensors), "llm_int8_threshold": 6.0,
     ]
   }
+
+  func reader(of type: TargetType?) -> String { "LLM.int8" }
 }
 
 /// Rows of signed bytes with one scale each: `value = code * absmax / 127`. Source: bitsandbytes' `Linear8bitLt`.
-struct RowInt8Codec: Codec {
-  let columns: Int
+final class LLMInt8Weight: LaidOutWeight {
+  let name: String
+  let shape: [Int]
+  let storedNames: [String]
+  let source: any TensorSource
+  /// The stored tensor of the scales.
+  private let scales: String
 
-  static let name = "llm_int8"
-
-  var name: String { Self.name }
-  var elementsPerBlock: Int { max(columns, 1) }
-  var blocksCrossRows: Bool { true }
-  var planeCount: Int { 2 }
-
-  func byteCount(plane: Int, elements: Int) -> Int {
-    plane == 0 ? elements : elements.dividedRoundingUp(by: elementsPerBlock) * 4
+  init(_ codes: TensorDescriptor, scales: String, storedNames: [String], source: any TensorSource) {
+    name = codes.name
+    shape = codes.shape
+    self.scales = scales
+    self.storedNames = storedNames
+    self.source = source
   }
 
-  /// Never planned: the layout is read only.
-  func encode(_ values: Span<Float>, into bytes: inout MutableRawSpan) throws(CodecError) {
-    preconditionFailure("LLM.int8 is not written")
-  }
+  var layout: any WeightLayout { LLMInt8Layout() }
+  var type: TargetType? { nil }
+  var typeName: String { "llm_int8" }
+  var isQuantized: Bool { true }
+  var originalEncoding: Encoding? { .f16 }
 
-  func decode(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
-    for index in values.indices {
-      let scale = unsafe bytes.unsafeLoadUnaligned(
-        fromByteOffset: values.count + index / elementsPerBlock * 4, as: Float.self)
-      values[index] = Float(unsafe bytes.unsafeLoad(fromByteOffset: index, as: Int8.self)) * scale / 127
+  func read(
+    elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    var start = 0
+    for part in RowPart.parts(of: elements, width: columns) {
+      let (codes, scaleBytes) = (part.count, part.rows.count * 4)
+      if scratch.count < codes + scaleBytes { scratch = [UInt8](repeating: 0, count: codes + scaleBytes) }
+      try scratch.withMutableBytes(in: 0..<codes) { bytes throws(FileError) in
+        try source.read(name, at: part.elements(width: columns).lowerBound, into: &bytes)
+      }
+      try scratch.withMutableBytes(in: codes..<codes + scaleBytes) { bytes throws(FileError) in
+        try source.read(scales, at: part.rows.lowerBound * 4, into: &bytes)
+      }
+      let rowScales = scratch.withBytes(in: codes..<codes + scaleBytes) { [Float](bytes: $0) }
+      for (row, scale) in rowScales.enumerated() {
+        for index in row * part.columns.count..<(row + 1) * part.columns.count {
+          values[start + index] = Float(Int8(bitPattern: scratch[index])) * scale / 127
+        }
+      }
+      start += part.count
     }
   }
 }

@@ -165,16 +165,6 @@ extension Plan {
     return names.sorted { $0.key < $1.key }.map { Note($0.key, of: $0.value, remedy: .refuseFallback) }
   }
 
-  /// An output tensor: how it comes about, and how it would without adapters.
-  private struct Output {
-    let name: String
-    /// Its name before layers are left out.
-    let originalName: String
-    let derivation: Derivation
-    let unmerged: Derivation
-    let rows: DerivedTensor
-  }
-
   /// - Throws: `FileError` when the recipe asks for what only a GGUF has.
   private static func check(
     _ recipe: Recipe, for destination: Destination, of checkpoint: Checkpoint
@@ -197,168 +187,27 @@ extension Plan {
   /// What the output holds and how it comes about.
   private static func outputs(
     of checkpoint: Checkpoint, for container: Container, _ recipe: Recipe
-  ) throws(FileError) -> [Output] {
+  ) throws(FileError) -> [PlannedOutput] {
     func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
       Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     }
     let merged = table(checkpoint.tensors)
     let unmerged = checkpoint.adapters.isEmpty ? merged : table(checkpoint.unmergedTensors)
     let pruning = try recipe.pruning(of: checkpoint)
-    var outputs: [Output] = []
+    var outputs: [PlannedOutput] = []
     for output in try container.outputs(checkpoint) {
       guard let name = pruning.map({ $0.name(for: output.name) }) ?? output.name else { continue }
       let derivation = output.derivation.substituting(merged)
+      let source = try derivation.sources.first.map { reference throws(FileError) in
+        try checkpoint.inputs.tensor(reference)
+      }
       outputs.append(
-        Output(
+        PlannedOutput(
           name: name, originalName: output.name, derivation: derivation,
           unmerged: output.derivation.substituting(unmerged),
-          rows: try DerivedTensor(derivation, inputs: checkpoint.inputs)))
+          rows: try DerivedTensor(derivation, inputs: checkpoint.inputs), source: source))
     }
     return outputs
-  }
-
-  private static func planned(
-    _ output: Output, _ choice: TypeChoice, _ checkpoint: Checkpoint, _ destination: Destination, _ recipe: Recipe,
-    _ importance: inout PlannedImportance?
-  ) throws(FileError) -> PlannedTensor {
-    let rows = output.rows
-    let shape = rows.shape
-    let source = try output.derivation.sources.first.map { reference throws(FileError) in
-      try checkpoint.inputs.tensor(reference)
-    }
-    let isMatrix = shape.count > 1 && !TensorRole.isWidened(output.name)
-    let copied = rows.copiedEncoding
-    var substitution: String?
-    var target: TargetType?
-    // The element type that the weight has outside this output, to be had back from it.
-    var elementType = source?.originalEncoding?.name
-
-    switch choice {
-    case .type(let wanted):
-      if (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1 { elementType = wanted.name }
-      if !isMatrix, destination.container.widensVectors { break }
-      let fitting = try recipe.fitting(wanted, name: output.name, columns: rows.columns, path: destination.path)
-      (target, substitution) = (fitting.type, fitting.substitution)
-    case .kept:
-      break
-    }
-    // Whole numbers, such as position ids, are not weights: no type is forced on them.
-    if let copied, copied.isInteger { target = nil }
-
-    let isKept = recipe.kept.contains(output.name)
-    let action: PlannedTensor.Action
-    if let target {
-      action =
-        copied.map { $0.name == target.codec.name } == true && !target.codec.blocksCrossRows
-        ? .copyRows : .encode(target)
-    } else if let narrow = Self.typeBeforeWidening(of: source, copied, shape, destination), !isKept {
-      action = .encode(TargetType(codec: narrow))
-    } else if let source, let copied, rows.columns % copied.elementsPerBlock != 0, case .source = output.derivation,
-      destination.container == checkpoint.container
-    {
-      // Rows of elements narrower than a byte may begin inside one.
-      action = .copyStored(source.source)
-    } else if let copied, destination.container.holds(copied, asMatrix: isMatrix) {
-      action = .copyRows
-    } else if let source, copied == nil, case .source = output.derivation, source.codec.planeCount > 1,
-      destination.container == checkpoint.container
-    {
-      action = .copyStored(source.source)
-    } else if isKept {
-      action = .encode(TargetType(codec: Float32Codec()))
-    } else {
-      action = .encode(
-        TargetType(codec: destination.container.elementCodec(for: source, asMatrix: isMatrix)))
-    }
-
-    if case .encode(let type) = action {
-      guard type.codec.canEncode else {
-        throw FileError(
-          .unsupported, path: destination.path, subject: output.name,
-          CodecError.notEncodable(type: type.name).description)
-      }
-      for reference in output.derivation.sources {
-        let tensor = try checkpoint.inputs.tensor(reference)
-        guard tensor.canBeDecoded else { throw tensor.refusalToDecode }
-      }
-    }
-
-    let planes: [PlannedPlane]
-    let targetType: String
-    var blockwiseType: TargetType?
-    switch action {
-    case .copyRows:
-      guard let copied else { throw FileError.noSuchTensor(output.name, in: checkpoint.path) }
-      planes = [try plane(output.name, copied, shape, .plane(0), destination)]
-      targetType = copied.name
-    case .copyStored(let stored):
-      var copied: [PlannedPlane] = []
-      for name in source?.storedNames ?? [] {
-        guard let source, let descriptor = stored.descriptor(of: name) else { continue }
-        copied.append(
-          try plane(
-            source.storedName(name, under: output.name), descriptor.encoding, descriptor.shape, .stored(name),
-            destination))
-      }
-      planes = copied
-      targetType = source?.typeName ?? "?"
-      blockwiseType = source.flatMap {
-        $0.codec is BlockwiseCodec ? TargetType(codec: $0.codec, isDoubleQuantized: $0.isDoubleQuantized) : nil
-      }
-    case .encode(let type):
-      if type.codec.blocksCrossRows {
-        planes = try BlockwiseLayout.planes(name: output.name, shape: shape, type: type, destination, source)
-        targetType = type.name + (type.isDoubleQuantized ? "+dq" : "")
-        blockwiseType = type
-      } else {
-        guard let encoding = (type.codec as? any BlockCodec)?.encoding else {
-          throw FileError(.unsupported, path: destination.path, "\(type.name) cannot be stored")
-        }
-        guard destination.container.canHold(encoding) else {
-          throw FileError(
-            .unsupported, path: destination.path, subject: output.name,
-            "\(type.name) is a type that only a GGUF holds; folders take nf4, fp4, int4, int8 and element types",
-            remedy: .makeGGUF)
-        }
-        planes = [try plane(output.name, encoding, shape, .plane(0), destination)]
-        targetType = type.name
-      }
-    }
-    var weights: [Float]?
-    if case .encode(let type) = action {
-      weights = try importance?.weights(
-        for: (output.name, output.originalName), shape: shape, type: type, recipe)
-    }
-    let isMerged = output.derivation != output.unmerged
-    let unmerged = isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil
-    // What an adapter has changed is no longer exact in the type that the model had.
-    if isMerged, planes.first?.descriptor.encoding.elementsPerBlock == 1, planes.count == 1 { elementType = targetType }
-    return PlannedTensor(
-      name: output.name, shape: shape, rows: rows, action: action, planes: planes,
-      sourceType: source?.typeName ?? "computed", isSourceQuantized: (source?.codec.elementsPerBlock ?? 1) > 1,
-      targetType: targetType, blockwiseType: blockwiseType, substitution: substitution,
-      keepsNonFinite: isKept, importance: weights,
-      // How far something moved is not said of a vocabulary of another size.
-      unmerged: unmerged?.shape == shape ? unmerged : nil,
-      originalType: elementType)
-  }
-
-  /// The codec of what a vector was before a container widened it to F32, for containers that do not.
-  private static func typeBeforeWidening(
-    of source: EncodedTensor?, _ copied: Encoding?, _ shape: [Int], _ destination: Destination
-  ) -> (any Codec)? {
-    guard let source, let original = source.originalEncoding, let copied, copied != original,
-      shape.count < 2 || TensorRole.isWidened(source.name), copied == .f32, !destination.container.widensVectors
-    else { return nil }
-    return Catalog.codec(for: original)
-  }
-
-  private static func plane(
-    _ name: String, _ encoding: Encoding, _ shape: [Int], _ content: PlannedPlane.Content, _ destination: Destination
-  ) throws(FileError) -> PlannedPlane {
-    PlannedPlane(
-      descriptor: try TensorDescriptor(planned: name, encoding: encoding, shape: shape, for: destination),
-      content: content)
   }
 }
 
@@ -369,16 +218,5 @@ extension TensorDescriptor {
     } catch {
       throw FileError(.mismatch, path: destination.path, subject: name, error.description)
     }
-  }
-}
-
-extension EncodedTensor {
-  /// As reports show it: `q4_0`, `nf4`, `nf4+dq`.
-  public var typeName: String {
-    codec.name + (isDoubleQuantized ? "+dq" : "")
-  }
-
-  var isDoubleQuantized: Bool {
-    if case .doubleQuantized = scales { true } else { false }
   }
 }

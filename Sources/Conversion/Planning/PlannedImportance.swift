@@ -1,5 +1,4 @@
 internal import Bytes
-internal import Quantization
 
 /// What an importance matrix says of the planned tensors, and what it does not.
 struct PlannedImportance {
@@ -11,13 +10,13 @@ struct PlannedImportance {
 
   init(_ matrix: ImportanceMatrix) { self.matrix = matrix }
 
-  /// The importance of each column of each matrix of a tensor that becomes `type`; nil where the encoder takes none, or
+  /// The importance of each column of each matrix of a tensor that becomes `type`, whose encoder takes one; nil where
   /// there is none.
   /// - Throws: `FileError` when an entry has another size than the tensor, or the recipe cannot do without it.
   mutating func weights(
     for output: (name: String, originalName: String), shape: [Int], type: TargetType, _ recipe: Recipe
   ) throws(FileError) -> [Float]? {
-    guard type.codec is any WeightedBlockCodec, let columns = shape.last else { return nil }
+    guard let columns = shape.last else { return nil }
     let matrices = shape.dropLast(2).reduce(1, *)
     let weights = try matrix.weights(for: output.originalName, columns: columns, matrices: matrices)
     guard let weights else {

@@ -1,4 +1,4 @@
-public import Quantization
+internal import Quantization
 public import Tensors
 
 /// One output tensor of a plan: where its rows come from, what they become, and the stored tensors that takes.
@@ -7,10 +7,12 @@ public struct PlannedTensor: Sendable {
   public enum Action: Sendable {
     /// Encoded rows are copied, at most in another order.
     case copyRows
+    /// Encoded rows are divided among several planes, without being decoded.
+    case splitRows(any PlaneSplit)
     /// Stored tensors are copied whole under their own names: a weight of several planes that stays what it is.
     case copyStored(any TensorSource)
     /// Rows are decoded, transformed and encoded.
-    case encode(TargetType)
+    case encode(any TensorEncoder)
   }
 
   /// The output's name of the weight.
@@ -26,14 +28,12 @@ public struct PlannedTensor: Sendable {
   let isSourceQuantized: Bool
   /// What it is stored as now.
   public let targetType: String
-  /// That, where it is a blockwise type: one that is made, or one that is copied.
-  let blockwiseType: TargetType?
+  /// How a weight of several stored tensors is spelled, made or copied; nil for one of a single one.
+  let spelling: Spelling?
   /// Why it is not what the recipe asked for.
   public let substitution: String?
   /// Whether values that are NaN or infinite are stored rather than refused. Such a weight is copied, or is F32.
   let keepsNonFinite: Bool
-  /// How much each column matters to the encoder, for each matrix of the tensor in turn.
-  let importance: [Float]?
   /// The weight without adapters, where one changes it.
   let unmerged: DerivedTensor?
 
@@ -45,9 +45,12 @@ public struct PlannedTensor: Sendable {
 
   /// Whether a type of blocks becomes another one.
   var isQuantizedAgain: Bool {
-    guard isSourceQuantized, case .encode(let type) = action else { return false }
-    return type.codec.elementsPerBlock > 1
+    guard isSourceQuantized, case .encode(let encoder) = action else { return false }
+    return encoder.type.codec.elementsPerBlock > 1
   }
+
+  /// How much each column matters to the encoder, where there is one that is told.
+  var importance: [Float]? { if case .encode(let encoder) = action { encoder.importance } else { nil } }
 
   /// Whether its stored tensors are copied as they are.
   var isCopiedWhole: Bool { if case .copyStored = action { true } else { false } }
@@ -65,18 +68,14 @@ public struct PlannedTensor: Sendable {
 /// A stored tensor that holds a part of a planned one.
 public struct PlannedPlane: Sendable {
   public enum Content: Sendable {
-    /// Plane number `n` of the codec, or the copied rows.
+    /// Plane number `n` of the codec or of the divided rows, or the copied rows.
     case plane(Int)
     /// A stored tensor of the source.
     case stored(String)
-    /// Bytes that are known when the plan is made: the table of code values, the state.
+    /// Bytes that are known when the plan is made: a table of code values, a state.
     case constant([UInt8])
-    /// The 8-bit codes of the absmax scales.
-    case scaleCodes
-    /// The absmax of the blocks of scales.
-    case nestedScales
-    /// The state of a double-quantized weight, but for the offset, which is known last.
-    indirect case quantState(QuantState)
+    /// Bytes that are known when all slabs are encoded: that number of the encoder's tails.
+    case tail(Int)
   }
 
   public let descriptor: TensorDescriptor

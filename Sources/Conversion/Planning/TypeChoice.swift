@@ -22,6 +22,9 @@ public struct TargetType: Sendable {
   }
 
   public var name: String { codec.name }
+
+  /// Whether a weight of it is several stored tensors in every container.
+  public var isSpelled: Bool { WeightLayouts.all.contains { $0.writes(self) } }
 }
 
 /// What a recipe says of one output tensor.

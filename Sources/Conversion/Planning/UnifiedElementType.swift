@@ -26,7 +26,7 @@ struct UnifiedElementType {
     var counts: [String: Int] = [:]
     for number in own { counts[tensors[number].targetType, default: 0] += tensors[number].elementCount }
     let isForeign = checkpoint.container.widensVectors && checkpoint.metadata?[GGUFDescription.Key.elementType] == nil
-    let isQuantizing = tensors.contains { if case .encode = $0.action { $0.blockwiseType != nil } else { false } }
+    let isQuantizing = tensors.contains { if case .encode = $0.action { $0.spelling != nil } else { false } }
     let most = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
     let said = checkpoint.elementType.flatMap { counts[$0] == nil ? nil : $0 }
     guard let name = said ?? most, let codec = Catalog.codec(named: name) else { return nil }

@@ -6,7 +6,7 @@ internal import Tensors
 public enum NonFinite {
   /// Reads a whole tensor, a slab at a time.
   /// - Throws: `FileError` naming tensor and element when a value is not finite.
-  static func refuse(in tensor: EncodedTensor, path: String) throws(FileError) {
+  static func refuse(in tensor: any StoredWeight, path: String) throws(FileError) {
     guard let element = try firstElement(of: tensor) else { return }
     throw FileError(.malformed, path: path, subject: tensor.name, "element \(element) is NaN or infinite")
   }

@@ -24,30 +24,37 @@ final class PourWorker {
     switch planned.action {
     case .copyRows:
       try copyRows(planned, slab)
+    case .splitRows(let split):
+      try splitRows(planned, slab, split)
     case .copyStored(let source):
       for plane in planned.planes {
         guard case .stored(let name) = plane.content else { continue }
         try copy(name, of: source, to: plane)
       }
-    case .encode(let type):
-      try encode(planned, slab, type)
+    case .encode(let encoder):
+      try encode(planned, slab, encoder)
     }
   }
 
   /// Writes what is known only when all slabs of a weight are done.
   func finish(_ slab: Slab) throws(FileError) {
     let planned = plan.tensors[slab.tensor]
-    if case .encode(let type) = planned.action, let largest = slab.progress.largestLost() {
-      throw FileError(
-        .unsupported, path: plan.destination.path, subject: planned.name,
-        "every value would become zero: the largest magnitude is \(largest), too small for \(type.name)",
-        remedy: .chooseType)
+    var tails: [[UInt8]] = []
+    if case .encode(let encoder) = planned.action {
+      if let largest = slab.progress.largestLost() {
+        throw FileError(
+          .unsupported, path: plan.destination.path, subject: planned.name,
+          "every value would become zero: the largest magnitude is \(largest), too small for \(encoder.type.name)",
+          remedy: .chooseType)
+      }
+      tails = try slab.progress.encoder(planned, encoder).tails()
     }
     for plane in planned.planes {
-      if case .constant(let bytes) = plane.content { try write(bytes, count: bytes.count, to: plane, at: 0) }
-    }
-    if case .encode(let type) = planned.action, type.isDoubleQuantized {
-      try writeScales(of: planned, type, slab.progress.takeScales())
+      switch plane.content {
+      case .constant(let bytes): try write(bytes, count: bytes.count, to: plane, at: 0)
+      case .tail(let number): try write(tails[number], count: tails[number].count, to: plane, at: 0)
+      case .plane, .stored: continue
+      }
     }
     planned.rows.releaseFactors()
   }
@@ -70,6 +77,20 @@ final class PourWorker {
     }
   }
 
+  /// Copies encoded rows, a part of each block to each plane.
+  private func splitRows(_ planned: PlannedTensor, _ slab: Slab, _ split: any PlaneSplit) throws(FileError) {
+    guard let count = planned.rows.copiedEncoding?.byteCount(elements: slab.elements.count) else { return }
+    if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
+    if encoded.count < count { encoded = [UInt8](repeating: 0, count: count) }
+    try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+      try planned.rows.readEncoded(elements: slab.elements, into: &bytes)
+    }
+    encoded.withMutableBytes(in: 0..<count) { planes in
+      scratch.withBytes(in: 0..<count) { split.split($0, into: &planes) }
+    }
+    try writePlanes(planned, slab, count: split.planeCount) { split.byteCount(plane: $0, elements: $1) }
+  }
+
   private func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
     var done = 0
     while done < plane.descriptor.byteCount {
@@ -85,81 +106,40 @@ final class PourWorker {
 
   // MARK: - Encoding
 
-  private func encode(_ planned: PlannedTensor, _ slab: Slab, _ type: TargetType) throws(FileError) {
-    let codec = type.codec
+  private func encode(_ planned: PlannedTensor, _ slab: Slab, _ encoder: any TensorEncoder) throws(FileError) {
+    let codec = encoder.type.codec
     let count = slab.elements.count
     let firstElement = slab.elements.lowerBound
     let byteCount = codec.byteCount(elements: count)
     if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
     let values = try read(planned.rows, slab, into: valueBuffer)
     try measureMovement(of: planned, to: values, slab)
+    let prepared = slab.progress.encoder(planned, encoder)
     do throws(CodecError) {
       try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
-        if planned.keepsNonFinite, codec is Float32Codec {
-          values.withBytes { bytes.copy($0.extracting(0..<byteCount), at: 0) }
-        } else if let importance = planned.importance, let codec = codec as? any WeightedBlockCodec {
-          try Self.encode(values.span.extracting(0..<count), with: codec, importance, planned, slab, into: &bytes)
-        } else {
-          try codec.encode(values.span.extracting(0..<count), into: &bytes)
-        }
+        try prepared.encode(values.span.extracting(0..<count), from: firstElement, into: &bytes)
       }
     } catch {
-      throw Self.failure(error, planned, firstElement: firstElement, type, path: plan.destination.path)
+      throw Self.failure(error, planned, firstElement: firstElement, encoder.type, path: plan.destination.path)
     }
     if let codec = codec as? any BlockCodec {
       slab.progress.keep(
         encoded.withBytes(in: 0..<byteCount) { Survival(of: values.span.extracting(0..<count), in: $0, codec) })
     }
-    try writePlanes(planned, slab, type, firstElement: firstElement, count: count)
+    try writePlanes(planned, slab, count: codec.planeCount) { codec.byteCount(plane: $0, elements: $1) }
   }
 
-  /// Encodes a slab of a tensor that may be a stack of matrices, each of which has an importance of its own.
-  private static func encode(
-    _ values: Span<Float>, with codec: any WeightedBlockCodec, _ importance: [Float], _ planned: PlannedTensor,
-    _ slab: Slab, into bytes: inout MutableRawSpan
-  ) throws(CodecError) {
-    let columns = max(1, planned.rows.columns)
-    let matrixRows = planned.shape.dropLast().last ?? 1
-    let rowBytes = codec.byteCount(elements: columns)
-    let rows = slab.elements.lowerBound / columns..<slab.elements.upperBound / columns
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let matrix = row / matrixRows
-      let part = row..<min((matrix + 1) * matrixRows, rows.upperBound)
-      let place = part.lowerBound - rows.lowerBound..<part.upperBound - rows.lowerBound
-      var target = bytes._mutatingExtracting(place.lowerBound * rowBytes..<place.upperBound * rowBytes)
-      do throws(CodecError) {
-        try codec.encode(
-          values.extracting(place.lowerBound * columns..<place.upperBound * columns),
-          importance: importance.span.extracting(matrix * columns..<(matrix + 1) * columns), into: &target)
-      } catch {
-        throw error.moved(by: place.lowerBound * columns)
-      }
-      row = part.upperBound
-    }
-  }
-
+  /// Writes the planes of a slab that lie in the buffer one after another, but for those that come last.
   private func writePlanes(
-    _ planned: PlannedTensor, _ slab: Slab, _ type: TargetType, firstElement: Int, count: Int
+    _ planned: PlannedTensor, _ slab: Slab, count: Int, _ byteCount: (_ plane: Int, _ elements: Int) -> Int
   ) throws(FileError) {
-    let codec = type.codec
     var start = 0
-    for number in 0..<codec.planeCount {
-      let planeBytes = codec.byteCount(plane: number, elements: count)
-      defer { start += planeBytes }
-      if type.isDoubleQuantized, number == codec.planeCount - 1 {
-        let scales = encoded.withBytes(in: start..<start + planeBytes) { [Float](bytes: $0) }
-        slab.progress.keep(
-          scales: scales, at: firstElement / codec.elementsPerBlock,
-          of: planned.elementCount.dividedRoundingUp(by: codec.elementsPerBlock))
-        continue
-      }
-      guard let plane = planned.planes.first(where: { $0.content.isPlane(number) }),
-        let place = plan.places[plane.descriptor.name]
-      else { continue }
-      let offset = place.offset + codec.byteCount(plane: number, elements: firstElement)
-      try encoded.withBytes(in: start..<start + planeBytes) { bytes throws(FileError) in
-        try output.write(bytes, file: place.file, at: offset)
+    for number in 0..<count {
+      let bytes = start..<start + byteCount(number, slab.elements.count)
+      start = bytes.upperBound
+      guard let plane = planned.planes.first(where: { $0.content.isPlane(number) }) else { continue }
+      try encoded.withBytes(in: bytes) { part throws(FileError) in
+        try write(part, to: plane, at: byteCount(number, slab.elements.lowerBound))
       }
     }
   }
@@ -182,31 +162,6 @@ final class PourWorker {
     slab.progress.keep(
       change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<slab.elements.count), before),
       original: KernelSet.best.sumOfSquares(before), slab: slab.number)
-  }
-
-  /// Encodes the absmax scales of a whole weight, and writes what depends on all of them.
-  private func writeScales(of planned: PlannedTensor, _ type: TargetType, _ scales: [Float]) throws(FileError) {
-    let offset = DoubleQuantization.offset(of: scales.span)
-    var codes = [UInt8](repeating: 0, count: scales.count)
-    var nested = [Float](repeating: 0, count: DoubleQuantization.nestedCount(of: scales.count))
-    var codeSpan = codes.mutableSpan
-    var nestedSpan = nested.mutableSpan
-    DoubleQuantization.encode(scales.span, offset: offset, into: &codeSpan, nestedAbsmax: &nestedSpan)
-    for plane in planned.planes {
-      switch plane.content {
-      case .scaleCodes:
-        try write(codes, count: codes.count, to: plane, at: 0)
-      case .nestedScales:
-        try nested.withBytes { bytes throws(FileError) in
-          try write(bytes, to: plane, at: 0)
-        }
-      case .quantState(let state):
-        let bytes = try BlockwiseLayout.serialized(state, offset: offset, path: plan.destination.path)
-        try write(bytes, count: bytes.count, to: plane, at: 0)
-      case .plane, .stored, .constant:
-        continue
-      }
-    }
   }
 
   // MARK: - Writing

@@ -16,8 +16,8 @@ struct Slab: Sendable {
 final class TensorProgress: Sendable {
   private struct State {
     var remaining: Int
-    /// Absmax of every block, of a weight whose scales are quantized last.
-    var scales: [Float] = []
+    /// Made when the first slab asks for it.
+    var encoder: (any SlabEncoder)?
     /// Squared norms by slab, so that their sum does not depend on which worker was first.
     var change: [Double]
     var original: [Double]
@@ -45,21 +45,12 @@ final class TensorProgress: Sendable {
     }
   }
 
-  /// Keeps the scales of a slab's blocks, of `total` in all.
-  func keep(scales: [Float], at first: Int, of total: Int) {
+  /// The encoder of all slabs, which is prepared once.
+  func encoder(_ planned: PlannedTensor, _ encoder: any TensorEncoder) -> any SlabEncoder {
     state.withLock { state in
-      if state.scales.isEmpty { state.scales = Array(repeating: 0, count: total) }
-      var all = state.scales.mutableSpan
-      all.copy(scales.span, at: first)
-    }
-  }
-
-  /// All scales; they are given up.
-  func takeScales() -> [Float] {
-    state.withLock { state in
-      let scales = state.scales
-      state.scales = []
-      return scales
+      let prepared = state.encoder ?? encoder.prepared(for: planned.shape)
+      state.encoder = prepared
+      return prepared
     }
   }
 
@@ -165,12 +156,14 @@ final class SlabQueue: Sendable {
     switch planned.action {
     case .copyStored:
       return max(1, planned.elementCount)
+    case .splitRows:
+      return elements(copiedElements, planned.rows.copiedEncoding?.elementsPerBlock ?? 1)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
-    case .encode(let type):
+    case .encode(let encoder):
       let limit = DerivedTensor.slabElements
-      // An encoder weighs the columns of whole rows, by numbers that are in memory for all of them.
-      return elements(planned.importance == nil ? limit : max(limit, planned.rows.columns), type.codec.elementsPerBlock)
+      return elements(
+        encoder.needsWholeRows ? max(limit, planned.rows.columns) : limit, encoder.type.codec.elementsPerBlock)
     }
   }
 }

@@ -78,7 +78,7 @@ struct TypeOptions: ParsableArguments {
       return recipe
     }
     let type = try type(named: name)
-    if type.codec.blocksCrossRows { return Recipe(.linearLayers(type)) }
+    if type.isSpelled { return Recipe(.linearLayers(type)) }
     return Recipe(TypeNames.elements.contains(type.name) ? .elements(type) : .everyMatrix(type))
   }
 
@@ -102,7 +102,7 @@ struct TypeOptions: ParsableArguments {
       guard !isUsed else { return }
       throw ValidationError("\(option) changes nothing for \(asked): it is for \(purpose).")
     }
-    let hasScales = types.contains { $0.codec.blocksCrossRows }
+    let hasScales = types.contains(where: \.isSpelled)
     if blockSize != nil { try refuse("--block-size", hasScales, "nf4, fp4, int4 and int8") }
     if let doubleQuant {
       try refuse(doubleQuant ? "--double-quant" : "--no-double-quant", hasScales, "nf4, fp4, int4 and int8")
@@ -115,7 +115,7 @@ struct TypeOptions: ParsableArguments {
       try refuse("--imatrix", types.contains { $0.codec is any WeightedBlockCodec }, takers.joined(separator: ", "))
     }
     if noFallback {
-      let canFall = types.contains { $0.codec.elementsPerBlock > 1 && !$0.codec.blocksCrossRows }
+      let canFall = types.contains { $0.codec.elementsPerBlock > 1 && !$0.isSpelled }
       try refuse("--no-fallback", canFall, "types with blocks that a row may not fill")
     }
     if leaveOutputTensor, case .linearLayers = recipe?.rule, tensorTypes.isEmpty {

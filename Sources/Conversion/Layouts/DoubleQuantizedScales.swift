@@ -3,7 +3,7 @@ internal import Quantization
 internal import Tensors
 
 /// The absmax scales of a blockwise weight, stored as 8-bit codes: `map[code] * nestedAbsmax[i / 256] + offset`.
-public struct DoubleQuantizedScales: Sendable {
+struct DoubleQuantizedScales: Sendable {
   /// The stored tensor of the codes.
   let codes: String
   let nestedAbsmax: [Float]

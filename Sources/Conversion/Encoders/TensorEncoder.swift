@@ -1,0 +1,41 @@
+public import Bytes
+public import Quantization
+
+/// How the values of a weight become bytes: the type, and what the encoder is told of the weight. A plan gives each tensor
+/// that is encoded one; it is prepared once for it, when its first slab is poured.
+public protocol TensorEncoder: Sendable {
+  var type: TargetType { get }
+
+  /// How much each column matters, for each matrix of the tensor in turn; nil where all matter alike.
+  var importance: [Float]? { get }
+
+  /// Whether it looks at whole rows; any run of whole blocks will do otherwise.
+  var needsWholeRows: Bool { get }
+
+  /// Whether values that are NaN or infinite are stored rather than refused.
+  var keepsNonFinite: Bool { get }
+
+  /// Gets ready for the slabs of a tensor of that shape.
+  func prepared(for shape: [Int]) -> any SlabEncoder
+}
+
+extension TensorEncoder {
+  public var importance: [Float]? { nil }
+  public var needsWholeRows: Bool { false }
+  public var keepsNonFinite: Bool { false }
+}
+
+/// Encodes the slabs of one weight, from any worker and in any order.
+public protocol SlabEncoder: Sendable {
+  /// Encodes the values from element number `first` on.
+  /// - Parameter bytes: takes the codec's planes, one after another.
+  /// - Throws: `CodecError` with indices that count from the first value given.
+  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError)
+
+  /// The bytes of the planes that are known only when all slabs are done, by their numbers.
+  func tails() throws(FileError) -> [[UInt8]]
+}
+
+extension SlabEncoder {
+  public func tails() throws(FileError) -> [[UInt8]] { [] }
+}

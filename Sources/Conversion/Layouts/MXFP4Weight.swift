@@ -1,0 +1,55 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// A stack of matrices in MXFP4 whose codes and exponents are two stored tensors.
+final class MXFP4Weight: LaidOutWeight {
+  let name: String
+  let shape: [Int]
+  let storedNames: [String]
+  let source: any TensorSource
+
+  init(_ name: String, blocks: TensorDescriptor, scales: String, source: any TensorSource) {
+    self.name = name
+    shape = blocks.shape.dropLast(2) + [blocks.shape[2] * MXFP4Planes.elements]
+    storedNames = [blocks.name, scales]
+    self.source = source
+  }
+
+  var layout: any WeightLayout { MXFP4Layout() }
+  var type: TargetType? { nil }
+  var typeName: String { Encoding.mxfp4.name }
+  var isQuantized: Bool { true }
+  // What transformers computes with.
+  var originalEncoding: Encoding? { .bf16 }
+  var copiedEncoding: Encoding? { .mxfp4 }
+
+  func read(
+    elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
+  ) throws(FileError) {
+    let codec = MXFP4(kernels: .best)
+    try read(elements, byBlocksOf: MXFP4Planes.elements, into: &values) { run, values throws(FileError) in
+      let count = codec.byteCount(elements: run.count)
+      if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
+      try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+        try readEncoded(fromElement: run.lowerBound, into: &bytes)
+      }
+      scratch.withBytes(in: 0..<count) { codec.decode($0, into: &values) }
+    }
+  }
+
+  func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+    let planes = MXFP4Planes()
+    let count = bytes.byteCount / MXFP4Planes.blockBytes
+    var stored = [UInt8](repeating: 0, count: bytes.byteCount)
+    var start = 0
+    for plane in 0..<planes.planeCount {
+      let size = planes.byteCount(plane: plane, elements: count * MXFP4Planes.elements)
+      try stored.withMutableBytes(in: start..<start + size) { part throws(FileError) in
+        try source.read(storedNames[plane], at: planes.byteCount(plane: plane, elements: element), into: &part)
+      }
+      start += size
+    }
+    stored.withBytes { planes.join($0, into: &bytes) }
+  }
+}

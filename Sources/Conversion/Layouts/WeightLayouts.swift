@@ -1,0 +1,87 @@
+package import Architectures
+package import Bytes
+package import JSON
+internal import Quantization
+package import Tensors
+
+/// How quantized weights are spelled, one line each. A layout takes the stored tensors it knows; what none takes is a
+/// tensor of its own.
+package enum WeightLayouts {
+  static let all: [any WeightLayout] = [BlockwiseLayout(), LLMInt8Layout(), MXFP4Layout()]
+
+  /// The weights of a file or folder.
+  package struct Weights {
+    /// In the order of the source.
+    package let weights: [any StoredWeight]
+    /// How each tensor of a model comes about, under the names of the container.
+    package let tensors: [NamedDerivation]
+  }
+
+  /// The weights of a file or folder.
+  /// - Parameters:
+  ///   - config: config.json, where there is one.
+  ///   - original: what a tensor was before it was quantized, where the container tells.
+  ///   - refusesForeign: whether names that show a format that is not read are refused.
+  /// - Throws: `FileError` when the parts of a quantized weight do not fit each other, or belong to a format that is not
+  ///   read.
+  package static func weights(
+    of source: any TensorSource, config: JSONValue?, original: (String) -> Encoding? = { _ in nil },
+    refusesForeign: Bool = true
+  ) throws(FileError) -> Weights {
+    var taken: Set<String> = []
+    var found: [String: FoundWeight] = [:]
+    for layout in all {
+      for weight in try layout.weights(in: source, config: config) {
+        found[weight.place] = weight
+        taken.formUnion(weight.weight.storedNames)
+      }
+    }
+    if refusesForeign { try refuseForeign(source, taken: taken) }
+    var weights: [any StoredWeight] = []
+    var tensors: [NamedDerivation] = []
+    weights.reserveCapacity(source.tensors.count - taken.count + found.count)
+    tensors.reserveCapacity(weights.capacity)
+    for descriptor in source.tensors {
+      let weight = found[descriptor.name]
+      guard weight != nil || !taken.contains(descriptor.name) else { continue }
+      let stored =
+        weight?.weight as (any StoredWeight)?
+        ?? PlainTensor(descriptor, original: original(descriptor.name), in: source)
+      let derivation = Derivation.source(named: stored.name)
+      weights.append(stored)
+      tensors.append(
+        NamedDerivation(
+          name: stored.name,
+          derivation: weight?.isTransposed == true ? derivation.applying(Transposition()) : derivation))
+    }
+    return Weights(weights: weights, tensors: tensors)
+  }
+
+  /// Names that show a format that is not read here, and what it is.
+  private static let foreign: [(ending: String, format: String)] = [
+    (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"), (".weight_packed", "compressed-tensors"),
+    (".weight_scale", "compressed-tensors or FP8 with scales"), (".weight_scale_inv", "FP8 with block scales"),
+    (".scales", "MLX"), (".trellis", "EXL3"),
+  ]
+
+  private static func refuseForeign(_ source: any TensorSource, taken: Set<String>) throws(FileError) {
+    if let state = source.tensors.first(where: { QuantState.isNamed($0.name) && !taken.contains($0.name) }) {
+      throw FileError(
+        .unsupported, path: source.name, subject: state.name,
+        "is the state of a code that is not known; these are: "
+          + BlockwiseCode.all.map { "\($0.owner)__\($0.name)" }.joined(separator: ", "))
+    }
+    let parts = all.flatMap { layout in layout.parts.map { (layout.name, $0.ending, $0.whole) } }
+    for descriptor in source.tensors where !taken.contains(descriptor.name) {
+      if let (name, _, whole) = parts.first(where: { descriptor.name.hasSuffix($0.1) }) {
+        throw FileError(
+          .missing, path: source.name, subject: descriptor.name,
+          "is a part of a \(name) weight, but there is no \(whole) that it belongs to")
+      }
+      guard let known = foreign.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
+      throw FileError(
+        .unsupported, path: source.name, subject: descriptor.name,
+        "belongs to \(known.format) quantization, which is not read yet; convert from the unquantized model")
+    }
+  }
+}
