@@ -66,7 +66,7 @@ enum AdapterFolder {
     if name == "adapters.safetensors" { return FileError(.unsupported, path: path, mlxMessage) }
     let bytes = try Packing.open(path)
     let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
-    guard start == Container.gguf.magic else {
+    guard Container.of(start: start) == .gguf else {
       return FileError(
         .unsupported, path: path, "is a file, but an adapter is a folder with \(config) and \(weights)")
     }

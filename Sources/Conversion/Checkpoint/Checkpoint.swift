@@ -53,20 +53,16 @@ public struct Checkpoint: Sendable {
   }
 
   init(_ opened: OpenedContainer, path: String) throws(FileError) {
-    if let gguf = opened.gguf {
-      try self.init(gguf: gguf, path: path, remarks: opened.remarks)
+    if let metadata = opened.metadata {
+      try self.init(opened, telling: metadata, path: path)
     } else {
-      try self.init(
-        safetensors: opened.source, fileMetadata: opened.fileMetadata, weightFiles: opened.files, path: path,
-        folder: opened.folder ?? FileSystem.parent(path), remarks: opened.remarks)
+      try self.init(opened, besideConfigIn: opened.folder ?? FileSystem.parent(path), path: path)
     }
   }
 
-  /// A model in safetensors.
-  init(
-    safetensors source: any TensorSource, fileMetadata: [String: String], weightFiles: [String], path: String,
-    folder: String, remarks: [Note] = []
-  ) throws(FileError) {
+  /// A model whose files hold its weights, beside a config.json.
+  private init(_ opened: OpenedContainer, besideConfigIn folder: String, path: String) throws(FileError) {
+    let source = opened.source
     let configPath = FileSystem.join(folder, "config.json")
     var config: JSONValue?
     var model: (any Model)?
@@ -84,19 +80,19 @@ public struct Checkpoint: Sendable {
     }
     self.obstacle = model == nil ? obstacle : nil
     self.path = path
-    self.container = .safetensors
+    self.container = opened.container
     self.source = source
     self.config = config
     self.metadata = nil
-    self.fileMetadata = fileMetadata
-    self.weightFiles = weightFiles
+    self.fileMetadata = opened.fileMetadata
+    self.weightFiles = opened.files
     self.folder = folder
     self.tokenizerFolder = folder
     let found = try WeightLayouts.weights(of: source, config: config)
     weights = found.weights
     let inputs = TensorInputs(model: path, tensors: weights)
     var tensors = found.tensors
-    var notes = remarks
+    var notes = opened.remarks
     if let known = model {
       let form = try HuggingFaceForm(
         of: tensors, known, tiesByFlag: known.tiesHead, isFolder: true, inputs: inputs, path: path)
@@ -113,9 +109,9 @@ public struct Checkpoint: Sendable {
     unmergedTensors = tensors
   }
 
-  /// A model in a GGUF or a split set of them.
-  init(gguf source: GGUFSource, path: String, remarks: [Note] = []) throws(FileError) {
-    let metadata = source.metadata
+  /// A model whose files tell everything.
+  private init(_ opened: OpenedContainer, telling metadata: GGUFMetadata, path: String) throws(FileError) {
+    let source = opened.source
     let weights = try WeightLayouts.weights(
       of: source, config: nil, original: GGUFDescription.originalEncodings(in: metadata), refusesForeign: false
     ).weights
@@ -125,7 +121,7 @@ public struct Checkpoint: Sendable {
     }
     var model: (any Model)?
     var config: JSONValue?
-    var notes = remarks
+    var notes = opened.remarks
     var obstacle: FileError?
     if let family = ModelFamilies.family(ggufArchitecture: architecture) {
       var known = try family.model(
@@ -144,12 +140,12 @@ public struct Checkpoint: Sendable {
       obstacle = refusal
     }
     self.path = path
-    self.container = .gguf
+    self.container = opened.container
     self.source = source
     self.config = config
     self.metadata = metadata
     self.fileMetadata = [:]
-    self.weightFiles = source.files.map(\.path)
+    self.weightFiles = opened.files
     self.folder = nil
     self.tokenizerFolder = nil
     self.weights = weights

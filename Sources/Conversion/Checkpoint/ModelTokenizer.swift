@@ -1,5 +1,4 @@
 public import Bytes
-internal import GGUF
 public import Tokenizers
 
 /// Finds the tokenizer of a model.
@@ -36,8 +35,10 @@ public enum ModelTokenizer {
     if try FileSystem.isFolder(path) {
       return try TokenizerFolder.load(try HubCache.resolved(path), preTokenizer: preTokenizer).tokenizer
     }
-    if isGGUF(path) {
-      let metadata = try GGUFFile(path: path).metadata
+    if holdsTokenizer(path) {
+      guard let metadata = try Recognition.open(path).metadata else {
+        throw FileError(.unsupported, path: path, "holds no tokenizer, whatever its name says")
+      }
       guard var vocabulary = try VocabularyMetadata.vocabulary(in: metadata) else {
         throw FileError(.missing, path: path, "the GGUF has no tokenizer")
       }
@@ -48,13 +49,16 @@ public enum ModelTokenizer {
     return try TokenizerFolder.load(file: path, preTokenizer: preTokenizer).tokenizer
   }
 
-  private static func isGGUF(_ path: String) -> Bool {
-    path.hasFileEnding(".gguf") || path.hasFileEnding(".gguf.zst")
+  /// Whether it has the name of a file that tells everything of a model.
+  private static func holdsTokenizer(_ path: String) -> Bool {
+    Container.all.contains { container in
+      container.tellsEverything && ["", ".zst"].contains { path.hasFileEnding(container.fileEnding + $0) }
+    }
   }
 
   /// The files that `load` reads of that path.
   public static func inputPaths(_ path: String) throws(FileError) -> [String] {
     if try FileSystem.isFolder(path) { return try ModelFolder.inputPaths(in: try HubCache.resolved(path)) }
-    return [path] + (isGGUF(path) ? [] : try ModelFolder.inputPaths(in: FileSystem.parent(path)))
+    return [path] + (holdsTokenizer(path) ? [] : try ModelFolder.inputPaths(in: FileSystem.parent(path)))
   }
 }

@@ -1,8 +1,6 @@
 public import Bytes
 internal import Digests
-internal import GGUF
 public import Packed
-internal import Safetensors
 
 /// Files that are packed, and files that are not.
 public enum Packing {
@@ -34,10 +32,8 @@ public enum Packing {
     try FileOutput(output, replacing: replacing).check(against: [path])
     let bytes = try openWeights(path)
     guard !(bytes is PackedFile) else { throw FileError(.unsupported, path: path, "is packed already") }
-    let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
-    let tensors =
-      start.starts(with: Array("GGUF".utf8))
-      ? try GGUFFile(path: path).tensors : try SafetensorsFile(bytes).placedTensors
+    let start = try bytes.bytes(at: 0, count: min(16, bytes.byteCount))
+    let tensors = try Container.of(start: start)?.tensorPlaces(path, bytes) ?? []
     let written = try await PackedWriter.pack(
       bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing,
       fingerprint: try fingerprint(of: bytes), isResuming: isResuming, onEvent: onEvent)

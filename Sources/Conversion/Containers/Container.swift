@@ -1,38 +1,60 @@
-internal import Bytes
 internal import Architectures
+internal import Bytes
 internal import GGUF
 internal import Quantization
 internal import Tensors
 
-/// A container that models are read from and written to: what it is called, what it can hold, how it is opened and how
-/// an output is laid out in it. Each is a value in a file of its own.
+/// A container that models are read from, and perhaps written to: what it is called, what it can hold, how it is opened.
+/// Each is a value in a file of its own, and a line in `all`.
 public struct Container: Hashable, Sendable, CustomStringConvertible {
   /// As on the command line.
   public let name: String
   /// Ending of its files. A packed file has `.zst` after it.
   let fileEnding: String
-  /// First bytes of its files; empty for a container that is known by nothing else being it.
-  let magic: [UInt8]
-  /// Whether an output is a file, or several of one folder, and never a folder of its own.
-  let isAlwaysFile: Bool
+  /// First bytes of its files, each a way they can begin; none for the container that is known by nothing else being it.
+  let magics: [[UInt8]]
   /// Whether vectors are stored as F32 whatever they were.
   let widensVectors: Bool
   /// The type of plain bytes.
   let byte: Encoding
   /// Whether there is a type for an encoding.
   let canHold: @Sendable (Encoding) -> Bool
-  /// Opens a file.
+  /// Opens a file of weights.
   let open: @Sendable (_ path: String, any ByteSource) throws(FileError) -> OpenedContainer
-  /// The tensors that an output holds, each derived from those of the Hugging Face form.
-  let outputs: @Sendable (Checkpoint) throws(FileError) -> [NamedDerivation]
-  /// Lays out an output, with the keys of its provenance in the metadata.
-  let layOut:
-    @Sendable (
-      Checkpoint, [PlannedTensor], Destination, Recipe, _ provenance: [(key: String, value: String)]
-    ) throws(FileError) -> LaidOutFiles
+  /// Opens a folder by the names in it; nil where it holds none of these files.
+  let openFolder: @Sendable (_ path: String, _ names: [String]) throws(FileError) -> OpenedContainer?
+  /// Ending of files that list others, which `openFolder` opens too.
+  var indexEnding: String?
+  /// Where the tensors of a file lie.
+  let tensorPlaces: @Sendable (_ path: String, any ByteSource) throws(FileError) -> [PlacedTensor]
+  /// How it is written; nil for one that is only read.
+  let writing: Writing?
 
-  /// Every container, one line each. A file is that of the first whose magic it has.
-  public static let all: [Container] = [gguf, safetensors]
+  /// How outputs are written in a container.
+  struct Writing: Sendable {
+    /// Whether an output is a file, or several of one folder, and never a folder of its own.
+    let isAlwaysFile: Bool
+    /// Whether its files tell everything of a model, under ggml's names: then its metadata can be set, layers can be left
+    /// out, and mixes apply, which go by these names.
+    let tellsEverything: Bool
+    /// Whether each file of several has the metadata, or the first alone.
+    let repeatsMetadata: Bool
+    /// The name of an output that one of its files belongs to.
+    let wholeName: @Sendable (_ path: String) -> String
+    /// The tensors that an output holds, each derived from those of the Hugging Face form.
+    let outputs: @Sendable (Checkpoint) throws(FileError) -> [NamedDerivation]
+    /// Lays out an output, with the keys of its provenance in the metadata.
+    let layOut:
+      @Sendable (
+        Checkpoint, [PlannedTensor], Destination, Recipe, _ provenance: [(key: String, value: String)]
+      ) throws(FileError) -> LaidOutFiles
+  }
+
+  /// Every container, one line each.
+  public static let all: [Container] = [safetensors, gguf]
+
+  /// What an output is where nothing says otherwise.
+  public static let usual = safetensors
 
   public static func == (one: Container, other: Container) -> Bool { one.name == other.name }
 
@@ -40,19 +62,48 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { name }
 
+  // MARK: - Choosing one
+
+  /// Those that outputs can be written in.
+  public static var written: [Container] { all.filter { $0.writing != nil } }
+
+  /// The container of a file that begins so.
+  static func of(start: [UInt8]) -> Container? {
+    all.first { $0.magics.contains { start.starts(with: $0) } } ?? all.first { $0.magics.isEmpty }
+  }
+
   /// The container that the name of an output asks for: the file's ending, else a folder of safetensors.
   public static func forOutput(_ path: String) -> Container {
-    all.first { path.hasFileEnding($0.fileEnding) } ?? .safetensors
+    written.first { path.hasFileEnding($0.fileEnding) } ?? usual
   }
 
   /// The same; where no ending decides, types that only one container has do.
   public static func forOutput(_ path: String, _ recipe: Recipe) -> Container {
-    if let named = all.first(where: { path.hasFileEnding($0.fileEnding) }) { return named }
-    return all.first { $0 != .safetensors && recipe.isOnly(for: $0) } ?? .safetensors
+    if let named = written.first(where: { path.hasFileEnding($0.fileEnding) }) { return named }
+    return written.first { $0 != usual && recipe.isOnly(for: $0) } ?? usual
   }
+
+  // MARK: - What it holds
 
   /// Whether an output of that name is one file rather than a folder.
   public func isFile(_ path: String) -> Bool { isAlwaysFile || path.hasFileEnding(fileEnding) }
+
+  /// Whether an output is a file, or several of one folder, and never a folder of its own.
+  public var isAlwaysFile: Bool { writing?.isAlwaysFile == true }
+
+  /// Whether outputs tell everything of a model, under ggml's names.
+  var tellsEverything: Bool { writing?.tellsEverything == true }
+
+  /// How it is written.
+  /// - Throws: `FileError` for one that is only read.
+  func requireWriting(_ path: String) throws(FileError) -> Writing {
+    guard let writing else {
+      throw FileError(
+        .unsupported, path: path,
+        "\(name) is read, and not written; outputs are \(Self.written.map(\.name).joined(separator: " or "))")
+    }
+    return writing
+  }
 
   /// Whether a tensor of this encoding is stored as it is.
   func holds(_ encoding: Encoding, asMatrix isMatrix: Bool) -> Bool {
@@ -64,8 +115,8 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
     if widensVectors, !isMatrix { return Float32Codec() }
     switch source?.originalEncoding {
     case .some(.f32), .some(.f64): return Float32Codec()
-    case .some(.bf16): return BFloat16Codec()
-    case .some(let encoding) where encoding.name.hasPrefix("f8_"): return BFloat16Codec()
+    case .some(.bf16), .some(.f8E4M3), .some(.f8E5M2), .some(.f8E8M0), .some(.f8E4M3FNUZ), .some(.f8E5M2FNUZ):
+      return BFloat16Codec()
     default: return Float16Codec()
     }
   }
@@ -83,16 +134,13 @@ struct OpenedContainer {
   let container: Container
   let source: any TensorSource
   let files: [String]
-  /// Folder where a configuration may lie beside the weights.
-  let folder: String?
-  var gguf: GGUFSource?
+  /// Folder where a configuration may lie beside the weights; nil where the files tell everything themselves.
+  var folder: String?
+  /// What the files tell of their model, where they tell everything.
+  var metadata: GGUFMetadata?
+  /// What else they say.
   var fileMetadata: [String: String] = [:]
-  var remarks: [Note] = []
-
-  var metadata: GGUFMetadata? { gguf?.metadata }
-
   /// Whether it is one file of a folder with several, so that it holds only some of the tensors.
-  var isPartOfFolder: Bool {
-    gguf == nil && files.count == 1 && FileSystem.lastComponent(files[0]).contains(/-[0-9]{5,}-of-[0-9]{5,}\./)
-  }
+  var isPartOfFolder = false
+  var remarks: [Note] = []
 }

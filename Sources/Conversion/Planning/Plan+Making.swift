@@ -15,7 +15,7 @@ extension Plan {
     let inputs = inputPaths + alsoReading
     let isFree = failures.attempt { () throws(FileError) in try destination.check(against: inputs) } != nil
     var recipe = recipe
-    if destination.container == .gguf, recipe.modelName == nil { recipe.modelName = try checkpoint.modelName }
+    if destination.container.tellsEverything, recipe.modelName == nil { recipe.modelName = try checkpoint.modelName }
     self = try failures.finish { [recipe] () throws(FileError) in
       let plan = try Plan(of: checkpoint, to: destination, recipe)
       if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }
@@ -32,9 +32,10 @@ extension Plan {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination, of: checkpoint)
     var notes = checkpoint.notes
-    let outputs = try Self.outputs(of: checkpoint, for: destination.container, recipe)
+    let writing = try destination.container.requireWriting(destination.path)
+    let outputs = try Self.outputs(of: checkpoint, writing, recipe)
     let circumstances = try recipe.circumstances(of: checkpoint)
-    let model = destination.container == .gguf ? nil : checkpoint.model
+    let model = destination.container.tellsEverything ? nil : checkpoint.model
     let choices = try recipe.choices(
       for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,
       isLinear: model.map { model in { model.isLinear($0) } })
@@ -74,9 +75,9 @@ extension Plan {
       ? try Provenance(
         of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version)
       : nil
-    let laidOut = try destination.container.layOut(
+    let laidOut = try writing.layOut(
       checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
-    try provenance?.checkPlaces(in: laidOut.files, of: destination.container, path: destination.path)
+    try provenance?.checkPlaces(in: laidOut.files, writing, path: destination.path)
     self.init(
       destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
       notes: notes + laidOut.notes, provenance: provenance,
@@ -169,7 +170,7 @@ extension Plan {
   private static func check(
     _ recipe: Recipe, for destination: Destination, of checkpoint: Checkpoint
   ) throws(FileError) {
-    guard destination.container != .gguf else { return }
+    guard !destination.container.tellsEverything else { return }
     for (option, isGiven) in [
       ("leaving layers out", !recipe.prunedLayers.isEmpty), ("setting metadata", !recipe.metadata.isEmpty),
       ("naming the model", recipe.modelName != nil),  // The tokenizer files of a folder go along as they are.
@@ -178,7 +179,7 @@ extension Plan {
       throw FileError(
         .unsupported, path: destination.path, "\(option) is for GGUF outputs", remedy: .makeGGUF)
     }
-    if case .mix(let mix) = recipe.rule, destination.container != .gguf {
+    if case .mix(let mix) = recipe.rule {
       throw FileError(
         .unsupported, path: destination.path, "\(mix.name) stands for types that only a GGUF holds", remedy: .makeGGUF)
     }
@@ -186,7 +187,7 @@ extension Plan {
 
   /// What the output holds and how it comes about.
   private static func outputs(
-    of checkpoint: Checkpoint, for container: Container, _ recipe: Recipe
+    of checkpoint: Checkpoint, _ writing: Container.Writing, _ recipe: Recipe
   ) throws(FileError) -> [PlannedOutput] {
     func table(_ tensors: [NamedDerivation]) -> [String: Derivation] {
       Dictionary(tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
@@ -195,7 +196,7 @@ extension Plan {
     let unmerged = checkpoint.adapters.isEmpty ? merged : table(checkpoint.unmergedTensors)
     let pruning = try recipe.pruning(of: checkpoint)
     var outputs: [PlannedOutput] = []
-    for output in try container.outputs(checkpoint) {
+    for output in try writing.outputs(checkpoint) {
       guard let name = pruning.map({ $0.name(for: output.name) }) ?? output.name else { continue }
       let derivation = output.derivation.substituting(merged)
       let source = try derivation.sources.first.map { reference throws(FileError) in

@@ -89,7 +89,7 @@ public struct Recipe: Sendable {
     }
     return types.contains { type in
       guard let encoding = (type.codec as? any BlockCodec)?.encoding else { return false }
-      return Container.all.allSatisfy { $0.canHold(encoding) == ($0 == container) }
+      return Container.written.allSatisfy { $0.canHold(encoding) == ($0 == container) }
     }
   }
 

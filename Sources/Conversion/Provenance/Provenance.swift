@@ -164,10 +164,9 @@ public struct Provenance: Sendable {
 
   /// Looks whether the digests will have a place of their own in the headers of a plan.
   /// - Throws: `FileError` when the placeholder stands elsewhere too: in a name, or in what a model says of itself.
-  func checkPlaces(in files: [PlannedFile], of container: Container, path: String) throws(FileError) {
+  func checkPlaces(in files: [PlannedFile], _ writing: Container.Writing, path: String) throws(FileError) {
     for (number, file) in files.enumerated() {
-      // Only the first file of a split GGUF has metadata.
-      _ = try place(in: file.header, most: container == .gguf && number > 0 ? 0 : 1, path: path)
+      _ = try place(in: file.header, most: writing.repeatsMetadata || number == 0 ? 1 : 0, path: path)
     }
   }
 

@@ -52,7 +52,7 @@ public struct Rebuild: Sendable {
       checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
     }
     let target = try Self.target(path, opened.container)
-    if opened.container == .safetensors, target.hasFileEnding(".safetensors"), provenance.maximumFileBytes != nil {
+    if !opened.container.isAlwaysFile, opened.container.isFile(target), provenance.maximumFileBytes != nil {
       throw FileError(
         .unsupported, path: path, "was written as a part of a folder; give the whole folder, under its own name")
     }
@@ -75,10 +75,7 @@ public struct Rebuild: Sendable {
     if path.hasFileEnding(".index.json") { return FileSystem.parent(path) }
     guard try !FileSystem.isFolder(path) else { return path }
     let path = path.droppingFileEnding(".zst") ?? path
-    guard container == .gguf, let shard = ShardName(FileSystem.lastComponent(path)), shard.count > 1 else {
-      return path
-    }
-    return FileSystem.join(FileSystem.parent(path), shard.prefix + ShardName.suffix)
+    return container.writing?.wholeName(path) ?? path
   }
 
   /// Reads the source and the output.

@@ -148,7 +148,7 @@ struct MeasuringOptions: ParsableArguments {
   private static func pairs(_ before: Checkpoint, _ after: Checkpoint) throws -> [TensorPair] {
     let isOfOtherLayers = layersDiffer(before, after)
     let names =
-      before.container == .gguf && after.container == .gguf && before.model != nil ? try before.ggufNames() : [:]
+      before.metadata != nil && after.metadata != nil && before.model != nil ? try before.ggufNames() : [:]
     let others = Dictionary(after.tensors.map { ($0.name, $0.derivation) }, uniquingKeysWith: { first, _ in first })
     return try before.tensors.compactMap { tensor in
       guard let other = others[tensor.name], !isOfOtherLayers || LayerNames.layers(of: [tensor.name]) == nil else {

@@ -5,8 +5,8 @@ internal import Conversion
 /// Where an output goes and how it is divided.
 struct OutputOptions: ParsableArguments {
   @Option(
-    help: "Container of the output: \(Container.all.map(\.name).joined(separator: " or ")).",
-    completion: .list(Container.all.map(\.name)))
+    help: "Container of the output: \(Container.written.map(\.name).joined(separator: " or ")).",
+    completion: .list(Container.written.map(\.name)))
   var to: String?
 
   @Option(help: ArgumentHelp("Longest safetensors shard, as 500MB; 5GB by default.", valueName: "size"))
@@ -46,19 +46,20 @@ struct OutputOptions: ParsableArguments {
   @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
-    if let to, !Container.all.contains(where: { $0.name == to }) {
-      throw ValidationError("--to \(to): the containers are \(Container.all.map(\.name).joined(separator: " and ")).")
+    if let to, !Container.written.contains(where: { $0.name == to }) {
+      throw ValidationError(
+        "--to \(to): the containers are \(Container.written.map(\.name).joined(separator: " and ")).")
     }
   }
 
   /// - Parameter recipe: types that only one container has decide where the name does not.
   func destination(_ path: String, for recipe: Recipe) throws -> Destination {
-    let named = to.flatMap { name in Container.all.first { $0.name == name } }
+    let named = to.flatMap { name in Container.written.first { $0.name == name } }
     let container = named ?? Container.forOutput(path, recipe)
-    if container == .gguf, maxShardSize != nil {
+    if container.isAlwaysFile, maxShardSize != nil {
       throw ValidationError("--max-shard-size is for safetensors; a GGUF is divided with --split-max-size.")
     }
-    if container == .safetensors, splitMaxSize != nil {
+    if !container.isAlwaysFile, splitMaxSize != nil {
       throw ValidationError("--split-max-size is for GGUF; safetensors are divided with --max-shard-size.")
     }
     var destination = Destination(
