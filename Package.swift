@@ -124,18 +124,18 @@ let package = Package(
       "Conversion", "Sources/Conversion",
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
-        "Architectures", "Tokenizers", "CKernels", "Digests", "CYAML",
+        "Architectures", "Tokenizers", "Digests", "CYAML",
       ]),
     room(
       "Inference", "Sources/Inference",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "CKernels", real]),
     room(
       "Evaluation", "Sources/Evaluation",
-      imports: ["Bytes", "Digests", "JSON", "Tensors", "Quantization", "Inference", "CKernels", real]),
+      imports: ["Bytes", "Digests", "JSON", "Tensors", "Quantization", "Tokenizers", "Inference", "CKernels", real]),
     .executableTarget(
       name: "decant",
       dependencies: [
-        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization", "Architectures",
+        "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
         argumentParser,
       ],

@@ -502,7 +502,7 @@ class Shape:
             ("base_model.model.flat_param.lora_B.weight", (8, 8))])
         with open(os.path.join(shape.adapter, "adapter_config.json"), "w") as file:
             json.dump({"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["flat_param"]}, file)
-        shape.refused = {"convert to GGUF", "convert back to a folder", "rebuild", "quantize to Q8_0", "merge",
+        shape.refused = {"tokenize", "convert to GGUF", "convert back to a folder", "rebuild", "quantize to Q8_0", "merge",
                          "perplexity", "imatrix", "compare"}
         return shape
 
@@ -510,6 +510,7 @@ class Shape:
 # Every command, with what it reads of a shape and what it writes there.
 COMMANDS = [
     ("inspect", lambda shape, text: ["inspect", shape.model]),
+    ("tokenize", lambda shape, text: ["tokenize", shape.model, "--text", text]),
     ("hash", lambda shape, text: ["hash", shape.model]),
     ("convert to GGUF", lambda shape, text: ["convert", shape.model, shape.path("out.gguf")]),
     ("convert back to a folder", lambda shape, text: ["convert", shape.path("out.gguf"), shape.path("back")]),

@@ -125,7 +125,7 @@ public final class PackedFile: ByteSource {
     if output.replacesOtherJob { onEvent(.replacedOtherJob) }
     if output.discardedItemCount > 0 { onEvent(.discarded) }
     do throws(FileError) {
-      try await inOrder(count: left.count, width: min(max(threads, 1), Self.mostThreads)) { place throws(FileError) in
+      try await Workers(count: min(max(threads, 1), Self.mostThreads)).inOrder(left.count) { place throws(FileError) in
         let slab = self.slabs[left[place]]
         var bytes = [UInt8](repeating: 0, count: slab.byteCount)
         try bytes.withMutableBytes { span throws(FileError) in try self.unpack(slab, into: &span, subject: nil) }

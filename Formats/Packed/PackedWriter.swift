@@ -53,7 +53,7 @@ public enum PackedWriter {
         try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: place) }
       }
       try write(index.opening.bytes, at: 0)
-      try await inOrder(count: slabs.count - done.slabs, width: min(max(threads, 1), mostThreads)) {
+      try await Workers(count: min(max(threads, 1), mostThreads)).inOrder(slabs.count - done.slabs) {
         number throws(FileError) in
         try frames(of: slabs[done.slabs + number], in: file, level: level)
       } body: { number, frames throws(FileError) in

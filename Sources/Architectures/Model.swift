@@ -22,6 +22,8 @@ public protocol Model: Sendable {
   var tiesHead: Bool { get set }
   /// Whether there is an output head at all: a bare model is saved without.
   var hasHead: Bool { get set }
+  /// Whether what it computes leaves the range of F16, so that a folder of that type gives no numbers.
+  var needsWideRange: Bool { get }
   /// What a person should know of it, a line each: label and text.
   var overview: [(label: String, text: String)] { get }
 
@@ -59,6 +61,9 @@ public protocol Model: Sendable {
   /// Those that a GGUF of this model needs.
   /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
   func configurationTensors(path: String) throws(FileError) -> [NamedDerivation]
+
+  /// - Throws: `FileError` where llama.cpp would look for another head in a GGUF of this model than it has.
+  func checkGGUFHead(path: String) throws(FileError)
 
   /// The hyperparameters as GGUF metadata, in the order they are written.
   /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.

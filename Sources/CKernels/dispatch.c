@@ -5,47 +5,17 @@
 
 #include "CKernels.h"
 
-// Every kernel, in the order of `struct decant_kernels`.
-#define EVERY_KERNEL(SET, K)                                                                         \
-  K(SET, decode_f16) K(SET, encode_f16) K(SET, decode_bf16) K(SET, encode_bf16)                      \
-  K(SET, encode_f8_e4m3) K(SET, encode_f8_e5m2) K(SET, decode_bytes)                                 \
-  K(SET, decode_q4_0) K(SET, encode_q4_0) K(SET, decode_q4_1) K(SET, encode_q4_1)                    \
-  K(SET, decode_q5_0) K(SET, encode_q5_0) K(SET, decode_q5_1) K(SET, encode_q5_1)                    \
-  K(SET, decode_q8_0) K(SET, encode_q8_0)                                                            \
-  K(SET, decode_q2_k) K(SET, encode_q2_k) K(SET, decode_q4_k) K(SET, encode_q4_k)                    \
-  K(SET, decode_q5_k) K(SET, encode_q5_k)                                                            \
-  K(SET, encode_q4_1_weighted) K(SET, encode_q5_1_weighted) K(SET, encode_q2_k_weighted)             \
-  K(SET, encode_q4_k_weighted) K(SET, encode_q5_k_weighted)                                          \
-  K(SET, decode_q3_k) K(SET, encode_q3_k) K(SET, decode_q6_k) K(SET, encode_q6_k)                    \
-  K(SET, decode_iq4_nl) K(SET, encode_iq4_nl) K(SET, decode_iq4_xs) K(SET, encode_iq4_xs)            \
-  K(SET, encode_q4_0_weighted) K(SET, encode_q5_0_weighted) K(SET, encode_q3_k_weighted)             \
-  K(SET, encode_q6_k_weighted) K(SET, encode_iq4_nl_weighted) K(SET, encode_iq4_xs_weighted)         \
-  K(SET, decode_tq1_0) K(SET, encode_tq1_0) K(SET, decode_tq2_0) K(SET, encode_tq2_0)                \
-  K(SET, decode_mxfp4) K(SET, encode_mxfp4) K(SET, decode_nvfp4) K(SET, encode_nvfp4)                \
-  K(SET, decode_q1_0) K(SET, encode_q1_0) K(SET, decode_q2_0) K(SET, encode_q2_0)                    \
-  K(SET, decode_iq1_s) K(SET, decode_iq1_m) K(SET, decode_iq2_xxs) K(SET, decode_iq2_xs)             \
-  K(SET, decode_iq2_s) K(SET, decode_iq3_xxs) K(SET, decode_iq3_s)                                   \
-  K(SET, decode_code16) K(SET, encode_code16) K(SET, encode_int4)                                    \
-  K(SET, decode_code256) K(SET, encode_int8)                                                         \
-  K(SET, first_non_finite) K(SET, sum_of_squares) K(SET, sum_of_squared_differences)                 \
-  K(SET, add_outer_product)                                                                          \
-  K(SET, rms_norm) K(SET, layer_norm) K(SET, rotate) K(SET, soft_cap) K(SET, causal_softmax)         \
-  K(SET, activate)                                                                                   \
-  K(SET, add_row) K(SET, add_squares)                                                                \
-  K(SET, log_softmax_row) K(SET, divergence_row) K(SET, difference) K(SET, multiply)
+#define DECLARE(SET, RESULT, NAME, PARAMETERS) extern RESULT decant_##NAME##_##SET PARAMETERS;
+#define FIELD(SET, RESULT, NAME, PARAMETERS) .NAME = decant_##NAME##_##SET,
+#define TABLE(SET, SUPPORTED) {.name = #SET, .is_supported = SUPPORTED, DECANT_KERNELS(FIELD, SET)}
 
-// Declares a kernel with the type of its field.
-#define DECLARE(SET, KERNEL) extern __typeof__(*((struct decant_kernels *)0)->KERNEL) decant_##KERNEL##_##SET;
-#define FIELD(SET, KERNEL) .KERNEL = decant_##KERNEL##_##SET,
-#define TABLE(SET, SUPPORTED) {.name = #SET, .is_supported = SUPPORTED, EVERY_KERNEL(SET, FIELD)}
-
-EVERY_KERNEL(baseline, DECLARE)
+DECANT_KERNELS(DECLARE, baseline)
 
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
-EVERY_KERNEL(v3, DECLARE)
-EVERY_KERNEL(v4, DECLARE)
+DECANT_KERNELS(DECLARE, v3)
+DECANT_KERNELS(DECLARE, v4)
 
 // Every feature that the set is compiled for, and registers that the system saves. A virtual machine may hide some.
 static bool supports_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }

@@ -1,3 +1,5 @@
+public import Tokenizers
+
 /// A text cut into the windows that perplexity is measured on, by the rules of llama-perplexity: windows of
 /// `contextLength` tokens one after the other without overlap, the first token of each replaced by the token that
 /// begins a sequence, every window read from an empty context, and the predictions of its second half scored.
@@ -34,6 +36,18 @@ public struct EvaluationWindows: Hashable, Sendable {
       if let beginningOfSequence { window[0] = beginningOfSequence }
       return window
     }
+  }
+
+  /// - Parameters:
+  ///   - text: what is to be predicted.
+  ///   - tokenizer: the model's own.
+  /// - Throws: `EvaluationError` when there are fewer tokens than two windows have.
+  public init(
+    of text: String, readBy tokenizer: Tokenizer, contextLength: Int = 512, limit: Int? = nil
+  ) throws(EvaluationError) {
+    try self.init(
+      tokens: tokenizer.encode(text), contextLength: contextLength,
+      beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: limit)
   }
 
   /// The token that is to be predicted at a place of a window.

@@ -1,3 +1,4 @@
+public import Bytes
 public import Inference
 
 /// Measures models on windows of text. Memory stays bounded: logits are made a piece at a time, and a few numbers are

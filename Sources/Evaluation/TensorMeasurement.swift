@@ -1,5 +1,4 @@
-public import Inference
-internal import Bytes
+public import Bytes
 internal import Synchronization
 internal import Tensors
 

@@ -1,3 +1,4 @@
+internal import Bytes
 /// Is shown what the linear layers of a model are given while it runs.
 protocol InputObserver: Sendable {
   /// Called before the inputs are used, one call at a time.

@@ -62,7 +62,7 @@ extension InputSquares: InputObserver {
         .mismatch, path: key, "is given \(inputs.columns.count) columns, but was given \(before.count) before")
     }
     let panels = Panel.pieces(inputs.columns.count, of: Panel.rows(of: inputs.columns.count, columns: 1))
-    let sums = try await workers.map(panels.count) { number, _ in
+    let sums = await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
       KernelSet.best.addSquares(of: inputs.columns(panels[number]), to: &sums)
       return sums

@@ -1,3 +1,4 @@
+public import Bytes
 /// A model that predicts tokens: what a measurement needs to know of one.
 ///
 /// Running it has two steps, so that a vocabulary of any size fits in memory: the hidden states of the wanted positions

@@ -1,5 +1,5 @@
 internal import Architectures
-internal import Bytes
+public import Bytes
 internal import Quantization
 internal import RealModule
 internal import Tensors

@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 
 extension LoadedModel {
   /// Runs windows of equal length, each from an empty context, and adds up the squares of what the linear layers are

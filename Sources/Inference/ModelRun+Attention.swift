@@ -1,4 +1,5 @@
 internal import Architectures
+internal import Bytes
 internal import Quantization
 internal import RealModule
 

@@ -1,4 +1,5 @@
 internal import Architectures
+internal import Bytes
 internal import Quantization
 internal import RealModule
 
@@ -7,7 +8,7 @@ extension ModelRun {
   /// weights are multiplied only for its own tokens.
   func mix(_ mixture: LoadedMixture, from: ForwardPass.Register, to: ForwardPass.Register) async throws {
     let input = part(from, columns: mixture.ups.first?.inputs ?? 0)
-    let assignments = try await assignments(mixture.experts)
+    let assignments = await assignments(mixture.experts)
     let inner = Matrix(rows: max(1, assignments.count), columns: mixture.size)
     if observer != nil {
       for (expert, places) in assignments.byExpert.enumerated() where !places.isEmpty {
@@ -28,9 +29,9 @@ extension ModelRun {
 
   // MARK: - Routes
 
-  private func assignments(_ experts: FeedForward.Experts) async throws -> ExpertAssignments {
+  private func assignments(_ experts: FeedForward.Experts) async -> ExpertAssignments {
     let routes = matrix(.routes)
-    let chosen = try await workers.map(tokens) { token, _ in
+    let chosen = await workers.map(tokens) { token, _ in
       routes.withRow(token) { Self.choose($0, experts) }
     }
     return ExpertAssignments(chosen, expertCount: experts.count)

@@ -115,20 +115,29 @@ public struct Tokenizer: Sendable {
   /// The bytes of a sequence of ids, which may end inside a character.
   public func bytes(of ids: some Sequence<Int32>, skipSpecial: Bool = true) -> [UInt8] {
     var bytes: [UInt8] = []
-    for id in ids {
-      guard id >= 0, Int(id) < vocabularySize else {
-        bytes += "\u{FFFD}".utf8
-        continue
-      }
-      let type = index.types[Int(id)]
-      if type == .control {
-        if !skipSpecial { bytes += index.tokens[Int(id)].utf8 }
-      } else if !(skipSpecial && type == .unknown) {
-        model.decode(index.tokens[Int(id)], type, into: &bytes)
-      }
-    }
+    for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
     if removesLeadingSpace, bytes.first == UInt8(ascii: " ") { bytes.removeFirst() }
     return bytes
+  }
+
+  /// The bytes of one token where it stands inside of a text, with the space before it; of a control token its name.
+  public func bytes(of id: Int32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    append(id, skipSpecial: false, to: &bytes)
+    return bytes
+  }
+
+  private func append(_ id: Int32, skipSpecial: Bool, to bytes: inout [UInt8]) {
+    guard id >= 0, Int(id) < vocabularySize else {
+      bytes += "\u{FFFD}".utf8
+      return
+    }
+    let type = index.types[Int(id)]
+    if type == .control {
+      if !skipSpecial { bytes += index.tokens[Int(id)].utf8 }
+    } else if !(skipSpecial && type == .unknown) {
+      model.decode(index.tokens[Int(id)], type, into: &bytes)
+    }
   }
 
   /// A token as the vocabulary spells it; nil outside the vocabulary.

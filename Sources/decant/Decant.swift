@@ -36,7 +36,8 @@ struct Decant: AsyncParsableCommand {
     version: Version.current,
     groupedSubcommands: [
       CommandGroup(
-        name: "Looking", subcommands: [InspectCommand.self, HashCommand.self, RebuildCommand.self]),
+        name: "Looking",
+        subcommands: [InspectCommand.self, TokenizeCommand.self, HashCommand.self, RebuildCommand.self]),
       CommandGroup(
         name: "Making",
         subcommands: [

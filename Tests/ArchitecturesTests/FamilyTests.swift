@@ -57,6 +57,18 @@ import Testing
     #expect(ModelFamilies.family(ggufArchitecture: "none") == nil)
   }
 
+  /// Its attention is another one, under the same outer class.
+  @Test func mistral4IsRefusedByName() throws {
+    var config = try #require(try Fixture(name: "Mistral3ForConditionalGeneration-mistral").config().object)
+    var text = try #require(config["text_config"]?.object)
+    text["model_type"] = "mistral4"
+    config["text_config"] = .object(text)
+    let refused = JSONValue.object(config)
+    let family = try #require(ModelFamilies.family(ofConfig: refused))
+    let error = #expect(throws: FileError.self) { try family.model(fromConfig: refused, path: "config.json") }
+    #expect(error?.code == .unsupported && error?.message.contains("mistral4") == true)
+  }
+
   @Test func everyFamilyHasAFixture() throws {
     let used = try Set(Fixture.all.map { String(describing: type(of: try $0.family())) })
     let all = ModelFamilies.all.map { String(describing: type(of: $0)) }
@@ -142,6 +154,44 @@ import Testing
     #expect(try again.config(path: "again") == written)
     let found = try #require(ModelFamilies.family(ofConfig: .object(written)))
     #expect(try type(of: found) == type(of: fixture.family()))
+  }
+
+  /// llama.cpp loads no GGUF of these without a head, or none with one that is not the embedding.
+  @Test(
+    arguments: [
+      ("InternLM2ForCausalLM-plain", true), ("StableLmForCausalLM-plain", true), ("Qwen2MoeForCausalLM-plain", true),
+      ("PhiForCausalLM-plain", true), ("Olmo2ForCausalLM-plain", true), ("Olmo3ForCausalLM-plain", true),
+      ("OlmoeForCausalLM-plain", true), ("GPTNeoXForCausalLM-plain", true), ("GptOssForCausalLM-dense", true),
+      ("GemmaForCausalLM-plain", false), ("Gemma2ForCausalLM-plain", false), ("CohereForCausalLM-plain", false),
+      ("Cohere2ForCausalLM-plain", false),
+    ])
+  func aHeadThatNoGGUFHasIsRefused(_ fixture: String, _ isTied: Bool) throws {
+    var model = try Fixture(name: fixture).model()
+    model.tiesHead = !isTied
+    #expect(throws: Never.self) { try model.configurationTensors(path: "m") }
+    model.tiesHead = isTied
+    let error = #expect(throws: FileError.self) { try model.configurationTensors(path: "m") }
+    #expect(error?.code == .unsupported && error?.subject == "tie_word_embeddings")
+  }
+
+  /// `transformers` refuses a number with a point where it wants a whole one.
+  @Test(arguments: Fixture.all) func wholeNumbersStayWhole(_ fixture: Fixture) throws {
+    let config = try #require(try fixture.config().object)
+    let own = config["text_config"]?.object ?? config
+    for (key, value) in try fixture.model().config(path: "config.json") {
+      guard case .integer = own[key] else { continue }
+      #expect(value.isNull || value == .integer(value.int ?? 0), "\(key): \(value)")
+    }
+  }
+
+  @Test func everyKindOfRoPEIsTold() throws {
+    func told(_ name: String) throws -> String? {
+      let fixture = try #require(Fixture.all.first { $0.name == name })
+      return try fixture.model().overview.first { $0.label == "RoPE" }?.text
+    }
+    #expect(try told("Gemma3ForCausalLM-plain")?.split(separator: "; ").count == 2)
+    #expect(try told("SmolLM3ForCausalLM-plain")?.contains("none in 1 layers") == true)
+    #expect(try told("Qwen3ForCausalLM-plain")?.contains("layers") == false)
   }
 
   /// What is stored in a GGUF comes from tensors of the folder, and gives them again.

@@ -137,8 +137,10 @@ import Testing
     let provenance = try #require(plan.provenance)
     let header = Array(try provenance.entries(path: "o").map(\.value).joined().utf8)
     let file = PlannedFile(name: "f", header: header, tensors: [], byteCount: header.count)
-    try provenance.checkPlaces(in: [file, file], of: .safetensors, path: "o")
-    #expect(throws: FileError.self) { try provenance.checkPlaces(in: [file, file], of: .gguf, path: "o") }
+    try provenance.checkPlaces(in: [file, file], try #require(Container.safetensors.writing), path: "o")
+    #expect(throws: FileError.self) {
+      try provenance.checkPlaces(in: [file, file], try #require(Container.gguf.writing), path: "o")
+    }
   }
 
   // MARK: - Recipes

@@ -1,3 +1,4 @@
+import Bytes
 import Conversion
 import Evaluation
 import Foundation
@@ -10,14 +11,33 @@ import Tokenizers
 /// Checkpoints are measured as README shows it to programs that use the libraries.
 @Suite struct CheckpointMeasuringTests {
   @Test func perplexityIsThatOfTransformers() async throws {
-    let model = try Checkpoint(path: TinyLlama.path)
-    let tokenizer = try ModelTokenizer.load(of: model)
+    let checkpoint = try Checkpoint(path: TinyLlama.path)
     let text = try String(contentsOfFile: TinyLlama.heldOutText, encoding: .utf8)
-    let windows = try EvaluationWindows(
-      tokens: tokenizer.encode(text), beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: 4)
-    let measured = try await Evaluator().perplexity(of: LoadedModel(running: model), over: windows)
-    let expected = try #require(TinyLlama.reference()["perplexity_first_4_windows"]?["perplexity"]?.double)
+    let windows = try EvaluationWindows(of: text, readBy: ModelTokenizer.load(of: checkpoint))
+    let measured = try await Evaluator().perplexity(of: load(checkpoint), over: windows)
+    print(measured.perplexity, measured.standardError)
+    let expected = try #require(TinyLlama.reference()["perplexity"]?["perplexity"]?.double)
     #expect(abs(measured.perplexity - expected) < 1e-4 * expected)
+    let few = try EvaluationWindows(of: text, readBy: ModelTokenizer.load(of: checkpoint), contextLength: 64, limit: 4)
+    #expect(few.windows.count == 4 && few.windows.allSatisfy { $0.count == 64 && $0.first == windows.windows[0][0] })
+  }
+
+  /// README's lines are those of the test above, with other files.
+  @Test func readmeShowsWhatIsTested() throws {
+    func lines(_ path: String) throws -> [String] {
+      try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+        $0.trimmingCharacters(in: .whitespaces).replacing(/\((path|contentsOfFile): [^,)]+/) { "(\($0.1): " }
+      }
+    }
+    let own = try lines(#filePath)
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let readme = try lines(root.appendingPathComponent("README.md").path)
+    let last = try #require(readme.firstIndex { $0.hasPrefix("print(measured") })
+    let first = try #require(readme[..<last].lastIndex { $0.hasPrefix("```") })
+    let shown = readme[first + 1...last]
+    #expect(shown.count >= 5)
+    for line in shown { #expect(own.contains(line), "\(line)") }
   }
 
   @Test("With little memory fewer windows are run together, and the numbers are the same to the last bit")

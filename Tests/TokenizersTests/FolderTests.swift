@@ -73,6 +73,19 @@ import Testing
     #expect(loaded.vocabulary.paddingID == nil)
   }
 
+  /// GLM-4's turns end with the token that begins the next one, which llama.cpp does not know by its text.
+  @Test(arguments: [("[3, 4]", 4), ("[3, 4, 5]", 5), ("3", nil)] as [(String, Int32?)])
+  func aTurnEndsWhereTheNextBegins(_ ends: String, _ expected: Int32?) throws {
+    let added = """
+      [{"id": 3, "content": "<|endoftext|>", "special": true}, {"id": 4, "content": "<|user|>", "special": true}, \
+      {"id": 5, "content": "<|im_end|>", "special": true}]
+      """
+    let loaded = try load(
+      ["config.json": "{\"eos_token_id\": \(ends)}"], json: HostileTests.document(added: added))
+    #expect(loaded.vocabulary.eosID == 3)
+    #expect(loaded.vocabulary.eotID == expected)
+  }
+
   @Test func chatTemplatesInAllTheirPlaces() throws {
     let list = #"{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool", "template": "T"}]}"#
     let named = try load(["tokenizer_config.json": list]).vocabulary

@@ -82,6 +82,7 @@ JOBS = [
     Job("inspect a folder", "inspect IN/model --json"),
     Job("inspect a GGUF", "inspect IN/m.gguf --json"),
     Job("inspect an adapter", "inspect IN/adapter --json"),
+    Job("tokenize", "tokenize IN/model --text IN/text.txt --json"),
     Job("hash", f"hash IN/model --json {ONE}"),
     Job("rebuild", f"rebuild IN/q.gguf --from IN/model --json {ONE}"),
     Job("rebuild a folder", f"rebuild IN/nf4 --from IN/model --json {ONE}"),

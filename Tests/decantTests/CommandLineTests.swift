@@ -7,6 +7,7 @@ import Testing
 @Suite struct CommandLineTests {
   static let commands = [
     "inspect", "convert", "quantize", "merge", "perplexity", "compare", "imatrix", "pack", "unpack",
+    "tokenize",
   ]
 
   @Test(arguments: commands)
@@ -38,6 +39,7 @@ import Testing
     ["convert", "a", "b", "--quiet", "--verbose"], ["convert", "a", "b", "--adapter", ""],
     ["perplexity", "a"], ["perplexity", "a", "--text", "t", "--context", "3"],
     ["perplexity", "a", "--text", "t", "--chunks", "0"], ["perplexity", "a", "--text", "t", "--threads", "0"],
+    ["tokenize"], ["tokenize", "a"], ["tokenize", "a", "--text", "t", "--pre-tokenizer", "none"],
     ["compare", "a", "--text", "t"], ["compare", "a", "b", "--text", "t", "--tensors", "-1"],
     ["pack", "a", "b", "--level", "20"], ["pack", "a", "b", "--threads", "-1"], ["unpack", "a"],
     ["merge", "a", "b", "c", "--type", "q99"],

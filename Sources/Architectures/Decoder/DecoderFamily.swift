@@ -12,8 +12,8 @@ protocol DecoderFamily: ModelFamily {
   var names: [NameRow] { get }
   /// What modules are called whose names depend on the model.
   func layerNames(_ decoder: Decoder) -> [NameRow]
-  /// Whether llama.cpp runs a GGUF of the architecture without a head, with the embedding for it.
-  var ggufHasTiedHead: Bool { get }
+  /// Which head llama.cpp looks for in a GGUF of the architecture.
+  var ggufHead: GGUFHead { get }
   /// What stands before all names of the Hugging Face form but the head's: `model.`.
   var basePrefix: String { get }
   /// What stands before the number of a layer, after that.
@@ -26,6 +26,8 @@ protocol DecoderFamily: ModelFamily {
   var droppedEndings: [String] { get }
   /// Whether the head is the embedding where config.json does not say.
   var tiesHeadByDefault: Bool { get }
+  /// Whether what the model computes leaves the range of F16.
+  var needsWideRange: Bool { get }
 
   /// Settles what the rows leave open, and refuses what the family does not compute.
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError)
@@ -60,7 +62,7 @@ protocol DecoderFamily: ModelFamily {
 
 extension DecoderFamily {
   func layerNames(_ decoder: Decoder) -> [NameRow] { [] }
-  var ggufHasTiedHead: Bool { true }
+  var ggufHead: GGUFHead { .either }
   var basePrefix: String { "model." }
   var layers: String { "layers." }
   var foreignPrefixes: [String] {
@@ -187,6 +189,7 @@ extension DecoderFamily {
   }
 
   var tiesHeadByDefault: Bool { false }
+  var needsWideRange: Bool { false }
 }
 
 /// Names of a GGUF that all decoders share.

@@ -7,12 +7,7 @@ extension DecoderModel {
   /// - Throws: `FileError` naming what a GGUF of the architecture has no words for.
   func checkGGUF(path: String) throws(FileError) {
     guard family.ggufArchitecture != nil else { throw hasNoArchitecture(path) }
-    guard family.ggufHasTiedHead || !tiesHead else {
-      throw FileError(
-        .unsupported, path: path, subject: "tie_word_embeddings",
-        "llama.cpp wants a head of its own in a GGUF of the architecture \(ggufArchitecture), and this model has none; "
-          + "keep such a model in safetensors")
-    }
+    try checkGGUFHead(path: path)
     let rope = try family.ggufRope(self, path: path)
     var entries: [String: MetadataValue] = [:]
     for (key, value) in try metadata(path: path) { entries[key] = value }
@@ -37,6 +32,21 @@ extension DecoderModel {
       .unsupported, path: path, subject: difference,
       "a GGUF of the architecture \(ggufArchitecture) has no words for it, so that llama.cpp would compute something else; "
         + "keep such a model in safetensors")
+  }
+
+  func checkGGUFHead(path: String) throws(FileError) {
+    let difference: String
+    switch family.ggufHead {
+    case .own where tiesHead:
+      difference = "llama.cpp wants a head of its own in a GGUF of the architecture, and this model has none"
+    case .embedding where hasHead && !tiesHead:
+      difference =
+        "llama.cpp takes the embedding for the head in a GGUF of the architecture, and this model has a head of its own"
+    default: return
+    }
+    throw FileError(
+      .unsupported, path: path, subject: "tie_word_embeddings",
+      "\(difference) (\(ggufArchitecture)); keep such a model in safetensors")
   }
 
   func hasNoArchitecture(_ path: String) -> FileError {

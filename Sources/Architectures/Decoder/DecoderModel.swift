@@ -27,6 +27,7 @@ struct DecoderModel: Model {
   var ggufArchitecture: String { family.ggufArchitecture ?? "none" }
   var layerCount: Int { decoder.layerCount }
   var queriesPerKey: Int { decoder.layerKinds.first?.attention.queriesPerKey ?? 1 }
+  var needsWideRange: Bool { family.needsWideRange }
   var expertCount: Int { decoder.layerKinds.compactMap(\.feedForward.experts?.count).max() ?? 0 }
 
   var vocabularySize: Int {
@@ -275,15 +276,31 @@ extension DecoderModel {
     var rows = [
       ("Model", className), ("Layers", "\(layerCount)"), ("Hidden size", size), ("Attention", heads),
     ]
-    if let rotation {
-      var text = rotation.embedding.summary
-      if rotation.dimension < attention.headDimension {
-        text += ", \(rotation.dimension) of the \(attention.headDimension) elements of a head"
-      }
-      rows.append(("RoPE", text))
-    }
+    if let text = rotations { rows.append(("RoPE", text)) }
     rows.append(("Context", "\(decoder.contextLength)"))
     rows.append(("Vocabulary", "\(vocabularySize)" + (tiesHead ? ", tied head" : "")))
     return rows.map { (label: $0.0, text: $0.1) }
+  }
+
+  /// How heads are turned, and in how many layers where that differs; nil where none are.
+  private var rotations: String? {
+    var kinds: [(rotation: Attention.Rotation?, layers: Int)] = []
+    for kind in decoder.kindOfLayer {
+      let rotation = decoder.layerKinds[kind].attention.rotation
+      if let index = kinds.firstIndex(where: { $0.rotation == rotation }) {
+        kinds[index].layers += 1
+      } else {
+        kinds.append((rotation, 1))
+      }
+    }
+    guard kinds.contains(where: { $0.rotation != nil }) else { return nil }
+    let width = decoder.layerKinds.first?.attention.headDimension ?? 0
+    return kinds.map { rotation, layers in
+      var text = rotation?.embedding.summary ?? "none"
+      if let rotation, rotation.dimension < width {
+        text += ", \(rotation.dimension) of the \(width) elements of a head"
+      }
+      return text + (kinds.count > 1 ? " in \(layers) layers" : "")
+    }.joined(separator: "; ")
   }
 }

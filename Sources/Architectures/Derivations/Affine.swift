@@ -14,6 +14,7 @@ public struct Affine: InvertibleTransform {
 
   /// Undoes this for every result: what it gives makes the same result again.
   public var inverse: any InvertibleTransform { Affine(scale: 1 / scale, offset: -offset / scale) }
+  public var isRounded: Bool { true }
 
   public func shape(of inputs: [[Int]]) throws(TransformRefusal) -> [Int] { inputs[0] }
 

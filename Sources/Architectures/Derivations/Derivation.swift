@@ -44,6 +44,12 @@ public indirect enum Derivation: Sendable {
     }
   }
 
+  /// Whether something in it is rounded and undoes what was rounded before, or will be undone.
+  public var isRounded: Bool {
+    guard case .made(let transform, let inputs) = self else { return false }
+    return (transform as? any InvertibleTransform)?.isRounded ?? false || inputs.contains(where: \.isRounded)
+  }
+
   /// This with the tensors of the model replaced by the way they come about.
   public func substituting(_ derivations: [String: Derivation]) -> Derivation {
     switch self {

@@ -7,6 +7,7 @@ public struct NegativeExponential: InvertibleTransform {
   public init() {}
 
   public var inverse: any InvertibleTransform { NegativeLogarithm() }
+  public var isRounded: Bool { true }
 
   public func shape(of inputs: [[Int]]) throws(TransformRefusal) -> [Int] { inputs[0] }
 
@@ -23,6 +24,7 @@ public struct NegativeLogarithm: InvertibleTransform {
   public init() {}
 
   public var inverse: any InvertibleTransform { NegativeExponential() }
+  public var isRounded: Bool { true }
 
   public func shape(of inputs: [[Int]]) throws(TransformRefusal) -> [Int] { inputs[0] }
 

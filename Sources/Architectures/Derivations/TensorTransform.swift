@@ -32,9 +32,14 @@ extension TensorTransform {
 /// A transform of one tensor that another one undoes.
 public protocol InvertibleTransform: TensorTransform {
   var inverse: any InvertibleTransform { get }
+  /// Whether its result is rounded, so that what undoes it gives values that lead to the same result, and not always the
+  /// ones that it was given.
+  var isRounded: Bool { get }
 }
 
 extension InvertibleTransform {
+  public var isRounded: Bool { false }
+
   public func simplified(of inputs: [Derivation]) -> Derivation? {
     guard case .made(let transform as any InvertibleTransform, let inner)? = inputs.first,
       transform.inverse as? Self == self

@@ -6,6 +6,7 @@ internal import Tensors
 struct Cohere2Family: DecoderFamily {
   let classes = [ModelClass("Cohere2ForCausalLM", "cohere2")]
   var ggufArchitecture: String? { "cohere2" }
+  var ggufHead: GGUFHead { .embedding }
   var tiesHeadByDefault: Bool { true }
 
   let hyperparameters =

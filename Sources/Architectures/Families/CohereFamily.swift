@@ -5,6 +5,7 @@ internal import Tensors
 struct CohereFamily: DecoderFamily {
   let classes = [ModelClass("CohereForCausalLM", "cohere")]
   var ggufArchitecture: String? { "command-r" }
+  var ggufHead: GGUFHead { .embedding }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
 

@@ -7,7 +7,7 @@ struct GPTNeoXFamily: DecoderFamily {
   let classes = [ModelClass("GPTNeoXForCausalLM", "gpt_neox"), ModelClass("GPTNeoXModel", "gpt_neox", hasHead: false)]
   var ggufArchitecture: String? { "gptneox" }
   var hasRopeTensors: Bool { false }
-  var ggufHasTiedHead: Bool { false }
+  var ggufHead: GGUFHead { .own }
   var basePrefix: String { "gpt_neox." }
   var droppedEndings: [String] {
     [".attention.bias", ".attention.masked_bias", ".attention.rotary_emb.inv_freq"]

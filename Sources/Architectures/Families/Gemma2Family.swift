@@ -6,8 +6,10 @@ internal import RealModule
 struct Gemma2Family: DecoderFamily {
   let classes = [ModelClass("Gemma2ForCausalLM", "gemma2")]
   var ggufArchitecture: String? { "gemma2" }
+  var ggufHead: GGUFHead { .embedding }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
+  var needsWideRange: Bool { true }
 
   let hyperparameters =
     Hyperparameter.usual(
@@ -73,6 +75,14 @@ struct Gemma2Family: DecoderFamily {
     decoder.embeddingScale = Float(values.size(.hiddenSize)).squareRoot()
     decoder.logitSoftCap = values.number(.logitSoftCap)
     return decoder
+  }
+
+  func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] { Self.scalar(model) }
+
+  /// `transformers` takes whole numbers only.
+  static func scalar(_ model: DecoderModel) -> [String: JSONValue] {
+    guard let scalar = model.values.number(.queryScalar), let whole = Int(exactly: scalar) else { return [:] }
+    return ["query_pre_attn_scalar": .integer(whole)]
   }
 }
 

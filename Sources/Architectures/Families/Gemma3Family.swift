@@ -12,6 +12,7 @@ struct Gemma3Family: DecoderFamily {
   var ggufArchitecture: String? { "gemma3" }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
+  var needsWideRange: Bool { true }
 
   let hyperparameters =
     Hyperparameter.usual(
@@ -113,6 +114,7 @@ struct Gemma3Family: DecoderFamily {
       "rope_local_base_freq": .number((model.values.number(.localTheta) ?? 10_000).shortest),
       "attn_logit_softcapping": nil,
     ]
+    config.merge(Gemma2Family.scalar(model)) { _, whole in whole }
     if let rotation = layers.first(where: { $0.attention.window == nil })?.attention.rotation {
       config.merge(
         try rotation.embedding.configEntries(

@@ -6,8 +6,10 @@ internal import RealModule
 struct GemmaFamily: DecoderFamily {
   let classes = [ModelClass("GemmaForCausalLM", "gemma")]
   var ggufArchitecture: String? { "gemma" }
+  var ggufHead: GGUFHead { .embedding }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
+  var needsWideRange: Bool { true }
 
   let hyperparameters =
     Hyperparameter.usual(context: 8192, activation: .geluTanh, headDimension: .value(.count(256))).withHeadDimension

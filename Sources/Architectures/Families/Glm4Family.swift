@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 
 /// GLM-4-0414: norms before and after both halves of a layer, half of each head turned with neighbours together, gates
 /// and ups in one tensor.
@@ -38,4 +39,7 @@ struct Glm4Family: DecoderFamily {
         attention: attention, feedForward: values.feedForward(try values.activation(source)), attentionNorm: norm,
         feedForwardNorm: norm, attentionPostNorm: norm, feedForwardPostNorm: norm), finalNorm: norm, values)
   }
+
+  /// Where no padding is said, the class has an id for it that small vocabularies do not reach.
+  func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] { ["pad_token_id": nil] }
 }

@@ -6,6 +6,7 @@ internal import JSON
 struct GptOssFamily: DecoderFamily {
   let classes = [ModelClass("GptOssForCausalLM", "gpt_oss")]
   var ggufArchitecture: String? { "gpt-oss" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

@@ -4,6 +4,7 @@ internal import Bytes
 struct InternLM2Family: DecoderFamily {
   let classes = [ModelClass("InternLM2ForCausalLM", "internlm2")]
   var ggufArchitecture: String? { "internlm2" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

@@ -8,6 +8,7 @@ struct Olmo2Family: DecoderFamily {
   private static let third = ModelClass("Olmo3ForCausalLM", "olmo3")
   let classes = [ModelClass("Olmo2ForCausalLM", "olmo2"), Self.third]
   var ggufArchitecture: String? { "olmo2" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

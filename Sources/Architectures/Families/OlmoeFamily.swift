@@ -4,6 +4,7 @@ internal import Bytes
 struct OlmoeFamily: DecoderFamily {
   let classes = [ModelClass("OlmoeForCausalLM", "olmoe")]
   var ggufArchitecture: String? { "olmoe" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

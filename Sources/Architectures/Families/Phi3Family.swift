@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 internal import Tensors
 
 /// Phi-3 and Phi-4: Llama with queries, keys and values in one tensor, gates and ups in another, and factors of RoPE for
@@ -64,6 +65,9 @@ struct Phi3Family: DecoderFamily {
     ]
     return rope
   }
+
+  /// Where no padding is said, the class has an id for it that small vocabularies do not reach.
+  func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] { ["pad_token_id": nil] }
 
   /// 0 says that there is no window.
   func metadata(_ model: DecoderModel, path: String) throws(FileError) -> [(key: String, value: MetadataValue)] {

@@ -5,6 +5,7 @@ internal import Bytes
 struct PhiFamily: DecoderFamily {
   let classes = [ModelClass("PhiForCausalLM", "phi")]
   var ggufArchitecture: String? { "phi2" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

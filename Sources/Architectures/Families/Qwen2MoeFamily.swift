@@ -4,6 +4,7 @@ internal import Bytes
 struct Qwen2MoeFamily: DecoderFamily {
   let classes = [ModelClass("Qwen2MoeForCausalLM", "qwen2_moe")]
   var ggufArchitecture: String? { "qwen2moe" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

@@ -55,6 +55,9 @@ struct SmolLM3Family: DecoderFamily {
           attentionNorm: values.rmsNorm(), feedForwardNorm: values.rmsNorm())
       }, finalNorm: values.rmsNorm(), values)
   }
+
+  /// Where no padding is said, the class has an id for it that small vocabularies do not reach.
+  func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] { ["pad_token_id": nil] }
 }
 
 extension Hyperparameter.Key {

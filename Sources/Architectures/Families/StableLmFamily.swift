@@ -6,6 +6,7 @@ struct StableLmFamily: DecoderFamily {
     ModelClass("StableLmForCausalLM", "stablelm"), ModelClass("StableLMEpochForCausalLM", "stablelm_epoch"),
   ]
   var ggufArchitecture: String? { "stablelm" }
+  var ggufHead: GGUFHead { .own }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

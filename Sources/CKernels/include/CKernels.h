@@ -76,156 +76,126 @@ enum {
   DECANT_PRODUCT_MEMORY = (DECANT_PRODUCT_ROWS + DECANT_PRODUCT_COLUMNS) * DECANT_PRODUCT_DEPTH,
 };
 
-// The loops compiled for one instruction set.
+// Types of blocks: a decoder of `blocks` blocks, an encoder, and an encoder with importance, of `rows` rows of `row_blocks`
+// blocks, which all have the same `importance`, a number for each column.
+#define DECANT_READ_BLOCKS(K, SET, TYPE) \
+  K(SET, void, decode_##TYPE, (const uint8_t *bytes, size_t blocks, float *values))
+#define DECANT_BLOCKS(K, SET, TYPE) \
+  DECANT_READ_BLOCKS(K, SET, TYPE) K(SET, size_t, encode_##TYPE, (const float *values, size_t blocks, uint8_t *bytes))
+#define DECANT_WEIGHTED_BLOCKS(K, SET, TYPE) \
+  DECANT_BLOCKS(K, SET, TYPE) \
+  K(SET, size_t, encode_##TYPE##_weighted, \
+    (const float *values, const float *importance, size_t rows, size_t row_blocks, uint8_t *bytes))
+
+// Every kernel, a row each: what it gives, its name, what it takes. A body of that name, with `_` and the set, is compiled for
+// each instruction set (`DECANT_COMPILE`).
 //
 // Encoders return how many values (of blocks: blocks) they could encode: less than the count given when the next one
 // holds a value that is not finite, or does not fit the type.
+#define DECANT_KERNELS(K, SET)                                                                                         \
+  /* Element types: `count` values. */                                                                                 \
+  K(SET, void, decode_f16, (const uint8_t *bytes, size_t count, float *values))                                        \
+  K(SET, size_t, encode_f16, (const float *values, size_t count, uint8_t *bytes))                                      \
+  K(SET, void, decode_bf16, (const uint8_t *bytes, size_t count, float *values))                                       \
+  K(SET, size_t, encode_bf16, (const float *values, size_t count, uint8_t *bytes))                                     \
+  K(SET, size_t, encode_f8_e4m3, (const float *values, size_t count, uint8_t *bytes))                                  \
+  K(SET, size_t, encode_f8_e5m2, (const float *values, size_t count, uint8_t *bytes))                                  \
+  /* One byte a value, the index of `table` with 256 entries. */                                                       \
+  K(SET, void, decode_bytes, (const uint8_t *bytes, size_t count, const float *table, float *values))                  \
+  /* GGML types: `blocks` blocks of 32 values. */                                                                      \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q4_0)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q4_1)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q5_0)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q5_1)                                                                                 \
+  DECANT_BLOCKS(K, SET, q8_0)                                                                                          \
+  /* Superblocks of 256 values whose blocks have a scale and a minimum. */                                             \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q2_k)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q4_k)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q5_k)                                                                                 \
+  /* Blocks with a scale that is searched for: superblocks of 256 values, and blocks of 32 (iq4_nl). */                \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q3_k)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, q6_k)                                                                                 \
+  DECANT_WEIGHTED_BLOCKS(K, SET, iq4_nl)                                                                               \
+  DECANT_WEIGHTED_BLOCKS(K, SET, iq4_xs)                                                                               \
+  /* Blocks of 32 (mxfp4), 64 (nvfp4, q2_0), 128 (q1_0) or 256 values, of few bits each. */                            \
+  DECANT_BLOCKS(K, SET, tq1_0)                                                                                         \
+  DECANT_BLOCKS(K, SET, tq2_0)                                                                                         \
+  DECANT_BLOCKS(K, SET, mxfp4)                                                                                         \
+  DECANT_BLOCKS(K, SET, nvfp4)                                                                                         \
+  DECANT_BLOCKS(K, SET, q1_0)                                                                                          \
+  DECANT_BLOCKS(K, SET, q2_0)                                                                                          \
+  /* Blocks of 256 values that are points of lattices. */                                                              \
+  DECANT_READ_BLOCKS(K, SET, iq1_s)                                                                                    \
+  DECANT_READ_BLOCKS(K, SET, iq1_m)                                                                                    \
+  DECANT_READ_BLOCKS(K, SET, iq2_xxs)                                                                                  \
+  DECANT_READ_BLOCKS(K, SET, iq2_xs)                                                                                   \
+  DECANT_READ_BLOCKS(K, SET, iq2_s)                                                                                    \
+  DECANT_READ_BLOCKS(K, SET, iq3_xxs)                                                                                  \
+  DECANT_READ_BLOCKS(K, SET, iq3_s)                                                                                    \
+  /* Blockwise codes: `count` values in blocks of `block_size` (a multiple of 32), the last of which may be partial.   \
+     `codes` holds two values a byte, the first in the high half, or one. `scales` holds a float for every block. */   \
+  K(SET, void, decode_code16, (const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,           \
+    const float *table, float *values))                                                                                \
+  /* The code of a value is `first_code`, plus `steps[i]` for each of the 15 `thresholds` that the value lies above. */ \
+  K(SET, size_t, encode_code16, (const float *values, size_t count, size_t block_size,                                 \
+    const float *thresholds, const int32_t *steps, int32_t first_code, uint8_t *codes, uint8_t *scales))               \
+  K(SET, size_t, encode_int4, (const float *values, size_t count, size_t block_size, uint8_t *codes,                   \
+    uint8_t *scales))                                                                                                  \
+  K(SET, void, decode_code256, (const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,          \
+    const float *table, float *values))                                                                                \
+  K(SET, size_t, encode_int8, (const float *values, size_t count, size_t block_size, uint8_t *codes,                   \
+    uint8_t *scales))                                                                                                  \
+  /* Measures and sums. */                                                                                             \
+  K(SET, size_t, first_non_finite, (const float *values, size_t count))                                                \
+  /* The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order. */                    \
+  K(SET, double, sum_of_squares, (const float *values, size_t count))                                                  \
+  K(SET, double, sum_of_squared_differences, (const float *values, const float *others, size_t count))                 \
+  /* weights[r][c] += scale * sum over k, ascending, of up[r][k] * down[k][c]. */                                      \
+  K(SET, void, add_outer_product, (size_t rows, size_t columns, size_t rank, float scale, const float *down,           \
+    const float *up, float *weights))                                                                                  \
+  /* Inference. Matrices are row-major; a stride counts elements from one row to the next.                             \
+     output[r][c] = input[r][c] / sqrt(mean over c of input[r][c]^2 + epsilon) * weight[c]. */                         \
+  K(SET, void, rms_norm, (const float *input, size_t input_stride, const float *weight, float epsilon,                 \
+    size_t rows, size_t columns, float *output, size_t output_stride))                                                 \
+  /* The same with the mean over c taken away first; weight and bias may be missing. */                                \
+  K(SET, void, layer_norm, (const float *input, size_t input_stride, const float *_Nullable weight,                    \
+    const float *_Nullable bias, float epsilon, size_t rows, size_t columns, float *output,                            \
+    size_t output_stride))                                                                                             \
+  /* Rotary embedding of the first 2 * half elements of a row: element j with element j + half, or element 2 j with the \
+     next where `is_interleaved`, by the angle whose cosine and sine are in row r of the tables (`rows * half` values  \
+     each); then multiplies all of the row's `columns` elements by `scale`. The output has stride `columns`. */        \
+  K(SET, void, rotate, (const float *input, size_t input_stride, const float *cosines, const float *sines,             \
+    float scale, size_t rows, size_t half, bool is_interleaved, size_t columns, float *output))                        \
+  /* values[r][c] = cap * tanh(values[r][c] / cap). */                                                                 \
+  K(SET, void, soft_cap, (float *values, size_t stride, size_t rows, size_t columns, float cap))                       \
+  /* Causal softmax of attention scores in place. Row r is query `first_query + r`, column c is key `first_key + c`. Keys \
+     after the query or `window` and more before it get 0. From the others `slope` times their distance is taken away  \
+     first. `sink`, where there is one, is the score of a key more, whose share is left out. */                        \
+  K(SET, void, causal_softmax, (float *scores, size_t stride, size_t rows, size_t columns,                             \
+    size_t first_query, size_t first_key, size_t window, float slope, const float *_Nullable sink))                    \
+  /* output[r][c] = activation(gate[r][c]) * up[r][c], or without `up` where there is none. */                         \
+  K(SET, void, activate, (const float *gate, const float *_Nullable up, size_t input_stride, size_t rows,              \
+    size_t columns, enum decant_activation activation, float *output, size_t output_stride))                           \
+  /* values[r][c] += row[c]. */                                                                                        \
+  K(SET, void, add_row, (float *values, size_t stride, const float *row, size_t rows, size_t columns))                 \
+  /* sums[c] += values[r][c]^2, row after row, in Double. */                                                           \
+  K(SET, void, add_squares, (const float *values, size_t stride, size_t rows, size_t columns, double *sums))           \
+  K(SET, void, log_softmax_row, (const float *logits, size_t count, struct decant_log_softmax *result))                \
+  /* Kullback-Leibler divergence, in nats, of the distribution of `after` from that of `before`; everything but the    \
+     logits in Double. Exactly 0 for equal rows. */                                                                    \
+  K(SET, double, divergence_row, (const float *before, float before_maximum, const float *after,                       \
+    float after_maximum, size_t count))                                                                                \
+  K(SET, void, difference, (const float *before, const float *after, size_t count,                                     \
+    struct decant_difference *result))                                                                                 \
+  K(SET, void, multiply, (const struct decant_product *product))
+
+#define DECANT_KERNEL_FIELD(SET, RESULT, NAME, PARAMETERS) RESULT(*NAME) PARAMETERS;
+
+// The loops compiled for one instruction set.
 struct decant_kernels {
   const char *name;
   bool (*is_supported)(void);
-
-  // Element types: `count` values.
-  void (*decode_f16)(const uint8_t *bytes, size_t count, float *values);
-  size_t (*encode_f16)(const float *values, size_t count, uint8_t *bytes);
-  void (*decode_bf16)(const uint8_t *bytes, size_t count, float *values);
-  size_t (*encode_bf16)(const float *values, size_t count, uint8_t *bytes);
-  size_t (*encode_f8_e4m3)(const float *values, size_t count, uint8_t *bytes);
-  size_t (*encode_f8_e5m2)(const float *values, size_t count, uint8_t *bytes);
-  // One byte a value, the index of `table` with 256 entries.
-  void (*decode_bytes)(const uint8_t *bytes, size_t count, const float *table, float *values);
-
-  // GGML types: `blocks` blocks of 32 values.
-  void (*decode_q4_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q4_0)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q4_1)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q4_1)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q5_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q5_0)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q5_1)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q5_1)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q8_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q8_0)(const float *values, size_t blocks, uint8_t *bytes);
-
-  // Superblocks of 256 values whose blocks have a scale and a minimum.
-  void (*decode_q2_k)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q2_k)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q4_k)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q4_k)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q5_k)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q5_k)(const float *values, size_t blocks, uint8_t *bytes);
-
-  // With importance: `rows` rows of `row_blocks` blocks. All rows have the same `importance`, a number for each column.
-  size_t (*encode_q4_1_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q5_1_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q2_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q4_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q5_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-
-  // Blocks with a scale that is searched for: superblocks of 256 values, and blocks of 32 (iq4_nl).
-  void (*decode_q3_k)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q3_k)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q6_k)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q6_k)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_iq4_nl)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_iq4_nl)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_iq4_xs)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_iq4_xs)(const float *values, size_t blocks, uint8_t *bytes);
-  size_t (*encode_q4_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q5_0_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q3_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_q6_k_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                 uint8_t *bytes);
-  size_t (*encode_iq4_nl_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                   uint8_t *bytes);
-  size_t (*encode_iq4_xs_weighted)(const float *values, const float *importance, size_t rows, size_t row_blocks,
-                                   uint8_t *bytes);
-
-  // Blocks of 32 (mxfp4), 64 (nvfp4, q2_0), 128 (q1_0) or 256 values, of few bits each.
-  void (*decode_tq1_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_tq1_0)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_tq2_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_tq2_0)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_mxfp4)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_mxfp4)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_nvfp4)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_nvfp4)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q1_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q1_0)(const float *values, size_t blocks, uint8_t *bytes);
-  void (*decode_q2_0)(const uint8_t *bytes, size_t blocks, float *values);
-  size_t (*encode_q2_0)(const float *values, size_t blocks, uint8_t *bytes);
-
-  // Blocks of 256 values that are points of lattices.
-  void (*decode_iq1_s)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq1_m)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq2_xxs)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq2_xs)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq2_s)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq3_xxs)(const uint8_t *bytes, size_t blocks, float *values);
-  void (*decode_iq3_s)(const uint8_t *bytes, size_t blocks, float *values);
-
-  // Blockwise codes: `count` values in blocks of `block_size` (a multiple of 32), the last of which may be partial.
-  // `codes` holds two values a byte, the first in the high half, or one. `scales` holds a float for every block.
-  void (*decode_code16)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
-                        const float *table, float *values);
-  // The code of a value is `first_code`, plus `steps[i]` for each of the 15 `thresholds` that the value lies above.
-  size_t (*encode_code16)(const float *values, size_t count, size_t block_size, const float *thresholds,
-                          const int32_t *steps, int32_t first_code, uint8_t *codes, uint8_t *scales);
-  size_t (*encode_int4)(const float *values, size_t count, size_t block_size, uint8_t *codes, uint8_t *scales);
-  void (*decode_code256)(const uint8_t *codes, const uint8_t *scales, size_t count, size_t block_size,
-                         const float *table, float *values);
-  size_t (*encode_int8)(const float *values, size_t count, size_t block_size, uint8_t *codes, uint8_t *scales);
-
-  // Measures and sums.
-  size_t (*first_non_finite)(const float *values, size_t count);
-  // The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order.
-  double (*sum_of_squares)(const float *values, size_t count);
-  double (*sum_of_squared_differences)(const float *values, const float *others, size_t count);
-  // weights[r][c] += scale * sum over k, ascending, of up[r][k] * down[k][c].
-  void (*add_outer_product)(size_t rows, size_t columns, size_t rank, float scale, const float *down, const float *up,
-                            float *weights);
-
-  // Inference. Matrices are row-major; a stride counts elements from one row to the next.
-  // output[r][c] = input[r][c] / sqrt(mean over c of input[r][c]^2 + epsilon) * weight[c].
-  void (*rms_norm)(const float *input, size_t input_stride, const float *weight, float epsilon, size_t rows,
-                   size_t columns, float *output, size_t output_stride);
-  // The same with the mean over c taken away first; weight and bias may be missing.
-  void (*layer_norm)(const float *input, size_t input_stride, const float *_Nullable weight,
-                     const float *_Nullable bias, float epsilon, size_t rows, size_t columns, float *output,
-                     size_t output_stride);
-  // Rotary embedding of the first 2 * half elements of a row: element j with element j + half, or element 2 j with the
-  // next where `is_interleaved`, by the angle whose cosine and sine are in row r of the tables (`rows * half` values
-  // each); then multiplies all of the row's `columns` elements by `scale`. The output has stride `columns`.
-  void (*rotate)(const float *input, size_t input_stride, const float *cosines, const float *sines, float scale,
-                 size_t rows, size_t half, bool is_interleaved, size_t columns, float *output);
-  // values[r][c] = cap * tanh(values[r][c] / cap).
-  void (*soft_cap)(float *values, size_t stride, size_t rows, size_t columns, float cap);
-  // Causal softmax of attention scores in place. Row r is query `first_query + r`, column c is key `first_key + c`. Keys
-  // after the query or `window` and more before it get 0. From the others `slope` times their distance is taken away
-  // first. `sink`, where there is one, is the score of a key more, whose share is left out.
-  void (*causal_softmax)(float *scores, size_t stride, size_t rows, size_t columns, size_t first_query,
-                         size_t first_key, size_t window, float slope, const float *_Nullable sink);
-  // output[r][c] = activation(gate[r][c]) * up[r][c], or without `up` where there is none.
-  void (*activate)(const float *gate, const float *_Nullable up, size_t input_stride, size_t rows, size_t columns,
-                   enum decant_activation activation, float *output, size_t output_stride);
-  // values[r][c] += row[c].
-  void (*add_row)(float *values, size_t stride, const float *row, size_t rows, size_t columns);
-  // sums[c] += values[r][c]^2, row after row, in Double.
-  void (*add_squares)(const float *values, size_t stride, size_t rows, size_t columns, double *sums);
-  void (*log_softmax_row)(const float *logits, size_t count, struct decant_log_softmax *result);
-  // Kullback-Leibler divergence, in nats, of the distribution of `after` from that of `before`; everything but the
-  // logits in Double. Exactly 0 for equal rows.
-  double (*divergence_row)(const float *before, float before_maximum, const float *after, float after_maximum,
-                           size_t count);
-  void (*difference)(const float *before, const float *after, size_t count, struct decant_difference *result);
-  void (*multiply)(const struct decant_product *product);
+  DECANT_KERNELS(DECANT_KERNEL_FIELD, )
 };
 
 // A lattice that codes of GGML's IQ types are numbers of points of: `count` points of `dimensions` coordinates.

@@ -11,22 +11,23 @@ struct AdaptedTensors {
   private let inputs: TensorInputs
   private let input: Int
   private var places: [String: Int] = [:]
-  /// The embedding and the head; nil for a model that is not known.
-  private let pair: (embedding: String, head: String)?
+  /// Nil for a model that is not known.
+  private let model: (any Model)?
+  /// The embedding and the head.
+  private var pair: (embedding: String, head: String)? { model?.tiedTensors }
   /// Whether the embedding and the head are one parameter under what adapters do with each of them.
   private var isTied = false
   /// Whether the head comes out as the embedding does.
   private(set) var hasTwins = false
 
-  /// - Parameter tensors: both of `pair` among them, as copies of one where the model's head is the embedding.
+  /// - Parameter tensors: embedding and head among them, as copies of one where the model's head is the embedding.
   /// - Throws: `FileError` naming the tensor of the adapter that does not fit the model.
   init(
-    _ adapter: Adapter, on tensors: [NamedDerivation], pair: (embedding: String, head: String)?, inputs: TensorInputs,
-    input: Int
+    _ adapter: Adapter, on tensors: [NamedDerivation], of model: (any Model)?, inputs: TensorInputs, input: Int
   ) throws(FileError) {
     self.adapter = adapter
     self.tensors = tensors
-    self.pair = pair
+    self.model = model
     self.inputs = inputs
     self.input = input
     for (index, tensor) in tensors.enumerated() { places[tensor.name] = index }
@@ -136,8 +137,10 @@ struct AdaptedTensors {
   // MARK: - Names
 
   private func place(of module: String, _ kind: String) -> Int? {
-    // An adapter that was trained on the bare model lacks the outer "model.".
-    places["\(module).\(kind)"] ?? places["model.\(module).\(kind)"]
+    let name = "\(module).\(kind)"
+    // An adapter that was trained on the bare model lacks the outer "model."; one that was trained on a composite model
+    // has its names, whatever they are in the files.
+    return places[name] ?? places["model.\(name)"] ?? model?.usualName(of: name).flatMap { places[$0] }
   }
 
   private func requiredPlace(of module: String, _ kind: String, stored: String) throws(FileError) -> Int {
@@ -362,14 +365,28 @@ struct AdaptedTensors {
       rank: try rank(of: down, in: module, at: index), scale: try adapter.scale(of: module),
       isTransposed: isEmbedding)
     if adapter.config.fanInFanOut, !isEmbedding {
-      // A layer that stores its weight [in, out] is known by its shape; PEFT ignores the flag for the others.
-      let shape = try shape(of: index)
-      let factorShapes = (
-        try inputs.tensor(reference(down)).shape, try inputs.tensor(reference(up)).shape
-      )
-      addition.isTransposed = shape == [factorShapes.0.last ?? 0, factorShapes.1.first ?? 0] && shape[0] != shape[1]
+      addition.isTransposed = try isStoredTransposed(index, down: down, up: up)
     }
     return (index, Update(addition: addition, down: down, up: up, magnitude: parts[.magnitude]))
+  }
+
+  /// Whether a layer stores its weight `[in, out]`, which fan_in_fan_out says for all: PEFT ignores it for the others.
+  private func isStoredTransposed(_ index: Int, down: String, up: String) throws(FileError) -> Bool {
+    let shape = try shape(of: index)
+    let (inner, outer) = (
+      try inputs.tensor(reference(down)).shape.last, try inputs.tensor(reference(up)).shape.first
+    )
+    guard shape == [inner, outer] else { return false }
+    if shape[0] != shape[1] { return true }
+    // A square says nothing by its shape.
+    let name = tensors[index].name
+    guard let model else {
+      throw FileError(
+        .unsupported, path: adapter.path, subject: down,
+        "is for a square weight, of which fan_in_fan_out does not tell how the class of this model stores it; merge it with "
+          + "PEFT (merge_and_unload), and convert what that saves")
+    }
+    return !model.isLinear(name) && name != model.tiedTensors.head
   }
 
   /// What a module's factors add, and the names of the adapter's tensors.

@@ -16,7 +16,7 @@ extension Checkpoint {
     result.inputs = inputs.appending(adapter.path, tensors: adapter.tensors)
     let names = model?.tiedTensors
     let adapted = try AdaptedTensors(
-      adapter, on: result.tensors, pair: names, inputs: result.inputs, input: number)
+      adapter, on: result.tensors, of: model, inputs: result.inputs, input: number)
     result.tensors = adapted.tensors
     if isTied {
       if adapted.hasTwins {

@@ -1,6 +1,5 @@
 public import Bytes
 public import Digests
-internal import Synchronization
 internal import Tensors
 
 /// Digests of every stored tensor of a model, and of all of them together: two files hold the same weights where these
@@ -35,30 +34,9 @@ public struct ModelDigests: Hashable, Sendable {
   ) async throws(FileError) {
     let opened = try Recognition.open(path)
     let source = opened.source
-    let queue = Queue()
-    let outcome = await withTaskGroup(of: Result<[Tensor], FileError>.self) { group in
-      for _ in 0..<max(1, workers) {
-        group.addTask {
-          var tensors: [Tensor] = []
-          while true {
-            let number = queue.next()
-            guard number < source.tensors.count else { return .success(tensors) }
-            do throws(FileError) {
-              let tensor = try Tensor(source.tensors[number], in: source, isCryptographic: isCryptographic, onBytes)
-              tensors.append(tensor)
-            } catch {
-              return .failure(error)
-            }
-          }
-        }
-      }
-      var all: Result<[Tensor], FileError> = .success([])
-      for await part in group {
-        all = all.flatMap { tensors in part.map { tensors + $0 } }
-      }
-      return all
+    let tensors = try await Workers(count: max(1, workers)).map(source.tensors.count) { (number, _) throws(FileError) in
+      try Tensor(source.tensors[number], in: source, isCryptographic: isCryptographic, onBytes)
     }
-    let tensors = try outcome.get()
     try source.requireUnchanged()
     self.init(tensors, notes: opened.remarks)
   }
@@ -67,18 +45,6 @@ public struct ModelDigests: Hashable, Sendable {
   init(_ tensors: [Tensor], notes: [Note] = []) {
     self.notes = notes
     self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-  }
-
-  /// Hands out the numbers of tensors.
-  private final class Queue: Sendable {
-    private let taken = Mutex(0)
-
-    func next() -> Int {
-      taken.withLock { taken in
-        defer { taken += 1 }
-        return taken
-      }
-    }
   }
 
   /// How the list is written that digests of the whole are of.

@@ -47,6 +47,8 @@ extension Container {
         let model = try checkpoint.requireModel()
         let configurationTensors: [NamedDerivation]
         if checkpoint.metadata != nil {
+          // An adapter may set the head apart from the embedding.
+          if !checkpoint.adapters.isEmpty { try model.checkGGUFHead(path: checkpoint.path) }
           // From GGUF to GGUF they stay as they are, understood or not.
           configurationTensors = checkpoint.weights.map(\.name).filter(model.configurationTensorNames.contains)
             .map { NamedDerivation(name: $0, derivation: .source(TensorReference($0))) }

@@ -111,13 +111,15 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The element type for a weight that cannot stay what it is.
-  func elementCodec(for source: (any StoredWeight)?, asMatrix isMatrix: Bool) -> any Codec {
+  func elementCodec(for source: (any StoredWeight)?, asMatrix isMatrix: Bool, inWideRange isWide: Bool) -> any Codec {
     if widensVectors, !isMatrix { return Float32Codec() }
     switch source?.originalEncoding {
     case .some(.f32), .some(.f64): return Float32Codec()
     case .some(.bf16), .some(.f8E4M3), .some(.f8E5M2), .some(.f8E8M0), .some(.f8E4M3FNUZ), .some(.f8E5M2FNUZ):
       return BFloat16Codec()
-    default: return Float16Codec()
+    case .some(.f16): return Float16Codec()
+    // Of what was quantized by others nothing says what it was.
+    default: return isWide ? BFloat16Codec() : Float16Codec()
     }
   }
 }

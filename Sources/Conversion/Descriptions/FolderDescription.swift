@@ -179,8 +179,8 @@ struct FolderDescription {
   private mutating func noteWhoReads(_ spelled: [PlannedTensor]) {
     let readers = Dictionary(grouping: spelled) { $0.spelling.map { $0.layout.reader(of: $0.type) } ?? "" }
     guard readers.count == 1 else {
-      notes.append(
-        "types of \(readers.keys.sorted().joined(separator: " and of ")) are mixed; transformers will not open this folder")
+      let names = readers.keys.sorted().joined(separator: " and of ")
+      notes.append("types of \(names) are mixed; transformers will not open this folder")
       return
     }
     notes += spelled.first?.spelling?.layout.notes(on: spelled) ?? []

@@ -107,18 +107,12 @@ struct GGUFDescription {
 
   /// `general.file_type`, llama.cpp's numbers: the type that most elements of matrices have; nil where it has none.
   private static func fileType(of tensors: [PlannedTensor]) -> UInt32? {
-    let numbers: [String: UInt32] = [
-      "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k": 12, "q4_k": 15,
-      "q5_k": 17, "q6_k": 18, "iq2_xxs": 19, "iq2_xs": 20, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26,
-      "iq2_s": 28, "iq4_xs": 30, "iq1_m": 31, "bf16": 32, "tq1_0": 36, "tq2_0": 37, "mxfp4": 38, "nvfp4": 39,
-      "q1_0": 40, "q2_0": 41,
-    ]
     var elements: [String: Int] = [:]
     for tensor in tensors where tensor.shape.count > 1 {
       elements[tensor.targetType, default: 0] += tensor.elementCount
     }
     let most = elements.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "f32"
-    return numbers[most]
+    return Catalog.entry(named: most)?.fileType
   }
 
   /// Tells people and programs what the companion tensors are.

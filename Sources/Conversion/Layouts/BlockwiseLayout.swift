@@ -129,7 +129,9 @@ struct BlockwiseLayout: WeightLayout {
   ) throws(FileError) -> WeightForm? {
     guard let codec = type.codec as? BlockwiseCodec else { return nil }
     let (name, shape) = (output.name, output.rows.shape)
-    let element = destination.container.elementCodec(for: output.source, asMatrix: true).name
+    let element = destination.container.elementCodec(
+      for: output.source, asMatrix: true, inWideRange: output.needsWideRange
+    ).name
     let state: QuantState
     do throws(QuantStateError) {
       state = try QuantState(

@@ -16,6 +16,10 @@ struct MXFP4Layout: WeightLayout {
 
   var name: String { "mxfp4" }
 
+  var parts: [(ending: String, whole: String)] {
+    ["gate_up_proj", "down_proj"].map { ("mlp.experts.\($0)\(Self.scalesEnding)", "tensor \(Self.blocksEnding)") }
+  }
+
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
     var result: [FoundWeight] = []
     for blocks in source.tensors where blocks.name.hasSuffix(Self.blocksEnding) && blocks.encoding == .u8 {
@@ -79,7 +83,9 @@ struct MXFP4Layout: WeightLayout {
     // What gpt-oss is published with.
     return [
       "quant_method": .string(name),
-      "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"],
+      "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head",
+      ],
     ]
   }
 }

@@ -88,7 +88,9 @@ extension Plan {
       if let form = try layout.form(keeping: output, in: destination) { return .form(form) }
     }
     if isKept { return .encode(TargetType(codec: Float32Codec())) }
-    return .encode(TargetType(codec: container.elementCodec(for: output.source, asMatrix: isMatrix(output))))
+    let codec = container.elementCodec(
+      for: output.source, asMatrix: isMatrix(output), inWideRange: output.needsWideRange)
+    return .encode(TargetType(codec: codec))
   }
 
   /// The codec of what a vector was before a container widened it to F32, for containers that do not.

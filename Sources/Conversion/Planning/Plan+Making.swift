@@ -69,6 +69,7 @@ extension Plan {
     for (type, tensors) in Dictionary(grouping: nonFinite, by: \.targetType).sorted(by: { $0.key < $1.key }) {
       notes.append(Note("holds values that are NaN or infinite, and is stored as \(type)", of: tensors.map(\.name)))
     }
+    if checkpoint.container == .gguf { notes += Self.notes(ofRounded: tensors) }
     notes += Self.notes(ofMerged: tensors) + Self.notes(ofUnused: recipe, choices, tensors)
     let provenance =
       destination.recordsProvenance
@@ -113,6 +114,17 @@ extension Plan {
       notes.append("what is said of the output matrix changes nothing: it is the token embedding in this model")
     }
     return notes
+  }
+
+  /// What a GGUF holds as the result of a sum or a power.
+  private static func notes(ofRounded tensors: [PlannedTensor]) -> [Note] {
+    let rounded = tensors.filter(\.rows.derivation.isRounded)
+    guard !rounded.isEmpty else { return [] }
+    return [
+      Note(
+        "the GGUF holds what was computed of them in F32; what that has rounded off small values does not come back, and the "
+          + "same GGUF is made of them again", of: rounded.map(\.name))
+    ]
   }
 
   /// What an adapter changes of a quantized model is not quantized again unasked.
@@ -206,7 +218,8 @@ extension Plan {
         PlannedOutput(
           name: name, originalName: output.name, derivation: derivation,
           unmerged: output.derivation.substituting(unmerged),
-          rows: try DerivedTensor(derivation, inputs: checkpoint.inputs), source: source))
+          rows: try DerivedTensor(derivation, inputs: checkpoint.inputs), source: source,
+          needsWideRange: checkpoint.model?.needsWideRange == true))
     }
     return outputs
   }

@@ -12,6 +12,8 @@ struct PlannedOutput {
   let rows: DerivedTensor
   /// The weight behind it, the first of them where there are several; nil for what is computed.
   let source: (any StoredWeight)?
+  /// Whether the model computes with numbers beyond the range of F16.
+  let needsWideRange: Bool
 
   /// What the recipe wants stays what it is in the source's own container.
   var isSourceItself: Bool { if case .source = derivation { true } else { false } }

@@ -220,7 +220,8 @@ public struct Recipe: Sendable {
   {
     let block = type.codec.elementsPerBlock
     guard !type.codec.blocksCrossRows, columns % block != 0 else { return (type, nil) }
-    let smaller = try SmallerBlock.name(for: type.name).map { name throws(FileError) in try TargetType(named: name) }
+    let smallerName = Catalog.entry(named: type.name)?.smallerBlock
+    let smaller = try smallerName.map { name throws(FileError) in try TargetType(named: name) }
     let substitute = smaller.flatMap { columns % $0.codec.elementsPerBlock == 0 ? $0 : nil }
     let reason = "rows of \(columns) do not divide into \(type.name) blocks of \(block)"
     guard !refusesFallback else {

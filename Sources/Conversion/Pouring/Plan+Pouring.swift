@@ -1,7 +1,6 @@
 public import Bytes
 internal import Digests
 internal import Quantization
-internal import Synchronization
 internal import Tensors
 
 /// What a pour found while it ran.
@@ -25,8 +24,8 @@ public struct PourReport: Sendable {
 
 /// What a pour tells while it runs.
 public enum PourEvent: Sendable {
-  /// So many more bytes of source weights have been dealt with.
-  case advanced(sourceElements: Int)
+  /// So many more elements of the output have been dealt with.
+  case advanced(elements: Int)
   /// A weight is complete.
   case finished(PlannedTensor)
   /// So many weights are there already, from an earlier run of the same job that was stopped.
@@ -90,38 +89,22 @@ extension Plan {
     let finished = try finishedTensors(of: target, digests)
     if !finished.isEmpty {
       onEvent(.resumed(tensorCount: finished.count))
-      onEvent(.advanced(sourceElements: finished.keys.reduce(0) { $0 + tensors[$1].elementCount }))
+      onEvent(.advanced(elements: finished.keys.reduce(0) { $0 + tensors[$1].elementCount }))
     }
     let queue = SlabQueue(self, finished: finished)
-    let failure = await withTaskGroup(of: FileError?.self) { group in
-      for _ in 0..<max(1, workers) {
-        group.addTask {
-          let worker = PourWorker(plan: self, output: target)
-          do throws(FileError) {
-            while let slab = queue.next() {
-              try worker.pour(slab)
-              onEvent(.advanced(sourceElements: slab.elements.count))
-              if slab.progress.finishSlab() {
-                try worker.finish(slab)
-                let tensor = FinishedTensor(
-                  relativeChange: slab.progress.relativeChange(),
-                  digests: try digests?.digests(of: tensors[slab.tensor].rows.storedTensors()) ?? [])
-                try target.finish(item: slab.tensor, note: tensor.note)
-                onEvent(.finished(tensors[slab.tensor]))
-              }
-            }
-            return nil
-          } catch {
-            queue.stop()
-            return error
-          }
-        }
-      }
-      var first: FileError?
-      for await error in group where first == nil { first = error }
-      return first
+    try await Workers(count: max(1, workers)).work(
+      taking: { queue.next() }, with: { _ in PourWorker(plan: self, output: target) }
+    ) { (slab, worker) throws(FileError) in
+      try worker.pour(slab)
+      onEvent(.advanced(elements: slab.elements.count))
+      guard slab.progress.finishSlab() else { return }
+      try worker.finish(slab)
+      let tensor = FinishedTensor(
+        relativeChange: slab.progress.relativeChange(),
+        digests: try digests?.digests(of: tensors[slab.tensor].rows.storedTensors()) ?? [])
+      try target.finish(item: slab.tensor, note: tensor.note)
+      onEvent(.finished(tensors[slab.tensor]))
     }
-    if let failure { throw failure }
     let wholes = try digests?.wholes() ?? []
     try requireUnchangedSources()
     let fast = wholes.map(\.fast.description)

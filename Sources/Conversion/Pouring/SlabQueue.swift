@@ -92,7 +92,6 @@ final class SlabQueue: Sendable {
     var slab = 0
     var progress: TensorProgress?
     var merged: [(name: String, change: @Sendable () -> Double)] = []
-    var isStopped = false
   }
 
   private let plan: Plan
@@ -108,8 +107,6 @@ final class SlabQueue: Sendable {
     self.finished = finished
   }
 
-  func stop() { cursor.withLock { $0.isStopped = true } }
-
   func next() -> Slab? {
     cursor.withLock { cursor in
       while let tensor = finished[cursor.tensor] {
@@ -117,7 +114,7 @@ final class SlabQueue: Sendable {
         if planned.isMerged { cursor.merged.append((planned.name, { tensor.relativeChange })) }
         cursor.tensor += 1
       }
-      guard !cursor.isStopped, cursor.tensor < plan.tensors.count else { return nil }
+      guard cursor.tensor < plan.tensors.count else { return nil }
       let planned = plan.tensors[cursor.tensor]
       let elementCount = planned.elementCount
       let slabElements = Self.elementsPerSlab(planned)

@@ -15,6 +15,8 @@ struct TokenRoles {
 
   /// Texts that end a turn, in the families that have one.
   private static let endsOfTurn = ["<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>", "<|eot|>"]
+  /// What begins the next turn, and ends one where nothing else does.
+  private static let beginningsOfTurn = ["<|user|>"]
   private static let endsOfMessage = ["<|eom_id|>", "<|eom|>"]
 
   /// A token's text in `tokenizer_config.json` or `special_tokens_map.json` goes before the ids in `config.json` and
@@ -36,8 +38,9 @@ struct TokenRoles {
     maskID = id("mask_token")
     var seen: Set<Int32> = []
     endIDs = ([eosID].compactMap(\.self) + ids("eos_token")).filter { seen.insert($0).inserted }
-    endOfTurnID = endIDs.first { Self.endsOfTurn.contains(index.tokens[Int($0)]) }
-    endOfMessageID = endIDs.first { Self.endsOfMessage.contains(index.tokens[Int($0)]) }
+    func end(_ texts: [String]) -> Int32? { endIDs.first { texts.contains(index.tokens[Int($0)]) } }
+    endOfTurnID = end(Self.endsOfTurn) ?? end(Self.beginningsOfTurn)
+    endOfMessageID = end(Self.endsOfMessage)
   }
 
   func apply(to vocabulary: inout GGUFVocabulary) {

@@ -1,4 +1,4 @@
-"""What is checked of each variant, and the table of it."""
+"""What is checked of each variant."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 
 import builders
+import differences
 import models
 import reference
 import vocabularies
@@ -22,6 +23,8 @@ CHUNKS = 8
 ROPE_BOUND = 3e-7
 LOGIT_BOUND = 1e-4  # ours against transformers, relative to the largest logit
 PERPLEXITY_BOUND = 0.002  # ours against llama.cpp
+SUMS_BOUND = 1e-3  # of an importance matrix against llama.cpp, relative to the largest of a row
+ADAPTER_CHANGE = 0.01  # what an adapter changes of the logits at the least
 # llama.cpp against transformers: it rounds the arguments of GELU to 16 bits, and saves logarithms of probabilities in 16 bits.
 LLAMA_BOUND = 0.01
 SEED = 7
@@ -31,17 +34,17 @@ MIXES = (
     "iq4_nl iq4_xs tq1_0 tq2_0 mxfp4_moe"
 ).split()
 
-# Names of one and the same cut in llama.cpp.
-SAME_CUT = [
-    {"gpt-2", "phi-2", "olmo", "mpt"}, {"starcoder", "refact", "command-r"}, {"smaug-bpe", "dbrx"}, {"qwen2", "stablelm2"},
-]
-
-COLUMNS = {
-    "switches": "switches show", "reference": "llama.cpp converts", "agree": "llama.cpp agrees", "keys": "keys",
-    "others": "other keys", "tensors": "tensors", "folder": "logits of the folder", "gguf": "logits of the GGUF",
-            "back": "back again",
-    "perplexity": "perplexity", "mixes": "types of mixes",
+CHECKS = {
+    "switches": "switches show", "reference": "llama.cpp converts", "agree": "llama.cpp agrees", "folder": "logits of the folder",
+    "gguf": "logits of the GGUF", "back": "back again", "keys": "keys", "others": "other keys", "tensors": "tensors",
+    "perplexity": "perplexity", "mixes": "types of mixes", "imatrix": "importance matrix", "adapter": "LoRA",
 }
+
+# What came of a check.
+HELD, FAILED, KNOWN, REFUSED, PENDING = "held", "failed", "known", "refused", "pending"
+
+# How we refuse to write what llama.cpp would compute otherwise.
+REFUSAL = re.compile("has no words for it|wants a head of its own|takes the embedding for the head|has no architecture in GGUF")
 
 
 class Failed(Exception):
@@ -84,39 +87,45 @@ class Run:
     def __init__(self, converter, options):
         self.converter, self.options = converter, options
         self.failures, self.rows, self.notes = [], [], []
+        self.allowed = {}  # keys that were others, with the reason: in how many variants
 
     def variant(self, family, variant):
-        """One row of the table."""
+        """One row: what came of each check."""
         row, name = {}, f"{family.name} {variant.name}"
         self.rows.append((family, variant, row))
 
-        def check(what, body, expected=None):
-            """`expected`: why this is known not to hold."""
+        def fail(what, text):
+            row[what] = FAILED
+            self.failures.append(f"{name}: {CHECKS[what]}: {' '.join(str(text).split())[:600]}")
+            print(self.failures[-1], flush=True)
+
+        def check(what, body, known=None):
+            """`known`: why this does not hold. Where it holds all the same, that is no longer true."""
             try:
-                said = body()
-                row[what] = said or "yes"
-                return True
+                body()
             except (Failed, models.SwitchError, reference.ConversionError, subprocess.TimeoutExpired) as error:
-                lines = " ".join(str(error).split())[:400]
-                if expected is None:
-                    row[what] = "**no**"
-                    self.failures.append(f"{name}: {COLUMNS[what]}: {lines}")
-                    print(f"{name}: {COLUMNS[what]}: {lines}", flush=True)
+                if known is None:
+                    fail(what, error)
                 else:
-                    row[what] = "–"
-                    self.notes.append(f"{name}: {COLUMNS[what]}: {lines}")
+                    row[what] = KNOWN
+                    self.notes.append(f"{name}: {CHECKS[what]}: {' '.join(str(error).split())[:400]}")
                 return False
+            if known is not None:
+                fail(what, f"holds, though it is said that it does not: {known}")
+                return True
+            row[what] = HELD
+            return True
 
         work = self.options.work / f"{family.name}-{variant.name}"
         work.mkdir(exist_ok=True)
         folder, theirs, ours, back = work / "model", work / "reference.gguf", work / "ours.gguf", work / "back"
         scale, text = builders.SMALL, self.options.text
-        made = {}
+        is_wide, has_programs = variant.dtype == "float32", self.options.llama_bin is not None
+        gemma = family.name.startswith("Gemma")
 
         def make():
-            logits, made["changes"] = models.make(family, variant, scale, folder, SEED, lengths=(24, CONTEXT))
-            vocabularies.write(folder, family.tokenizer, scale, text, family.name.startswith("Gemma"))
-            (work / "logits.json").write_text(json.dumps({str(length): rows.tolist() for length, rows in logits.items()}))
+            models.make(family, variant, scale, folder, SEED, lengths=(24, CONTEXT))
+            vocabularies.write(folder, family.tokenizer, scale, text, gemma)
 
         if not check("switches", make):
             return
@@ -126,50 +135,73 @@ class Run:
 
         kind = "bf16" if variant.dtype == "bfloat16" else "f32"
         has_reference = family.arch is not None and check(
-            "reference", lambda: self.converter.convert(folder, theirs, family.tokenizer, family.renamed, kind) and None,
+            "reference", lambda: self.converter.convert(folder, theirs, family.tokenizer, family.renamed, kind),
             None if variant.converts else variant.llama)
-        if family.arch is None:
-            row["reference"] = row["agree"] = row["keys"] = row["tensors"] = row["mixes"] = row["perplexity"] = "–"
-        if has_reference and self.options.llama_bin and variant.dtype == "float32":
+        if has_reference and has_programs and is_wide:
             # Where weights are in 16 bits, it rounds what they are multiplied with to 16 bits.
-            check("agree", lambda: self.llama_agrees(family, folder, theirs, expected, tokens, work), variant.llama)
+            check("agree", lambda: self.llama_agrees(family, theirs, expected, tokens, work), variant.llama)
         if self.options.decant is None:
             return
-        check("folder", lambda: self.our_logits(folder, wanted, work))
-        if family.arch is None:
+        if variant.pending:
+            # Until it can be read: then it has to be checked.
+            self.pending(row, fail, folder, text)
             return
-
-        def convert():
-            self.decant("convert", folder, ours, "--quiet", "--force")
-
-        try:
-            convert()
-        except Failed as error:
-            # What llama.cpp's words cannot say may be refused.
-            for what in ("keys", "others", "tensors", "gguf", "back", "perplexity"):
-                row[what] = "–" if variant.llama else "**no**"
-            if not variant.llama:
-                self.failures.append(f"{name}: convert: {error}")
-                print(self.failures[-1], flush=True)
-        else:
+        check("folder", lambda: self.our_logits(folder, wanted, work))
+        if variant.is_refused or family.arch is None:
+            self.refused(row, fail, folder, work)
+            if variant.has_adapter:
+                check("adapter", lambda: self.adapter(family, variant, folder, None, tokens, wanted, work))
+            return
+        if not check("gguf", lambda: self.converted(folder, ours, wanted, work)):
+            return
+        check("back", lambda: self.back(ours, folder, back))
+        if has_reference:
+            check("keys", lambda: self.keys(family, variant, ours, theirs, True))
+            check("others", lambda: self.keys(family, variant, ours, theirs, False))
+            check("tensors", lambda: self.tensors(variant, ours, theirs))
+        if has_programs and is_wide:
+            passed_over = variant.llama if not variant.is_read else None
+            check("perplexity", lambda: self.perplexity(ours, text), passed_over)
             if has_reference:
-                check("keys", lambda: self.keys(family, ours, theirs, True), variant.ours)
-                check("others", lambda: self.keys(family, ours, theirs, False))
-                check("tensors", lambda: self.tensors(ours, theirs), variant.ours)
-            check("gguf", lambda: self.our_logits(ours, wanted, work), None if variant.said or variant.ours else variant.llama)
-            check("back", lambda: self.back(family, ours, folder, back))
-            if self.options.llama_bin and has_reference and variant.dtype == "float32":
-                check("perplexity", lambda: self.perplexity(ours, text), variant.llama)
-        if self.options.llama_bin and has_reference and variant.dtype == "float32" and not variant.name.startswith("mxfp4"):
-            check("mixes", lambda: self.mixes(family, variant, work), variant.ours)
-            shutil.rmtree(work / "wide", ignore_errors=True)
-            (work / "wide.gguf").unlink(missing_ok=True)
+                check("mixes", lambda: self.mixes(family, variant, work))
+        if variant.has_adapter:
+            check("adapter", lambda: self.adapter(family, variant, folder, ours, tokens, wanted, work))
+            if has_programs:
+                check("imatrix", lambda: self.imatrix(ours, text, work))
+        shutil.rmtree(work / "wide", ignore_errors=True)
 
-    # Each gives what the table says instead of "yes", or nothing, or raises.
+    def pending(self, row, fail, folder, text):
+        try:
+            self.decant("perplexity", folder, "--text", text, "--context", CONTEXT, "--chunks", 1, "--json")
+        except Failed as error:
+            if "not read yet" not in str(error):
+                fail("folder", error)
+            for what in ("folder", "gguf", "back", "keys", "others", "tensors", "perplexity"):
+                row.setdefault(what, PENDING)
+        else:
+            fail("folder", "can be read now, and nothing of it is checked")
 
-    def llama_agrees(self, family, folder, path, model, tokens, work):
+    def refused(self, row, fail, folder, work):
+        """What no GGUF can say is refused before anything is written, by every job that would write one."""
+        output = work / "refused.gguf"
+        for what, arguments in (("gguf", ("convert",)), ("mixes", ("quantize", "--type", "q8_0"))):
+            output.unlink(missing_ok=True)
+            try:
+                self.decant(arguments[0], folder, output, *arguments[1:], "--quiet")
+            except Failed as error:
+                if not REFUSAL.search(str(error)) or output.exists():
+                    fail(what, f"is not refused as it should be: {error}")
+                    continue
+            else:
+                fail(what, "a GGUF is written, though llama.cpp would compute something else")
+                continue
+            row[what] = REFUSED
+
+    # Each raises where something does not hold.
+
+    def llama_agrees(self, family, path, model, tokens, work):
         saved = work / "saved.bin"
-        said = self.llama_perplexity(path, self.options.text, "--chunks", 2, "--kl-divergence-base", saved)
+        self.llama_perplexity(path, self.options.text, "--chunks", 2, "--kl-divergence-base", saved)
         theirs, found = saved_logarithms(saved)
         saved.unlink()
         if theirs[0].tolist() != tokens:
@@ -188,19 +220,26 @@ class Run:
         if not worst <= LLAMA_BOUND:
             raise Failed(f"logarithms of probabilities differ by {worst:.2e}")
 
-    def llama_perplexity(self, path, text, *arguments):
+    def llama(self, program_name, path, text, *arguments):
         """No flash attention and a cache in F32, so that both compute the same thing."""
-        return program(self.options.llama_bin / "llama-perplexity", "-m", path, "-f", text, "-c", CONTEXT, "-b", CONTEXT, "-t",
-                1,
-                       "-fa", "off", "-ctk", "f32", "-ctv", "f32", "--no-repack", *arguments)
+        return program(
+            self.options.llama_bin / program_name, "-m", path, "-f", text, "-c", CONTEXT, "-b", CONTEXT, "-t", 1, "-fa", "off",
+            "-ctk", "f32", "-ctv", "f32", "--no-repack", *arguments)
+
+    def llama_perplexity(self, path, text, *arguments):
+        return self.llama("llama-perplexity", path, text, *arguments)
 
     def decant(self, *arguments):
         return program(self.options.decant, *arguments)
 
-    def our_logits(self, path, wanted, work):
+    def converted(self, folder, ours, wanted, work):
+        self.decant("convert", folder, ours, "--quiet", "--force")
+        self.our_logits(ours, wanted, work)
+
+    def our_logits(self, path, wanted, work, *arguments):
         saved = work / "logits.f32"
         self.decant("perplexity", path, "--text", self.options.text, "--context", CONTEXT, "--chunks", 1, "--logits", saved,
-                    "--force", "--quiet", "--threads", 1)
+                    "--force", "--quiet", "--threads", 1, *arguments)
         found = np.fromfile(saved, "<f4")
         if found.size != wanted.size:
             raise Failed(f"{found.size} logits instead of {wanted.size}")
@@ -208,55 +247,68 @@ class Run:
         if not error <= LOGIT_BOUND:
             raise Failed(f"differ by {error:.1e}")
 
-    def keys(self, family, ours, theirs, of_architecture):
+    def keys(self, family, variant, ours, theirs, of_architecture):
         """Either those of the architecture, or those of the vocabulary and in general."""
         one, other = (reference.File(self.converter, path).keys for path in (ours, theirs))
-        differences = []
+        values = [{key: value for key, (_, value) in keys.items()} for keys in (one, other)]
+        wrong, meant = [], set()
         for key in sorted(one.keys() | other.keys()):
             if key == "general.name" or key.startswith("decant."):
                 continue
-            if of_architecture != (key.startswith(family.arch + ".") or key in ("general.architecture", "general.file_type")):
+            if of_architecture != (key.startswith(family.arch + ".") or key == "general.architecture"):
                 continue
             here, there = one.get(key), other.get(key)
-            if here == there or (key == "tokenizer.ggml.pre" and here and any({here[1], there[1]} <= cut for cut in SAME_CUT)):
+            if here == there:
                 continue
-            differences.append(f"{key}: {shown(here)}, not {shown(there)}")
-        if differences:
-            raise Failed(f"{len(differences)} differ: " + "; ".join(differences))
+            if key in variant.keys:
+                meant.add(key)
+                continue
+            why = differences.reason(key, family.arch, *values)
+            if why is None:
+                wrong.append(f"{key}: {shown(here)}, not {shown(there)}")
+            else:
+                self.allowed[key, why] = self.allowed.get((key, why), 0) + 1
+        if of_architecture:
+            wrong += [f"{key} is the same, though it is said that it is not" for key in variant.keys if key not in meant]
+        if wrong:
+            raise Failed(f"{len(wrong)} differ: " + "; ".join(wrong))
 
-    def tensors(self, ours, theirs):
+    def tensors(self, variant, ours, theirs):
         one, other = (reference.File(self.converter, path).tensors for path in (ours, theirs))
-        differences = [f"{name} is missing" for name in other.keys() - one.keys()]
-        differences += [f"{name} is not there" for name in one.keys() - other.keys()]
+        found = {name: "is missing" for name in other.keys() - one.keys()}
+        found |= {name: "is not there" for name in one.keys() - other.keys()}
         for name in one.keys() & other.keys():
             for what, here, there in zip(("type", "shape", "bytes"), one[name], other[name]):
                 if here == there:
                     continue
                 if what != "bytes":
-                    differences.append(f"{what} of {name}: {here}, not {there}")
+                    found[name] = f"has another {what}: {here}, not {there}"
                 elif one[name][0] == "F32":
                     error = models.distance(*(np.frombuffer(data, "<f4") for data in (here, there)))
                     # Powers come out a little differently on another machine.
                     if not name.startswith("rope_") or error > ROPE_BOUND:
-                        differences.append(f"values of {name}, by {error:.1e}")
+                        found[name] = f"has other values, by {error:.1e}"
                 else:
-                    differences.append(f"bytes of {name}")
+                    found[name] = "has other bytes"
                 break
-        if differences:
-            raise Failed(f"{len(differences)} differ: " + "; ".join(sorted(differences)[:6]))
+        same = {*variant.tensors} - found.keys()
+        texts = [f"{name} {text}" for name, text in sorted(found.items()) if name not in variant.tensors]
+        texts += [f"{name} is the same, though it is said that it is not" for name in sorted(same)]
+        if texts:
+            raise Failed(f"{len(texts)} differ: " + "; ".join(texts[:6]))
 
-    def back(self, family, ours, folder, back):
+    def back(self, ours, folder, back):
         self.decant("convert", ours, back, "--quiet", "--force")
         one, other = stored(back), stored(folder)
-        # A tied head that is written, too, or left out.
         differences = [f"{name} is missing" for name in other.keys() - one.keys()]
         differences += [f"{name} is not there" for name in one.keys() - other.keys()]
         for name in one.keys() & other.keys():
             here, there = one[name], other[name]
             if here.shape != there.shape:
                 differences.append(f"shape of {name}: {list(here.shape)}, not {list(there.shape)}")
-            elif here.dtype != there.dtype and not torch.equal(here.float(), there.float()) or (
-                    here.dtype == there.dtype and not torch.equal(here.view(torch.uint8), there.view(torch.uint8))):
+            elif here.dtype != there.dtype:
+                differences.append(f"type of {name}: {here.dtype}, not {there.dtype}")
+            elif not torch.equal(here.view(torch.uint8), there.view(torch.uint8)):
                 differences.append(f"values of {name}")
         if differences:
             raise Failed(f"{len(differences)} differ: " + "; ".join(sorted(differences)[:6]))
@@ -282,7 +334,7 @@ class Run:
         models.make(family, variant, builders.WIDE, folder, SEED, switches=False, verify=False)
         vocabularies.write(folder, family.tokenizer, builders.WIDE, self.options.text, family.name.startswith("Gemma"))
         self.converter.convert(folder, theirs, family.tokenizer, family.renamed)
-        differences = []
+        wrong = []
         for mix in MIXES:
             said = program(self.options.llama_bin / "llama-quantize", "--dry-run", theirs, mix)
             wanted = {}
@@ -295,10 +347,60 @@ class Run:
             if not wanted:
                 raise Failed("llama-quantize --dry-run names no tensors")
             for name in sorted(wanted.keys() | found.keys()):
-                if wanted.get(name) != found.get(name):
-                    differences.append(f"{mix}: {name}: {found.get(name)}, not {wanted.get(name)}")
-        if differences:
-            raise Failed(f"{len(differences)} differ: " + "; ".join(differences[:4]))
+                if wanted.get(name) != found.get(name) and name not in variant.tensors:
+                    wrong.append(f"{mix}: {name}: {found.get(name)}, not {wanted.get(name)}")
+        if wrong:
+            raise Failed(f"{len(wrong)} differ: " + "; ".join(wrong[:4]))
+
+    def imatrix(self, path, text, work):
+        """The same sums for every column, and of experts for each of them from the same number of tokens."""
+        ours, theirs = work / "ours-imatrix.gguf", work / "their-imatrix.gguf"
+        theirs.unlink(missing_ok=True)
+        self.llama("llama-imatrix", path, text, "--chunks", CHUNKS, "--no-ppl", "-o", theirs)
+        self.decant("imatrix", path, "--text", text, "--context", CONTEXT, "--chunks", CHUNKS, "--output", ours, "--force",
+                    "--quiet")
+        one, other = (reference.File(self.converter, file).tensors for file in (ours, theirs))
+        if one.keys() != other.keys() or not one:
+            raise Failed(f"other weights: {sorted(one.keys() ^ other.keys())[:6]}")
+        for name in sorted(one):
+            here, there = (np.frombuffer(tensors[name][2], "<f4").reshape(tensors[name][1]) for tensors in (one, other))
+            if here.shape != there.shape:
+                raise Failed(f"{name}: shape {list(here.shape)}, not {list(there.shape)}")
+            if name.endswith(".counts"):
+                if not np.array_equal(here, there):
+                    raise Failed(f"{name}: {here.ravel()[:4].tolist()}, not {there.ravel()[:4].tolist()}")
+                continue
+            largest = np.maximum(np.abs(there).max(axis=-1, keepdims=True), 1e-9)
+            error = float((np.abs(here - there) / largest).max())
+            if not error <= SUMS_BOUND:
+                raise Failed(f"{name}: differs by {error:.1e}")
+
+    def adapter(self, family, variant, folder, ours, tokens, wanted, work):
+        """A LoRA of every linear layer: what peft merges, and we, reading the folder, writing a GGUF, and adding to one."""
+        made = work / "adapter"
+        merged, has_parameters = models.with_adapter(family, folder, variant, builders.SMALL, SEED, made)
+        if has_parameters:
+            # Stacked experts are adapted as parameters, which is refused.
+            try:
+                self.decant("convert", folder, work / "merged", "--adapter", made, "--quiet", "--force")
+            except Failed as error:
+                if "target_parameters" not in str(error):
+                    raise
+            else:
+                raise Failed("an adapter of stacked experts is merged now, and nothing of it is checked")
+            merged = models.with_adapter_of_experts(family, folder, variant, builders.SMALL, SEED, made)
+        changed = models.logits(merged, tokens)[CONTEXT // 2 : CONTEXT - 1]
+        change = models.distance(changed, wanted)
+        if not change > ADAPTER_CHANGE:
+            raise Failed(f"the adapter changes the logits by {change:.1e} only")
+        self.our_logits(folder, changed, work, "--adapter", made)
+        if ours is None:
+            return
+        output = work / "merged.gguf"
+        for source in (folder, ours):
+            self.decant("convert", source, output, "--adapter", made, "--quiet", "--force")
+            self.our_logits(output, changed, work)
+        output.unlink()
 
 
 def shown(value):
@@ -312,6 +414,7 @@ def stored(folder):
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as file:
             for name in file.keys():
+                # The towers of a composite model stay behind.
                 if "vision_tower" in name or "multi_modal_projector" in name:
                     continue
                 short = name
@@ -321,32 +424,11 @@ def stored(folder):
     return found
 
 
-def table(run: Run):
-    """Every class with its variants, what holds, and why some things are not asked for."""
-    used = [column for column in COLUMNS if any(column in row for _, _, row in run.rows)]
-    lines = ["| Class | GGUF | Variant | " + " | ".join(COLUMNS[column] for column in used) + " |",
-             "|---|---|---|" + "---|" * len(used)]
-    reasons = {}
-    for family, variant, row in run.rows:
-        told = [f"llama.cpp: {variant.llama}"] if variant.llama else []
-        told += [f"ours: {variant.ours}"] if variant.ours else []
-        numbers = [reasons.setdefault(reason, len(reasons) + 1) for reason in told]
-        name = variant.name + (f" {numbers}" if numbers else "")
-        marks = " | ".join(row.get(column, "") for column in used)
-        lines.append(f"| {family.name} | {family.arch or 'none'} | {name} | {marks} |")
-    lines.append("")
-    lines += [f"{number}. {reason}" for reason, number in reasons.items()]
-    return "\n".join(lines) + "\n"
-
-
 def run(families, converter, options):
     found = Run(converter, options)
     for family in families:
         for variant in family.variants:
             found.variant(family, variant)
-    if options.table:
-        options.table.write_text(table(found))
     if options.notes:
         options.notes.write_text("\n".join(found.notes) + "\n")
-    print(f"{len(found.rows)} variants of {len(families)} classes, {len(found.failures)} failures")
-    return 1 if found.failures else 0
+    return found

@@ -1,16 +1,16 @@
-"""Proves the model families against transformers and llama.cpp, with tiny models of random weights.
+"""Proves the model families against transformers, PEFT and llama.cpp, with tiny models of random weights.
 
-    python families.py --llama-cpp SOURCE [--llama-bin DIR] [--decant PATH] [--work DIR] [--only NAME ...] [--table FILE]
+    python families.py --llama-cpp SOURCE [--llama-bin DIR] [--decant PATH] [--work DIR] [--only NAME ... | --table FILE]
     python families.py --llama-cpp SOURCE --fixtures DIR [--only NAME ...]
 
 --llama-cpp: a source tree of llama.cpp, whose converter makes the reference GGUFs. --llama-bin: a folder with
-llama-perplexity and llama-quantize. --text: what vocabularies are made from and perplexity is measured on.
-Without --decant, only what the reference programs say of each other is looked at. --fixtures writes the small models of
-`make test` and nothing else. Prints a line for each thing that does not hold, and exits with 1 when there is one.
+llama-perplexity, llama-quantize and llama-imatrix. --text: what vocabularies are made from and perplexity is measured on.
+Without --decant, only what the reference programs say of each other is looked at. --table writes what was found of all
+classes. --fixtures writes the small models of `make test` and nothing else. Prints a line for each thing that does not
+hold, and exits with 1 when there is one.
 """
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -67,6 +67,8 @@ def main():
     parser.add_argument("--notes", type=Path, help="a file for what is known not to hold, and by how much")
     parser.add_argument("--fixtures", type=Path)
     options = parser.parse_args()
+    if options.table and (options.only or not options.llama_bin or not options.decant):
+        parser.error("--table is of everything: it needs --decant and --llama-bin, and no --only")
     if options.work is None:
         with tempfile.TemporaryDirectory(prefix="decant-families-") as folder:
             options.work = Path(folder)
@@ -85,6 +87,7 @@ def work_on(options):
 
     import builders
     import checks
+    import table
 
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
@@ -100,7 +103,11 @@ def work_on(options):
                     write_fixture(family, variant, folder, options.work, converter, options.text)
                     print(folder.name, flush=True)
         return 0
-    return checks.run(chosen, converter, options)
+    found = checks.run(chosen, converter, options)
+    if options.table:
+        options.table.write_text(table.markdown(found, options))
+    print(f"{len(found.rows)} variants of {len(chosen)} classes, {len(found.failures)} checks fail")
+    return 1 if found.failures else 0
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import warnings
 from functools import partial
 
 import numpy as np
+import peft
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -256,6 +258,48 @@ def again(family: Family, folder, variant: Variant, scale: Scale, seed: int):
     kind = getattr(transformers, family.model or family.name)
     config = transformers.AutoConfig.from_pretrained(folder)
     return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention(config)).eval()
+
+
+def with_adapter(family: Family, folder, variant: Variant, scale: Scale, seed: int, output):
+    """Writes a LoRA of all linear layers of the text model. Gives the model that peft merges it into, and whether it adapts
+    parameters too: stacked experts are no layers."""
+    model = again(family, folder, variant, scale, seed)
+    targets = "all-linear"
+    if getattr(model.config, "vision_config", None) is not None:
+        targets = r".*language_model\..*_proj"
+    torch.manual_seed(seed)
+    config = peft.LoraConfig(r=4, lora_alpha=6, target_modules=targets, init_lora_weights=False)
+    with warnings.catch_warnings():
+        # It sets fan_in_fan_out for layers that are stored transposed, and says so.
+        warnings.simplefilter("ignore")
+        adapted = peft.get_peft_model(model, config)
+    shutil.rmtree(output, ignore_errors=True)
+    adapted.save_pretrained(output)
+    has_parameters = bool(adapted.peft_config["default"].target_parameters)
+    return adapted.merge_and_unload().eval(), has_parameters
+
+
+def with_adapter_of_experts(family: Family, folder, variant: Variant, scale: Scale, seed: int, output):
+    """The same of the layers as they are stored, with experts and routers one by one: how they were before releases 5 of
+    transformers stacked them. peft reads that, and does not write it any more."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors, rank = {}, 4
+    for name, weight in load_file(folder / "model.safetensors").items():
+        module = name.removesuffix(".weight")
+        is_layer = weight.ndim == 2 and any(word in module for word in (".mlp.", ".self_attn.", ".block_sparse_moe."))
+        if is_layer and module != name and "norm" not in module:
+            tensors[f"base_model.model.{module}.lora_A.weight"] = 0.3 * torch.randn(rank, weight.shape[1], generator=generator)
+            tensors[f"base_model.model.{module}.lora_B.weight"] = 0.1 * torch.randn(weight.shape[0], rank, generator=generator)
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
+    save_file(tensors, output / "adapter_model.safetensors", metadata={"format": "pt"})
+    targets = sorted({name.split(".")[-3] for name in tensors})
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": 6, "bias": "none", "target_modules": targets}
+    (output / "adapter_config.json").write_text(json.dumps(config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adapted = peft.PeftModel.from_pretrained(again(family, folder, variant, scale, seed), str(output))
+    return adapted.merge_and_unload().eval()
 
 
 def make(family: Family, variant: Variant, scale: Scale, folder, seed: int, lengths=(24,), switches=True, verify=True):

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Inference
+@testable import Bytes
 
 @Suite struct WorkersTests {
   private final class Tally: Sendable {
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func resultsComeInTheOrderOfItems() async throws {
-    let squares = try await Workers(count: 4).map(100) { item, _ in item * item }
+    let squares = await Workers(count: 4).map(100) { item, _ in item * item }
     #expect(squares == (0..<100).map { $0 * $0 })
   }
 
@@ -48,15 +48,38 @@ import Testing
     await #expect(throws: CancellationError.self) { try await task.value }
   }
 
-  /// Blocks stay the same however tokens are shared, and every block has one share.
-  @Test func sharesCoverTheTokens() {
-    for tokens in [1, 511, 512, 513, 2048, 5000] {
-      for workers in [1, 2, 16, 64] {
-        let shares = TokenShares(tokens: tokens, panels: 3, workers: workers)
-        let blocks = (0..<shares.count).flatMap { shares[$0] }
-        #expect(blocks == Panel.pieces(tokens, of: Panel.tokens))
-        #expect((0..<shares.count).allSatisfy { !shares[$0].isEmpty })
+  /// However long each takes, and never more than one a worker at a time.
+  @Test(arguments: [1, 3]) func resultsAreHandedOverInOrder(_ count: Int) async throws {
+    let held = Mutex<(now: Int, most: Int)>((0, 0))
+    var received: [Int] = []
+    try await Workers(count: count).inOrder(50) { number throws(FileError) in
+      held.withLock {
+        $0.now += 1
+        $0.most = max($0.most, $0.now)
+      }
+      for _ in 0..<(number % 7) * 1000 { _ = held.withLock { $0.now } }
+      return number * number
+    } body: { number, square throws(FileError) in
+      #expect(square == number * number)
+      received.append(number)
+      held.withLock { $0.now -= 1 }
+    }
+    #expect(received == Array(0..<50))
+    #expect(held.withLock { $0.most } <= count)
+  }
+
+  @Test(arguments: [true, false]) func nothingIsHandedOverAfterAFailure(_ failsInWork: Bool) async {
+    let failure = FileError(.malformed, path: "file", "the eighth is wrong")
+    var received: [Int] = []
+    let error = await #expect(throws: FileError.self) {
+      try await Workers(count: 2).inOrder(100) { number throws(FileError) in
+        if failsInWork, number == 7 { throw failure }
+        return number
+      } body: { number, _ throws(FileError) in
+        if number == 7 { throw failure }
+        received.append(number)
       }
     }
+    #expect(error?.message == failure.message && received == Array(0..<7))
   }
 }
