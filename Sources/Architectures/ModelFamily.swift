@@ -53,7 +53,7 @@ public enum ModelFamilies {
     SeedOssFamily(), Ernie45Family(), HunYuanDenseFamily(), StableLmFamily(), Qwen2Family(), Qwen3Family(),
     Qwen2MoeFamily(), Qwen3MoeFamily(), GemmaFamily(), Gemma2Family(), Gemma3Family(), PhiFamily(), Phi3Family(),
     Olmo2Family(), OlmoeFamily(), GPT2Family(), GPTNeoXFamily(), Starcoder2Family(), OPTFamily(), FalconFamily(),
-    BloomFamily(), MPTFamily(), CohereFamily(), Cohere2Family(), Glm4Family(), GptOssFamily(),
+    BloomFamily(), MPTFamily(), CohereFamily(), Cohere2Family(), Glm4Family(), GptOssFamily(), Exaone4Family(),
   ]
 
   /// The family that a config.json names: by a class in `architectures`, or by `model_type` where no class is named.

@@ -432,6 +432,16 @@ def families():
                 "layer_types": ["full_attention", "sliding_attention", "full_attention"]},
                 {"pattern": {"layer_types": ["sliding_attention"] * 3}}, fixture=False),
     ])
+    add("Exaone4ForCausalLM", "exaone4", "exaone4", lambda s: {
+        **llama_like(s), "head_dim": s.head, "num_hidden_layers": 4, "sliding_window": None, "layer_types": full[:4]}, [
+        Variant("plain", {}, {}, older=True),
+        Variant("tied-llama3", {"tie_word_embeddings": True, **LLAMA3},
+                {"llama3": PLAIN_ROPE}),
+        Variant("windows", {"sliding_window": 6, "layer_types": pattern4}, {"window": {"sliding_window": 64},
+                "pattern": {"layer_types": full[:4]}}, llama="windows only in models of 64 layers"),
+        Variant("windows-64", {"num_hidden_layers": 64, "sliding_window": 6, "layer_types": pattern4 * 16},
+                {"window": {"sliding_window": 64}}, fixture=False),
+    ])
     add("OlmoeForCausalLM", "olmoe", "olmo", lambda s: {
         **llama_like(s), **experts(s), "intermediate_size": s.inter // 2, "num_key_value_heads": s.heads, "rms_norm_eps": 1e-5},
                 [

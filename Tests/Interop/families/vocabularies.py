@@ -45,6 +45,7 @@ CUTS = {
     "phi-2": (GPT2, False, False),
     "mpt": (GPT2, False, False),
     "olmo": (GPT2, False, False),
+    "exaone4": (GPT2, False, False),
     "starcoder": ([pre_tokenizers.Digits(True), *GPT2], False, False),
     "refact": ([pre_tokenizers.Digits(True), *GPT2], False, False),
     "command-r": ([pre_tokenizers.Digits(True), *GPT2], False, True),
