@@ -23,7 +23,7 @@ struct DataLayout {
           .tensorType, "\"\(record.descriptor.name)\" is of type \(record.type.encoding), which is not meant for files")
       }
       if !isLittleEndian, record.type.fields == nil {
-        throw Rule.bigEndianData.broken(
+        throw GGUFRule.bigEndianData.broken(
           .unsupported, path: file.path, subject: record.descriptor.name, at: record.place,
           "\(record.type.encoding) in a big-endian file is not read: its byte order there is not defined")
       }
@@ -36,7 +36,7 @@ struct DataLayout {
     var gaps = 0
     for (tensor, record) in ordered {
       guard tensor.offset >= end else {
-        throw Rule.overlap.broken(
+        throw GGUFRule.overlap.broken(
           path: file.path, subject: tensor.descriptor.name, at: record.place,
           "the tensor begins at byte \(tensor.offset), inside another that ends at byte \(end)")
       }
@@ -59,7 +59,7 @@ struct DataLayout {
   ) throws(FileError) -> PlacedTensor {
     let descriptor = record.descriptor
     guard record.offset % UInt64(alignment) == 0 else {
-      throw Rule.tensorOffset.broken(
+      throw GGUFRule.tensorOffset.broken(
         path: file.path, subject: descriptor.name, at: record.place,
         "the tensor's offset \(record.offset) is not a multiple of the alignment \(alignment)")
     }
@@ -68,7 +68,7 @@ struct DataLayout {
     let isInside = size <= available && record.offset <= available - size
     // An empty tensor has no bytes to be inside with, but its offset must be one.
     guard isInside || size == 0 && record.offset <= UInt64(Int.max - dataOffset) else {
-      throw Rule.tensorInsideFile.broken(
+      throw GGUFRule.tensorInsideFile.broken(
         .truncated, path: file.path, subject: descriptor.name, at: record.place,
         "the tensor takes \(size) bytes from byte \(record.offset) of the data section, but that has \(available)"
           + " bytes; is the download complete?")

@@ -76,6 +76,6 @@ extension GGUFMetadata {
   }
 
   private func wrongType(of value: MetadataValue, key: String, expected: String) -> FileError {
-    Rule.wellKnownKey.broken(path: name, subject: key, "the value is \(value.summary); \(expected) is expected")
+    GGUFRule.wellKnownKey.broken(path: name, subject: key, "the value is \(value.summary); \(expected) is expected")
   }
 }

@@ -37,7 +37,7 @@ public struct GGUFSource: TensorSource {
       for (index, tensor) in file.tensors.enumerated() {
         let name = tensor.descriptor.name
         if let other = places.updateValue(Place(file: number, tensor: index), forKey: name) {
-          throw Rule.shardTotals.broken(
+          throw GGUFRule.shardTotals.broken(
             .mismatch, path: file.path, subject: name, "the tensor is also in \(files[other.file].path)")
         }
         tensors.append(tensor.descriptor)

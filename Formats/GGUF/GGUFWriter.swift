@@ -21,7 +21,7 @@ public enum GGUFWriter {
     metadata.removeAll { ShardSet.isOfSplit($0.key) }
     let alignment = try checkedAlignment(metadata, name: name)
     guard ShardName(name).map({ $0.count == 1 }) ?? true else {
-      throw Rule.writtenSplit.broken(.unsupported, path: name, "the name is that of a shard; choose another")
+      throw GGUFRule.writtenSplit.broken(.unsupported, path: name, "the name is that of a shard; choose another")
     }
     let records = try checkedRecords(tensors, name: name)
 
@@ -33,7 +33,7 @@ public enum GGUFWriter {
       return [try withinLimit(single)]
     }
     guard let maximumSplitBytes else {
-      throw Rule.writtenTensors.broken(.unsupported, path: name, "the file would be longer than 63 bits can count")
+      throw GGUFRule.writtenTensors.broken(.unsupported, path: name, "the file would be longer than 63 bits can count")
     }
     return try split(
       metadata, records, name: name, alignment: alignment, maximumBytes: maximumSplitBytes)
@@ -44,7 +44,7 @@ public enum GGUFWriter {
     case nil: return GGUFMetadata.defaultAlignment
     case .uint32(let value) where GGUFMetadata.isValidAlignment(Int(value)): return Int(value)
     default:
-      throw Rule.alignment.broken(
+      throw GGUFRule.alignment.broken(
         .unsupported, path: name, subject: WellKnownKey.alignment,
         "the alignment must be a u32, a power of two from 8 to \(GGUFMetadata.largestAlignment)")
     }
@@ -55,20 +55,21 @@ public enum GGUFWriter {
     var records: [Record] = []
     for tensor in tensors {
       guard TensorRecord.isValidName(Array(tensor.name.utf8), longest: TensorRecord.longestName - 1) else {
-        throw Rule.writtenTensors.broken(
+        throw GGUFRule.writtenTensors.broken(
           .unsupported, path: name, subject: tensor.name,
           "a tensor's name may have 1 to \(TensorRecord.longestName - 1) bytes in GGUF, without NUL")
       }
       guard names.insert(tensor.name).inserted else {
-        throw Rule.writtenTensors.broken(.unsupported, path: name, subject: tensor.name, "two tensors have this name")
+        throw GGUFRule.writtenTensors.broken(
+          .unsupported, path: name, subject: tensor.name, "two tensors have this name")
       }
       guard tensor.shape.count <= TensorRecord.mostDimensions else {
-        throw Rule.writtenTensors.broken(
+        throw GGUFRule.writtenTensors.broken(
           .unsupported, path: name, subject: tensor.name,
           "the tensor has \(tensor.shape.count) dimensions; GGUF has at most \(TensorRecord.mostDimensions)")
       }
       guard let type = GGMLType(tensor.encoding), !type.isIntermediate else {
-        throw Rule.writtenTensors.broken(
+        throw GGUFRule.writtenTensors.broken(
           .unsupported, path: name, subject: tensor.name, "GGUF files have no tensors of type \(tensor.encoding)")
       }
       records.append(Record(descriptor: tensor, typeID: type.id))
@@ -80,17 +81,17 @@ public enum GGUFWriter {
     var writer = ByteWriter()
     for entry in metadata.entries {
       guard GGUFMetadata.isValidKey(entry.key.utf8) else {
-        throw Rule.writtenMetadata.broken(
+        throw GGUFRule.writtenMetadata.broken(
           .unsupported, path: name, subject: entry.key,
           "a key is 1 to \(GGUFMetadata.longestKey) bytes of printable ASCII")
       }
       if let known = WellKnownKey.byKey[entry.key], !known.isValid(entry.value) {
-        throw Rule.writtenMetadata.broken(
+        throw GGUFRule.writtenMetadata.broken(
           .unsupported, path: name, subject: entry.key,
           "the value is \(entry.value.summary); \(known.expected) is expected")
       }
       guard entry.value.elementType != .array else {
-        throw Rule.writtenMetadata.broken(
+        throw GGUFRule.writtenMetadata.broken(
           .unsupported, path: name, subject: entry.key, "ggml does not read arrays of arrays; leave the key out")
       }
       writer.writeString(entry.key.utf8)
@@ -101,12 +102,12 @@ public enum GGUFWriter {
 
   private static func withinLimit(_ file: PlannedFile) throws(FileError) -> PlannedFile {
     guard file.tensors.count <= HeaderReader.countLimit else {
-      throw Rule.headerLimit.broken(
+      throw GGUFRule.headerLimit.broken(
         .unsupported, path: file.name,
         "the file would have \(file.tensors.count) tensors; at most \(HeaderReader.countLimit) are read")
     }
     guard file.header.count <= HeaderReader.byteLimit else {
-      throw Rule.headerLimit.broken(
+      throw GGUFRule.headerLimit.broken(
         .unsupported, path: file.name,
         "the header would have \(file.header.count) bytes; at most \(HeaderReader.byteLimit) are read")
     }
@@ -123,7 +124,8 @@ extension GGUFWriter {
   ) throws(FileError) -> [PlannedFile] {
     let prefix = name.droppingFileEnding(ShardName.suffix) ?? name
     guard let total = Int32(exactly: records.count) else {
-      throw Rule.writtenSplit.broken(.unsupported, path: name, "\(records.count) tensors are too many for a split set")
+      throw GGUFRule.writtenSplit.broken(
+        .unsupported, path: name, "\(records.count) tensors are too many for a split set")
     }
 
     // A shard's length does not depend on what its numbers say, only on which keys it has.
@@ -147,7 +149,7 @@ extension GGUFWriter {
       start = end
     }
     guard let count = UInt16(exactly: groups.count) else {
-      throw Rule.writtenSplit.broken(
+      throw GGUFRule.writtenSplit.broken(
         .unsupported, path: name, "\(groups.count) files are too many for a split set; choose a higher limit")
     }
 
@@ -158,7 +160,7 @@ extension GGUFWriter {
         metadata: try encoded(keys, name: name), entryCount: keys.entries.count, records: Array(records[group]))
       let shard = ShardName(prefix: prefix, number: number + 1, count: groups.count)
       guard let file = contents.planned(name: shard.fileName, alignment: alignment) else {
-        throw Rule.writtenSplit.broken(.unsupported, path: name, "a file would be longer than 63 bits can count")
+        throw GGUFRule.writtenSplit.broken(.unsupported, path: name, "a file would be longer than 63 bits can count")
       }
       files.append(try withinLimit(file))
     }
@@ -180,7 +182,7 @@ extension GGUFWriter {
 
   private static func tooSmall(_ limit: Int, for what: String, _ size: Size?, name: String) -> FileError {
     let needed = size.map { "; at least \($0.byteCount) are needed" } ?? ""
-    return Rule.writtenSplit.broken(
+    return GGUFRule.writtenSplit.broken(
       .unsupported, path: name, "files of at most \(limit) bytes are wanted, but \(what) alone takes more\(needed)")
   }
 

@@ -30,7 +30,7 @@ struct HeaderReader: ~Copyable {
 
   /// An error at this place, or at `offset`.
   func broken(
-    _ rule: Rule, _ code: FileError.Code = .malformed, subject: String? = nil, at offset: Int? = nil,
+    _ rule: GGUFRule, _ code: FileError.Code = .malformed, subject: String? = nil, at offset: Int? = nil,
     _ message: String
   ) -> FileError {
     rule.broken(code, path: path, subject: subject, at: offset ?? self.offset, message)
@@ -70,7 +70,7 @@ struct HeaderReader: ~Copyable {
   /// A count or length of 64 bits that cannot be more than the bytes that remain, each thing counted taking at
   /// least `minimumSize` of them.
   mutating func count(
-    of what: String, minimumSize: Int, subject: String? = nil, rule: Rule
+    of what: String, minimumSize: Int, subject: String? = nil, rule: GGUFRule
   ) throws(FileError) -> Int {
     let place = offset
     let stored = try integer(UInt64.self, for: what, subject: subject)

@@ -13,13 +13,13 @@ struct ShardSet {
     // Merging tools leave a count of 0; a set of one needs no others.
     if count <= 1, (fileName?.count ?? 1) <= 1 { return nil }
     guard count > 1 else {
-      throw Rule.shardKeys.broken(
+      throw GGUFRule.shardKeys.broken(
         .mismatch, path: opened.path, subject: WellKnownKey.splitCount,
         "the name is that of one of \(fileName?.count ?? 0) shards, but the metadata does not say so; "
           + "give the file another name if it is a whole model")
     }
     guard let fileName else {
-      throw Rule.shardName.broken(
+      throw GGUFRule.shardName.broken(
         .mismatch, path: opened.path,
         "the file is one of \(count) shards, which are found by names like model-00001-of-00003.gguf")
     }
@@ -33,7 +33,7 @@ struct ShardSet {
         let sibling = ShardName(prefix: fileName.prefix, number: number, count: fileName.count, ending: fileName.ending)
         let path = FileSystem.join(folder, sibling.fileName)
         guard let there = try PackedFile.inPlace(of: path) else {
-          throw Rule.shardName.broken(
+          throw GGUFRule.shardName.broken(
             .missing, path: path, "shard \(number) of \(fileName.count) is missing; the others are not enough")
         }
         return try GGUFFile(path: there)
@@ -54,7 +54,7 @@ struct ShardSet {
     for (key, expected) in [(WellKnownKey.splitCount, count), (WellKnownKey.splitNumber, index)] {
       let stored = try file.metadata.integer(key)
       guard stored == expected else {
-        throw Rule.shardKeys.broken(
+        throw GGUFRule.shardKeys.broken(
           .mismatch, path: file.path, subject: key,
           "the value is \(stored.map(String.init) ?? "missing"), but the file's name asks for \(expected); "
             + "do the files belong together?")
@@ -67,7 +67,7 @@ struct ShardSet {
     for file in files {
       guard let announced = try file.metadata.integer(WellKnownKey.splitTensorCount) else { continue }
       guard announced == total else {
-        throw Rule.shardTotals.broken(
+        throw GGUFRule.shardTotals.broken(
           .mismatch, path: file.path, subject: WellKnownKey.splitTensorCount,
           "\(announced) tensors are announced for the whole set, but its files have \(total)")
       }
@@ -82,7 +82,7 @@ struct ShardSet {
       for entry in file.metadata.entries where !isOfSplit(entry.key) {
         if let value = merged[entry.key] {
           guard value == entry.value else {
-            throw Rule.shardMetadata.broken(
+            throw GGUFRule.shardMetadata.broken(
               .mismatch, path: file.path, subject: entry.key,
               "the value differs from that in \(first.path); do the files belong together?")
           }

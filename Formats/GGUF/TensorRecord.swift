@@ -49,7 +49,7 @@ struct TensorRecord {
     do throws(ShapeError) {
       descriptor = try TensorDescriptor(name: name, encoding: type.encoding, shape: shape)
     } catch {
-      let rule: Rule = if case .partialBlocks = error { .wholeBlocks } else { .dimensions }
+      let rule: GGUFRule = if case .partialBlocks = error { .wholeBlocks } else { .dimensions }
       throw reader.broken(rule, subject: name, at: place, error.description)
     }
     self.type = type
@@ -64,7 +64,7 @@ struct TensorRecord {
   static func refuseDuplicates(_ records: [TensorRecord], path: String) throws(FileError) {
     var seen: Set<String> = []
     for record in records where !seen.insert(record.descriptor.name).inserted {
-      throw Rule.tensorNameUnique.broken(
+      throw GGUFRule.tensorNameUnique.broken(
         path: path, subject: record.descriptor.name, at: record.place, "two tensors have this name")
     }
   }

@@ -62,7 +62,7 @@ extension PackedIndex {
     let opening = try PackedOpening(readingFrom: file)
     guard file.byteCount >= opening.byteCount + 8 + Self.footerByteCount else {
       throw PackedRule.footer.broken(
-        path, at: file.byteCount, "ends before its index; is it complete?", code: .truncated)
+        .truncated, path: path, at: file.byteCount, "ends before its index; is it complete?")
     }
     var footer = ByteCursor(file, at: file.byteCount - Self.footerByteCount)
     let footerOffset = footer.offset
@@ -71,19 +71,20 @@ extension PackedIndex {
     let version = try footer.read(UInt32.self)
     guard try footer.readBytes(8) == Self.footerMagic, version == opening.version else {
       throw PackedRule.footer.broken(
-        path, at: footerOffset, "does not end as a packed file does; is it complete?", code: .truncated)
+        .truncated, path: path, at: footerOffset, "does not end as a packed file does; is it complete?")
     }
     let frameByteCount = Int(storedFrameByteCount)
     let frameOffset = footerOffset - frameByteCount
     let indexOffset = frameOffset - 8
     guard indexOffset >= opening.byteCount, storedOffset == UInt64(indexOffset) else {
-      throw PackedRule.footer.broken(path, at: footerOffset, "the end of the file says that the index is elsewhere")
+      throw PackedRule.footer.broken(
+        path: path, at: footerOffset, "the end of the file says that the index is elsewhere")
     }
     var cursor = ByteCursor(file, at: indexOffset)
     guard try cursor.read(UInt32.self) == Zstandard.skippableMagic,
       try cursor.read(UInt32.self) == storedFrameByteCount &+ UInt32(Self.footerByteCount)
     else {
-      throw PackedRule.footer.broken(path, at: indexOffset, "the index is not in a skippable frame of its length")
+      throw PackedRule.footer.broken(path: path, at: indexOffset, "the index is not in a skippable frame of its length")
     }
 
     let fields = try Self.unpackedFields(
@@ -100,15 +101,16 @@ extension PackedIndex {
     guard Zstandard.frameByteCount(frame.span) == frame.count, Zstandard.hasChecksum(frame.span),
       let count = Zstandard.contentByteCount(frame.span)
     else {
-      throw PackedRule.indexFrame.broken(file.path, at: offset, "the index is not one frame with length and checksum")
+      throw PackedRule.indexFrame.broken(
+        path: file.path, at: offset, "the index is not one frame with length and checksum")
     }
     guard count <= limit else {
       throw PackedRule.indexFrame.broken(
-        file.path, at: offset, "announces an index of \(count) bytes; a file of this length has at most \(limit)")
+        path: file.path, at: offset, "announces an index of \(count) bytes; a file of this length has at most \(limit)")
     }
     var fields = [UInt8](repeating: 0, count: count)
     if let problem = fields.withMutableBytes({ Zstandard.unpack(frame.span, into: &$0) }) {
-      throw PackedRule.indexFrame.broken(file.path, at: offset, "the index cannot be unpacked: \(problem)")
+      throw PackedRule.indexFrame.broken(path: file.path, at: offset, "the index cannot be unpacked: \(problem)")
     }
     return fields
   }
@@ -121,7 +123,7 @@ extension PackedIndex {
     fields: [UInt8], opening: PackedOpening = .current, indexOffset: Int, path: String
   ) throws(FileError) {
     func broken(_ rule: PackedRule, _ message: String) -> FileError {
-      rule.broken(path, at: indexOffset, "in the index, \(message)")
+      rule.broken(path: path, at: indexOffset, "in the index, \(message)")
     }
     guard fields.count >= 16 else { throw broken(.indexFields, "there are only \(fields.count) bytes") }
     let byteCount = Int(exactly: Self.integer(UInt64.self, fields, 0))

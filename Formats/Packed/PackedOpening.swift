@@ -60,20 +60,21 @@ package enum PackedOpening: UInt32, Hashable, Sendable {
     let path = file.path
     guard file.byteCount >= Self.leastByteCount else {
       throw PackedRule.opening.broken(
-        path, at: 0, "has \(file.byteCount) bytes, too few for a packed file", code: .truncated)
+        .truncated, path: path, at: 0, "has \(file.byteCount) bytes, too few for a packed file")
     }
     let start = try file.bytes(at: 0, count: Self.leastByteCount)
     guard start.prefix(16).elementsEqual(Self.current.bytes.prefix(16)) else {
       throw PackedRule.opening.broken(
-        path, at: 0, "does not begin as a packed file does; a file made by `zstd` is unpacked with `zstd -d`")
+        path: path, at: 0, "does not begin as a packed file does; a file made by `zstd` is unpacked with `zstd -d`")
     }
     guard let opening = Self.all.first(where: { $0.bytes.starts(with: start) }) else {
       throw PackedRule.version.broken(
-        path, at: 16, "is a packed file of another version; versions 1 and 2 are read", code: .unsupported)
+        .unsupported, path: path, at: 16, "is a packed file of another version; versions 1 and 2 are read")
     }
     let bytes = opening.bytes
     guard file.byteCount >= bytes.count, try file.bytes(at: 0, count: bytes.count) == bytes else {
-      throw PackedRule.notice.broken(path, at: Self.leastByteCount, "the notice is another than that of version 2")
+      throw PackedRule.notice.broken(
+        path: path, at: Self.leastByteCount, "the notice is another than that of version 2")
     }
     self = opening
   }

@@ -1,7 +1,7 @@
 internal import Bytes
 
-/// A rule of `SPEC.md`. Errors end with its number.
-enum PackedRule: Int {
+/// The rules of `SPEC.md`.
+enum PackedRule: Int, SpecificationRule {
   case opening = 1
   case version
   case footer
@@ -13,13 +13,5 @@ enum PackedRule: Int {
   case frameContent
   case notice
 
-  /// How it is cited.
-  var citation: String { "PACKED-\(rawValue)" }
-
-  /// The error that `path` breaks this rule.
-  func broken(
-    _ path: String, at offset: Int?, _ message: String, code: FileError.Code = .malformed
-  ) -> FileError {
-    FileError(code, path: path, offset: offset, message, rule: citation)
-  }
+  static let document = "PACKED"
 }

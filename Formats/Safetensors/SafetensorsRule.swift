@@ -1,5 +1,7 @@
-/// A rule of `SPEC.md`. Errors end with its number.
-enum SafetensorsRule: Int {
+internal import Bytes
+
+/// The rules of `SPEC.md`.
+enum SafetensorsRule: Int, SpecificationRule {
   case lengthField = 1
   case headerLimit
   case headerInside
@@ -23,6 +25,5 @@ enum SafetensorsRule: Int {
   case folder
   case shardSet
 
-  /// How it is cited.
-  var citation: String { "ST-\(rawValue)" }
+  static let document = "ST"
 }

@@ -40,11 +40,15 @@ public protocol Model: Sendable {
   /// Whether a tensor of the Hugging Face form belongs to another part of a composite model, such as its vision tower.
   func isForeign(_ name: String) -> Bool
 
-  /// Whether a tensor of the Hugging Face form is the weight of a linear layer other than the head, stored `[out, in]`.
-  func isLinear(_ name: String) -> Bool
+  /// What linear layer a tensor of the Hugging Face form is the weight of; nil for the head, and for any other tensor.
+  func linearLayer(_ name: String) -> LinearLayer?
+
+  /// Whether a weight of the Hugging Face form is stored `[in, out]`.
+  func isStoredTransposed(_ name: String) -> Bool
 
   /// Name, shape and necessity of every tensor of the Hugging Face form.
-  var expectedTensors: [ExpectedTensor] { get }
+  /// - Parameter most: where more than so many are necessary, the rest is not listed.
+  func expectedTensors(most: Int) -> [ExpectedTensor]
 
   /// How each tensor of the Hugging Face form comes from the tensors of a GGUF with these names.
   /// - Throws: `FileError` for a name the family does not know.
@@ -64,6 +68,12 @@ public protocol Model: Sendable {
 
   /// - Throws: `FileError` where llama.cpp would look for another head in a GGUF of this model than it has.
   func checkGGUFHead(path: String) throws(FileError)
+
+  /// What llama.cpp computes otherwise of a GGUF of this model, since it passes over what the GGUF says; a sentence each.
+  var ggufNotes: [String] { get }
+
+  /// Keys of config.json that are not known, in a file of a version of transformers that reads none of that name.
+  var unknownSettings: [String] { get }
 
   /// The hyperparameters as GGUF metadata, in the order they are written.
   /// - Throws: `FileError` for what was not understood when it was read, or what a GGUF cannot say.
@@ -86,4 +96,9 @@ public protocol Model: Sendable {
   /// What computes the model.
   /// - Throws: `FileError` for what cannot be run.
   func forwardPass(path: String) throws(FileError) -> ForwardPass
+}
+
+extension Model {
+  /// Name, shape and necessity of every tensor of the Hugging Face form.
+  public var expectedTensors: [ExpectedTensor] { expectedTensors(most: .max) }
 }

@@ -71,13 +71,17 @@ public enum ModelFamilies {
     all.first { $0.ggufArchitecture == ggufArchitecture }
   }
 
-  /// The class names, for messages.
-  public static var supportedClassNames: String {
-    all.flatMap { $0.classes.map(\.name) }.joined(separator: ", ")
+  /// The names of the classes of `transformers`, each once.
+  public static var classNames: [String] {
+    var names: [String] = []
+    for name in all.flatMap(\.classes).map(\.name) where !names.contains(name) { names.append(name) }
+    return names
   }
 
-  /// The architectures of GGUFs, for messages.
-  public static var supportedArchitectures: String {
-    all.compactMap(\.ggufArchitecture).joined(separator: ", ")
+  /// What `general.architecture` of their GGUFs says, each once.
+  public static var ggufArchitectures: [String] {
+    var names: [String] = []
+    for name in all.compactMap(\.ggufArchitecture) where !names.contains(name) { names.append(name) }
+    return names
   }
 }

@@ -40,14 +40,6 @@ public struct ByteCursor: ~Copyable {
     return value
   }
 
-  public mutating func readFloat(subject: String? = nil) throws(FileError) -> Float {
-    Float(bitPattern: try read(UInt32.self, subject: subject))
-  }
-
-  public mutating func readDouble(subject: String? = nil) throws(FileError) -> Double {
-    Double(bitPattern: try read(UInt64.self, subject: subject))
-  }
-
   /// Reads `count` bytes.
   public mutating func readBytes(_ count: Int, subject: String? = nil) throws(FileError) -> [UInt8] {
     if count <= Self.pieceSize {

@@ -22,9 +22,4 @@ public struct ByteWriter: Sendable {
   public mutating func write(_ value: Double) { write(value.bitPattern) }
 
   public mutating func write(contentsOf other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
-
-  /// Appends zeros until the count is a multiple of `alignment`.
-  public mutating func pad(to alignment: Int, with byte: UInt8 = 0) {
-    while bytes.count % alignment != 0 { bytes.append(byte) }
-  }
 }

@@ -29,6 +29,8 @@ public enum Remedy: Hashable, Sendable {
   case makeGGUF
   /// Allow more memory.
   case allowMemory
+  /// See which classes of models are known.
+  case seeFamilies
   /// Run the job again: it goes on where it stopped.
   case goOn
 
@@ -50,6 +52,7 @@ public enum Remedy: Hashable, Sendable {
     case .divideFiles: "a maximum size of files divides them"
     case .makeGGUF: "make the output a GGUF"
     case .allowMemory: "allow more"
+    case .seeFamilies: "the list of families has those that are known"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
     }
   }

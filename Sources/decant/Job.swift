@@ -22,6 +22,7 @@ struct Job {
 
   /// - Parameter verification: what is measured of the output when it is there; nil for nothing.
   func run(verification: Verification? = nil) async throws {
+    let start = ContinuousClock.now
     let destination = try options.destination(output, for: recipe)
     var recipe = recipe
     recipe.modelName = options.name
@@ -51,13 +52,14 @@ struct Job {
     guard !options.dryRun, let plan = planned else { return }
     let report = PlanReport(plan, checkpoint)
     talk.tell(plan.notes)
+    let planning = ContinuousClock.now - start
     let read = try verification?.read(workers: options.workers.count)
     let progress = Progress(totalElements: plan.parameterCount, talk)
-    let start = ContinuousClock.now
+    let pouring = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
     progress.end()
     Terminal.tellLeft(poured.leftovers)
-    let seconds = (ContinuousClock.now - start).seconds
+    let seconds = (planning + (ContinuousClock.now - pouring)).seconds
     if !talk.json, !talk.quiet {
       for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {
         Terminal.note(line)

@@ -11,16 +11,14 @@ struct ByteCursorTests {
   }
 
   @Test func integersInBothOrders() throws {
-    var cursor = try cursor([1, 2, 3, 4, 5, 6, 7, 8, 0xFE, 0xFF, 0, 0, 0x80, 0x3F, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F])
+    var cursor = try cursor([1, 2, 3, 4, 5, 6, 7, 8, 0xFE, 0xFF])
     #expect(try cursor.read(UInt32.self) == 0x0403_0201)
     cursor.isLittleEndian = false
     #expect(try cursor.read(UInt32.self) == 0x0506_0708)
     cursor.isLittleEndian = true
     #expect(try cursor.read(Int16.self) == -2)
-    #expect(try cursor.readFloat() == 1)
-    #expect(try cursor.readDouble() == 1)
     #expect(cursor.remaining == 0)
-    #expect(cursor.offset == 22)
+    #expect(cursor.offset == 10)
   }
 
   @Test func theEndIsAnErrorAndMovesNothing() throws {

@@ -11,7 +11,7 @@ import Testing
       "a", "b", "1", "-", ".", #"\."#, #"\d"#, #"\w"#, "[ab]", "[^a]", "[a-c_]", "*", "+", "?", "{1,2}", "{2}", "{0,}",
       "{0}", "(", "(?:", ")", "|", "^", "$",
     ]
-    var random = RandomNumbers(seed: 7)
+    var random = SeededGenerator(seed: 7)
     func pick(_ texts: [String], upTo most: Int) -> String {
       (0...Int(random.next() % UInt64(most))).map { _ in texts[Int(random.next() % UInt64(texts.count))] }.joined()
     }

@@ -58,7 +58,7 @@ import Testing
 
   /// The tensors `a`, `b` ..., of these types and shapes, with bytes of their own.
   private static func stored(_ tensors: [(type: String, shape: [Int])]) throws -> (inputs: TensorInputs, Stored) {
-    var random = RandomNumbers(seed: 3)
+    var random = SeededGenerator(seed: 3)
     var descriptors: [TensorDescriptor] = []
     var bytes: [String: [UInt8]] = [:]
     for (name, tensor) in zip(["a", "b", "c"], tensors) {

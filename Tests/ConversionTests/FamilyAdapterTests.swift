@@ -19,7 +19,7 @@ import Testing
   private func adapter(
     _ module: String, inner: Int, outer: Int, fanInFanOut: Bool = false, _ bench: Workbench
   ) throws -> (adapter: Adapter, down: [Float], up: [Float]) {
-    var random = RandomNumbers(seed: 11)
+    var random = SeededGenerator(seed: 11)
     let (down, up) = (
       random.normals(Self.rank * inner, deviation: 0.1), random.normals(outer * Self.rank, deviation: 0.1)
     )
@@ -55,12 +55,16 @@ import Testing
   }
 
   /// GPT-2 stores `[in, out]`. Of a square that is not seen by its shape.
-  @Test(arguments: [("attn.c_attn", 24, 72), ("attn.c_proj", 24, 24), ("mlp.c_fc", 24, 96), ("mlp.c_proj", 96, 24)])
-  func layersThatAreStoredTransposed(_ module: String, _ inner: Int, _ outer: Int) async throws {
+  /// PEFT knows them by their class, whatever the flag says.
+  @Test(
+    arguments: [("attn.c_attn", 24, 72), ("attn.c_proj", 24, 24), ("mlp.c_fc", 24, 96), ("mlp.c_proj", 96, 24)],
+    [true, false])
+  func layersThatAreStoredTransposed(_ layer: (module: String, inner: Int, outer: Int), _ flag: Bool) async throws {
+    let (module, inner, outer) = layer
     let bench = try Workbench()
     let base = try Checkpoint(path: "\(Self.folder)/GPT2LMHeadModel-plain")
     let factors = try adapter(
-      "transformer.h.1.\(module)", inner: inner, outer: outer, fanInFanOut: true, bench)
+      "transformer.h.1.\(module)", inner: inner, outer: outer, fanInFanOut: flag, bench)
     let name = "transformer.h.1.\(module).weight"
     let before = try #require(try base.tensor(named: name))
     #expect(before.shape == [inner, outer])

@@ -5,77 +5,60 @@ import Testing
 
 /// Importance matrices that break a rule give the error of that rule, and no bytes make the reader trap.
 @Suite struct ImportanceFailureTests {
-  struct Expectation: Sendable, CustomTestStringConvertible {
-    let name: String
-    let code: FileError.Code
-    var subject: String?
-    var offset: Int?
-
-    init(_ name: String, _ code: FileError.Code, _ subject: String? = nil, at offset: Int? = nil) {
-      self.name = name
-      self.code = code
-      self.subject = subject
-      self.offset = offset
-    }
-
-    var rule: String { name.split(separator: "-").prefix(2).joined(separator: "-") }
-    var testDescription: String { name }
-  }
-
-  static let expectations: [Expectation] = [
-    Expectation("IMATRIX-1-empty.dat", .unsupported),
-    Expectation("IMATRIX-1-model.gguf", .unsupported, "general.type"),
-    Expectation("IMATRIX-1-no-sums.gguf", .unsupported),
-    Expectation("IMATRIX-1-no-tensors.gguf", .unsupported),
-    Expectation("IMATRIX-1-two-bytes.dat", .unsupported),
-    Expectation("IMATRIX-10-length-short.dat", .truncated, at: 53),
-    Expectation("IMATRIX-10-text-negative.dat", .malformed, at: 53),
-    Expectation("IMATRIX-10-text-past-end.dat", .malformed, at: 53),
-    Expectation("IMATRIX-10-three-bytes.dat", .truncated, at: 49),
-    Expectation("IMATRIX-10-trailing-bytes.dat", .malformed, at: 53),
-    Expectation("IMATRIX-10-windows-negative.dat", .malformed, at: 49),
-    Expectation("IMATRIX-2-chunk-size-0.gguf", .malformed, "imatrix.chunk_size"),
-    Expectation("IMATRIX-2-no-chunk-count.gguf", .missing, "imatrix.chunk_count"),
-    Expectation("IMATRIX-2-no-chunk-size.gguf", .missing, "imatrix.chunk_size"),
-    Expectation("IMATRIX-2-no-datasets.gguf", .missing, "imatrix.datasets"),
-    Expectation("IMATRIX-3-no-counts.gguf", .malformed, "blk.0.attn_q.weight.in_sum2"),
-    Expectation("IMATRIX-3-no-name.gguf", .malformed, ".in_sum2"),
-    Expectation("IMATRIX-3-no-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
-    Expectation("IMATRIX-3-sums-f16.gguf", .malformed, "a.in_sum2"),
-    Expectation("IMATRIX-4-no-counts.gguf", .malformed, "blk.0.attn_q.weight.counts"),
-    Expectation("IMATRIX-4-no-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
-    Expectation("IMATRIX-4-three-counts-for-four-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
-    Expectation("IMATRIX-5-infinite.gguf", .malformed, "a.in_sum2"),
-    Expectation("IMATRIX-5-nan.dat", .malformed, "a", at: 21),
-    Expectation("IMATRIX-5-nan.gguf", .malformed, "a.in_sum2"),
-    Expectation("IMATRIX-5-negative.dat", .malformed, "a", at: 17),
-    Expectation("IMATRIX-5-negative.gguf", .malformed, "a.in_sum2"),
-    Expectation("IMATRIX-6-2pow60.gguf", .malformed, "a.counts"),
-    Expectation("IMATRIX-6-half.gguf", .malformed, "a.counts"),
-    Expectation("IMATRIX-6-infinite.gguf", .malformed, "a.counts"),
-    Expectation("IMATRIX-6-nan.gguf", .malformed, "a.counts"),
-    Expectation("IMATRIX-6-negative.gguf", .malformed, "a.counts"),
-    Expectation("IMATRIX-7-2pow30.dat", .malformed, at: 0),
-    Expectation("IMATRIX-7-negative.dat", .malformed, at: 0),
-    Expectation("IMATRIX-7-no-entries.dat", .malformed, at: 0),
-    Expectation("IMATRIX-7-text.dat", .malformed, at: 0),
-    Expectation("IMATRIX-8-65-bytes.dat", .malformed, at: 4),
-    Expectation("IMATRIX-8-empty.dat", .malformed, at: 4),
-    Expectation("IMATRIX-8-length-past-end.dat", .malformed, at: 4),
-    Expectation("IMATRIX-8-negative-length.dat", .malformed, at: 4),
-    Expectation("IMATRIX-8-not-utf8.dat", .malformed, "a\u{FFFD}", at: 8),
-    Expectation("IMATRIX-8-nul.dat", .malformed, "a\0b", at: 8),
-    Expectation("IMATRIX-8-truncated.dat", .truncated, at: 66),
-    Expectation("IMATRIX-8-twice.dat", .malformed, "blk.0.ffn_down.weight", at: 49),
-    Expectation("IMATRIX-9-2pow31.dat", .truncated, "a", at: 13),
-    Expectation("IMATRIX-9-negative.dat", .malformed, "a", at: 13),
-    Expectation("IMATRIX-9-no-values.dat", .malformed, "abcd", at: 16),
-    Expectation("IMATRIX-9-truncated.dat", .truncated, "abcdefghijkl", at: 20),
-    Expectation("IMATRIX-9-values-short.dat", .truncated, "a", at: 13),
-    Expectation("IMATRIX-9-windows-negative.dat", .malformed, "a", at: 9),
+  static let expectations: [RefusedFixture] = [
+    RefusedFixture("IMATRIX-1-empty.dat", .unsupported),
+    RefusedFixture("IMATRIX-1-model.gguf", .unsupported, "general.type"),
+    RefusedFixture("IMATRIX-1-no-sums.gguf", .unsupported),
+    RefusedFixture("IMATRIX-1-no-tensors.gguf", .unsupported),
+    RefusedFixture("IMATRIX-1-two-bytes.dat", .unsupported),
+    RefusedFixture("IMATRIX-10-length-short.dat", .truncated, at: 53),
+    RefusedFixture("IMATRIX-10-text-negative.dat", .malformed, at: 53),
+    RefusedFixture("IMATRIX-10-text-past-end.dat", .malformed, at: 53),
+    RefusedFixture("IMATRIX-10-three-bytes.dat", .truncated, at: 49),
+    RefusedFixture("IMATRIX-10-trailing-bytes.dat", .malformed, at: 53),
+    RefusedFixture("IMATRIX-10-windows-negative.dat", .malformed, at: 49),
+    RefusedFixture("IMATRIX-2-chunk-size-0.gguf", .malformed, "imatrix.chunk_size"),
+    RefusedFixture("IMATRIX-2-no-chunk-count.gguf", .missing, "imatrix.chunk_count"),
+    RefusedFixture("IMATRIX-2-no-chunk-size.gguf", .missing, "imatrix.chunk_size"),
+    RefusedFixture("IMATRIX-2-no-datasets.gguf", .missing, "imatrix.datasets"),
+    RefusedFixture("IMATRIX-3-no-counts.gguf", .malformed, "blk.0.attn_q.weight.in_sum2"),
+    RefusedFixture("IMATRIX-3-no-name.gguf", .malformed, ".in_sum2"),
+    RefusedFixture("IMATRIX-3-no-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
+    RefusedFixture("IMATRIX-3-sums-f16.gguf", .malformed, "a.in_sum2"),
+    RefusedFixture("IMATRIX-4-no-counts.gguf", .malformed, "blk.0.attn_q.weight.counts"),
+    RefusedFixture("IMATRIX-4-no-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
+    RefusedFixture("IMATRIX-4-three-counts-for-four-sums.gguf", .malformed, "blk.0.attn_q.weight.counts"),
+    RefusedFixture("IMATRIX-5-infinite.gguf", .malformed, "a.in_sum2"),
+    RefusedFixture("IMATRIX-5-nan.dat", .malformed, "a", at: 21),
+    RefusedFixture("IMATRIX-5-nan.gguf", .malformed, "a.in_sum2"),
+    RefusedFixture("IMATRIX-5-negative.dat", .malformed, "a", at: 17),
+    RefusedFixture("IMATRIX-5-negative.gguf", .malformed, "a.in_sum2"),
+    RefusedFixture("IMATRIX-6-2pow60.gguf", .malformed, "a.counts"),
+    RefusedFixture("IMATRIX-6-half.gguf", .malformed, "a.counts"),
+    RefusedFixture("IMATRIX-6-infinite.gguf", .malformed, "a.counts"),
+    RefusedFixture("IMATRIX-6-nan.gguf", .malformed, "a.counts"),
+    RefusedFixture("IMATRIX-6-negative.gguf", .malformed, "a.counts"),
+    RefusedFixture("IMATRIX-7-2pow30.dat", .malformed, at: 0),
+    RefusedFixture("IMATRIX-7-negative.dat", .malformed, at: 0),
+    RefusedFixture("IMATRIX-7-no-entries.dat", .malformed, at: 0),
+    RefusedFixture("IMATRIX-7-text.dat", .malformed, at: 0),
+    RefusedFixture("IMATRIX-8-65-bytes.dat", .malformed, at: 4),
+    RefusedFixture("IMATRIX-8-empty.dat", .malformed, at: 4),
+    RefusedFixture("IMATRIX-8-length-past-end.dat", .malformed, at: 4),
+    RefusedFixture("IMATRIX-8-negative-length.dat", .malformed, at: 4),
+    RefusedFixture("IMATRIX-8-not-utf8.dat", .malformed, "a\u{FFFD}", at: 8),
+    RefusedFixture("IMATRIX-8-nul.dat", .malformed, "a\0b", at: 8),
+    RefusedFixture("IMATRIX-8-truncated.dat", .truncated, at: 66),
+    RefusedFixture("IMATRIX-8-twice.dat", .malformed, "blk.0.ffn_down.weight", at: 49),
+    RefusedFixture("IMATRIX-9-2pow31.dat", .truncated, "a", at: 13),
+    RefusedFixture("IMATRIX-9-negative.dat", .malformed, "a", at: 13),
+    RefusedFixture("IMATRIX-9-no-values.dat", .malformed, "abcd", at: 16),
+    RefusedFixture("IMATRIX-9-truncated.dat", .truncated, "abcdefghijkl", at: 20),
+    RefusedFixture("IMATRIX-9-values-short.dat", .truncated, "a", at: 13),
+    RefusedFixture("IMATRIX-9-windows-negative.dat", .malformed, "a", at: 9),
   ]
 
-  @Test(arguments: expectations) func isRefused(_ expected: Expectation) throws {
+  @Test(arguments: expectations) func isRefused(_ expected: RefusedFixture) throws {
     let path = ImportanceMatrixTests.path("hostile/" + expected.name)
     let error = #expect(throws: FileError.self) { try ImportanceMatrix(path: path) }
     #expect(error?.code == expected.code)

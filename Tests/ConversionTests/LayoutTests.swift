@@ -21,7 +21,7 @@ private let fixtures = Fixtures(of: "Safetensors")
   private static func name(of layout: any WeightLayout) -> String { String(describing: type(of: layout)) }
 
   private static func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
-    var random = RandomNumbers(seed: seed)
+    var random = SeededGenerator(seed: seed)
     return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next() >> 8) }
   }
 

@@ -59,7 +59,7 @@ import Testing
   private static let shapes = [[300_007], [2, 150_001], [3, 131_200], [1, 1, 262_144], [2, 0], []]
 
   private static func tensors() -> [RawTensor] {
-    var random = RandomNumbers(seed: 21)
+    var random = SeededGenerator(seed: 21)
     return shapes.enumerated().map { number, shape in
       RawTensor("tensor.\(number).weight", shape: shape, values: random.normals(shape.reduce(1, *)))
     }
@@ -167,7 +167,7 @@ import Testing
     let path = try bench.write(
       TinyCheckpoint { ($0.hidden, $0.inner, $0.layers, $0.heads, $0.keyValueHeads) = (rows, columns, 1, 1, 1) })
     let prefix = "base_model.model.model.layers.0.mlp.down_proj."
-    var random = RandomNumbers(seed: 4)
+    var random = SeededGenerator(seed: 4)
     let (down, up) = (random.normals(2 * columns), random.normals(2 * rows))
     let magnitude = random.normals(rows).map(abs)
     let adapter = TinyAdapter {

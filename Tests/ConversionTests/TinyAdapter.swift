@@ -12,7 +12,7 @@ struct TinyAdapter {
   static let prefix = "base_model.model.model.layers.0.mlp.up_proj."
 
   init() {
-    var random = RandomNumbers(seed: 5)
+    var random = SeededGenerator(seed: 5)
     tensors = [
       RawTensor(Self.prefix + "lora_A.weight", shape: [2, 64], values: random.normals(128, deviation: 0.1)),
       RawTensor(Self.prefix + "lora_B.weight", shape: [172, 2], values: random.normals(344, deviation: 0.1)),

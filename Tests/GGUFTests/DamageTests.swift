@@ -45,7 +45,7 @@ import Testing
     let environment = ProcessInfo.processInfo.environment
     let seed = environment["DECANT_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0 ... .max)
     print("DamageTests \(name): DECANT_SEED=\(seed)")
-    var random = SplitMix64(seed: seed)
+    var random = SeededGenerator(seed: seed)
     let original = try Fixture.bytes("valid/" + name)
     let header = try GGUFFile(path: Fixture.path("valid/" + name)).dataOffset
     let folder = try TemporaryFolder()
@@ -120,20 +120,5 @@ extension DamageTests {
     #expect(error?.code == .unsupported)
     #expect(error?.offset == 8 + 8 * which)
     #expect(error?.rule == "GGUF-6", "\(error.debugDescription)")
-  }
-}
-
-/// A small generator whose sequence depends on its seed alone.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
   }
 }

@@ -128,7 +128,7 @@ import Testing
 
   struct Refusal: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    let rule: Rule
+    let rule: GGUFRule
     let subject: String?
     var metadata = GGUFMetadata()
     var tensors: [TensorDescriptor] = []
@@ -196,7 +196,7 @@ import Testing
         try GGUFWriter.plan(
           metadata: refusal.metadata, tensors: refusal.tensors, name: refusal.name, maximumSplitBytes: refusal.limit)
       }
-      #expect(error?.rule == refusal.rule.name, "\(error.debugDescription)")
+      #expect(error?.rule == refusal.rule.citation, "\(error.debugDescription)")
       #expect(error?.subject == refusal.subject, "\(error.debugDescription)")
     }
   }

@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func doubleQuantizationOfRunsIsThatOfTheWhole() {
-    var random = RandomNumbers(seed: 11)
+    var random = SeededGenerator(seed: 11)
     let absmax = random.normals(1000).map { $0.magnitude + 0.01 }
     let offset = DoubleQuantization.offset(of: absmax.span)
     let whole = doubleQuantized(absmax, offset: offset)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct CatalogTests {
   /// Values that reach every branch, of a length that is a whole number of every GGML block.
   static let inputs: [(name: String, values: [Float])] = {
-    var random = RandomNumbers(seed: 20_261_121)
+    var random = SeededGenerator(seed: 20_261_121)
     let length = 4096 + 256
     var outliers = random.normals(length, deviation: 0.02)
     for index in stride(from: 9, to: length, by: 97) { outliers[index] *= 80 }
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(arguments: Catalog.entries) func anyBytesDecode(entry: Catalog.Entry) throws {
-    var random = RandomNumbers(seed: 5)
+    var random = SeededGenerator(seed: 5)
     let elements = 64 * 256
     let bytes = (0..<entry.codec().byteCount(elements: elements)).map { _ in
       UInt8.random(in: 0...255, using: &random)
@@ -188,7 +188,7 @@ import Testing
   /// Runs that end at block boundaries, put together plane by plane, are the encoding of the whole.
   @Test(arguments: encoders) func runsJoin(entry: Catalog.Entry) throws {
     let codec = entry.codec()
-    var random = RandomNumbers(seed: 17)
+    var random = SeededGenerator(seed: 17)
     let values = (0..<2560).map { _ in Float(Int.random(in: 0...100, using: &random)) }
     let cut = 5 * 256
     let tail = codec.blocksCrossRows ? 2560 - 13 : 2560
@@ -233,7 +233,7 @@ import Testing
   /// finite values, which are not all zero where a type's scales reach that far.
   @Test(arguments: encoders) func whatIsEncodedIsFinite(entry: Catalog.Entry) {
     let codec = entry.codec()
-    var random = RandomNumbers(seed: 23)
+    var random = SeededGenerator(seed: 23)
     let normals = codec is IntegerCodec ? [Float](repeating: 1, count: 512) : random.normals(512)
     for exponent in stride(from: -148, through: 124, by: 8) {
       let values = normals.map { $0 * Float(sign: .plus, exponent: exponent, significand: 1) }

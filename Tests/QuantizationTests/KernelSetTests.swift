@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test(arguments: KernelSet.all, [0, 1, 15, 16, 17, 4096, 4099]) func sums(kernels: KernelSet, count: Int) {
-    var random = RandomNumbers(seed: UInt64(count))
+    var random = SeededGenerator(seed: UInt64(count))
     let (values, others) = (random.normals(count), random.normals(count))
     func laneSum(_ terms: [Double]) -> Double {
       var lanes = [Double](repeating: 0, count: 16)
@@ -50,7 +50,7 @@ import Testing
 
   @Test(arguments: KernelSet.all, [(3, 200, 8), (1, 64, 1), (5, 63, 3), (2, 129, 0)])
   func outerProduct(kernels: KernelSet, size: (rows: Int, columns: Int, rank: Int)) {
-    var random = RandomNumbers(seed: 3)
+    var random = SeededGenerator(seed: 3)
     let down = random.normals(size.rank * size.columns)
     let up = random.normals(size.rows * size.rank)
     var weights = random.normals(size.rows * size.columns)

@@ -16,7 +16,7 @@ import Testing
 
   /// What may be known of the columns.
   static func importances(_ columns: Int) -> [(name: String, values: [Float])] {
-    var random = RandomNumbers(seed: 31)
+    var random = SeededGenerator(seed: 31)
     let squares = random.normals(columns).map { $0 * $0 }
     return [
       ("squares", squares),
@@ -46,7 +46,7 @@ import Testing
   /// Important columns come out better than without importance, in the mean.
   @Test(arguments: entries) func importantColumnsAreKept(entry: Catalog.Entry) throws {
     let codec = try Self.codec(entry)
-    var random = RandomNumbers(seed: 8)
+    var random = SeededGenerator(seed: 8)
     let values = random.normals(8 * 512, deviation: 0.02)
     let importance = (0..<512).map { Float($0 % 4 == 1 ? 1 : 0.001) }
     func error(_ bytes: [UInt8]) -> Float {

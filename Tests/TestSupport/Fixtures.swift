@@ -13,9 +13,10 @@ public struct Fixtures: Sendable {
 
   public func path(_ relative: String) -> String { folder + "/" + relative }
 
-  /// Names in one of the folders that end in `suffix`, sorted.
+  /// Names in one of the folders that end in `suffix`, sorted. There are some: a test of none of them would hold.
   public func names(in relative: String, suffix: String = "") -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path(relative))) ?? []
+    precondition(names.contains { $0.hasSuffix(suffix) }, "no fixtures *\(suffix) in \(path(relative))")
     return names.filter { $0.hasSuffix(suffix) }.sorted()
   }
 

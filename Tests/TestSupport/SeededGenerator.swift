@@ -21,4 +21,15 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   public mutating func bytes(_ count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
   }
+
+  /// About normally distributed, as weights are: the sum of twelve uniform numbers.
+  public mutating func normal(_ deviation: Float = 1) -> Float {
+    var sum: Float = -6
+    for _ in 0..<12 { sum += Float.random(in: 0..<1, using: &self) }
+    return sum * deviation
+  }
+
+  public mutating func normals(_ count: Int, deviation: Float = 1) -> [Float] {
+    (0..<count).map { _ in normal(deviation) }
+  }
 }

@@ -32,13 +32,13 @@ public struct TinyCheckpoint: Sendable {
       "num_attention_heads": .integer(heads), "num_key_value_heads": .integer(keyValueHeads),
       "vocab_size": .integer(vocabulary), "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
       "tie_word_embeddings": .bool(isTied), "attention_bias": .bool(hasBiases), "mlp_bias": .bool(hasBiases),
-      "torch_dtype": "bfloat16", "a_setting_nobody_knows": ["kept": true],
+      "torch_dtype": "bfloat16", "transformers_version": "5.0.0", "transformers.js_config": ["kept": true],
     ]
     return .object(members.merging(settings) { _, new in new })
   }
 
   public func tensors() -> [RawTensor] {
-    var random = RandomNumbers(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var tensors: [RawTensor] = []
     func add(_ name: String, _ shape: [Int]) {
       let isVector = shape.count == 1

@@ -61,6 +61,16 @@ def nested(state=None, **changes):
         "w.nested_quant_map": floats([index / 255 for index in range(256)]), **changes})
 
 
+EXPERTS = "mlp.experts.down_proj"
+
+
+def mxfp4(**changes):
+    """Two experts of 3 x 64 in MXFP4, all zeros."""
+    return changed({EXPERTS + "_blocks": ("U8", [2, 3, 2, 16], bytes(192)),
+                    EXPERTS + "_scales": ("U8", [2, 3, 2], bytes([127]) * 12)},
+                   {EXPERTS + key: value for key, value in changes.items()})
+
+
 def int8(**changes):
     """A 4 x 8 weight of LLM.int8."""
     return changed({"l.weight": ("I8", [4, 8], bytes(32)), "l.SCB": floats([1, 1, 1, 1]),
@@ -124,6 +134,12 @@ hostile = {
     "ST-Q2-int8-scales-f16": int8(**{"l.SCB": ("F16", [4], bytes(8))}),
     "ST-Q2-int8-format-1": int8(**{"l.weight_format": ("U8", [], b"\1")}),
     "ST-Q2-int8-scales-without-codes": int8(**{"l.weight": None}),
+    "ST-Q7-blocks-missing": mxfp4(_blocks=None),
+    "ST-Q7-blocks-of-15": mxfp4(_blocks=("U8", [2, 3, 2, 15], bytes(180))),
+    "ST-Q7-blocks-flat": mxfp4(_blocks=("U8", [6, 32], bytes(192))),
+    "ST-Q7-scales-f32": mxfp4(_scales=floats([1] * 12)),
+    "ST-Q7-scales-missing": mxfp4(_scales=None),
+    "ST-Q7-scales-of-one-expert": mxfp4(_scales=("U8", [1, 3, 2], bytes(6))),
     "ST-Q3-other-values": weight(**{"w.quant_map": floats(NF4[::-1])}),
     "ST-Q3-15-values": weight(**{"w.quant_map": floats(NF4[:15])}),
     "ST-Q3-map-f16": weight(**{"w.quant_map": ("F16", [16], bytes(32))}),

@@ -11,6 +11,8 @@ public struct Decoder: Hashable, Sendable {
   /// The kind of each layer, a number in `layerKinds`.
   public var kindOfLayer: [Int]
 
+  /// Whether no token is attended to by those before it.
+  public var isCausal = true
   /// What embeddings are multiplied by.
   public var embeddingScale: Float = 1
   /// Embeddings of positions that are added; nil for none.

@@ -178,13 +178,14 @@ extension Decoder {
   init(layers: [DecoderLayer], finalNorm: Norm?, _ values: Hyperparameters) {
     var kinds: [DecoderLayer] = []
     var kindOfLayer: [Int] = []
+    var numbers: [DecoderLayer: Int] = [:]
     for layer in layers {
-      if let kind = kinds.firstIndex(of: layer) {
-        kindOfLayer.append(kind)
-      } else {
-        kindOfLayer.append(kinds.count)
+      let kind = numbers[layer] ?? kinds.count
+      if kind == kinds.count {
+        numbers[layer] = kind
         kinds.append(layer)
       }
+      kindOfLayer.append(kind)
     }
     self.init(
       hiddenSize: values.size(.hiddenSize), vocabularySize: values.size(.vocabularySize),

@@ -44,6 +44,15 @@ protocol DecoderFamily: ModelFamily {
   /// Further keys of a GGUF.
   func metadata(_ model: DecoderModel, path: String) throws(FileError) -> [(key: String, value: MetadataValue)]
 
+  /// Whether transformers computes linear layers with torch's own class, which its quantizers know.
+  var hasPlainLinearLayers: Bool { get }
+
+  /// Whether llama.cpp opens a GGUF of the architecture only with all biases that the description has.
+  var ggufNeedsBiases: Bool { get }
+
+  /// What llama.cpp computes otherwise of a GGUF of this model, since it passes over what the GGUF says; a sentence each.
+  func ggufNotes(_ model: DecoderModel) -> [String]
+
   /// Whether llama.cpp takes factors of RoPE from tensors of the architecture.
   var hasRopeTensors: Bool { get }
 
@@ -79,6 +88,9 @@ extension DecoderFamily {
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {}
   func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] { [:] }
   func checkConfig(_ model: DecoderModel, path: String) throws(FileError) {}
+  var hasPlainLinearLayers: Bool { true }
+  var ggufNeedsBiases: Bool { false }
+  func ggufNotes(_ model: DecoderModel) -> [String] { [] }
   func comparable(_ decoder: Decoder) -> Decoder { decoder }
   func agrees(_ kept: DecoderModel, with stored: DecoderModel) -> Bool { true }
   func take(_ kept: inout DecoderModel, from stored: DecoderModel) {}
@@ -140,9 +152,22 @@ extension DecoderFamily {
     var source = source
     var values = try readValues(source)
     try complete(&values, from: &source)
+    try checkExperts(values, source)
     var decoder = try decoder(&values, from: source)
     decoder.hasHead = source.modelClass.hasHead
-    return DecoderModel(family: self, modelClass: source.modelClass, values: values, decoder: decoder)
+    let (key, setting) = (source.config == nil ? "attention.causal" : "is_causal", source.setting)
+    if setting.has(key) { decoder.isCausal = try setting.flag(key) }
+    var model = DecoderModel(family: self, modelClass: source.modelClass, values: values, decoder: decoder)
+    model.unknownSettings = try source.config?.unknownKeys() ?? []
+    return model
+  }
+
+  private func checkExperts(_ values: Hyperparameters, _ source: DecoderSource) throws(FileError) {
+    guard let used = values.count(.usedExpertCount), let count = values.count(.expertCount), used > count else {
+      return
+    }
+    throw source.setting.malformed(
+      source.config == nil ? "expert_used_count" : "num_experts_per_tok", "is \(used), but there are \(count) experts")
   }
 
   private func readValues(_ source: DecoderSource) throws(FileError) -> Hyperparameters {

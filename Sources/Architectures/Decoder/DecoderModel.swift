@@ -11,6 +11,7 @@ struct DecoderModel: Model {
     didSet { table = family.table(decoder, modelClass) }
   }
   private(set) var table: TensorTable
+  var unknownSettings: [String] = []
 
   init(family: any DecoderFamily, modelClass: ModelClass, values: Hyperparameters, decoder: Decoder) {
     self.family = family
@@ -61,7 +62,7 @@ struct DecoderModel: Model {
     )
   }
 
-  var expectedTensors: [ExpectedTensor] { table.expectedTensors }
+  func expectedTensors(most: Int) -> [ExpectedTensor] { table.expectedTensors(most: most) }
 
   /// What torch.compile, data parallel training and checkpoints of activations leave in names.
   private static let wrappers: Set<Substring> = [
@@ -89,7 +90,12 @@ struct DecoderModel: Model {
 
   func isForeign(_ name: String) -> Bool { table.isForeign(name) }
 
-  func isLinear(_ name: String) -> Bool { table.isLinear(huggingFace: name) }
+  func linearLayer(_ name: String) -> LinearLayer? {
+    guard let layer = table.linearLayer(huggingFace: name) else { return nil }
+    return layer == .plain && !family.hasPlainLinearLayers ? .unusual : layer
+  }
+
+  func isStoredTransposed(_ name: String) -> Bool { table.isStoredTransposed(huggingFace: name) }
 
   func huggingFaceTensors(fromGGUF names: [String], path: String) throws(FileError) -> [NamedDerivation] {
     let head = table.ggufName(of: ModuleTensor(.head))
@@ -100,11 +106,23 @@ struct DecoderModel: Model {
 
   func ggufTensors(fromHuggingFace names: [String], path: String) throws(FileError) -> [NamedDerivation] {
     guard family.ggufArchitecture != nil else { throw hasNoArchitecture(path) }
+    if family.ggufNeedsBiases { try checkBiases(among: names, path: path) }
     // What is tied needs no second copy.
     let head = tiedTensors.head
     return try table.ggufTensors(fromHuggingFace: names.filter { !(tiesHead && $0 == head) }) {
       unknown($0, path: path)
     }
+  }
+
+  private func checkBiases(among names: [String], path: String) throws(FileError) {
+    let names = Set(names)
+    guard let missing = expectedTensors.first(where: { $0.name.hasSuffix("bias") && !names.contains($0.name) }) else {
+      return
+    }
+    throw FileError(
+      .missing, path: path, subject: missing.name,
+      "is not there, which is a bias of zero; llama.cpp opens no GGUF of the architecture \(ggufArchitecture) without it, so "
+        + "store \(missing.shape.reduce(1, *)) zeros under this name, or keep the model in safetensors")
   }
 
   private func unknown(_ name: String, path: String) -> FileError {
@@ -146,7 +164,28 @@ struct DecoderModel: Model {
 
   // MARK: - config.json
 
+  var ggufNotes: [String] { family.ggufNotes(self) }
+
+  /// The note that llama.cpp has no windows in the architecture, where this model has one that texts can reach.
+  var windowThatNoGGUFHas: [String] {
+    guard let window = decoder.layerKinds.compactMap(\.attention.window).min(), window < decoder.contextLength else {
+      return []
+    }
+    return [
+      "llama.cpp has no sliding window in the architecture \(ggufArchitecture): of texts longer than the window of \(window) "
+        + "tokens it computes something else"
+    ]
+  }
+
+  private func checkIsCausal(_ path: String) throws(FileError) {
+    guard !decoder.isCausal else { return }
+    throw FileError(
+      .unsupported, path: path, subject: "is_causal",
+      "is false, but attention to what follows is not supported; such a model stays in its container")
+  }
+
   func config(path: String) throws(FileError) -> [String: JSONValue] {
+    try checkIsCausal(path)
     try family.checkConfig(self, path: path)
     var config = values.config(family.hyperparameters)
     config["architectures"] = [.string(architecture)]
@@ -256,7 +295,10 @@ extension Decoder {
 }
 
 extension DecoderModel {
-  func forwardPass(path: String) throws(FileError) -> ForwardPass { try decoder.forwardPass(table, path: path) }
+  func forwardPass(path: String) throws(FileError) -> ForwardPass {
+    try checkIsCausal(path)
+    return try decoder.forwardPass(table, path: path)
+  }
 
   var overview: [(label: String, text: String)] {
     guard let layer = decoder.layerKinds.first else { return [] }

@@ -17,6 +17,9 @@ public enum ModuleRole: Hashable, Sendable, CaseIterable {
     }
   }
 
+  /// Whether there is one for each expert.
+  var isOfExperts: Bool { [.expertGate, .expertUp, .expertDown].contains(self) }
+
   /// Whether there is one in each layer.
   public var isInLayer: Bool {
     switch self {

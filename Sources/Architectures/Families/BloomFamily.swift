@@ -4,6 +4,7 @@ internal import Bytes
 struct BloomFamily: DecoderFamily {
   let classes = [ModelClass("BloomForCausalLM", "bloom"), ModelClass("BloomModel", "bloom", hasHead: false)]
   var ggufArchitecture: String? { "bloom" }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
   var basePrefix: String { "transformer." }

@@ -14,8 +14,9 @@ struct Cohere2Family: DecoderFamily {
       .number(.logitScale, "logit_scale", gguf: "logit_scale", default: .value(.number(0.0625))),
       .window(default: .value(.count(4096))), .layerKindList,
       Hyperparameter(
-        .windowPeriod, .count(least: 1, most: 1 << 16), config: ["sliding_window_pattern", "_sliding_window_pattern"],
-        configDefault: .value(.count(4)), ggufDefault: .value(.count(4))),
+        .windowPeriod, .count(least: 1, most: 1 << 16), config: ["sliding_window_pattern"],
+        gguf: "attention.sliding_window_pattern", configDefault: .value(.count(4)), ggufDefault: .value(.count(4)),
+        isSaidInGGUF: { _ in false }),
       .flag(.hasAttentionBias, "attention_bias"),
       .number(.rotaryShare, "rotary_pct", default: .value(.number(1))),
     ]

@@ -6,6 +6,8 @@ internal import Tensors
 struct FalconFamily: DecoderFamily {
   let classes = [ModelClass("FalconForCausalLM", "falcon"), ModelClass("RWForCausalLM", "RefinedWeb")]
   var ggufArchitecture: String? { "falcon" }
+  /// They are `FalconLinear`.
+  var hasPlainLinearLayers: Bool { false }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
   var basePrefix: String { "transformer." }

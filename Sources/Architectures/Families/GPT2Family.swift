@@ -5,6 +5,7 @@ internal import JSON
 struct GPT2Family: DecoderFamily {
   let classes = [ModelClass("GPT2LMHeadModel", "gpt2"), ModelClass("GPT2Model", "gpt2", hasHead: false)]
   var ggufArchitecture: String? { "gpt2" }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
   var basePrefix: String { "transformer." }

@@ -6,6 +6,7 @@ internal import JSON
 struct GPTNeoXFamily: DecoderFamily {
   let classes = [ModelClass("GPTNeoXForCausalLM", "gpt_neox"), ModelClass("GPTNeoXModel", "gpt_neox", hasHead: false)]
   var ggufArchitecture: String? { "gptneox" }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
   var ggufHead: GGUFHead { .own }
   var basePrefix: String { "gpt_neox." }
@@ -33,7 +34,13 @@ struct GPTNeoXFamily: DecoderFamily {
 
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {
     values[.keyHeadCount] = values[.headCount]
-    try values.completeHeads(source, rotaryShare: try source.config?.rotaryShare("rotary_pct", default: 0.25) ?? 1)
+    var share = 1.0
+    if let config = source.config {
+      // Of two spellings transformers takes the older.
+      share = config.has("rotary_pct") ? try config.number("rotary_pct") : try config.rotaryShare(default: 0.25)
+      guard share > 0, share <= 1 else { throw config.malformed("rotary_pct", "is not between 0 and 1") }
+    }
+    try values.completeHeads(source, rotaryShare: share)
   }
 
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {
@@ -41,7 +48,8 @@ struct GPTNeoXFamily: DecoderFamily {
     let attention = values.attention(
       values.rotation(source) { rules in
         rules.turnsPart = true
-        rules.thetaKey = source.config?.has("rope_theta") == true ? "rope_theta" : "rotary_emb_base"
+        rules.thetaKey = source.config?.has("rotary_emb_base") == true ? "rotary_emb_base" : "rope_theta"
+        rules.prefersOuterTheta = rules.thetaKey == "rotary_emb_base"
       }, biases: .init(inputs: hasBias, output: hasBias))
     return Decoder(
       repeating: DecoderLayer(

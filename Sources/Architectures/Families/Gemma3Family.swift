@@ -26,8 +26,9 @@ struct Gemma3Family: DecoderFamily {
         ggufDefault: .value(.number(10_000))),
       .window(default: .value(.count(4096))), .layerKindList,
       Hyperparameter(
-        .windowPeriod, .count(least: 1, most: 1 << 16), config: ["sliding_window_pattern", "_sliding_window_pattern"],
-        configDefault: .value(.count(6)), ggufDefault: .value(.count(6))),
+        .windowPeriod, .count(least: 1, most: 1 << 16), config: ["sliding_window_pattern"],
+        gguf: "attention.sliding_window_pattern", configDefault: .value(.count(6)), ggufDefault: .value(.count(6)),
+        isSaidInGGUF: { _ in false }),
       .number(
         .logitSoftCap, "final_logit_softcapping", gguf: "final_logit_softcapping", default: Hyperparameter.Default.none,
         ggufDefault: Hyperparameter.Default.none),
@@ -45,6 +46,12 @@ struct Gemma3Family: DecoderFamily {
     try values.checkLayerKinds(source)
     if let config = source.config {
       try config.require("use_bidirectional_attention", false, because: "attention to what follows is not supported")
+      if source.modelClass.isComposite {
+        try config.require(
+          "final_logit_softcapping",
+          because: "\(source.modelClass.name) does not apply it, and what runs a GGUF does; take it out, or make it a "
+            + "Gemma3ForCausalLM")
+      }
       try config.require("attn_logit_softcapping", because: "a soft-cap of scores is not supported in this class")
     } else if values.count(.slidingWindow) == nil {
       values[.windowPeriod] = .count(1)
@@ -101,6 +108,14 @@ struct Gemma3Family: DecoderFamily {
   func ggufRope(_ model: DecoderModel, path: String) throws(FileError) -> GGUFRoPE? {
     let layer = model.decoder.layerKinds.first { $0.attention.window == nil } ?? model.decoder.layerKinds.first
     guard let rotation = layer?.attention.rotation else { return nil }
+    if case .yarn(let yarn) = rotation.embedding.scaling,
+      rotation.embedding.attentionFactor != yarn.usualAttentionFactor
+    {
+      throw FileError(
+        .unsupported, path: path, subject: "attention_factor",
+        "is another than the usual one, which llama.cpp would apply in layers with windows too; keep such a model in "
+          + "safetensors")
+    }
     return try GGUFRoPE(
       of: rotation.embedding, dimension: rotation.dimension, architecture: model.ggufArchitecture, hasTensors: false,
       path: path)

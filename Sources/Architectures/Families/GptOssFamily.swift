@@ -7,6 +7,7 @@ struct GptOssFamily: DecoderFamily {
   let classes = [ModelClass("GptOssForCausalLM", "gpt_oss")]
   var ggufArchitecture: String? { "gpt-oss" }
   var ggufHead: GGUFHead { .own }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =
@@ -39,13 +40,16 @@ struct GptOssFamily: DecoderFamily {
     try values.checkLayerKinds(source)
     try source.config?.require("swiglu_limit", 7, 7.0, because: "only gates limited to 7 are supported")
     try source.config?.require("swiglu_alpha", 1.702, because: "only gates of 1.702 are supported")
-    if source.metadata != nil { values[.intermediateSize] = values[.expertSize] }
+    if source.metadata != nil {
+      values[.intermediateSize] = values[.expertSize]
+      guard values[.slidingWindow] != nil else { throw source.setting.missing("attention.sliding_window") }
+    }
   }
 
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {
     let hasBias = values.flag(.hasAttentionBias)
     var attention = values.attention(
-      values.rotation(source, theta: source.config == nil ? 10_000 : 150_000),
+      values.rotation(source, theta: source.config == nil ? 10_000 : 150_000) { $0.usual = Self.usualRope },
       biases: .init(inputs: hasBias, output: hasBias))
     attention.hasSinks = true
     let norm = values.rmsNorm()
@@ -59,6 +63,28 @@ struct GptOssFamily: DecoderFamily {
           attention: own, feedForward: values.feedForward(.swigluOAI, hasBias: true, experts: experts),
           attentionNorm: norm, feedForwardNorm: norm)
       }, finalNorm: norm, values)
+  }
+
+  /// RoPE where config.json does not say.
+  private static let usualRope: JSONValue = [
+    "rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
+    "original_max_position_embeddings": 4096,
+  ]
+
+  /// Where nothing is said, the class has settings of its own.
+  func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] {
+    guard let rotation = model.rotation, case .none = rotation.embedding.scaling else { return [:] }
+    return [
+      "rope_parameters": try rotation.embedding.parameters(
+        dimension: rotation.dimension, contextLength: model.decoder.contextLength)
+    ]
+  }
+
+  func ggufNotes(_ model: DecoderModel) -> [String] {
+    guard case .yarn(let yarn)? = model.rotation?.embedding.scaling, !yarn.truncates else { return [] }
+    return [
+      "llama.cpp rounds where the ramp of yarn begins and ends, which this model does not: its results differ a little"
+    ]
   }
 
   /// llama.cpp always begins and ends yarn's ramp at whole pairs, whatever config.json says.

@@ -78,6 +78,8 @@ struct LlamaFamily: DecoderFamily {
     try values.completeHeads(source, turnsWholeHeads: source.metadata != nil)
   }
 
+  func ggufNotes(_ model: DecoderModel) -> [String] { model.windowThatNoGGUFHas }
+
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {
     var attention = Attention(
       headCount: values.size(.headCount), keyHeadCount: values.size(.keyHeadCount),

@@ -5,7 +5,10 @@ internal import Tensors
 
 /// MPT: ALiBi, norms and layers without biases.
 struct MPTFamily: DecoderFamily {
-  let classes = [ModelClass("MptForCausalLM", "mpt"), ModelClass("MPTForCausalLM", "mpt")]
+  /// The class that models are published with, which is not in transformers.
+  private static let original = "MPTForCausalLM"
+
+  let classes = [ModelClass("MptForCausalLM", "mpt"), ModelClass(Self.original, "mpt")]
   var ggufArchitecture: String? { "mpt" }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
@@ -51,8 +54,13 @@ struct MPTFamily: DecoderFamily {
         ] {
           try attention.require(key, value, because: "such attention is not supported in this family")
         }
-        if attention.has("alibi_bias_max") {
+        // The class of transformers always computes with 8, the original one with what is said.
+        if (config.strings("architectures") ?? []).contains(Self.original), attention.has("alibi_bias_max") {
           values[.alibiBias] = .number(Double(try attention.positive("alibi_bias_max")))
+        }
+        if values.number(.alibiBias) == 8 {
+          try attention.require(
+            "alibi_bias_max", 8, 8.0, because: "MptForCausalLM computes with 8, whatever is said here")
         }
         if attention.has("clip_qkv") { values[.clamp] = .number(Double(try attention.positive("clip_qkv"))) }
         if attention.has("softmax_scale") {
@@ -81,7 +89,7 @@ struct MPTFamily: DecoderFamily {
 
   func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] {
     let bias = model.values.number(.alibiBias) ?? 8
-    return [
+    var config: [String: JSONValue] = [
       "attn_config": [
         "alibi": true, "alibi_bias_max": bias == bias.rounded() ? .integer(Int(bias)) : .number(bias.shortest),
         "attn_type": "multihead_attention",
@@ -89,6 +97,8 @@ struct MPTFamily: DecoderFamily {
         "softmax_scale": model.values.number(.attentionScale).map { .number($0.shortest) } ?? .null,
       ], "no_bias": true, "learned_pos_emb": false,
     ]
+    if bias != 8 { config["architectures"] = [.string(Self.original)] }
+    return config
   }
 }
 

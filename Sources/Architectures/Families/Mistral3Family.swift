@@ -30,6 +30,12 @@ struct Mistral3Family: DecoderFamily {
 
   private static let temperatureKey = "llama_4_scaling_beta"
 
+  /// RoPE where config.json of a Ministral 3 does not say.
+  private static let usualRope: JSONValue = [
+    "rope_type": "yarn", "rope_theta": 1_000_000.0, "factor": 16.0, "original_max_position_embeddings": 16384,
+    "beta_fast": 32.0, "beta_slow": 1.0, "mscale_all_dim": 1.0, "mscale": 1.0, "llama_4_scaling_beta": 0.1,
+  ]
+
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {
     if let config = source.config {
       let type = try config.text("model_type") ?? source.modelClass.modelType
@@ -44,7 +50,8 @@ struct Mistral3Family: DecoderFamily {
       } else if values[.headDimension] == nil {
         values[.headDimension] = .count(128)
       }
-      let rope = config.ropeObject()
+      let rope =
+        config.ropeObject() ?? (isMistral ? nil : ConfigReader(config: Self.usualRope, path: config.path))
       if let rope, rope.has(Self.temperatureKey) {
         values[.temperature] = .number(Double(try rope.positive(Self.temperatureKey)))
       }
@@ -57,8 +64,17 @@ struct Mistral3Family: DecoderFamily {
     try values.completeHeads(source, turnsWholeHeads: source.metadata != nil)
   }
 
+  func ggufNotes(_ model: DecoderModel) -> [String] { model.windowThatNoGGUFHas }
+
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {
-    var rotation = values.rotation(source) { $0.ownKeys = [Self.temperatureKey, "max_position_embeddings"] }
+    let isMinistral =
+      try source.config.map { config throws(FileError) in
+        try config.text("model_type") ?? source.modelClass.modelType
+      } != Self.mistral.modelType
+    var rotation = values.rotation(source) { rules in
+      rules.ownKeys = [Self.temperatureKey, "max_position_embeddings"]
+      if isMinistral { rules.usual = Self.usualRope }
+    }
     // Source: llama.cpp, which takes the other scale for 1.
     if source.metadata != nil, let scale = values.number(.yarnScale), case .yarn(let yarn) = rotation.embedding.scaling
     {
@@ -91,10 +107,13 @@ struct Mistral3Family: DecoderFamily {
 
   func config(_ model: DecoderModel) throws(FileError) -> [String: JSONValue] {
     guard let rotation = model.rotation else { return [:] }
-    guard let beta = model.values.number(.temperature) else { return [:] }
     var parameters =
       try rotation.embedding.parameters(dimension: rotation.dimension, contextLength: model.decoder.contextLength)
       .object ?? [:]
+    guard let beta = model.values.number(.temperature) else {
+      // Where nothing is said, the class has settings of its own.
+      return model.modelClass == Self.mistral ? [:] : ["rope_parameters": .object(parameters), "rope_scaling": nil]
+    }
     parameters[Self.temperatureKey] = .number(beta.shortest)
     if let scale = model.values.number(.yarnScale) {
       parameters["mscale_all_dim"] = .number(scale.shortest)

@@ -42,6 +42,12 @@ struct Olmo2Family: DecoderFamily {
       } else if config.config["sliding_window"] == nil {
         values[.slidingWindow] = .count(4096)
       }
+      if isThird, !config.has("rope_parameters") {
+        // transformers gives it to the layers without windows alone.
+        try config.require(
+          "rope_theta", 500_000, 500_000.0,
+          because: "layers with windows have a theta of 500000; rope_parameters can say both")
+      }
     } else if values[.slidingWindow] != nil {
       source.modelClass = Self.third
     }
@@ -58,7 +64,8 @@ struct Olmo2Family: DecoderFamily {
     }
     let global = values.rotation(source, theta: theta) { $0.layers = isThird ? "full_attention" : nil }
     if source.metadata != nil {
-      local.embedding = RotaryEmbedding(theta: values.number(.localTheta) ?? global.embedding.theta)
+      // llama.cpp passes over the key for it.
+      local.embedding = RotaryEmbedding(theta: global.embedding.theta)
     }
     var attention = values.attention(global, biases: .init(inputs: hasBias, output: hasBias))
     attention.headNorms = Attention.HeadNorms(values.rmsNorm(), .width)
@@ -69,7 +76,8 @@ struct Olmo2Family: DecoderFamily {
     }
     if isThird {
       values[.localTheta] = .number(Double(local.embedding.theta))
-      values[.windowPattern] = .flags(isSliding)
+      // llama.cpp fails on a window that no layer has.
+      if isSliding.contains(true) { values[.windowPattern] = .flags(isSliding) } else { values[.slidingWindow] = nil }
     }
     let activation = try values.activation(source)
     return Decoder(

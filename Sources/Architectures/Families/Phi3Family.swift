@@ -30,16 +30,19 @@ struct Phi3Family: DecoderFamily {
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {
     try values.completeHeads(source, rotaryShare: try source.config?.rotaryShare(default: 1) ?? 1)
     if values[.originalContextLength] == nil {
-      let inner = try source.config?.ropeObject()?.count("original_max_position_embeddings", default: 4096)
-      let isListed = source.config?.ropeObject()?.has("original_max_position_embeddings") == true
-      values[.originalContextLength] = .count(isListed ? inner ?? 4096 : min(4096, values.size(.contextLength)))
+      // The class has a number of its own, before any beside the factors.
+      let isScaled = source.config?.ropeObject() != nil
+      values[.originalContextLength] = .count(isScaled ? 4096 : min(4096, values.size(.contextLength)))
     }
   }
+
+  func ggufNotes(_ model: DecoderModel) -> [String] { model.windowThatNoGGUFHas }
 
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {
     var attention = values.attention(
       values.rotation(source) { rules in
         rules.turnsPart = true
+        rules.originalContextLength = 4096
         rules.otherKinds = ["su": "longrope", "yarn": "longrope"]
       })
     attention.window = values.count(.slidingWindow)

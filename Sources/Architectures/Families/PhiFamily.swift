@@ -6,6 +6,7 @@ struct PhiFamily: DecoderFamily {
   let classes = [ModelClass("PhiForCausalLM", "phi")]
   var ggufArchitecture: String? { "phi2" }
   var ggufHead: GGUFHead { .own }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
 
   let hyperparameters =

@@ -44,9 +44,12 @@ struct Qwen2Family: DecoderFamily {
 
 extension Hyperparameters {
   /// The attention of each layer, with the windows that Qwen's settings say: from a layer on, or as they are listed.
-  func windows(on attention: Attention) -> [Attention] {
+  func windows(
+    on attention: Attention, unlessListed isSliding: (_ layer: Int, _ start: Int) -> Bool = { $0 >= $1 }
+  ) -> [Attention] {
     let window = flag(.usesWindow) ? count(.slidingWindow) : nil
-    return slidingLayers { $0 >= count(.windowStart) ?? 0 }.map { isSliding in
+    let start = count(.windowStart) ?? 0
+    return slidingLayers { isSliding($0, start) }.map { isSliding in
       var own = attention
       own.window = isSliding ? window : nil
       return own

@@ -39,8 +39,10 @@ struct Qwen2MoeFamily: DecoderFamily {
     let experts = FeedForward.Experts(
       values, .softmaxOfAll, isNormalized: values.flag(.normalizesExperts), sharedSize: values.size(.sharedExpertSize),
       isSharedGated: true)
+    // Here the setting counts from the other end, and every second layer has none.
+    let attentions = values.windows(on: attention) { layer, end in layer % 2 == 0 && layer < end }
     return Decoder(
-      layers: values.windows(on: attention).enumerated().map { number, attention in
+      layers: attentions.enumerated().map { number, attention in
         DecoderLayer(
           attention: attention,
           feedForward: values.feedForward(activation, experts: values.isDense(layer: number) ? nil : experts),

@@ -25,8 +25,9 @@ struct Qwen3MoeFamily: DecoderFamily {
 
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {
     try values.completeHeads(source)
-    // The window is that of all layers.
-    if values[.layerKinds] == nil { values[.windowStart] = .count(0) }
+    // The window is that of all layers, whatever kinds are listed.
+    values[.layerKinds] = nil
+    values[.windowStart] = .count(0)
   }
 
   func decoder(_ values: inout Hyperparameters, from source: DecoderSource) throws(FileError) -> Decoder {

@@ -42,9 +42,9 @@ struct SmolLM3Family: DecoderFamily {
     guard hasRotation.count >= values.size(.layerCount) else {
       throw source.setting.malformed("no_rope_layers", "lists too few layers")
     }
-    let windows = values.flag(.usesWindow) ? values.count(.slidingWindow) : nil
-    // A window is that of the layers that turn heads, unless the kinds are listed.
-    let isSliding = values.slidingLayers { hasRotation[$0] }
+    // A window is that of the layers that do not turn heads, unless the kinds are listed.
+    let windows = values.flag(.usesWindow) || values.texts(.layerKinds) != nil ? values.count(.slidingWindow) : nil
+    let isSliding = values.slidingLayers { !hasRotation[$0] }
     return Decoder(
       layers: isSliding.enumerated().map { number, isSliding in
         var own = attention

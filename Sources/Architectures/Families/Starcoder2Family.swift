@@ -4,6 +4,7 @@ internal import Bytes
 struct Starcoder2Family: DecoderFamily {
   let classes = [ModelClass("Starcoder2ForCausalLM", "starcoder2")]
   var ggufArchitecture: String? { "starcoder2" }
+  var ggufNeedsBiases: Bool { true }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }
 

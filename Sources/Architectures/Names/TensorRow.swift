@@ -64,6 +64,9 @@ public struct TensorRow: Sendable {
   let shapes: [[Int]]
   let isOptional: Bool
 
+  /// Whether the Hugging Face form has weights as `[in, out]`.
+  var isStoredTransposed: Bool { if case .fused(_, let fusion) = huggingFace { fusion.isTransposed } else { false } }
+
   /// The stored tensors of a GGUF, from those of the Hugging Face form.
   func ggufTensors(_ tensor: (String) -> Derivation) -> [(name: String, derivation: Derivation)] {
     gguf.stored(

@@ -109,12 +109,18 @@ public struct TensorTable: Sendable {
   /// Whether a name of the Hugging Face form is one of this model.
   public func knows(huggingFace name: String) -> Bool { place(ofHuggingFace: name) != nil }
 
-  /// Whether a name of the Hugging Face form is the weight of a linear layer, or of several, stored `[out, in]`.
-  func isLinear(huggingFace name: String) -> Bool {
-    guard let place = place(ofHuggingFace: name) else { return false }
+  /// What linear layer a tensor of the Hugging Face form is the weight of; nil for the head and what is none.
+  func linearLayer(huggingFace name: String) -> LinearLayer? {
+    guard let place = place(ofHuggingFace: name) else { return nil }
     let row = row(place)
-    if case .fused(_, let fusion) = row.huggingFace, fusion.isTransposed { return false }
-    return row.tensors.allSatisfy { $0.kind == .weight && $0.role.isLinear }
+    guard row.tensors.allSatisfy({ $0.kind == .weight && $0.role.isLinear }) else { return nil }
+    if row.tensors.contains(where: { $0.role.isOfExperts }) { return .expert }
+    return row.isStoredTransposed ? .transposed : .plain
+  }
+
+  /// Whether a weight of the Hugging Face form is stored `[in, out]`.
+  func isStoredTransposed(huggingFace name: String) -> Bool {
+    place(ofHuggingFace: name).map { row($0).isStoredTransposed } ?? false
   }
 
   /// Whether nobody needs a tensor of the Hugging Face form.
@@ -206,17 +212,21 @@ public struct TensorTable: Sendable {
   }
 
   /// Name, shape and necessity of every tensor of the Hugging Face form.
-  var expectedTensors: [ExpectedTensor] {
+  /// - Parameter most: where more than so many are necessary, the rest is not listed.
+  func expectedTensors(most: Int) -> [ExpectedTensor] {
     var result: [ExpectedTensor] = []
+    var necessary = 0
     func add(_ rows: Rows, _ layer: Int?) {
-      for row in rows.rows {
-        for (name, shape) in row.expected {
+      for row in rows.rows where necessary <= most {
+        let found = row.expected
+        if !row.isOptional { necessary += found.count }
+        for (name, shape) in found {
           result.append(ExpectedTensor(huggingFaceName(name, layer), shape, isOptional: row.isOptional))
         }
       }
     }
     add(globals, nil)
-    for (layer, kind) in kindOfLayer.enumerated() { add(kinds[kind], layer) }
+    for (layer, kind) in kindOfLayer.enumerated() where necessary <= most { add(kinds[kind], layer) }
     return result
   }
 }

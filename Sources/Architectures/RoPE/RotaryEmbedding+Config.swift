@@ -43,6 +43,12 @@ extension RotaryEmbedding {
     var otherKinds: [String: String] = [:]
     /// Whether layers of this kind leave scaling to others.
     var hasScaling = true
+    /// Settings where the file has none.
+    var usual: JSONValue?
+    /// Whether the theta at the top level comes before any other.
+    var prefersOuterTheta = false
+    /// The context of the class before it was extended, where the top level does not say.
+    var originalContextLength: Int?
   }
 
   /// What cannot be followed is not a failure yet: many jobs leave it as it stands.
@@ -59,12 +65,13 @@ extension RotaryEmbedding {
     // transformers takes the older spelling where both say something.
     let older = try reader.object("rope_scaling").flatMap { $0.config.object?.isEmpty == false ? $0 : nil }
     var newer = try reader.object("rope_parameters")
-    if let layers = rules.layers, let own = try newer?.object(layers) { newer = own }
+    if let layers = rules.layers { newer = try settings(of: layers, newer: newer, older: older) }
+    if older == nil, newer == nil, let usual = rules.usual { newer = ConfigReader(config: usual, path: reader.path) }
     let scaling = rules.hasScaling ? older ?? newer : newer
     func holder(of key: String) -> ConfigReader {
       if let scaling, scaling.has(key) { scaling } else { reader }
     }
-    let thetaHolder = scaling.flatMap { $0.has("rope_theta") ? $0 : nil }
+    let thetaHolder = rules.prefersOuterTheta ? nil : scaling.flatMap { $0.has("rope_theta") ? $0 : nil }
     let theta: Float
     if let thetaHolder {
       theta = try thetaHolder.positive("rope_theta")
@@ -85,6 +92,7 @@ extension RotaryEmbedding {
     /// transformers gives the top level's number precedence.
     func originalContextLength() throws(FileError) -> Int {
       let key = "original_max_position_embeddings"
+      if let own = rules.originalContextLength, !reader.has(key) { return own }
       return try (reader.has(key) ? reader : scaling).count(key, default: contextLength)
     }
     /// The ratio of both contexts, where there is no factor.
@@ -122,6 +130,30 @@ extension RotaryEmbedding {
     default:
       return RotaryEmbedding(theta: theta)
     }
+  }
+
+  /// Settings of one kind of layers.
+  /// - Throws: `FileError` for spellings that transformers mixes or passes over.
+  private static func settings(
+    of layers: String, newer: ConfigReader?, older: ConfigReader?
+  ) throws(FileError) -> ConfigReader? {
+    if let older {
+      if newer != nil {
+        throw older.unsupported(
+          "rope_type", "stands beside rope_parameters; settings of RoPE have to be in one of both")
+      }
+      guard older.has("rope_type") || !older.has("type") else {
+        throw older.unsupported("type", "is passed over by classes with several kinds of layers; call it rope_type")
+      }
+    }
+    guard let newer else { return nil }
+    if let own = try newer.object(layers) { return own }
+    guard !newer.has("rope_type"), !newer.has("type") else {
+      throw newer.unsupported(
+        "rope_type",
+        "stands outside of the kinds of layers; full_attention and sliding_attention have settings of their own")
+    }
+    return newer
   }
 
   /// - Throws: `FileError` for a kind that is not known, or a key that could change what is computed.

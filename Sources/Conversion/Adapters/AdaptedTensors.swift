@@ -147,7 +147,8 @@ struct AdaptedTensors {
     if let place = place(of: module, kind) { return place }
     throw FileError(
       .mismatch, path: adapter.path, subject: stored,
-      "the model has no tensor \(module).\(kind); the adapter was trained on another model")
+      "the model has no tensor \(module).\(kind); the adapter was trained on another model"
+        + (adapter.config.baseModel.map { ", \(FileError.quoted($0))" } ?? ""))
   }
 
   private func reference(_ stored: String) -> TensorReference { TensorReference(stored, input: input) }
@@ -364,13 +365,19 @@ struct AdaptedTensors {
     var addition = LowRankAddition(
       rank: try rank(of: down, in: module, at: index), scale: try adapter.scale(of: module),
       isTransposed: isEmbedding)
-    if adapter.config.fanInFanOut, !isEmbedding {
-      addition.isTransposed = try isStoredTransposed(index, down: down, up: up)
+    if !isEmbedding {
+      // PEFT knows such layers by their class, and goes by the flag for others alone.
+      if let model {
+        addition.isTransposed = model.isStoredTransposed(tensors[index].name)
+      } else if adapter.config.fanInFanOut {
+        addition.isTransposed = try isStoredTransposed(index, down: down, up: up)
+      }
     }
     return (index, Update(addition: addition, down: down, up: up, magnitude: parts[.magnitude]))
   }
 
-  /// Whether a layer stores its weight `[in, out]`, which fan_in_fan_out says for all: PEFT ignores it for the others.
+  /// Whether a layer of a class that is not known stores its weight `[in, out]`, which fan_in_fan_out says for all: PEFT
+  /// ignores it for the others.
   private func isStoredTransposed(_ index: Int, down: String, up: String) throws(FileError) -> Bool {
     let shape = try shape(of: index)
     let (inner, outer) = (
@@ -379,14 +386,10 @@ struct AdaptedTensors {
     guard shape == [inner, outer] else { return false }
     if shape[0] != shape[1] { return true }
     // A square says nothing by its shape.
-    let name = tensors[index].name
-    guard let model else {
-      throw FileError(
-        .unsupported, path: adapter.path, subject: down,
-        "is for a square weight, of which fan_in_fan_out does not tell how the class of this model stores it; merge it with "
-          + "PEFT (merge_and_unload), and convert what that saves")
-    }
-    return !model.isLinear(name) && name != model.tiedTensors.head
+    throw FileError(
+      .unsupported, path: adapter.path, subject: down,
+      "is for a square weight, of which fan_in_fan_out does not tell how the class of this model stores it; merge it with "
+        + "PEFT (merge_and_unload), and convert what that saves")
   }
 
   /// What a module's factors add, and the names of the adapter's tensors.

@@ -88,7 +88,10 @@ public struct Checkpoint: Sendable {
     self.weightFiles = opened.files
     self.folder = folder
     self.tokenizerFolder = folder
-    let found = try WeightLayouts.weights(of: source, config: config)
+    let known = model
+    let found = try WeightLayouts.weights(
+      of: source, config: config,
+      isTransposed: { name in known.map { $0.linearLayer($0.usualName(of: name) ?? name) == .transposed } ?? false })
     weights = found.weights
     let inputs = TensorInputs(model: path, tensors: weights)
     var tensors = found.tensors
@@ -99,6 +102,12 @@ public struct Checkpoint: Sendable {
       tensors = form.tensors
       model = form.model
       notes += form.notes
+      if !form.model.unknownSettings.isEmpty {
+        notes.append(
+          Note(
+            "config.json has settings that \(form.model.className) does not read, and neither is anything made of them here: "
+              + form.model.unknownSettings.joined(separator: ", ")))
+      }
     } else if let config, config.object != nil {
       notes.append(Note("\(obstacle.message); names and settings stay as they are"))
     }
@@ -134,8 +143,7 @@ public struct Checkpoint: Sendable {
     } else {
       let refusal = FileError(
         .unsupported, path: path, subject: "general.architecture",
-        "\(FileError.quoted(architecture)) is not an architecture that is known; these are: "
-          + ModelFamilies.supportedArchitectures)
+        "\(FileError.quoted(architecture)) is not an architecture that is known", remedy: .seeFamilies)
       notes.append(Note("\(refusal.message); names and settings stay as they are"))
       obstacle = refusal
     }
@@ -222,7 +230,8 @@ public struct Checkpoint: Sendable {
     guard let model else { return }
     var shapes: [String: [Int]] = [:]
     for tensor in tensors { shapes[tensor.name] = try inputs.shape(of: tensor.derivation) }
-    let wanted = model.expectedTensors
+    // A configuration may ask for any number; some of so many are missing.
+    let wanted = model.expectedTensors(most: tensors.count + 100)
     try refuseOtherNames(wanted, model)
     var failures = FileErrors()
     for expected in wanted {
@@ -272,8 +281,9 @@ public struct Checkpoint: Sendable {
     let names = (config["architectures"]?.array ?? []).compactMap(\.string)
     return FileError(
       .unsupported, path: path, subject: "architectures",
-      "\(names.isEmpty ? "no class" : names.joined(separator: ", ")) is not a class that is known; "
-        + "these are: \(ModelFamilies.supportedClassNames)")
+      names.isEmpty
+        ? "names no class of models" : "\(names.joined(separator: ", ")) is not a class of models that is known",
+      remedy: .seeFamilies)
   }
 
   /// The model, for a job that cannot do without knowing it.

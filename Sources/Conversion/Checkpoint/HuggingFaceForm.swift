@@ -40,7 +40,9 @@ struct HuggingFaceForm {
       let usual = model.isForeign(stored) ? stored : model.usualName(of: stored) ?? stored
       if let other = owners.updateValue(stored, forKey: usual) {
         throw FileError(
-          .malformed, path: path, subject: stored, "is the tensor \(usual), and so is \(FileError.quoted(other))")
+          .malformed, path: path, subject: stored,
+          stored == other
+            ? "is stored twice, in two spellings" : "is the tensor \(usual), and so is \(FileError.quoted(other))")
       }
       if usual != stored { renamed.append((stored, usual)) }
       tensors[index].name = usual

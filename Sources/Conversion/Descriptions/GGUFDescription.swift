@@ -65,6 +65,7 @@ struct GGUFDescription {
       for (key, value) in try model.metadata(path: checkpoint.path) {
         metadata[key] = value
       }
+      notes += model.ggufNotes.map { Note($0) }
       let foreign = checkpoint.tensors.map(\.name).filter(model.isForeign)
       if !foreign.isEmpty {
         notes.append(

@@ -68,7 +68,9 @@ package enum VocabularyMetadata {
     add("tokenizer.ggml.tokens", .strings(vocabulary.tokens))
     add("tokenizer.ggml.scores", vocabulary.scores.map(MetadataValue.float32s))
     add("tokenizer.ggml.token_type", vocabulary.tokenTypes.isEmpty ? nil : .int32s(vocabulary.tokenTypes))
-    add("tokenizer.ggml.merges", vocabulary.merges.isEmpty ? nil : .strings(vocabulary.merges))
+    // llama.cpp wants the key of a vocabulary over bytes, also where nothing is merged.
+    let hasMerges = !vocabulary.merges.isEmpty || vocabulary.model == "gpt2"
+    add("tokenizer.ggml.merges", hasMerges ? .strings(vocabulary.merges) : nil)
     for (key, path) in ids { add(key, vocabulary[keyPath: path].map { .uint32(UInt32(clamping: $0)) }) }
     for (key, path) in flags { add(key, vocabulary[keyPath: path].map(MetadataValue.bool)) }
     add(endIDsKey, vocabulary.endIDs.isEmpty ? nil : .int32s(vocabulary.endIDs))

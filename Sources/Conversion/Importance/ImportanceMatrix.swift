@@ -79,8 +79,8 @@ public struct ImportanceMatrix: Sendable {
       throw FileError(
         .mismatch, path: name, subject: weight,
         """
-        the importance matrix has \(entry.sums.count) columns and \(entry.counts.count) counts, but the weight has \
-        \(matrices) x \(columns) columns; it was made with another model
+        the importance matrix has \(entry.counts.count) x \(entry.sums.count / max(entry.counts.count, 1)) columns, but the \
+        weight has \(matrices) x \(columns); it was made with another model
         """)
     }
     var means: [Float] = []

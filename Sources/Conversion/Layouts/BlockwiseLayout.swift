@@ -1,3 +1,4 @@
+internal import Architectures
 internal import Bytes
 internal import JSON
 internal import Quantization
@@ -128,7 +129,8 @@ struct BlockwiseLayout: WeightLayout {
     of output: PlannedOutput, as type: TargetType, in destination: Destination
   ) throws(FileError) -> WeightForm? {
     guard let codec = type.codec as? BlockwiseCodec else { return nil }
-    let (name, shape) = (output.name, output.rows.shape)
+    let rows = output.isStoredTransposed ? try output.rows.applying(Transposition()) : output.rows
+    let (name, shape) = (output.name, rows.shape)
     let element = destination.container.elementCodec(
       for: output.source, asMatrix: true, inWideRange: output.needsWideRange
     ).name
@@ -145,7 +147,7 @@ struct BlockwiseLayout: WeightLayout {
         type.isDoubleQuantized
           ? DoubleQuantizingEncoder(type: type, state: state, path: destination.path) : PlainEncoder(type: type)),
       planes: try Self.planes(name: name, codec, state, type, destination),
-      typeName: type.name + (type.isDoubleQuantized ? "+dq" : ""), rows: output.rows,
+      typeName: type.name + (type.isDoubleQuantized ? "+dq" : ""), rows: rows,
       spelling: Spelling(layout: self, type: type))
   }
 
@@ -232,13 +234,19 @@ struct BlockwiseLayout: WeightLayout {
   /// The linear modules that stay as they are, where it is not just the head, which is the loader's default. With any
   /// list that default is gone, also for a head that is not stored because it is the embedding.
   static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
-    let linear = tensors.filter { $0.shape.count == 2 && $0.name != embedding }
-    var skipped = linear.filter(\.isElements).map { String($0.name.dropLast(".weight".count)) }
-    if !linear.contains(where: { $0.name == "lm_head.weight" }) { skipped.append("lm_head") }
+    let linear = tensors.filter {
+      $0.shape.count == 2 && $0.name.hasSuffix(".weight") && !TensorRole.isEmbedding($0.name)
+    }
+    var skipped = Set(linear.filter(\.isElements).map { module(of: $0.name) })
+    if !linear.contains(where: { $0.name == "lm_head.weight" }) { skipped.insert("lm_head") }
     return skipped == ["lm_head"] ? .null : .array(skipped.sorted().map(JSONValue.string))
   }
 
-  private static let embedding = "model.embed_tokens.weight"
+  /// The module of a weight; of experts the one that holds them all.
+  private static func module(of name: String) -> String {
+    if let experts = name.firstRange(of: ".experts.") { return String(name[..<experts.lowerBound]) + ".experts" }
+    return String(name.dropLast(".weight".count))
+  }
 
   // MARK: - What is said of it
 
@@ -256,7 +264,7 @@ struct BlockwiseLayout: WeightLayout {
           of: tensors.map(\.name))
       ]
     }
-    let embeddings = tensors.filter { $0.name == Self.embedding }
+    let embeddings = tensors.filter { TensorRole.isEmbedding($0.name) }
     guard !embeddings.isEmpty else { return [] }
     return [
       Note(

@@ -15,21 +15,12 @@ struct DoubleQuantizedScales: Sendable {
   func read(
     blocks first: Int, into bytes: inout [UInt8], at start: Int, count: Int, from source: any TensorSource
   ) throws(FileError) {
-    let scales = count / 4
-    let name = codes
-    // The codes are read to the end of the space that their scales will take.
-    let codeStart = start + count - scales
-    try bytes.withMutableBytes(in: codeStart..<codeStart + scales) { part throws(FileError) in
-      try source.read(name, at: first, into: &part)
-    }
-    for index in 0..<scales {
-      let nested = nestedAbsmax[(first + index) / DoubleQuantization.blockSize]
-      let bits = (map[Int(bytes[codeStart + index])] * nested + offset).bitPattern
-      let place = start + index * 4
-      bytes[place] = UInt8(truncatingIfNeeded: bits)
-      bytes[place + 1] = UInt8(truncatingIfNeeded: bits >> 8)
-      bytes[place + 2] = UInt8(truncatingIfNeeded: bits >> 16)
-      bytes[place + 3] = UInt8(truncatingIfNeeded: bits >> 24)
-    }
+    var codes = [UInt8](repeating: 0, count: count / 4)
+    try codes.withMutableBytes { part throws(FileError) in try source.read(self.codes, at: first, into: &part) }
+    var scales = [Float](repeating: 0, count: codes.count)
+    var span = scales.mutableSpan
+    DoubleQuantization.decode(
+      codes.span, from: first, nestedAbsmax: nestedAbsmax.span, offset: offset, map: map, into: &span)
+    bytes.withMutableBytes(in: start..<start + count) { part in part.copy(scales.span, at: 0) }
   }
 }

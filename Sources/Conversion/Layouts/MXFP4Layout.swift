@@ -11,18 +11,20 @@ internal import Tensors
 /// The blocks are those of OCP Microscaling Formats (MX) 1.0, as in ggml's `mxfp4`, which has the value `j` beside
 /// `j + 16` in a byte: so the bytes change places and nothing is lost. Source: transformers `integrations/mxfp4.py`.
 struct MXFP4Layout: WeightLayout {
+  /// What the stacks are called.
+  private static let stacks = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
   private static let blocksEnding = "_blocks"
   private static let scalesEnding = "_scales"
 
   var name: String { "mxfp4" }
 
   var parts: [(ending: String, whole: String)] {
-    ["gate_up_proj", "down_proj"].map { ("mlp.experts.\($0)\(Self.scalesEnding)", "tensor \(Self.blocksEnding)") }
+    Self.stacks.map { ($0 + Self.scalesEnding, "tensor \(Self.blocksEnding)") }
   }
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
     var result: [FoundWeight] = []
-    for blocks in source.tensors where blocks.name.hasSuffix(Self.blocksEnding) && blocks.encoding == .u8 {
+    for blocks in source.tensors where Self.isStack(blocks.name, Self.blocksEnding) && blocks.encoding == .u8 {
       let name = String(blocks.name.dropLast(Self.blocksEnding.count))
       let scalesName = name + Self.scalesEnding
       guard let scales = source.descriptor(of: scalesName) else {
@@ -57,7 +59,7 @@ struct MXFP4Layout: WeightLayout {
   /// Only the experts of gpt-oss are spelled so, and only what is mxfp4 already.
   func form(keeping output: PlannedOutput, in destination: Destination) throws(FileError) -> WeightForm? {
     guard !destination.container.canHold(.mxfp4), output.rows.shape.count == 3,
-      output.name.hasSuffix("mlp.experts.gate_up_proj") || output.name.hasSuffix("mlp.experts.down_proj")
+      Self.isStack(output.name)
     else { return nil }
     let rows = try output.rows.applying(Transposition())
     guard rows.copiedEncoding == .mxfp4 else { return nil }
@@ -74,6 +76,10 @@ struct MXFP4Layout: WeightLayout {
         try plane(Self.blocksEnding, blocks + [MXFP4Planes.codeBytes], 0), try plane(Self.scalesEnding, blocks, 1),
       ],
       typeName: name, rows: rows, spelling: Spelling(layout: self, type: nil))
+  }
+
+  private static func isStack(_ name: String, _ ending: String = "") -> Bool {
+    stacks.contains { name.hasSuffix($0 + ending) }
   }
 
   func quantizationConfig(

@@ -21,12 +21,13 @@ package enum WeightLayouts {
   /// - Parameters:
   ///   - config: config.json, where there is one.
   ///   - original: what a tensor was before it was quantized, where the container tells.
+  ///   - isTransposed: whether the model has a weight the other way round than quantizers store it.
   ///   - refusesForeign: whether names that show a format that is not read are refused.
   /// - Throws: `FileError` when the parts of a quantized weight do not fit each other, or belong to a format that is not
   ///   read.
   package static func weights(
     of source: any TensorSource, config: JSONValue?, original: (String) -> Encoding? = { _ in nil },
-    refusesForeign: Bool = true
+    isTransposed: (String) -> Bool = { _ in false }, refusesForeign: Bool = true
   ) throws(FileError) -> Weights {
     var taken: Set<String> = []
     var found: [String: FoundWeight] = [:]
@@ -52,7 +53,8 @@ package enum WeightLayouts {
       tensors.append(
         NamedDerivation(
           name: stored.name,
-          derivation: weight?.isTransposed == true ? derivation.applying(Transposition()) : derivation))
+          derivation: weight.map { $0.isTransposed || isTransposed(stored.name) } == true
+            ? derivation.applying(Transposition()) : derivation))
     }
     return Weights(weights: weights, tensors: tensors)
   }

@@ -271,7 +271,7 @@ private struct Parser {
     return byte
   }
 
-  /// Whether there was one.
+  /// Adds what an escape stands for, and says whether there was an escape here.
   private mutating func escape(into set: inout ScalarSet) throws(Refusal) -> Bool {
     guard skip("\\") else { return false }
     switch next {

@@ -80,6 +80,18 @@ extension Plan {
       // Rows of elements narrower than a byte may begin inside one.
       return .copyStored(source)
     }
+    // llama.cpp computes with neither in a model.
+    if let copied, copied == .f64 || copied.isInteger, container.tellsEverything, !staysInContainer,
+      checkpoint.model != nil
+    {
+      guard copied == .f64 else {
+        throw FileError(
+          .unsupported, path: checkpoint.path, subject: output.source?.name ?? output.name,
+          "holds whole numbers (\(copied.name)), but a weight of \(checkpoint.model?.className ?? "a model") is a floating-point one"
+        )
+      }
+      return .encode(TargetType(codec: Float32Codec()))
+    }
     if let copied, container.holds(copied, asMatrix: isMatrix(output)) { return .copyRows(copied) }
     if let source = output.source, copied == nil, staysInContainer, source is any LaidOutWeight {
       return .copyStored(source)

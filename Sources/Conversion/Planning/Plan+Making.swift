@@ -38,7 +38,8 @@ extension Plan {
     let model = destination.container.tellsEverything ? nil : checkpoint.model
     let choices = try recipe.choices(
       for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,
-      isLinear: model.map { model in { model.isLinear($0) } })
+      linearLayer: model.map { model in { model.linearLayer($0) } })
+    if let model { notes += try Self.notes(ofLeftAlone: outputs, choices, model, recipe, checkpoint) }
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
     tensors.reserveCapacity(outputs.count)
@@ -85,6 +86,33 @@ extension Plan {
       sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
   }
 
+  /// Linear layers that stay as they are in a folder that is for transformers.
+  /// - Throws: `FileError` where nothing is left to be quantized.
+  private static func notes(
+    ofLeftAlone outputs: [PlannedOutput], _ choices: [TypeChoice], _ model: any Model, _ recipe: Recipe,
+    _ checkpoint: Checkpoint
+  ) throws(FileError) -> [Note] {
+    guard case .linearLayers(let type) = recipe.rule, type.isOpenedByTransformers else { return [] }
+    var (left, isAnyQuantized) = ([String](), false)
+    for (output, choice) in zip(outputs, choices) {
+      if case .type = choice {
+        isAnyQuantized = true
+      } else if model.linearLayer(output.name)?.isLeftAlone == true {
+        left.append(output.name)
+      }
+    }
+    guard !left.isEmpty else { return [] }
+    let reason =
+      "the quantizers of transformers leave such layers of \(model.className) alone, and it opens no folder in which they are \(type.name)"
+    guard isAnyQuantized else {
+      throw FileError(
+        .unsupported, path: checkpoint.path, subject: left[0],
+        "would stay as it is, and nothing be quantized: \(reason)",
+        remedy: .chooseType)
+    }
+    return [Note("stays as it is: \(reason)", of: left, remedy: .chooseType)]
+  }
+
   private static func notes(ofQuantizedAgain tensors: [PlannedTensor]) -> [Note] {
     let again = tensors.filter(\.isQuantizedAgain)
     guard !again.isEmpty else { return [] }
@@ -122,8 +150,8 @@ extension Plan {
     guard !rounded.isEmpty else { return [] }
     return [
       Note(
-        "the GGUF holds what was computed of them in F32; what that has rounded off small values does not come back, and the "
-          + "same GGUF is made of them again", of: rounded.map(\.name))
+        "the GGUF holds them with something added or raised to a power, in F32: where that was rounded, the values that come "
+          + "back differ from the original in their last digits, and make the same GGUF again", of: rounded.map(\.name))
     ]
   }
 
@@ -219,7 +247,8 @@ extension Plan {
           name: name, originalName: output.name, derivation: derivation,
           unmerged: output.derivation.substituting(unmerged),
           rows: try DerivedTensor(derivation, inputs: checkpoint.inputs), source: source,
-          needsWideRange: checkpoint.model?.needsWideRange == true))
+          needsWideRange: checkpoint.model?.needsWideRange == true,
+          isStoredTransposed: !writing.tellsEverything && checkpoint.model?.linearLayer(output.name) == .transposed))
     }
     return outputs
   }

@@ -15,6 +15,12 @@ struct PlannedOutput {
   /// Whether the model computes with numbers beyond the range of F16.
   let needsWideRange: Bool
 
-  /// What the recipe wants stays what it is in the source's own container.
-  var isSourceItself: Bool { if case .source = derivation { true } else { false } }
+  /// Whether the weight is stored `[in, out]`, and `[out, in]` where it is quantized by blocks.
+  let isStoredTransposed: Bool
+
+  /// Whether it is a weight as it is stored, which can stay so in the source's own container.
+  var isSourceItself: Bool {
+    let isOtherWayRound = isStoredTransposed && source is any LaidOutWeight
+    return if case .source = isOtherWayRound ? derivation.applying(Transposition()) : derivation { true } else { false }
+  }
 }

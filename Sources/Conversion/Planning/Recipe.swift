@@ -1,3 +1,4 @@
+internal import Architectures
 public import Bytes
 internal import Quantization
 internal import Tensors
@@ -110,11 +111,11 @@ public struct Recipe: Sendable {
     /// The number of its layer in a GGUF; tensors outside of layers come first.
     let layer: Int
 
-    /// Whether it is a linear layer, as far as the model tells; nil where its name has to.
-    let isLinear: Bool?
+    /// Which linear layer it is, as the model tells; nil where its name has to.
+    let linearLayer: LinearLayer??
 
-    init(name: String, shape: [Int], architecture: String, isLinear: Bool?) {
-      self.isLinear = isLinear
+    init(name: String, shape: [Int], architecture: String, linearLayer: LinearLayer??) {
+      self.linearLayer = linearLayer
       self.name = name
       self.shape = shape
       role = TensorRole(name: name)
@@ -133,14 +134,15 @@ public struct Recipe: Sendable {
   }
 
   /// The type for each output tensor, before it is known whether its rows fit.
-  /// - Parameter isLinear: whether a tensor is the weight of a linear layer; nil where names have to tell.
+  /// - Parameter linearLayer: which linear layer a tensor is the weight of; nil where names have to tell.
   func choices(
     for tensors: [(name: String, shape: [Int])], _ circumstances: MixCircumstances,
-    isLinear: ((String) -> Bool)? = nil
+    linearLayer: ((String) -> LinearLayer?)? = nil
   ) throws(FileError) -> [TypeChoice] {
-    let candidates = tensors.map {
+    let candidates = tensors.map { tensor in
       Candidate(
-        name: $0.name, shape: $0.shape, architecture: circumstances.architecture, isLinear: isLinear?($0.name))
+        name: tensor.name, shape: tensor.shape, architecture: circumstances.architecture,
+        linearLayer: linearLayer.map { $0(tensor.name) })
     }
     guard case .mix(let mix) = rule else { return candidates.map { fixedChoice(for: $0) ?? ruleChoice(for: $0) } }
     return try choices(of: mix, for: candidates, circumstances)
@@ -208,9 +210,12 @@ public struct Recipe: Sendable {
       return candidate.isQuantizable ? .type(type) : .kept
     case .linearLayers(let type):
       guard candidate.shape.count == 2 else { return .kept }
-      if let isLinear = candidate.isLinear { return isLinear ? .type(type) : .kept }
-      let isLinear = TensorRole.isTolerant(name: candidate.name)
-      return isLinear && ![.output, .tokenEmbedding].contains(candidate.role) ? .type(type) : .kept
+      guard let known = candidate.linearLayer else {
+        let isLinear = TensorRole.isTolerant(name: candidate.name) && !TensorRole.isEmbeddingOrHead(candidate.name)
+        return isLinear && ![.output, .tokenEmbedding].contains(candidate.role) ? .type(type) : .kept
+      }
+      guard let layer = known, !(type.isOpenedByTransformers && layer.isLeftAlone) else { return .kept }
+      return .type(type)
     }
   }
 

@@ -25,6 +25,9 @@ public struct TargetType: Sendable {
 
   /// Whether a weight of it is several stored tensors in every container.
   public var isSpelled: Bool { WeightLayouts.all.contains { $0.writes(self) } }
+
+  /// Whether folders of such weights are for other programs too.
+  var isOpenedByTransformers: Bool { WeightLayouts.all.contains { $0.writes(self) && $0.reader(of: self) == $0.name } }
 }
 
 /// What a recipe says of one output tensor.

@@ -70,15 +70,20 @@ public enum DoubleQuantization {
     }
   }
 
-  /// Decodes scales: all of a tensor, or a run of them that begins at a multiple of `blockSize`.
-  /// - Parameter map: The file's `nested_quant_map`, 256 values.
+  /// Decodes scales: all of a tensor, or a run of them.
+  /// - Parameters:
+  ///   - codes: those of the run.
+  ///   - first: the number of the run's first scale in the tensor.
+  ///   - nestedAbsmax: those of the whole tensor.
+  ///   - map: the file's `nested_quant_map`, 256 values.
   public static func decode(
-    _ codes: Span<UInt8>, nestedAbsmax: Span<Float>, offset: Float, map: [Float] = map,
+    _ codes: Span<UInt8>, from first: Int = 0, nestedAbsmax: Span<Float>, offset: Float, map: [Float] = map,
     into absmax: inout MutableSpan<Float>
   ) {
-    precondition(map.count == 256 && codes.count == absmax.count && nestedAbsmax.count == nestedCount(of: codes.count))
+    precondition(map.count == 256 && codes.count == absmax.count)
+    precondition(nestedAbsmax.count >= nestedCount(of: first + codes.count))
     for index in absmax.indices {
-      absmax[index] = map[Int(codes[index])] * nestedAbsmax[index / blockSize] + offset
+      absmax[index] = map[Int(codes[index])] * nestedAbsmax[(first + index) / blockSize] + offset
     }
   }
 }

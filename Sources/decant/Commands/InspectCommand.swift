@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Architectures
 internal import Bytes
 internal import Conversion
 internal import JSON
@@ -21,6 +22,10 @@ struct InspectCommand: TalkingCommand {
       weights, chunks, context, datasets; of an adapter: kind, base_model, ranks,
       alphas, scales, dora, rslora, modules (name, count), whole_parameters. Of
       several paths: all under "inspections".
+
+      Classes of transformers that are known: \(ModelFamilies.classNames.joined(separator: ", ")).
+
+      Architectures of GGUFs that are known: \(ModelFamilies.ggufArchitectures.joined(separator: ", ")).
 
       EXAMPLES
         decant inspect Llama-3.2-1B/

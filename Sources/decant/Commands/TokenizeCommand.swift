@@ -9,9 +9,9 @@ struct TokenizeCommand: TalkingCommand {
     commandName: "tokenize",
     abstract: "Show the tokens that a model reads a text as.",
     discussion: """
-      A line for each token: its id and its text, or what the vocabulary calls it where
-      it is no whole character. These are the tokens that perplexity, compare and
-      imatrix give to a model, the one for the beginning of a text included.
+      A line for each token: its id and its text, or what the vocabulary calls it
+      where it is no whole character. These are the tokens that perplexity, compare
+      and imatrix give to a model, with the one for the beginning of a text.
 
       A text may hold what looks like a control token, as <|im_end|>. It is read as
       the characters that it is made of, and with --special as that token, as in a

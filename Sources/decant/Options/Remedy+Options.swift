@@ -18,6 +18,7 @@ extension Remedy {
     case .divideFiles: "--max-shard-size or --split-max-size divides it"
     case .makeGGUF: "name the output something.gguf, without --to"
     case .allowMemory: "--memory allows more"
+    case .seeFamilies: "`decant inspect --help` lists those that are known"
     case .goOn: "the same command goes on where it stopped, --no-resume starts over"
     }
   }

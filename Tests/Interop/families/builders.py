@@ -53,7 +53,6 @@ class Variant:
     keys: tuple = ()  # names of those keys
     tensors: tuple = ()  # names of those tensors
     is_read: bool = False  # llama.cpp reads them, and computes with our GGUF what it does not with its own
-    pending: str | None = None  # what is missing before it can be checked
     has_adapter: bool = False  # a LoRA is made for it, and an importance matrix
 
     @property
@@ -608,7 +607,6 @@ def families():
         return {**found, "intermediate_size": s.inter // 32 * 32}
 
     gpt_oss_truncated = {"rope_parameters": {**gpt_oss_yarn["rope_parameters"], "truncate": True}}
-    unread = "experts in MXFP4 of a folder are not read"
     truncated = "the ends of yarn's range are always rounded to whole numbers"
     gpt_oss_off = {"window": {"layer_types": full[:2]}, "yarn": YARN_OFF, "sinks": "sinks",
                    "yarn, not truncated": gpt_oss_truncated,
@@ -616,9 +614,9 @@ def families():
     add("GptOssForCausalLM", "gpt-oss", "gpt-4o", gpt_oss, [
         Variant("truncated", gpt_oss_truncated, fixture=False),
         Variant("dense", {}, gpt_oss_off, scale=TINY32, llama=truncated, kept=True),
-        Variant("mxfp4", wide_heads, scale=TINY32, llama=truncated, older=True, pending=unread, kept=True),
-        Variant("mxfp4-truncated", gpt_oss_truncated, fixture=False, said=True, pending=unread,
+        Variant("mxfp4", wide_heads, scale=TINY32, llama=truncated, older=True, kept=True),
+        Variant("mxfp4-truncated", gpt_oss_truncated, fixture=False, said=True,
                 llama="what MXFP4 is multiplied with is rounded to 8 bits"),
-        Variant("mxfp4-bf16", dtype="bfloat16", fixture=False, llama=truncated, pending=unread, kept=True),
+        Variant("mxfp4-bf16", dtype="bfloat16", fixture=False, llama=truncated, kept=True),
     ])
     return found

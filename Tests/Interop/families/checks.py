@@ -37,11 +37,11 @@ MIXES = (
 CHECKS = {
     "switches": "switches show", "reference": "llama.cpp converts", "agree": "llama.cpp agrees", "folder": "logits of the folder",
     "gguf": "logits of the GGUF", "back": "back again", "keys": "keys", "others": "other keys", "tensors": "tensors",
-    "perplexity": "perplexity", "mixes": "types of mixes", "imatrix": "importance matrix", "adapter": "LoRA",
+    "half": "in 16 bits", "perplexity": "perplexity", "mixes": "types of mixes", "imatrix": "importance matrix", "adapter": "LoRA",
 }
 
 # What came of a check.
-HELD, FAILED, KNOWN, REFUSED, PENDING = "held", "failed", "known", "refused", "pending"
+HELD, FAILED, KNOWN, REFUSED = "held", "failed", "known", "refused"
 
 # How we refuse to write what llama.cpp would compute otherwise.
 REFUSAL = re.compile("has no words for it|wants a head of its own|takes the embedding for the head|has no architecture in GGUF")
@@ -142,10 +142,6 @@ class Run:
             check("agree", lambda: self.llama_agrees(family, theirs, expected, tokens, work), variant.llama)
         if self.options.decant is None:
             return
-        if variant.pending:
-            # Until it can be read: then it has to be checked.
-            self.pending(row, fail, folder, text)
-            return
         check("folder", lambda: self.our_logits(folder, wanted, work))
         if variant.is_refused or family.arch is None:
             self.refused(row, fail, folder, work)
@@ -159,6 +155,10 @@ class Run:
             check("keys", lambda: self.keys(family, variant, ours, theirs, True))
             check("others", lambda: self.keys(family, variant, ours, theirs, False))
             check("tensors", lambda: self.tensors(variant, ours, theirs))
+            if is_wide:
+                check("half", lambda: self.half(family, variant, folder, work, text))
+            elif has_programs:
+                check("half", lambda: self.llama_perplexity(ours, text, "--chunks", 1))
         if has_programs and is_wide:
             passed_over = variant.llama if not variant.is_read else None
             check("perplexity", lambda: self.perplexity(ours, text), passed_over)
@@ -169,17 +169,6 @@ class Run:
             if has_programs:
                 check("imatrix", lambda: self.imatrix(ours, text, work))
         shutil.rmtree(work / "wide", ignore_errors=True)
-
-    def pending(self, row, fail, folder, text):
-        try:
-            self.decant("perplexity", folder, "--text", text, "--context", CONTEXT, "--chunks", 1, "--json")
-        except Failed as error:
-            if "not read yet" not in str(error):
-                fail("folder", error)
-            for what in ("folder", "gguf", "back", "keys", "others", "tensors", "perplexity"):
-                row.setdefault(what, PENDING)
-        else:
-            fail("folder", "can be read now, and nothing of it is checked")
 
     def refused(self, row, fail, folder, work):
         """What no GGUF can say is refused before anything is written, by every job that would write one."""
@@ -296,6 +285,15 @@ class Run:
         texts += [f"{name} is the same, though it is said that it is not" for name in sorted(same)]
         if texts:
             raise Failed(f"{len(texts)} differ: " + "; ".join(texts[:6]))
+
+    def half(self, family, variant, folder, work, text):
+        """Vectors and what llama.cpp computes with in F32 stay so; it aborts where they do not."""
+        theirs, ours = work / "reference-bf16.gguf", work / "ours-bf16.gguf"
+        self.converter.convert(folder, theirs, family.tokenizer, family.renamed, "bf16")
+        self.decant("convert", folder, ours, "--dtype", "bf16", "--quiet", "--force")
+        self.tensors(variant, ours, theirs)
+        if self.options.llama_bin is not None:
+            self.llama_perplexity(ours, text, "--chunks", 1)
 
     def back(self, ours, folder, back):
         self.decant("convert", ours, back, "--quiet", "--force")

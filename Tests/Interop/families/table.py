@@ -4,7 +4,7 @@ import importlib.metadata
 
 import checks
 import models
-from checks import FAILED, HELD, KNOWN, PENDING, REFUSED
+from checks import FAILED, HELD, KNOWN, REFUSED
 
 # Column: the checks in it, and what it says.
 COLUMNS = {
@@ -14,6 +14,7 @@ COLUMNS = {
     "Converter": (["keys", "others", "tensors"],
                   "keys and tensors of our GGUF are those that `convert_hf_to_gguf.py` writes, but for `general.name`, our own "
                   "`decant.*` and what is told below"),
+    "16 bits": (["half"], "so are the types and bytes of its tensors in BF16, and llama.cpp runs it"),
     "Perplexity": (["perplexity"], "that of our GGUF is what llama-perplexity finds, within {perplexity:.1%}"),
     "Mixes": (["mixes"],
               "each of {mixes} mixes gives every tensor the type that `llama-quantize --dry-run` tells, on a second model whose "
@@ -25,10 +26,10 @@ COLUMNS = {
                 "`imatrix` of our GGUF has llama-imatrix's sums, within {sums:.0e}, and its counts of every expert"),
 }
 
-WORDS = {FAILED: "**✗ {}**", REFUSED: "refused {}", KNOWN: "≠ {}", PENDING: "not yet {}"}
+WORDS = {FAILED: "**✗ {}**", REFUSED: "refused {}", KNOWN: "≠ {}"}
 
 # Of several checks in a column the first of these that any of them has.
-ORDER = [FAILED, PENDING, REFUSED, KNOWN, HELD]
+ORDER = [FAILED, REFUSED, KNOWN, HELD]
 
 
 def cell(rows, names):
@@ -43,8 +44,6 @@ def cell(rows, names):
 
 def ours(variant):
     """What we do where llama.cpp does something else than transformers."""
-    if variant.pending:
-        return f"not checked yet: {variant.pending}"
     if variant.ours:
         return f"writes {variant.ours}"
     if variant.kept:
@@ -77,7 +76,6 @@ def markdown(run, options):
         classes = groups.setdefault(family.group, {})
         classes.setdefault(family.name, (family, []))[1].append((variant, row))
     marks = [mark for _, _, row in run.rows for mark in row.values()]
-    pending = sum(variant.pending is not None for _, variant, _ in run.rows)
     bounds = {"logits": checks.LOGIT_BOUND, "perplexity": checks.PERPLEXITY_BOUND, "mixes": len(checks.MIXES),
               "sums": checks.SUMS_BOUND}
     lines = [
@@ -87,7 +85,7 @@ def markdown(run, options):
         f"{models.SWITCH_BOUND:.0e}; that is checked, too. Beside {versions(options)}.", "",
         f"**{len(run.rows)} variants of {sum(map(len, groups.values()))} classes: {marks.count(HELD)} checks hold, "
         f"{marks.count(REFUSED)} refusals are as they should be, {marks.count(KNOWN)} times llama.cpp is known to do something "
-        f"else, {pending} variants are not checked yet, {len(run.failures)} checks fail.**", "",
+        f"else, {len(run.failures)} checks fail.**", "",
     ]
     lines += [f"- **{title}**: {text.format(**bounds)}." for title, (_, text) in COLUMNS.items()]
     lines += [
@@ -109,7 +107,7 @@ def markdown(run, options):
         lines += [f"- `{name}`: {'; '.join(told(variant) for variant, _ in rows)}" for name, (_, rows) in classes.items()]
     special = {}
     for family, variant, _ in run.rows:
-        if variant.llama or variant.pending:
+        if variant.llama:
             special.setdefault((variant.llama or "", ours(variant)), {}).setdefault(family.name, []).append(variant.name)
     lines += ["", "## What is special", "",
               "Where llama.cpp, its converter or what it runs, does something else than transformers.", ""]

@@ -55,10 +55,30 @@ enum TensorRole: Hashable, CaseIterable, Sendable {
     return !(sparedOf[architecture] ?? []).contains { name.holds($0) }
   }
 
-  /// Whether llama.cpp wants a matrix in F32 in every GGUF: routers of experts, and what is looked up by position.
-  /// Source: llama.cpp's converter, `prepare_tensors`.
+  /// Whether llama.cpp wants a matrix in F32 in every GGUF: routers and biases of experts, norms of each head, and what is
+  /// looked up by position. Source: llama.cpp's converter, `prepare_tensors`.
   static func isWidened(_ name: String) -> Bool {
-    sparedNames.contains(name) || name.hasSuffix(".ffn_gate_inp.weight") || name.hasSuffix(".ffn_gate_inp_shexp.weight")
+    sparedNames.contains(name) || widenedEndings.contains { name.hasSuffix($0) }
+  }
+
+  private static let widenedEndings = [
+    "_norm.weight", ".bias", ".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight",
+  ]
+
+  /// Whether the name is one that embeddings and heads have in the Hugging Face form, of whatever class.
+  static func isEmbeddingOrHead(_ name: String) -> Bool {
+    isEmbedding(name) || ["head", "lm_head", "embed_out", "output", "score"].contains(module(of: name))
+  }
+
+  static func isEmbedding(_ name: String) -> Bool {
+    let module = module(of: name)
+    return ["wte", "wpe"].contains(module) || module.hasPrefix("embed") && module != "embed_out"
+      || module.hasSuffix("embed") || module.hasSuffix("embeddings") || module.hasSuffix("embedding")
+  }
+
+  /// `lm_head` of `model.lm_head.weight`.
+  private static func module(of name: String) -> Substring {
+    name.split(separator: ".").dropLast().last ?? ""
   }
 
   /// Matrices of positions and of token types that are looked up.

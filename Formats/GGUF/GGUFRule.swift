@@ -1,8 +1,7 @@
 internal import Bytes
 
-/// The numbered rules of `SPEC.md`. Every error about the bytes of a file ends with the number of the rule that
-/// they break.
-enum Rule: Int, CaseIterable {
+/// The rules of `SPEC.md`.
+enum GGUFRule: Int, CaseIterable, SpecificationRule {
   // The file.
   case magic = 1
   case version
@@ -42,14 +41,5 @@ enum Rule: Int, CaseIterable {
   case writtenTensors
   case writtenSplit
 
-  /// As in `SPEC.md`, in error messages and in the names of fixtures: `GGUF-7`.
-  var name: String { "GGUF-\(rawValue)" }
-
-  /// An error that says which rule is broken.
-  func broken(
-    _ code: FileError.Code = .malformed, path: String, subject: String? = nil, at offset: Int? = nil,
-    _ message: String
-  ) -> FileError {
-    FileError(code, path: path, subject: subject, offset: offset, message, rule: name)
-  }
+  static let document = "GGUF"
 }
