@@ -51,6 +51,22 @@ func fuzzing(_ group: String, imports: [Target.Dependency]) -> [Target] {
       ])
 }
 
+/// What is true about bytes on disk: a container each, a folder of `Formats`, and what it may import.
+let formats: [(name: String, imports: [Target.Dependency])] = [
+  ("Packed", ["Bytes", "Tensors", "CZstd"]),
+  ("Safetensors", ["Bytes", "Tensors", "JSON", "Packed"]),
+  ("GGUF", ["Bytes", "Tensors", "Packed"]),
+]
+let everyFormat: [Target.Dependency] = formats.map { .byName(name: $0.name) }
+let formatTargets: [Target] = formats.flatMap { format in
+  [
+    room(format.name, "Formats/\(format.name)", imports: format.imports, exclude: ["SPEC.md", "Fixtures"]),
+    tests(
+      of: format.name,
+      imports: ["Bytes", "Tensors", "JSON"] + formats.filter { $0.name != format.name }.map { .byName(name: $0.name) }),
+  ]
+}
+
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["CommandLine"]))
 let real = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
@@ -59,11 +75,8 @@ let package = Package(
   name: "Decant",
   // The first whose standard library has spans of arrays and raw bytes, and the rest that is used here.
   platforms: [.macOS(.v26)],
-  products: [
+  products: formats.map { .library(name: $0.name, targets: [$0.name]) } + [
     .library(name: "Tensors", targets: ["Bytes", "Tensors"]),
-    .library(name: "Safetensors", targets: ["Safetensors"]),
-    .library(name: "GGUF", targets: ["GGUF"]),
-    .library(name: "Packed", targets: ["Packed"]),
     .library(name: "Digests", targets: ["Digests"]),
     .library(name: "Quantization", targets: ["Quantization"]),
     .library(name: "Tokenizers", targets: ["Tokenizers"]),
@@ -83,16 +96,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ] + documentation,
-  targets: [
-    // What is true about bytes on disk.
-    room(
-      "Safetensors", "Formats/Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"],
-      exclude: ["SPEC.md", "Fixtures"]),
-    room("GGUF", "Formats/GGUF", imports: ["Bytes", "Tensors", "Packed"], exclude: ["SPEC.md", "Fixtures"]),
-    room(
-      "Packed", "Formats/Packed", imports: ["Bytes", "Tensors", "CZstd"],
-      exclude: ["SPEC.md", "Fixtures"]),
-
+  targets: formatTargets + [
     // What is done with tensors.
     room("Bytes", "Sources/Bytes", imports: ["CBytes"]),
     .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
@@ -122,10 +126,8 @@ let package = Package(
     room("Architectures", "Sources/Architectures", imports: ["Bytes", "Tensors", "JSON", real]),
     room(
       "Conversion", "Sources/Conversion",
-      imports: [
-        "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Packed", "Quantization",
-        "Architectures", "Tokenizers", "Digests", "CYAML",
-      ]),
+      imports: ["Bytes", "JSON", "Tensors", "Quantization", "Architectures", "Tokenizers", "Digests", "CYAML"]
+        + everyFormat),
     room(
       "Inference", "Sources/Inference",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "CKernels", real]),
@@ -141,16 +143,13 @@ let package = Package(
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
 
-    // Tests.
+    // Tests, those of formats aside.
     .target(
       name: "TestSupport", dependencies: ["Bytes", "JSON", "Tensors"], path: "Tests/TestSupport",
       swiftSettings: strict + optimized),
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Digests"),
-    tests(of: "Safetensors", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
-    tests(of: "GGUF", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
-    tests(of: "Packed", imports: ["Bytes", "Tensors", "Safetensors"]),
     tests(
       of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),

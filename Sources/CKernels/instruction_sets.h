@@ -1,7 +1,7 @@
 // Compiles a loop for several instruction sets.
 //
 // A kernel is a `static KERNEL` function, followed by DECANT_COMPILE with its result type, name, parameters and
-// arguments; it is listed in CKernels.h and in dispatch.c.
+// arguments; it is a row of DECANT_KERNELS in CKernels.h.
 
 #ifndef DECANT_INSTRUCTION_SETS_H
 #define DECANT_INSTRUCTION_SETS_H

@@ -5,10 +5,13 @@ import Testing
 
 /// The face of the program: help, exit codes, what is printed where.
 @Suite struct CommandLineTests {
-  static let commands = [
-    "inspect", "convert", "quantize", "merge", "perplexity", "compare", "imatrix", "pack", "unpack",
-    "tokenize",
-  ]
+  /// Every command, from what the parser tells of itself.
+  static let commands: [String] = {
+    let help = try? Command.succeed("--experimental-dump-help").json()
+    let names = (help?["command"]?["subcommands"]?.array ?? []).compactMap { $0["commandName"]?.string }
+    precondition(names.count > 10, "the program tells none of its commands")
+    return names.filter { $0 != "help" }
+  }()
 
   @Test(arguments: commands)
   func helpHasExamplesAndTheKeysOfItsJSON(_ command: String) throws {

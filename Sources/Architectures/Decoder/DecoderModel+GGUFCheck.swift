@@ -27,11 +27,27 @@ extension DecoderModel {
     )
     let read = try family.model(fromMetadata: { known[$0] }, tensors: tensors, values: { factors[$0] }, path: path)
     guard let back = read as? DecoderModel, back.completed(by: self) == nil else { return }
+    if let (key, own, other) = differingSetting(from: back) {
+      throw FileError(
+        .unsupported, path: path, subject: key,
+        "is \(own), but a GGUF of the architecture \(ggufArchitecture) has no words for it: llama.cpp would compute with "
+          + "\(other); keep such a model in safetensors")
+    }
     let difference = family.comparable(decoder).difference(from: family.comparable(back.decoder))
     throw FileError(
       .unsupported, path: path, subject: difference,
       "a GGUF of the architecture \(ggufArchitecture) has no words for it, so that llama.cpp would compute something else; "
         + "keep such a model in safetensors")
+  }
+
+  /// A setting of config.json with its value and the one that a GGUF stands for, where a single one of them differs.
+  private func differingSetting(from other: DecoderModel) -> (key: String, own: String, other: String)? {
+    let found = family.hyperparameters.compactMap { row -> (key: String, own: String, other: String)? in
+      guard let name = row.config.first, let own = values[row.key], let value = other.values[row.key], own != value
+      else { return nil }
+      return (name, own.summary, value.summary)
+    }
+    return found.count == 1 ? found[0] : nil
   }
 
   func checkGGUFHead(path: String) throws(FileError) {

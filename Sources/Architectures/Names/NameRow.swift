@@ -18,12 +18,18 @@ struct NameRow: Sendable {
   }
 
   /// What is different in a GGUF.
-  enum Change: Sendable {
-    case none
-    /// The rows of heads are interleaved, for llama.cpp's other kind of RoPE.
-    case interleavesHeads
+  struct Change: Sendable {
+    /// What turns a tensor of the Hugging Face form into that of the GGUF; nil where they are the same.
+    let transform: @Sendable (_ role: ModuleRole, _ layer: DecoderLayer?) -> (any InvertibleTransform)?
+
+    static let none = Change { _, _ in nil }
     /// 1 is added to every value.
-    case addsOne
+    static let addsOne = Change { _, _ in Affine(offset: 1) }
+    /// The rows of heads are interleaved, for llama.cpp's other kind of RoPE.
+    static let interleavesHeads = Change { role, layer in
+      guard let layer, [.query, .key].contains(role) else { return nil }
+      return RowOrder(.interleaving, headDimension: layer.attention.headDimension)
+    }
   }
 
   var roles: [ModuleRole]
@@ -80,7 +86,7 @@ struct NameRow: Sendable {
         gguf: spelling(
           gguf.map { $0 + (tensorKind == .weight ? ".weight" : ".bias") }, ggufArrangement, found.map(\.shape), layer,
           isTransposed: false, isOfColumns: false),
-        changes: roles.map { transform(for: $0, layer) }, shapes: found.map(\.shape),
+        changes: roles.map { change.transform($0, layer) }, shapes: found.map(\.shape),
         isOptional: found.contains(where: \.isOptional))
     }
   }
@@ -104,16 +110,6 @@ struct NameRow: Sendable {
       return fused([(attention?.queriesPerKey ?? 1) * dimension, dimension, dimension])
     case .experts:
       return .experts(names[0], count: shapes[0][0])
-    }
-  }
-
-  private func transform(for role: ModuleRole, _ layer: DecoderLayer?) -> (any InvertibleTransform)? {
-    switch change {
-    case .none: return nil
-    case .addsOne: return Affine(offset: 1)
-    case .interleavesHeads:
-      guard let layer, [.query, .key].contains(role) else { return nil }
-      return RowOrder(.interleaving, headDimension: layer.attention.headDimension)
     }
   }
 }

@@ -132,6 +132,19 @@ extension Hyperparameter.Value {
     }
   }
 
+  /// For messages.
+  var summary: String {
+    switch self {
+    case .count(let value): "\(value)"
+    case .number(let value): "\(Float(value))"
+    case .flag(let value): "\(value)"
+    case .text(let value): FileError.quoted(value)
+    case .counts(let values): "\(values)"
+    case .flags(let values): "\(values)"
+    case .texts(let values): values.joined(separator: ", ")
+    }
+  }
+
   var metadata: MetadataValue {
     switch self {
     case .count(let value): .uint32(UInt32(clamping: value))

@@ -74,14 +74,17 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
 
   /// The container that the name of an output asks for: the file's ending, else a folder of safetensors.
   public static func forOutput(_ path: String) -> Container {
-    written.first { path.hasFileEnding($0.fileEnding) } ?? usual
+    named(by: path) ?? usual
   }
 
   /// The same; where no ending decides, types that only one container has do.
   public static func forOutput(_ path: String, _ recipe: Recipe) -> Container {
-    if let named = written.first(where: { path.hasFileEnding($0.fileEnding) }) { return named }
+    if let named = named(by: path) { return named }
     return written.first { $0 != usual && recipe.isOnly(for: $0) } ?? usual
   }
+
+  /// The container that the ending of a name is one of, also where it is only read: an output is refused then.
+  private static func named(by path: String) -> Container? { all.first { path.hasFileEnding($0.fileEnding) } }
 
   // MARK: - What it holds
 

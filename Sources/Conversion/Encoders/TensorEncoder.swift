@@ -15,6 +15,10 @@ public protocol TensorEncoder: Sendable {
   /// Whether values that are NaN or infinite are stored rather than refused.
   var keepsNonFinite: Bool { get }
 
+  /// Settings of its own that change what it gives, in words: a run that was stopped is gone on with only where they are the
+  /// same.
+  var settings: String { get }
+
   /// Gets ready for the slabs of a tensor of that shape.
   func prepared(for shape: [Int]) -> any SlabEncoder
 }
@@ -23,6 +27,7 @@ extension TensorEncoder {
   public var importance: [Float]? { nil }
   public var needsWholeRows: Bool { false }
   public var keepsNonFinite: Bool { false }
+  public var settings: String { "" }
 }
 
 /// Encodes the slabs of one weight, from any worker and in any order.

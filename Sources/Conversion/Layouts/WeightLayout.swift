@@ -51,6 +51,9 @@ protocol WeightLayout: Sendable {
 extension WeightLayout {
   var parts: [(ending: String, whole: String)] { [] }
   func writes(_ type: TargetType) -> Bool { false }
+  func quantizationConfig(
+    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
+  ) -> [String: JSONValue] { own ?? ["quant_method": .string(name)] }
   func form(
     of output: PlannedOutput, as type: TargetType, in destination: Destination
   ) throws(FileError) -> WeightForm? { nil }

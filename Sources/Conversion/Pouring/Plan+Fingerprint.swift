@@ -29,6 +29,7 @@ extension Plan {
         stream.add("\(derivation)\n")
       }
       if let importance = tensor.importance { importance.withBytes { stream.add($0) } }
+      if case .encode(let encoder) = tensor.action { stream.add(encoder.settings) }
     }
     return stream.digest.description
   }

@@ -39,6 +39,12 @@ def configs():
     write("config/linear.json", llama | {"rope_scaling": {"type": "linear", "factor": 2.5}, "head_dim": 32})
     write("config/parameters.json", llama | {"rope_parameters": scaling | {"rope_theta": 1e6}})
     write("config/mistral.json", llama | {"architectures": ["MistralForCausalLM"], "sliding_window": 4096})
+    # Of families with words of their own.
+    for name in ("BloomForCausalLM-plain", "Cohere2ForCausalLM-plain", "FalconForCausalLM-40b", "GPT2LMHeadModel-plain",
+                 "GPTNeoXForCausalLM-plain", "Gemma3ForCausalLM-plain", "GptOssForCausalLM-mxfp4", "Ministral3ForCausalLM-plain",
+                 "Mistral3ForConditionalGeneration-ministral3", "MptForCausalLM-plain", "Olmo3ForCausalLM-groups-yarn",
+                 "Phi3ForCausalLM-long", "Qwen2MoeForCausalLM-plain", "SmolLM3ForCausalLM-pattern-window"):
+        write(f"config/{name}.json", json.loads((HERE.parent.parent / "Fixtures" / "Families" / name / "config.json").read_text()))
 
 
 def tokenizers():

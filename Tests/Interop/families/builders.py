@@ -615,7 +615,8 @@ def families():
         Variant("truncated", gpt_oss_truncated, fixture=False),
         Variant("dense", {}, gpt_oss_off, scale=TINY32, llama=truncated, kept=True),
         Variant("mxfp4", wide_heads, scale=TINY32, llama=truncated, older=True, kept=True),
-        Variant("mxfp4-truncated", gpt_oss_truncated, fixture=False, said=True,
+        # Rounding shows in logarithms of probabilities, and not in their mean.
+        Variant("mxfp4-truncated", gpt_oss_truncated, fixture=False, said=True, is_read=True,
                 llama="what MXFP4 is multiplied with is rounded to 8 bits"),
         Variant("mxfp4-bf16", dtype="bfloat16", fixture=False, llama=truncated, kept=True),
     ])

@@ -155,7 +155,7 @@ class Run:
             check("keys", lambda: self.keys(family, variant, ours, theirs, True))
             check("others", lambda: self.keys(family, variant, ours, theirs, False))
             check("tensors", lambda: self.tensors(variant, ours, theirs))
-            if is_wide:
+            if is_wide and not variant.name.startswith("mxfp4"):
                 check("half", lambda: self.half(family, variant, folder, work, text))
             elif has_programs:
                 check("half", lambda: self.llama_perplexity(ours, text, "--chunks", 1))
