@@ -101,15 +101,10 @@ public enum ModelFamilies {
 
   /// The names of the classes of `transformers`, each once.
   public static var classNames: [String] {
-    var names: [String] = []
-    for name in all.flatMap(\.classes).map(\.name) where !names.contains(name) { names.append(name) }
-    return names
+    var seen: Set<String> = []
+    return all.flatMap(\.classes).map(\.name).filter { seen.insert($0).inserted }
   }
 
-  /// What `general.architecture` of their GGUFs says, each once.
-  public static var ggufArchitectures: [String] {
-    var names: [String] = []
-    for name in all.compactMap(\.ggufArchitecture) where !names.contains(name) { names.append(name) }
-    return names
-  }
+  /// What `general.architecture` of their GGUFs says.
+  public static var ggufArchitectures: [String] { all.compactMap(\.ggufArchitecture) }
 }

@@ -166,6 +166,12 @@ extension NameRow {
     NameRow(.down, "mlp.down_proj", "ffn_down"),
   ]
 
+  /// Norms of what both give.
+  static let usualPostNorms: [NameRow] = [
+    NameRow(.attentionPostNorm, "post_attention_layernorm", "post_attention_norm"),
+    NameRow(.feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm"),
+  ]
+
   /// Norms before both.
   static let usualNorms: [NameRow] = [
     NameRow(.attentionNorm, "input_layernorm", "attn_norm"),

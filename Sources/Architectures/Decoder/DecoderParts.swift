@@ -93,6 +93,10 @@ extension Hyperparameter {
   static let layerKindList = Hyperparameter(
     .layerKinds, .texts, config: ["layer_types"], configDefault: .none, ggufDefault: .none)
 
+  /// The list of a GGUF of which layers have windows.
+  static let windowPatternList = Hyperparameter(
+    .windowPattern, .flags, gguf: "attention.sliding_window_pattern", configDefault: .none, ggufDefault: .none)
+
   static func window(config: [String] = ["sliding_window"], default fallback: Default = .none) -> Hyperparameter {
     Hyperparameter(
       .slidingWindow, .count(least: 1, most: 1 << 31), config: config, gguf: "attention.sliding_window",

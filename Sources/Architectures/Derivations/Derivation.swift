@@ -91,4 +91,7 @@ public struct NamedDerivation: Hashable, Sendable {
     self.name = name
     self.derivation = derivation
   }
+
+  /// A stored tensor as it is.
+  public init(asStored name: String) { self.init(name: name, derivation: .source(named: name)) }
 }

@@ -12,16 +12,12 @@ struct Exaone4Family: DecoderFamily {
 
   let hyperparameters =
     Hyperparameter.usual(context: 2048, epsilon: 1e-5).silent(.rotaryDimension) + [
-      .window(default: .value(.count(4096))), .layerKindList,
-      Hyperparameter(
-        .windowPattern, .flags, gguf: "attention.sliding_window_pattern", configDefault: .none, ggufDefault: .none),
+      .window(default: .value(.count(4096))), .layerKindList, .windowPatternList,
     ]
 
   let names =
-    NameRow.usualGlobals + [
-      NameRow(.attentionPostNorm, "post_attention_layernorm", "post_attention_norm"),
-      NameRow(.feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm"),
-    ] + NameRow.usualAttention() + NameRow.headNorms("self_attn.q_norm", "self_attn.k_norm")
+    NameRow.usualGlobals + NameRow.usualPostNorms + NameRow.usualAttention()
+    + NameRow.headNorms("self_attn.q_norm", "self_attn.k_norm")
     + NameRow.usualFeedForward
 
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {

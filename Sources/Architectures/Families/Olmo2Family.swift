@@ -16,19 +16,13 @@ struct Olmo2Family: DecoderFamily {
       .number(
         .localTheta, gguf: "rope.freq_base_swa", default: Hyperparameter.Default.none,
         ggufDefault: Hyperparameter.Default.none),
-      .window(),
-      Hyperparameter(
-        .layerKinds, .texts, config: ["layer_types"], configDefault: .none, ggufDefault: .none),
-      Hyperparameter(
-        .windowPattern, .flags, gguf: "attention.sliding_window_pattern", configDefault: .none, ggufDefault: .none),
+      .window(), .layerKindList, .windowPatternList,
       .flag(.hasAttentionBias, "attention_bias"),
     ]
 
   let names =
-    NameRow.usualGlobals + [
-      NameRow(.attentionPostNorm, "post_attention_layernorm", "post_attention_norm"),
-      NameRow(.feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm"),
-    ] + NameRow.usualAttention() + NameRow.headNorms("self_attn.q_norm", "self_attn.k_norm")
+    NameRow.usualGlobals + NameRow.usualPostNorms + NameRow.usualAttention()
+    + NameRow.headNorms("self_attn.q_norm", "self_attn.k_norm")
     + NameRow.usualFeedForward
 
   func complete(_ values: inout Hyperparameters, from source: inout DecoderSource) throws(FileError) {
@@ -119,8 +113,4 @@ struct Olmo2Family: DecoderFamily {
       "rope_parameters": .object(parameters), "rope_scaling": nil,
     ]
   }
-}
-
-extension Hyperparameter.Key {
-  static let windowPattern: Self = "layers with windows"
 }

@@ -129,6 +129,7 @@ extension Hyperparameter.Key {
   static let logitSoftCap: Self = "logit soft-cap"
   static let scoreSoftCap: Self = "score soft-cap"
   static let layerKinds: Self = "kinds of layers"
+  static let windowPattern: Self = "layers with windows"
   static let expertCount: Self = "experts"
   static let usedExpertCount: Self = "experts a token"
   static let expertSize: Self = "feed-forward size of experts"

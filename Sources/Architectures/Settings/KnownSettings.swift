@@ -29,9 +29,9 @@ enum KnownSettings {
     "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_flash_attn_2_enabled", "_name_or_path",
     "attn_implementation", "cache_implementation", "text_config",
     // How weights were begun with, and how they were trained.
-    "classifier_dropout", "dropout", "embd_pdrop", "hidden_dropout", "init_config", "init_device", "init_std",
+    "dropout", "init_config", "init_device", "init_std",
     "initializer_range", "layerdrop", "output_router_logits", "pretraining_tp", "router_jitter_noise",
-    "activation_dropout", "attention_softmax_in_fp32", "bias_dropout_fusion", "emb_pdrop", "masked_softmax_fusion",
+    "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
     "offset_alibi", "skip_bias_add", "skip_bias_add_qkv", "slow_but_exact", "verbose",
     // Of other tasks than predicting the next token.
     "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",

@@ -96,7 +96,7 @@ public struct Checkpoint: Sendable {
     let inputs = TensorInputs(model: path, tensors: weights)
     var tensors = found.tensors
     var notes = opened.remarks
-    if let known = model {
+    if let known {
       let form = try HuggingFaceForm(
         of: tensors, known, tiesByFlag: known.tiesHead, isFolder: true, inputs: inputs, path: path)
       tensors = form.tensors
@@ -169,7 +169,7 @@ public struct Checkpoint: Sendable {
       tensors = form.tensors
       notes += form.notes
     } else {
-      tensors = weights.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+      tensors = weights.map { NamedDerivation(asStored: $0.name) }
     }
     self.model = model
     self.notes = notes

@@ -35,9 +35,7 @@ extension Container {
       outputs: { checkpoint throws(FileError) in
         if checkpoint.metadata != nil, checkpoint.model == nil {
           // What is not known stays what it is.
-          return checkpoint.tensors.map {
-            NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name)))
-          }
+          return checkpoint.tensors.map { NamedDerivation(asStored: $0.name) }
         }
         guard checkpoint.model != nil || checkpoint.config != nil else {
           throw FileError(
@@ -51,7 +49,7 @@ extension Container {
           if !checkpoint.adapters.isEmpty { try model.checkGGUFHead(path: checkpoint.path) }
           // From GGUF to GGUF they stay as they are, understood or not.
           configurationTensors = checkpoint.weights.map(\.name).filter(model.configurationTensorNames.contains)
-            .map { NamedDerivation(name: $0, derivation: .source(TensorReference($0))) }
+            .map(NamedDerivation.init(asStored:))
         } else {
           configurationTensors = try model.configurationTensors(path: checkpoint.path)
         }

@@ -13,7 +13,7 @@ extension Container {
       return OpenedContainer(
         container: .safetensors, source: file, files: [path], folder: FileSystem.parent(path),
         fileMetadata: file.metadata,
-        isPartOfFolder: FileSystem.lastComponent(path).contains(/-[0-9]{5,}-of-[0-9]{5,}\./))
+        isPartOfFolder: isShard(path))
     },
     openFolder: { path, names throws(FileError) in
       let endings = [".safetensors", ".safetensors.index.json", ".safetensors.zst"]
@@ -23,8 +23,7 @@ extension Container {
       return OpenedContainer(
         container: .safetensors, source: shards, files: shards.files.map(\.name), folder: shards.folder,
         fileMetadata: shards.metadata,
-        isPartOfFolder: shards.files.count == 1
-          && FileSystem.lastComponent(shards.files[0].name).contains(/-[0-9]{5,}-of-[0-9]{5,}\./),
+        isPartOfFolder: shards.files.count == 1 && isShard(shards.files[0].name),
         remarks: shards.warnings.map { Note($0) })
     },
     indexEnding: ".index.json",
@@ -34,7 +33,7 @@ extension Container {
       outputs: { checkpoint throws(FileError) in
         // Names of a GGUF say nothing to those who read folders.
         if checkpoint.metadata != nil { _ = try checkpoint.requireModel() }
-        return checkpoint.tensors.map { NamedDerivation(name: $0.name, derivation: .source(TensorReference($0.name))) }
+        return checkpoint.tensors.map { NamedDerivation(asStored: $0.name) }
       },
       layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
         let isFile = destination.isFile
@@ -61,4 +60,9 @@ extension Container {
         return LaidOutFiles(
           files: files, sidecars: (isFile ? [] : description.sidecars) + index, notes: description.notes)
       }))
+
+  /// Whether the name is that of one file of several.
+  private static func isShard(_ path: String) -> Bool {
+    FileSystem.lastComponent(path).contains(/-[0-9]{5,}-of-[0-9]{5,}\./)
+  }
 }

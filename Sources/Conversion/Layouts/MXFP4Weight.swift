@@ -27,15 +27,7 @@ final class MXFP4Weight: LaidOutWeight {
   func read(
     elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
-    let codec = MXFP4(kernels: .best)
-    try read(elements, byBlocksOf: MXFP4Planes.elements, into: &values) { run, values throws(FileError) in
-      let count = codec.byteCount(elements: run.count)
-      if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
-      try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
-        try readEncoded(fromElement: run.lowerBound, into: &bytes)
-      }
-      scratch.withBytes(in: 0..<count) { codec.decode($0, into: &values) }
-    }
+    try read(elements, decodingWith: MXFP4(kernels: .best), into: &values, scratch: &scratch)
   }
 
   func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {

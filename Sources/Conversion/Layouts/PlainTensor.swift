@@ -37,14 +37,7 @@ public final class PlainTensor: StoredWeight {
     elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
     guard let codec = Catalog.codec(for: descriptor.encoding) else { throw refusal }
-    try read(elements, byBlocksOf: codec.elementsPerBlock, into: &values) { run, values throws(FileError) in
-      let byteCount = codec.byteCount(elements: run.count)
-      if scratch.count < byteCount { scratch = [UInt8](repeating: 0, count: byteCount) }
-      try scratch.withMutableBytes(in: 0..<byteCount) { bytes throws(FileError) in
-        try readEncoded(fromElement: run.lowerBound, into: &bytes)
-      }
-      scratch.withBytes(in: 0..<byteCount) { codec.decode($0, into: &values) }
-    }
+    try read(elements, decodingWith: codec, into: &values, scratch: &scratch)
   }
 
   public func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {

@@ -1,4 +1,5 @@
 public import Bytes
+internal import Quantization
 public import Tensors
 
 /// One weight as a checkpoint stores it: what a person calls a tensor, however many stored tensors it takes. A spelling of
@@ -59,6 +60,23 @@ extension StoredWeight {
     var span = whole.mutableSpan
     try decode(first..<last, &span)
     for index in 0..<elements.count { values[index] = span[elements.lowerBound - first + index] }
+  }
+}
+
+extension StoredWeight {
+  /// Reads elements by decoding the blocks that `readEncoded` gives.
+  func read(
+    _ elements: Range<Int>, decodingWith codec: any Codec, into values: inout MutableSpan<Float>,
+    scratch: inout [UInt8]
+  ) throws(FileError) {
+    try read(elements, byBlocksOf: codec.elementsPerBlock, into: &values) { run, values throws(FileError) in
+      let byteCount = codec.byteCount(elements: run.count)
+      if scratch.count < byteCount { scratch = [UInt8](repeating: 0, count: byteCount) }
+      try scratch.withMutableBytes(in: 0..<byteCount) { bytes throws(FileError) in
+        try readEncoded(fromElement: run.lowerBound, into: &bytes)
+      }
+      scratch.withBytes(in: 0..<byteCount) { codec.decode($0, into: &values) }
+    }
   }
 }
 

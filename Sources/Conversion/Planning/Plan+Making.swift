@@ -92,7 +92,7 @@ extension Plan {
     ofLeftAlone outputs: [PlannedOutput], _ choices: [TypeChoice], _ model: any Model, _ recipe: Recipe,
     _ checkpoint: Checkpoint
   ) throws(FileError) -> [Note] {
-    guard case .linearLayers(let type) = recipe.rule, type.isOpenedByTransformers else { return [] }
+    guard recipe.isForTransformers, case .linearLayers(let type) = recipe.rule else { return [] }
     var (left, isAnyQuantized) = ([String](), false)
     for (output, choice) in zip(outputs, choices) {
       if case .type = choice {

@@ -102,6 +102,9 @@ public struct Recipe: Sendable {
 
   // MARK: - Choosing
 
+  /// Whether linear layers get a type that transformers opens, which then has to be one that its quantizers give.
+  var isForTransformers: Bool { if case .linearLayers(let type) = rule { type.isOpenedByTransformers } else { false } }
+
   /// A tensor to choose a type for.
   struct Candidate {
     let name: String
@@ -111,11 +114,11 @@ public struct Recipe: Sendable {
     /// The number of its layer in a GGUF; tensors outside of layers come first.
     let layer: Int
 
-    /// Which linear layer it is, as the model tells; nil where its name has to.
-    let linearLayer: LinearLayer??
+    /// Whether it is a linear layer that the rule is for, as the model tells; nil where its name has to.
+    let isLinear: Bool?
 
-    init(name: String, shape: [Int], architecture: String, linearLayer: LinearLayer??) {
-      self.linearLayer = linearLayer
+    init(name: String, shape: [Int], architecture: String, isLinear: Bool?) {
+      self.isLinear = isLinear
       self.name = name
       self.shape = shape
       role = TensorRole(name: name)
@@ -139,10 +142,11 @@ public struct Recipe: Sendable {
     for tensors: [(name: String, shape: [Int])], _ circumstances: MixCircumstances,
     linearLayer: ((String) -> LinearLayer?)? = nil
   ) throws(FileError) -> [TypeChoice] {
+    let sparesLeftAlone = isForTransformers
     let candidates = tensors.map { tensor in
       Candidate(
         name: tensor.name, shape: tensor.shape, architecture: circumstances.architecture,
-        linearLayer: linearLayer.map { $0(tensor.name) })
+        isLinear: linearLayer.map { find in find(tensor.name).map { !(sparesLeftAlone && $0.isLeftAlone) } ?? false })
     }
     guard case .mix(let mix) = rule else { return candidates.map { fixedChoice(for: $0) ?? ruleChoice(for: $0) } }
     return try choices(of: mix, for: candidates, circumstances)
@@ -210,12 +214,11 @@ public struct Recipe: Sendable {
       return candidate.isQuantizable ? .type(type) : .kept
     case .linearLayers(let type):
       guard candidate.shape.count == 2 else { return .kept }
-      guard let known = candidate.linearLayer else {
-        let isLinear = TensorRole.isTolerant(name: candidate.name) && !TensorRole.isEmbeddingOrHead(candidate.name)
-        return isLinear && ![.output, .tokenEmbedding].contains(candidate.role) ? .type(type) : .kept
-      }
-      guard let layer = known, !(type.isOpenedByTransformers && layer.isLeftAlone) else { return .kept }
-      return .type(type)
+      let isLinear =
+        candidate.isLinear
+        ?? (TensorRole.isTolerant(name: candidate.name) && !TensorRole.isEmbeddingOrHead(candidate.name)
+          && ![.output, .tokenEmbedding].contains(candidate.role))
+      return isLinear ? .type(type) : .kept
     }
   }
 
