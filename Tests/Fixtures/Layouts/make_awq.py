@@ -142,8 +142,9 @@ def make_gptqmodel():
         make(variant, QuantizeConfig(bits=4, group_size=32, sym=sym, format=FORMAT.GEMM, method=METHOD.AWQ), True, 32, "scales are BF16")
     make(
         "gptqmodel-rounded", RTNConfig(bits=4, group_size=32, sym=False, format=FORMAT.GEMM), False, 32,
-        "quant_method is gptq, the layout is that of AWQ: checkpoint_format says gemm")
-    make("gptqmodel-rounded-row", RTNConfig(bits=4, group_size=-1, sym=True, format=FORMAT.GEMM), False, -1, "as gptqmodel-rounded")
+        "quant_method is gptq, the layout is that of AWQ: checkpoint_format says gemm; the codes of rows 0 to 7 of v_proj are spoiled by "
+        "the library, which does not clamp those of row 6, whose scale F16 can hardly hold")
+    make("gptqmodel-rounded-row", RTNConfig(bits=4, group_size=-1, sym=True, format=FORMAT.GEMM), False, -1, "as gptqmodel-rounded, rows 0 to 7 of v_proj likewise")
 
 
 if __name__ == "__main__":
