@@ -123,5 +123,6 @@ def make_deepseek():
 
 
 if __name__ == "__main__":
+    torch.manual_seed(3)
     make_gpt_oss()
     make_deepseek()
