@@ -56,7 +56,7 @@ let formats: [(name: String, imports: [Target.Dependency])] = [
   ("Packed", ["Bytes", "Tensors", "CZstd"]),
   ("Safetensors", ["Bytes", "Tensors", "JSON", "Packed", "Shards"]),
   ("GGUF", ["Bytes", "Tensors", "Packed"]),
-  ("TorchPickle", ["Bytes", "Tensors", "JSON", "Packed", "Shards"]),
+  ("TorchPickle", ["Bytes", "Tensors", "Packed", "Shards"]),
 ]
 let everyFormat: [Target.Dependency] = formats.map { .byName(name: $0.name) }
 let formatTargets: [Target] = formats.flatMap { format in

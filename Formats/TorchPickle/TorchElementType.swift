@@ -1,7 +1,9 @@
 public import Tensors
 
 /// The element types of PyTorch: how pickles name them, and the encodings they stand for.
-public struct TorchElementType: Hashable, Sendable {
+///
+/// A class, since values of a pickle may be one, and there are millions of those.
+public final class TorchElementType: Hashable, Sendable {
   /// As `torch.dtype`: `bfloat16`.
   public let name: String
   /// The class of storages of that type, `BFloat16Storage`; nil for types whose storages are stored as bytes.
@@ -45,6 +47,10 @@ public struct TorchElementType: Hashable, Sendable {
     self.storageClass = storageClass
     self.encoding = encoding
   }
+
+  public static func == (one: TorchElementType, other: TorchElementType) -> Bool { one === other }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
   static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
   static let byStorageClass = Dictionary(
