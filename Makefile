@@ -143,7 +143,7 @@ format:
 
 docs:
 	@mkdir -p .build/docs
-	@for target in Bytes Digests Tensors Safetensors GGUF Packed Quantization Tokenizers Architectures Conversion Inference Evaluation; do \
+	@for target in Bytes Digests Tensors Safetensors GGUF TorchPickle Packed Quantization Tokenizers Architectures Conversion Inference Evaluation; do \
 	  DECANT_DOCS=1 $(SWIFT) package --allow-writing-to-directory .build/docs generate-documentation --target $$target \
 	    --output-path .build/docs/$$target.doccarchive || exit 1; \
 	done

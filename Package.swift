@@ -54,8 +54,9 @@ func fuzzing(_ group: String, imports: [Target.Dependency]) -> [Target] {
 /// What is true about bytes on disk: a container each, a folder of `Formats`, and what it may import.
 let formats: [(name: String, imports: [Target.Dependency])] = [
   ("Packed", ["Bytes", "Tensors", "CZstd"]),
-  ("Safetensors", ["Bytes", "Tensors", "JSON", "Packed"]),
+  ("Safetensors", ["Bytes", "Tensors", "JSON", "Packed", "Shards"]),
   ("GGUF", ["Bytes", "Tensors", "Packed"]),
+  ("TorchPickle", ["Bytes", "Tensors", "Packed", "Shards"]),
 ]
 let everyFormat: [Target.Dependency] = formats.map { .byName(name: $0.name) }
 let formatTargets: [Target] = formats.flatMap { format in
@@ -102,6 +103,7 @@ let package = Package(
     .target(name: "CBytes", path: "Sources/CBytes", cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
     room("JSON", "Sources/JSON", imports: ["Bytes"]),
     room("Tensors", "Sources/Tensors", imports: ["Bytes"]),
+    room("Shards", "Sources/Shards", imports: ["Bytes", "Tensors", "JSON", "Packed"]),
     .target(
       name: "CKernels", path: "Sources/CKernels", exclude: ["GGML/make_lattices.py"],
       cSettings: [.define("_GNU_SOURCE", .when(platforms: [.linux]))]),
@@ -178,7 +180,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory"],
       path: "Tests/Fuzz/Replay", swiftSettings: strict),
-  ] + fuzzing("Formats", imports: ["Bytes", "JSON", "Tensors", "Safetensors", "GGUF"])
+  ] + fuzzing("Formats", imports: ["Bytes", "JSON", "Tensors", "Shards", "Safetensors", "GGUF", "TorchPickle"])
     + fuzzing(
       "Models",
       imports: [

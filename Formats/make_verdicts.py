@@ -39,12 +39,39 @@ REASONS = {
     "ST-4": "the description wants { first",
     "ST-6": "two readers would see two models",
     "ST-7": "a field whose meaning is not known",
+    "PT-2": "two readers would see two archives",
+    "PT-3": "two readers would see two archives",
+    "PT-4": "an archive as torch writes none",
+    "PT-5": "an archive as torch writes none",
+    "PT-6": "two readers would see two models",
+    "PT-7": "two readers would see two models",
+    "PT-8": "two readers would see two models",
+    "PT-9": "a program beside the weights",
+    "PT-10": "a byte order that is none",
+    "PT-11": "what is said of the machine is a dictionary",
+    "PT-12": "a storage is there once",
+    "PT-20": "no tensor needs it",
+    "PT-21": "bytes that belong to nothing",
+    "PT-22": "what torch leaves on the stack",
+    "PT-23": "no pickler counts so",
+    "PT-24": "names that take ages to compare, or no text",
+    "PT-25": "nothing that is made of it is read",
+    "PT-26": "nothing that is made of it is read",
+    "PT-28": "one key, two storages",
+    "PT-30": "torch makes a tensor of its own of it",
+    "PT-31": "no element type here stands for it",
+    "PT-32": "no tensor is so",
+    "PT-33": "the storage has another length than where it is named",
+    "PT-35": "a small file would fill a disk",
+    "PT-36": "there are no tensors with names",
+    "PT-37": "two tensors of one name, or none of text",
 }
 TITLES = {
     "gguf": "GGUF", "safetensors": "safetensors", "old-gguf-versions": "Old versions of GGUF, and its predecessors",
-    "safetensors-fixtures": "safetensors files of other projects", "torch-pickle-fixtures": "PyTorch pickles", "ollama-convert-testdata": "Lists of metadata, which are not models",
+    "safetensors-fixtures": "safetensors files of other projects", "TorchPickle": "Checkpoints of PyTorch",
+    "torch-pickle-fixtures": "Checkpoints of PyTorch of other projects", "ollama-convert-testdata": "Lists of metadata, which are not models",
 }
-RULE = re.compile(r"[(\[]((?:GGUF|ST|PACKED)-\d+)[)\]]")
+RULE = re.compile(r"[(\[]((?:GGUF|ST|PT|PACKED)-\d+)[)\]]")
 
 
 class Wrong(Exception):
@@ -99,13 +126,18 @@ def main():
     decant = os.path.abspath(options.decant)
     lines = ["# Verdicts", "",
              "What `decant inspect` says of malformed and odd files, beside what the reference readers say. Written by",
-             "`make verdicts`; the rules are in `GGUF/SPEC.md` and `Safetensors/SPEC.md`. Every file has an answer within",
+             "`make verdicts`; the rules are in the `SPEC.md` of each format. Every file has an answer within",
              "%d s of processor time, and none a crash." % LIMIT, ""]
     failures, summary = [], []
     with tempfile.TemporaryDirectory() as work:
         for kind in TITLES:
             folder = os.path.join(options.files, kind)
-            lines += section(decant, kind, folder, work, failures, summary)
+            # Fixtures that are part of the repository.
+            own = os.path.join(HERE, kind, "Fixtures")
+            if os.path.isdir(own) and not os.path.isdir(folder):
+                lines += section(decant, kind, os.path.join(own, "hostile"), own, work, failures, summary)
+            else:
+                lines += section(decant, kind, folder, folder, work, failures, summary)
     for failure in failures:
         print(failure, file=sys.stderr)
     print("\n".join(summary))
@@ -122,11 +154,13 @@ def main():
     sys.exit(1 if failures else 0)
 
 
-def section(decant, kind, folder, work, failures, summary):
-    names = sorted(name for name in os.listdir(folder) if name != "VERDICTS.json")
+def section(decant, kind, folder, beside, work, failures, summary):
+    """`beside` is where the reference reader's verdicts lie; files are judged, folders are not."""
+    names = sorted(name for name in os.listdir(folder)
+                   if name != "VERDICTS.json" and os.path.isfile(os.path.join(folder, name)))
     verdicts, reference = {}, None
-    if os.path.exists(os.path.join(folder, "VERDICTS.json")):
-        with open(os.path.join(folder, "VERDICTS.json")) as file:
+    if os.path.exists(os.path.join(beside, "VERDICTS.json")):
+        with open(os.path.join(beside, "VERDICTS.json")) as file:
             document = json.load(file)
         verdicts, reference = document["files"], document["reference"]
     lines = ["## " + TITLES[kind], ""]

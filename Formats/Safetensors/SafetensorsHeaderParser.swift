@@ -1,5 +1,6 @@
 internal import Bytes
 internal import JSON
+internal import Shards
 internal import Tensors
 
 /// Reads the JSON of a header and checks every entry by itself.
@@ -21,7 +22,7 @@ struct SafetensorsHeaderParser {
 
   mutating func parse(_ bytes: [UInt8], path: String) throws(FileError) {
     // The header, a tensor, its shape: nothing deeper belongs here.
-    var reader = FileJSONReader(bytes, path: path, at: 8, rule: .strictJSON, maximumDepth: 3)
+    var reader = FileJSONReader(bytes, path: path, at: 8, rule: SafetensorsRule.strictJSON, maximumDepth: 3)
     var names: Set<String> = []
     try reader.beginObject()
     while let name = try reader.nextKey() {
@@ -147,5 +148,14 @@ struct SafetensorsHeaderParser {
       counts.append(count)
     }
     return counts
+  }
+}
+
+extension FileJSONReader {
+  /// An error of the rule `rule`, here or at `offset` in the file.
+  fileprivate func broken(
+    _ rule: SafetensorsRule, _ message: String, at offset: Int? = nil, code: FileError.Code = .malformed
+  ) -> FileError {
+    rule.broken(code, path: path, subject: subject, at: offset ?? self.offset, message)
   }
 }

@@ -1,7 +1,7 @@
 internal import Bytes
 
 /// The rules of `SPEC.md`.
-enum SafetensorsRule: Int, SpecificationRule {
+package enum SafetensorsRule: Int, SpecificationRule {
   case lengthField = 1
   case headerLimit
   case headerInside
@@ -25,5 +25,5 @@ enum SafetensorsRule: Int, SpecificationRule {
   case folder
   case shardSet
 
-  static let document = "ST"
+  package static let document = "ST"
 }

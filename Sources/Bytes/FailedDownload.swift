@@ -29,10 +29,11 @@ public enum FailedDownload {
   }
 
   /// What is said of text in the place of weights; nil for what may be weights: no container begins with eight bytes of
-  /// text.
+  /// text, but an archive that begins with a name, which ends with a zero.
   public static func text(inPlaceOfWeights start: [UInt8]) -> String? {
     if let answer = answer(in: start) { return answer }
-    guard start.count >= 8, start.prefix(8).allSatisfy({ (0x20..<0x7F).contains($0) || [9, 10, 13].contains($0) })
+    guard start.count >= 8, !start.contains(0),
+      start.prefix(8).allSatisfy({ (0x20..<0x7F).contains($0) || [9, 10, 13].contains($0) })
     else {
       return nil
     }

@@ -11,10 +11,11 @@ struct Decant: AsyncParsableCommand {
     abstract: "Convert, quantize and measure model checkpoints.",
     discussion: """
       IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
-      .gguf file, or one of these packed (.zst). The container of OUT follows
-      from its name: something.gguf is a GGUF, something.safetensors one file,
-      anything else a GGUF where the type is one that only GGUF has, and a Hugging
-      Face folder otherwise; --to overrides.
+      .gguf file, or one of these packed (.zst); IN may be a checkpoint of PyTorch
+      too (.bin, .pt, .pth). The container of OUT follows from its name:
+      something.gguf is a GGUF, something.safetensors one file, anything else a
+      GGUF where the type is one that only GGUF has, and a Hugging Face folder
+      otherwise; --to overrides.
 
       EXAMPLES
         decant inspect  TinyLlama/

@@ -23,7 +23,8 @@ import Testing
     arguments: [
       (["adapters.safetensors": [], "adapter_config.json": mlx], "MLX"),
       (["adapter_model.safetensors": [], "adapter_config.json": mlx], "MLX"),
-      (["adapter_model.bin": [], "adapter_config.json": peft], "pickle"),
+      (["adapter_model.bin": [], "adapter_config.json": peft], "empty"),
+      (["adapter_model.bin": []], "settings are missing"),
       (["adapter_config.json": peft], "no weights"),
       (["adapter_model.safetensors": []], "settings are missing"),
       (["checkpoint-900/adapter_config.json": peft, "checkpoint-1000/adapter_config.json": peft], "checkpoint-1000"),

@@ -78,7 +78,6 @@ import Testing
     },
     Case("repeated layers", "layer_replication") { $0.config["layer_replication"] = [[0, 2]] },
     Case("trained tokens", "trainable_token_indices") { $0.config["trainable_token_indices"] = [1, 2] },
-    Case("only a pickle", nil) { $0.weightsName = "adapter_model.bin" },
     Case("no weights at all", nil) { $0.weightsName = "something_else" },
   ]
 

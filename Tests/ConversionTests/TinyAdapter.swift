@@ -28,6 +28,8 @@ struct TinyAdapter {
     let folder = URL(fileURLWithPath: path)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try Data(JSONValue.object(config).serialized()).write(to: folder.appendingPathComponent("adapter_config.json"))
-    try Data(RawSafetensors.bytes(of: tensors)).write(to: folder.appendingPathComponent(weightsName))
+    let bytes =
+      weightsName.hasSuffix(".bin") ? RawTorchPickle.bytes(of: tensors) : try RawSafetensors.bytes(of: tensors)
+    try Data(bytes).write(to: folder.appendingPathComponent(weightsName))
   }
 }

@@ -17,6 +17,8 @@ public struct TinyCheckpoint: Sendable {
   /// Element type of norms and biases.
   public var vectorType = "BF16"
   public var shardCount = 1
+  /// Whether the weights are checkpoints of PyTorch instead of safetensors.
+  public var isPickled = false
   public var seed: UInt64 = 1
   /// What config.json has besides.
   public var settings: [String: JSONValue] = [:]
@@ -83,21 +85,25 @@ public struct TinyCheckpoint: Sendable {
     }
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try write(try config.serialized(), "config.json")
+    let (stem, ending) = isPickled ? ("pytorch_model", ".bin") : ("model", ".safetensors")
+    func bytes(of tensors: [RawTensor]) throws -> [UInt8] {
+      isPickled ? RawTorchPickle.bytes(of: tensors) : try RawSafetensors.bytes(of: tensors)
+    }
     guard shardCount > 1 else {
-      try write(try RawSafetensors.bytes(of: tensors), "model.safetensors")
+      try write(try bytes(of: tensors), stem + ending)
       return path
     }
     var places: [String: JSONValue] = [:]
     let size = (tensors.count + shardCount - 1) / shardCount
     for number in 0..<shardCount {
-      let name = "model-0000\(number + 1)-of-0000\(shardCount).safetensors"
+      let name = "\(stem)-0000\(number + 1)-of-0000\(shardCount)\(ending)"
       let part = Array(tensors[min(number * size, tensors.count)..<min((number + 1) * size, tensors.count)])
       for tensor in part { places[tensor.name] = .string(name) }
-      try write(try RawSafetensors.bytes(of: part), name)
+      try write(try bytes(of: part), name)
     }
     let total = tensors.reduce(0) { $0 + $1.bytes.count }
     let index: JSONValue = ["metadata": ["total_size": .integer(total)], "weight_map": .object(places)]
-    try write(try index.serialized(), "model.safetensors.index.json")
+    try write(try index.serialized(), "\(stem)\(ending).index.json")
     return path
   }
 }

@@ -118,8 +118,7 @@ struct RealModelTests {
   }
 
   @Test(arguments: [
-    ("models/stories260K/hf-torch-bin", "pickle"),
-    ("models/stories260K/hf-torch-bin/pytorch_model.bin", "pickle"), ("quantized/stories3M-k256-mlx-q4-g64", "MLX"),
+    ("quantized/stories3M-k256-mlx-q4-g64", "MLX"),
     ("models/stories260K/stories260K.bin", "stories260K.bin"),
   ])
   func whatIsNotReadYetIsRefusedClearly(_ model: String, _ mention: String) throws {
@@ -127,6 +126,16 @@ struct RealModelTests {
     try Command.expectFailure(
       ["convert", SharedData.path(model), folder.file("out.gguf")], mentions: [SharedData.path(model), mention])
     #expect(try folder.names().isEmpty)
+  }
+
+  /// The same model as safetensors and as a checkpoint of PyTorch.
+  @Test func aCheckpointOfPyTorchGivesTheSameGGUF() throws {
+    let folder = try TemporaryFolder()
+    for (model, name) in [("hf-torch-bin", "one.gguf"), ("hf-f32", "two.gguf")] {
+      try Command.succeed(
+        "convert", SharedData.path("models/stories260K/" + model), folder.file(name), "--no-provenance")
+    }
+    #expect(try folder.read("one.gguf") == folder.read("two.gguf"))
   }
 
   /// A GPT-2 of three tokens, whose matrices lie transposed.

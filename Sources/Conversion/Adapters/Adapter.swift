@@ -1,10 +1,9 @@
 public import Bytes
 internal import JSON
-internal import Safetensors
 internal import Tensors
 internal import Tokenizers
 
-/// A LoRA adapter as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`.
+/// A LoRA adapter as PEFT writes it: `adapter_config.json` and `adapter_model.safetensors`, or once `adapter_model.bin`.
 ///
 /// Source of the arithmetic and of the names: PEFT's `LoraLayer`, `ModulesToSaveWrapper`, `TrainableTokensLayer` and
 /// `save_pretrained`.
@@ -37,9 +36,9 @@ public struct Adapter: Sendable {
     self.weight = weight
     try AdapterFolder.check(path)
     config = try AdapterConfig(path: FileSystem.join(path, AdapterFolder.config))
-    let file = FileSystem.join(path, AdapterFolder.weights)
+    let file = try AdapterFolder.weightsPath(in: path)
     weightFiles = [file]
-    let source = try SafetensorsFile(path: file)
+    let source = try Recognition.open(file).source
     self.source = source
     tensors = try WeightLayouts.weights(of: source, config: nil).weights
     modules = try Self.modules(of: tensors, path: file)

@@ -8,6 +8,13 @@ enum AdapterFolder {
   static let weights = "adapter_model.safetensors"
   private static let pickle = "adapter_model.bin"
 
+  /// The file with the weights: of both names, the one that PEFT takes.
+  static func weightsPath(in folder: String) throws(FileError) -> String {
+    let paths = [weights, pickle].map { FileSystem.join(folder, $0) }
+    for path in paths where try FileSystem.hasFile(path) { return path }
+    return paths[0]
+  }
+
   static let mlxMessage =
     "is an adapter of MLX, which is not read; fuse it there (mlx_lm.fuse), and convert the model that this saves"
 
@@ -18,22 +25,17 @@ enum AdapterFolder {
     }
     guard try FileSystem.isFolder(path) else { throw try refusal(ofFile: path) }
     let names = Set(try FileSystem.names(inFolder: path))
-    if names.contains(weights), names.contains(config) { return }
+    if names.contains(config), names.contains(weights) || names.contains(pickle) { return }
     if names.contains("adapters.safetensors") || names.contains("adapters.npz") {
       throw FileError(.unsupported, path: path, mlxMessage)
     }
-    if names.contains(weights) {
+    if names.contains(weights) || names.contains(pickle) {
       throw FileError(
         .missing, path: FileSystem.join(path, config),
         "the adapter's settings are missing, and its scale is not in the weights; fetch the file from where they came from"
       )
     }
     if names.contains(config) {
-      if names.contains(pickle) {
-        throw FileError(
-          .unsupported, path: FileSystem.join(path, pickle),
-          "PyTorch pickle files are not read; load the adapter with PEFT and save it again, which writes \(weights)")
-      }
       throw FileError(.missing, path: FileSystem.join(path, weights), "the adapter has no weights")
     }
     var inner: [String] = []
@@ -64,9 +66,7 @@ enum AdapterFolder {
         .unsupported, path: path, "is a part of an adapter; name its folder, \(FileSystem.parent(path))")
     }
     if name == "adapters.safetensors" { return FileError(.unsupported, path: path, mlxMessage) }
-    let bytes = try Packing.open(path)
-    let start = try bytes.bytes(at: 0, count: min(4, bytes.byteCount))
-    guard Container.of(start: start) == .gguf else {
+    guard try Container.of(Packing.open(path)) == .gguf else {
       return FileError(
         .unsupported, path: path, "is a file, but an adapter is a folder with \(config) and \(weights)")
     }

@@ -55,7 +55,7 @@ public struct AdapterSummary: Sendable {
     let settings = try Checkpoint.json(at: FileSystem.join(path, AdapterFolder.config))
     kind = settings["peft_type"]?.string
     baseModel = settings["base_model_name_or_path"]?.string ?? settings["model"]?.string
-    byteCount = try FileSystem.byteCount(FileSystem.join(path, AdapterFolder.weights)) ?? 0
+    byteCount = try FileSystem.byteCount(AdapterFolder.weightsPath(in: path)) ?? 0
     do throws(FileError) {
       try describe(try Adapter(opening: path))
     } catch {

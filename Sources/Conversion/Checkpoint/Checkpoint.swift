@@ -2,7 +2,6 @@ public import Architectures
 public import Bytes
 public import GGUF
 public import JSON
-internal import Safetensors
 public import Tensors
 internal import Tokenizers
 
@@ -23,6 +22,8 @@ public struct Checkpoint: Sendable {
   public let metadata: GGUFMetadata?
   /// Paths of the files that hold the weights.
   public let weightFiles: [String]
+  /// Path of the index that lists them, where one was followed.
+  let indexPath: String?
   /// `__metadata__` of safetensors files.
   let fileMetadata: [String: String]
   /// Folder that holds the configuration and tokenizer of a safetensors model.
@@ -86,6 +87,7 @@ public struct Checkpoint: Sendable {
     self.metadata = nil
     self.fileMetadata = opened.fileMetadata
     self.weightFiles = opened.files
+    self.indexPath = opened.indexPath
     self.folder = folder
     self.tokenizerFolder = folder
     let known = model
@@ -154,6 +156,7 @@ public struct Checkpoint: Sendable {
     self.metadata = metadata
     self.fileMetadata = [:]
     self.weightFiles = opened.files
+    self.indexPath = opened.indexPath
     self.folder = nil
     self.tokenizerFolder = nil
     self.weights = weights
@@ -199,7 +202,7 @@ public struct Checkpoint: Sendable {
     get throws(FileError) {
       var paths = [path] + weightFiles
       if let folder { paths += try ModelFolder.inputPaths(in: folder) }
-      if let index = (source as? SafetensorsFolder)?.indexPath { paths.append(index) }
+      if let indexPath { paths.append(indexPath) }
       for adapter in adapters { paths += try adapter.inputPaths }
       return paths
     }

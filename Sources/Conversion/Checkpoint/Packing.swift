@@ -32,8 +32,7 @@ public enum Packing {
     try FileOutput(output, replacing: replacing).check(against: [path])
     let bytes = try openWeights(path)
     guard !(bytes is PackedFile) else { throw FileError(.unsupported, path: path, "is packed already") }
-    let start = try bytes.bytes(at: 0, count: min(16, bytes.byteCount))
-    let tensors = try Container.of(start: start)?.tensorPlaces(path, bytes) ?? []
+    let tensors = try Container.of(bytes).tensorPlaces(path, bytes)
     let written = try await PackedWriter.pack(
       bytes, regions: tensors.map(PackedRegion.init), to: output, level: level, threads: workers, replacing: replacing,
       fingerprint: try fingerprint(of: bytes), isResuming: isResuming, onEvent: onEvent)

@@ -6,7 +6,7 @@ internal import Tensors
 extension Container {
   /// One file or a split set, which holds everything there is to know of a model.
   public static let gguf: Container = Container(
-    name: "gguf", fileEnding: ".gguf", magics: [Array("GGUF".utf8)],
+    name: "gguf", fileEnding: ".gguf", magics: [Magic("GGUF".utf8)],
     // ggml computes with them so.
     widensVectors: true,
     byte: .i8,

@@ -6,7 +6,9 @@ internal import Tensors
 extension Container {
   /// One file of weights, or a Hugging Face folder.
   public static let safetensors: Container = Container(
-    name: "safetensors", fileEnding: ".safetensors", magics: [], widensVectors: false, byte: .u8,
+    // The length of a header is below 2^32, and the header is an object.
+    name: "safetensors", fileEnding: ".safetensors", magics: [Magic([0, 0, 0, 0, 0x7B], at: 4)], widensVectors: false,
+    byte: .u8,
     canHold: { SafetensorsElementType.name(of: $0) != nil },
     open: { path, bytes throws(FileError) in
       let file = try SafetensorsFile(bytes)
@@ -21,7 +23,8 @@ extension Container {
       guard hasWeights || path.hasFileEnding(".index.json") else { return nil }
       let shards = try SafetensorsFolder(path: path)
       return OpenedContainer(
-        container: .safetensors, source: shards, files: shards.files.map(\.name), folder: shards.folder,
+        container: .safetensors, source: shards, files: shards.files.map(\.name), indexPath: shards.indexPath,
+        folder: shards.folder,
         fileMetadata: shards.metadata,
         isPartOfFolder: shards.files.count == 1 && isShard(shards.files[0].name),
         remarks: shards.warnings.map { Note($0) })
@@ -60,9 +63,4 @@ extension Container {
         return LaidOutFiles(
           files: files, sidecars: (isFile ? [] : description.sidecars) + index, notes: description.notes)
       }))
-
-  /// Whether the name is that of one file of several.
-  private static func isShard(_ path: String) -> Bool {
-    FileSystem.lastComponent(path).contains(/-[0-9]{5,}-of-[0-9]{5,}\./)
-  }
 }

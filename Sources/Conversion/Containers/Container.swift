@@ -11,8 +11,10 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   public let name: String
   /// Ending of its files. A packed file has `.zst` after it.
   let fileEnding: String
-  /// First bytes of its files, each a way they can begin; none for the container that is known by nothing else being it.
-  let magics: [[UInt8]]
+  /// Others that its files have.
+  var otherEndings: [String] = []
+  /// First bytes of its files, each a way they can begin.
+  let magics: [Magic]
   /// Whether vectors are stored as F32 whatever they were.
   let widensVectors: Bool
   /// The type of plain bytes.
@@ -23,8 +25,10 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   let open: @Sendable (_ path: String, any ByteSource) throws(FileError) -> OpenedContainer
   /// Opens a folder by the names in it; nil where it holds none of these files.
   let openFolder: @Sendable (_ path: String, _ names: [String]) throws(FileError) -> OpenedContainer?
-  /// Ending of files that list others, which `openFolder` opens too.
+  /// Ending of files that list others, which `openFolder` opens too. Of two that a name has, the longer counts.
   var indexEnding: String?
+  /// Those of the names in a folder that stay unread where the folder is opened in another container.
+  var unreadFiles: @Sendable (_ names: [String]) -> [String] = { _ in [] }
   /// Where the tensors of a file lie.
   let tensorPlaces: @Sendable (_ path: String, any ByteSource) throws(FileError) -> [PlacedTensor]
   /// How it is written; nil for one that is only read.
@@ -51,7 +55,7 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Every container, one line each.
-  public static let all: [Container] = [safetensors, gguf]
+  public static let all: [Container] = [safetensors, gguf, torchPickle]
 
   /// What an output is where nothing says otherwise.
   public static let usual = safetensors
@@ -67,10 +71,16 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   /// Those that outputs can be written in.
   public static var written: [Container] { all.filter { $0.writing != nil } }
 
-  /// The container of a file that begins so.
-  static func of(start: [UInt8]) -> Container? {
-    all.first { $0.magics.contains { start.starts(with: $0) } } ?? all.first { $0.magics.isEmpty }
+  /// The container of a file. One that begins like none is read as the usual one, which says what is wrong with it.
+  static func of(_ file: any ByteSource) throws(FileError) -> Container {
+    of(start: try file.bytes(at: 0, count: min(startByteCount, file.byteCount)))
   }
+
+  /// The same by its first bytes.
+  static func of(start: [UInt8]) -> Container { all.first { $0.magics.contains { $0.isIn(start) } } ?? usual }
+
+  /// Bytes at the beginning of a file that all magics lie in.
+  static let startByteCount = 512
 
   /// The container that the name of an output asks for: the file's ending, else a folder of safetensors.
   public static func forOutput(_ path: String) -> Container {
@@ -84,7 +94,16 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The container that the ending of a name is one of, also where it is only read: an output is refused then.
-  private static func named(by path: String) -> Container? { all.first { path.hasFileEnding($0.fileEnding) } }
+  private static func named(by path: String) -> Container? {
+    all.first { container in
+      ([container.fileEnding] + container.otherEndings).contains { path.hasFileEnding($0) }
+    }
+  }
+
+  /// Whether the name is that of one file of several.
+  static func isShard(_ path: String) -> Bool {
+    FileSystem.lastComponent(path).contains(/-[0-9]{5,}-of-[0-9]{5,}\./)
+  }
 
   // MARK: - What it holds
 
@@ -139,6 +158,8 @@ struct OpenedContainer {
   let container: Container
   let source: any TensorSource
   let files: [String]
+  /// The index that says which files there are, where one was followed.
+  var indexPath: String?
   /// Folder where a configuration may lie beside the weights; nil where the files tell everything themselves.
   var folder: String?
   /// What the files tell of their model, where they tell everything.

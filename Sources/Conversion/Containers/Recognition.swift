@@ -8,7 +8,8 @@ enum Recognition {
     guard try FileSystem.exists(path) else {
       throw FileError(.missing, path: path, "no such file or folder")
     }
-    for container in Container.all where container.indexEnding.map(path.hasFileEnding) == true {
+    let listing = Container.all.filter { $0.indexEnding.map(path.hasFileEnding) == true }
+    for container in listing.sorted(by: { ($0.indexEnding ?? "").utf8.count > ($1.indexEnding ?? "").utf8.count }) {
       if let opened = try container.openFolder(path, [FileSystem.lastComponent(path)]) { return opened }
     }
     let bytes = try Packing.openWeights(path)
@@ -17,31 +18,27 @@ enum Recognition {
     if let foreign = foreignFiles.first(where: { start.starts(with: $0.magic) }) {
       throw FileError(.unsupported, path: path, foreign.message)
     }
-    guard let container = Container.of(start: start) else {
-      throw FileError(.unsupported, path: path, "is in no container that is known")
-    }
-    return try container.open(path, bytes)
+    return try Container.of(bytes).open(path, bytes)
   }
 
   private static func openFolder(_ path: String) throws(FileError) -> OpenedContainer {
     let names = try FileSystem.names(inFolder: path)
     for container in Container.all {
-      if let opened = try container.openFolder(path, names) { return opened }
+      guard var opened = try container.openFolder(path, names) else { continue }
+      let unread = Container.all.flatMap { $0 == opened.container ? [] : $0.unreadFiles(names) }
+      if let first = unread.first {
+        opened.remarks.append(
+          "\(FileSystem.join(path, first)): is not read, because \(opened.container.name) is there too"
+            + (unread.count > 1 ? "; nor are \(unread.count - 1) more files beside it" : ""))
+      }
+      return opened
     }
-    if let pickle = names.first(where: { name in [".bin", ".pt", ".pth"].contains { name.hasFileEnding($0) } }) {
-      throw FileError(.unsupported, path: FileSystem.join(path, pickle), pickleMessage)
-    }
-    let endings = Container.all.map { "no *\($0.fileEnding)" }.joined(separator: ", ")
-    throw FileError(.missing, path: path, "holds no model: \(endings)")
+    let endings = Container.all.flatMap { [$0.fileEnding] + $0.otherEndings }.map { "no *\($0)" }
+    throw FileError(.missing, path: path, "holds no model: \(endings.joined(separator: ", "))")
   }
-
-  private static let pickleMessage =
-    "PyTorch pickle files are not read yet; save the model as safetensors (transformers: save_pretrained)"
 
   /// First bytes of files that people have and that are not read.
   private static let foreignFiles: [(magic: [UInt8], message: String)] = [
-    ([0x50, 0x4B, 0x03, 0x04], pickleMessage),
-    ([0x80, 0x02], pickleMessage),
     (Array("ggml".utf8), "a GGML file from before GGUF; convert it with an old llama.cpp first"),
     (Array("lmgg".utf8), "a GGML file from before GGUF; convert it with an old llama.cpp first"),
     (Array("tjgg".utf8), "a GGJT file from before GGUF; convert it with an old llama.cpp first"),

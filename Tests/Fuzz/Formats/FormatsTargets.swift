@@ -2,5 +2,5 @@ package import FuzzSupport
 
 /// Readers of containers.
 package enum FormatsTargets {
-  package static let all = [gguf, safetensors, safetensorsIndex, json]
+  package static let all = [gguf, safetensors, safetensorsIndex, torchPickle, json]
 }

@@ -1,8 +1,8 @@
 package import Bytes
 internal import JSON
 
-/// The index of a sharded folder, `model.safetensors.index.json`: which file holds which tensor.
-package struct SafetensorsIndex {
+/// The index of a sharded folder, such as `model.safetensors.index.json`: which file holds which tensor.
+package struct ShardIndex<Format: ShardedFormat> {
   /// Shard of every tensor.
   package private(set) var shards: [String: String] = [:]
   /// Tensors that are listed more than once: the last entry counts.
@@ -11,9 +11,9 @@ package struct SafetensorsIndex {
   package private(set) var totalByteCount: Int?
 
   /// The header limit of one file bounds an index too.
-  static let maximumByteCount = 100_000_000
+  static var maximumByteCount: Int { 100_000_000 }
   /// The index says nothing deeper; members that are not known may nest a little.
-  private static let maximumDepth = 16
+  private static var maximumDepth: Int { 16 }
 
   init(readingFrom path: String) throws(FileError) {
     try self.init(parsing: try InputFile.document(of: path, limit: Self.maximumByteCount), path: path)
@@ -21,12 +21,12 @@ package struct SafetensorsIndex {
 
   /// - Parameter path: what errors name.
   package init(parsing bytes: [UInt8], path: String) throws(FileError) {
-    var reader = FileJSONReader(bytes, path: path, at: 0, rule: .indexFile, maximumDepth: Self.maximumDepth)
+    var reader = FileJSONReader(bytes, path: path, rule: Format.indexFile, maximumDepth: Self.maximumDepth)
     var keys: Set<String> = []
     try reader.beginObject()
     while let key = try reader.nextKey() {
       reader.subject = key
-      guard keys.insert(key).inserted else { throw reader.broken(.indexFile, "is there twice") }
+      guard keys.insert(key).inserted else { throw reader.broken(Format.indexFile, "is there twice") }
       switch key {
       case "weight_map": try parseShards(&reader)
       case "metadata": try parseMetadata(&reader)
@@ -34,23 +34,24 @@ package struct SafetensorsIndex {
       }
       reader.subject = nil
     }
-    guard keys.contains("weight_map") else { throw reader.broken(.indexFile, "has no weight_map") }
+    guard keys.contains("weight_map") else { throw reader.broken(Format.indexFile, "has no weight_map") }
     try reader.finish()
   }
 
   private mutating func parseShards(_ reader: inout FileJSONReader) throws(FileError) {
     guard try reader.peek() == .object else {
-      throw reader.broken(.indexFile, "must be an object of file names")
+      throw reader.broken(Format.indexFile, "must be an object of file names")
     }
     try reader.beginObject()
     while let tensor = try reader.nextKey() {
       reader.subject = tensor
-      guard try reader.peek() == .string else { throw reader.broken(.indexFile, "its file must be a string") }
+      guard try reader.peek() == .string else { throw reader.broken(Format.indexFile, "its file must be a string") }
       let start = reader.offset
       let shard = try reader.readString()
       guard Self.isPlainName(shard) else {
         throw reader.broken(
-          .shardName, "its file \(FileError.quoted(shard)) is not the plain name of a .safetensors file", at: start)
+          Format.shardName, "its file \(FileError.quoted(shard)) is not the plain name of a \(Format.fileEnding) file",
+          at: start)
       }
       if shards.updateValue(shard, forKey: tensor) != nil { repeated.append(tensor) }
     }
@@ -73,7 +74,7 @@ package struct SafetensorsIndex {
 
   /// Whether a name names a file of the same folder, whatever the system's separators.
   static func isPlainName(_ name: String) -> Bool {
-    guard name.hasFileEnding(".safetensors"), !name.hasPrefix(".") else { return false }
+    guard name.hasFileEnding(Format.fileEnding), !name.hasPrefix(".") else { return false }
     return !name.unicodeScalars.contains { scalar in
       scalar == "/" || scalar == "\\" || scalar == ":" || scalar.properties.generalCategory == .control
     }
