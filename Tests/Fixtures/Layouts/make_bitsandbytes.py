@@ -28,8 +28,22 @@ def values_of(model):
             exact = bnb.functional.dequantize_4bit(module.weight.data, state)
             state.dtype = kept
             assert exact.dtype == torch.float32 and torch.equal(exact.to(kept), theirs), name
-            values[name + ".weight"] = exact
+            values[name + ".weight"] = zeros_of_table(exact, module.weight.data, state)
     return {name: value.float().numpy() for name, value in values.items()}
+
+
+def zeros_of_table(values, weight, state):
+    """Code 8 of FP4 is 0 in the file's quant_map; of the library's kernels some make it -0 instead."""
+    if state.quant_type != "fp4":
+        return values
+    absmax = state.absmax
+    if state.nested:
+        absmax = bnb.functional.dequantize_blockwise(absmax, state.state2) + state.offset
+    packed = weight.reshape(-1).view(torch.uint8)
+    codes = torch.stack([packed >> 4, packed & 15], -1).reshape(-1)
+    zero = (0 * absmax).repeat_interleave(state.blocksize).reshape(values.shape)
+    assert (values.reshape(-1)[codes == 8] == 0).all()
+    return torch.where((codes == 8).reshape(values.shape), zero, values)
 
 
 def make(variant, *, dtype=torch.bfloat16, notes=None, **options):
