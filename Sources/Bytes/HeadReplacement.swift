@@ -38,9 +38,10 @@ public struct HeadReplacement {
   /// - Parameters:
   ///   - head: as many as are there now and are to be others.
   ///   - source: the file, as it was read.
+  /// - Returns: what is left beside it and could not be removed.
   /// - Throws: `FileError` when it is no longer that file, is a link or has other names, or may not be written; it is what it
   ///   was then, unless the error says otherwise.
-  public static func write(_ head: [UInt8], to source: InputFile) throws(FileError) {
+  public static func write(_ head: [UInt8], to source: InputFile) throws(FileError) -> [FileError] {
     let path = source.path
     try requireOneName(path)
     // Locked, so that other edits are kept from it.
@@ -57,7 +58,7 @@ public struct HeadReplacement {
     // From here on a signal is only taken note of: this takes a moment.
     Interruption.outputBegins()
     defer { Interruption.outputEnds() }
-    try HeadReplacement(
+    return try HeadReplacement(
       path: path, source: source, descriptor: opened.descriptor, inode: opened.status.inode, places: Places(path)
     ).write(head)
   }
@@ -84,12 +85,12 @@ public struct HeadReplacement {
     }
   }
 
-  private func write(_ head: [UInt8]) throws(FileError) {
+  private func write(_ head: [UInt8]) throws(FileError) -> [FileError] {
     let old = try source.bytes(at: 0, count: head.count)
     guard try SystemCall.status(ofPath: places.editing, followingLinks: false) == nil else {
       throw OutputPlaces.inTheWay(places.editing)
     }
-    try keep(old)
+    let left = try keep(old)
     do throws(FileError) {
       guard try SystemCall.renameNew(path, to: places.editing) else { throw OutputPlaces.inTheWay(places.editing) }
     } catch {
@@ -99,7 +100,7 @@ public struct HeadReplacement {
     // By its name nobody can write into it any more; what somebody has written until then stays.
     let now = try? SystemCall.status(of: descriptor, path: path)
     guard let now, now.byteCount == source.byteCount, now.modified == source.modified else {
-      try Self.giveName(path, places)
+      _ = try Self.giveName(path, places)
       throw FileError(.mismatch, path: path, "was changed since it was read; try again when nobody writes it")
     }
     do throws(FileError) {
@@ -109,7 +110,7 @@ public struct HeadReplacement {
     } catch {
       do throws(FileError) {
         try put(old)
-        try Self.giveName(path, places)
+        _ = try Self.giveName(path, places)
       } catch let other {
         throw FileError(
           error.code, path: path,
@@ -118,18 +119,18 @@ public struct HeadReplacement {
       }
       throw error
     }
-    try Self.giveName(path, places)
+    return left + (try Self.giveName(path, places))
   }
 
   /// Brings the old bytes to disk, under a name of their own.
-  private func keep(_ old: [UInt8]) throws(FileError) {
+  private func keep(_ old: [UInt8]) throws(FileError) -> [FileError] {
     let header = Array("\(Kept.title) \(inode) \(source.byteCount) \(old.count)\n".utf8)
     let output = try StagedOutput(
       .files, in: places.folder, files: [places.keptFile], sources: [source], replacing: false)
     do throws(FileError) {
       try header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
       try old.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: header.count) }
-      try output.commit()
+      return try output.commit()
     } catch {
       throw output.stopped(by: error)
     }
@@ -141,14 +142,30 @@ public struct HeadReplacement {
   }
 
   /// The last steps: the file has its name again, and then nothing is kept.
-  private static func giveName(_ path: String, _ places: Places) throws(FileError) {
-    guard try SystemCall.renameNew(places.editing, to: path) else {
+  /// - Returns: what could not be removed.
+  private static func giveName(_ path: String, _ places: Places) throws(FileError) -> [FileError] {
+    func rename() throws(FileError) -> Bool { try SystemCall.renameNew(places.editing, to: path) }
+    let isNamed: Bool
+    do throws(FileError) {
+      isNamed = try rename()
+    } catch {
+      // Once more: as long as this does not succeed the file has no name.
+      isNamed = try rename()
+    }
+    guard isNamed else {
       throw FileError(
         .exists, path: path,
         "has appeared while it was edited, and the edited file is kept as \(places.editing); move it away")
     }
-    try SystemCall.synchronizeFolder(places.folder)
-    try SystemCall.removeFile(places.kept)
+    do throws(FileError) {
+      try SystemCall.synchronizeFolder(places.folder)
+    } catch {
+      throw FileError(
+        error.code, path: path, "is complete, but whether its name is safely on disk is not known: \(error.message)")
+    }
+    var left = FileErrors()
+    left.attempt { () throws(FileError) in try SystemCall.removeFile(places.kept) }
+    return left.all
   }
 
   // MARK: - After a kill
@@ -203,7 +220,7 @@ public struct HeadReplacement {
       try SystemCall.write(editing.descriptor, bytes, at: 0, path: places.editing)
     }
     try SystemCall.synchronize(editing.descriptor, path: places.editing)
-    try giveName(path, places)
+    _ = try giveName(path, places)
     return true
   }
 }

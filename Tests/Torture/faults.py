@@ -422,7 +422,8 @@ def other_sources(race, every):
 def links(race, every):
     """A backup of an output by hard links, made after a kill at each call of a run that replaces it."""
     tries, findings = 0, []
-    for job in [j for j in JOBS if j.old]:
+    # Of a file that was linked elsewhere, an edit says so and ends.
+    for job in [j for j in JOBS if j.old and not j.edits]:
         clear(race.folder)
         put_old(job, race.inputs, race.folder)
         arguments = job.arguments(race.machine.decant, race.inputs, race.folder, "--force")

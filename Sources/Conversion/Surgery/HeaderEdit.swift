@@ -192,9 +192,7 @@ public struct HeaderEdit: Sendable {
   ) async throws(FileError) -> [FileError] {
     switch method {
     case .none: return []
-    case .inPlace:
-      try HeadReplacement.write(head, to: source)
-      return []
+    case .inPlace: return try HeadReplacement.write(head, to: source)
     case .rewritten: return try await rewrite(workers: workers, onBytes)
     }
   }
