@@ -85,6 +85,7 @@ let package = Package(
     .library(name: "Conversion", targets: ["Conversion"]),
     .library(name: "Inference", targets: ["Inference"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "Checking", targets: ["Checking"]),
     .executable(name: "decant", targets: ["decant"]),
   ],
   // A client of the libraries does without it, and without an argument parser: traits: [].
@@ -136,11 +137,16 @@ let package = Package(
     room(
       "Evaluation", "Sources/Evaluation",
       imports: ["Bytes", "Digests", "JSON", "Tensors", "Quantization", "Tokenizers", "Inference", "CKernels", real]),
+    room(
+      "Checking", "Sources/Checking",
+      imports: [
+        "Bytes", "JSON", "Tensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion", "Evaluation",
+      ]),
     .executableTarget(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
-        "Tokenizers", "Conversion", "Inference", "Evaluation", "Digests",
+        "Tokenizers", "Conversion", "Inference", "Evaluation", "Checking", "Digests",
         argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),

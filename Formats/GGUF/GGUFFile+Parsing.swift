@@ -21,6 +21,7 @@ extension GGUFFile {
     let alignment = try metadata.integer(WellKnownKey.alignment) ?? GGUFMetadata.defaultAlignment
     if !reader.isLittleEndian { remarks.add(.byteOrder, "the file is big-endian") }
 
+    let listStart = reader.offset
     var records: [TensorRecord] = []
     for _ in 0..<tensorCount { records.append(try TensorRecord(parsing: &reader)) }
     try TensorRecord.refuseDuplicates(records, path: source.path)
@@ -37,6 +38,7 @@ extension GGUFFile {
     self.metadata = metadata
     self.tensors = layout.tensors
     self.dataOffset = dataOffset
+    self.tensorList = listStart..<reader.offset
     self.alignment = alignment
     self.unclaimedByteCount = layout.unclaimedByteCount
     self.remarks = remarks.remarks

@@ -17,6 +17,8 @@ public struct GGUFFile: Sendable {
   public let tensors: [PlacedTensor]
   /// Offset of the data section, which is aligned.
   public let dataOffset: Int
+  /// Where the list of tensors begins and ends, which is the end of the header.
+  let tensorList: Range<Int>
   /// Tensor data begins at multiples of this many bytes, counted from `dataOffset`.
   public let alignment: Int
   /// Bytes after the header that are neither a tensor's nor padding: gaps, and what follows the last tensor.

@@ -20,9 +20,7 @@ public enum GGUFWriter {
     var metadata = metadata
     metadata.removeAll { ShardSet.isOfSplit($0.key) }
     let alignment = try checkedAlignment(metadata, name: name)
-    guard ShardName(name).map({ $0.count == 1 }) ?? true else {
-      throw GGUFRule.writtenSplit.broken(.unsupported, path: name, "the name is that of a shard; choose another")
-    }
+    try refuseShardName(name)
     let records = try checkedRecords(tensors, name: name)
 
     let whole = Contents(
@@ -35,8 +33,29 @@ public enum GGUFWriter {
     guard let maximumSplitBytes else {
       throw GGUFRule.writtenTensors.broken(.unsupported, path: name, "the file would be longer than 63 bits can count")
     }
+    let groups = try groups(metadata, records, name: name, alignment: alignment, maximumBytes: maximumSplitBytes)
+    return try split(metadata, records, groups, name: name, alignment: alignment)
+  }
+
+  /// Lays out a split set by what its tensors are, as `llama-gguf-split` does: also where everything fits one file, which
+  /// is a set of one then.
+  /// - Throws: as `plan(metadata:tensors:name:maximumSplitBytes:)`.
+  public static func plan(
+    metadata: GGUFMetadata, tensors: [TensorDescriptor], name: String, dividedBy division: GGUFDivision
+  ) throws(FileError) -> [PlannedFile] {
+    var metadata = metadata
+    metadata.removeAll { ShardSet.isOfSplit($0.key) }
+    let alignment = try checkedAlignment(metadata, name: name)
+    try refuseShardName(name)
+    let groups = division.groups(of: tensors, alignment: alignment)
     return try split(
-      metadata, records, name: name, alignment: alignment, maximumBytes: maximumSplitBytes)
+      metadata, try checkedRecords(tensors, name: name), groups, name: name, alignment: alignment, tellsCountLast: true)
+  }
+
+  private static func refuseShardName(_ name: String) throws(FileError) {
+    guard ShardName(name).map({ $0.count == 1 }) ?? true else {
+      throw GGUFRule.writtenSplit.broken(.unsupported, path: name, "the name is that of a shard; choose another")
+    }
   }
 
   private static func checkedAlignment(_ metadata: GGUFMetadata, name: String) throws(FileError) -> Int {
@@ -77,7 +96,7 @@ public enum GGUFWriter {
     return records
   }
 
-  private static func encoded(_ metadata: GGUFMetadata, name: String) throws(FileError) -> [UInt8] {
+  static func encoded(_ metadata: GGUFMetadata, name: String) throws(FileError) -> [UInt8] {
     var writer = ByteWriter()
     for entry in metadata.entries {
       guard GGUFMetadata.isValidKey(entry.key.utf8) else {
@@ -118,16 +137,11 @@ public enum GGUFWriter {
 // MARK: - Split sets
 
 extension GGUFWriter {
-  /// As `gguf-split` does: all metadata in the first file, tensors in order, as many a file as fit.
-  private static func split(
+  /// The tensors of each file: in order, as many a file as keep it to `maximumBytes`.
+  private static func groups(
     _ metadata: GGUFMetadata, _ records: [Record], name: String, alignment: Int, maximumBytes: Int
-  ) throws(FileError) -> [PlannedFile] {
-    let prefix = name.droppingFileEnding(ShardName.suffix) ?? name
-    guard let total = Int32(exactly: records.count) else {
-      throw GGUFRule.writtenSplit.broken(
-        .unsupported, path: name, "\(records.count) tensors are too many for a split set")
-    }
-
+  ) throws(FileError) -> [Range<Int>] {
+    let total = try checkedTotal(records, name: name)
     // A shard's length does not depend on what its numbers say, only on which keys it has.
     var groups: [Range<Int>] = []
     var start = 0
@@ -148,6 +162,26 @@ extension GGUFWriter {
       groups.append(start..<end)
       start = end
     }
+    return groups
+  }
+
+  private static func checkedTotal(_ records: [Record], name: String) throws(FileError) -> Int32 {
+    guard let total = Int32(exactly: records.count) else {
+      throw GGUFRule.writtenSplit.broken(
+        .unsupported, path: name, "\(records.count) tensors are too many for a split set")
+    }
+    return total
+  }
+
+  /// All metadata in the first file, tensors in order.
+  /// - Parameter tellsCountLast: whether the number of files stands behind that of the tensors, where
+  ///   `llama-gguf-split` has it, and not before, where `llama-quantize` has it.
+  private static func split(
+    _ metadata: GGUFMetadata, _ records: [Record], _ groups: [Range<Int>], name: String, alignment: Int,
+    tellsCountLast: Bool = false
+  ) throws(FileError) -> [PlannedFile] {
+    let prefix = name.droppingFileEnding(ShardName.suffix) ?? name
+    let total = try checkedTotal(records, name: name)
     guard let count = UInt16(exactly: groups.count) else {
       throw GGUFRule.writtenSplit.broken(
         .unsupported, path: name, "\(groups.count) files are too many for a split set; choose a higher limit")
@@ -155,7 +189,11 @@ extension GGUFWriter {
 
     var files: [PlannedFile] = []
     for (number, group) in groups.enumerated() {
-      let keys = shardMetadata(metadata, alignment: alignment, number: number, count: count, total: total)
+      var keys = shardMetadata(metadata, alignment: alignment, number: number, count: count, total: total)
+      if tellsCountLast {
+        keys[WellKnownKey.splitCount] = nil
+        keys[WellKnownKey.splitCount] = .uint16(count)
+      }
       let contents = Contents(
         metadata: try encoded(keys, name: name), entryCount: keys.entries.count, records: Array(records[group]))
       let shard = ShardName(prefix: prefix, number: number + 1, count: groups.count)

@@ -36,6 +36,13 @@ public struct SafetensorsFile: TensorSource {
     positions = Dictionary(uniqueKeysWithValues: tensors.indices.lazy.map { (tensors[$0].name, $0) })
   }
 
+  /// This file's header with other metadata, up to where the tensors begin; their list stays as it is. As long as it is now,
+  /// where that is long enough.
+  /// - Throws: `FileError` when it would be longer than readers take.
+  public func header(with metadata: [String: String]) throws(FileError) -> [UInt8] {
+    try SafetensorsWriter.header(of: tensors, metadata: metadata, filling: dataOffset, path: name)
+  }
+
   public var name: String { source.path }
 
   public var inputFiles: [InputFile] { source.inputFile.map { [$0] } ?? [] }

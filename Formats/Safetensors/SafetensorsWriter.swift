@@ -12,17 +12,21 @@ public enum SafetensorsWriter {
   ///   - metadata: the `__metadata__` of every file; none where it is empty. `transformers` wants `format`: `pt`.
   ///   - maximumShardBytes: most bytes of tensor data in a shard; nil for one file. A larger tensor gets a shard
   ///     of its own.
+  ///   - maximumShardTensors: most tensors in a shard; nil for any number.
   ///   - baseName: `model` gives `model.safetensors` and `model-00001-of-00002.safetensors`.
   ///   - parameterCount: `total_parameters` of the index, left out when nil.
   /// - Throws: `FileError` when a name is there twice, an encoding has no name in this format, or a header becomes
   ///   longer than readers take.
   public static func plan(
     tensors: [TensorDescriptor], metadata: [String: String] = [:], maximumShardBytes: Int? = nil,
-    baseName: String = "model", parameterCount: Int? = nil
+    maximumShardTensors: Int? = nil, baseName: String = "model", parameterCount: Int? = nil
   ) throws(FileError) -> SafetensorsPlan {
     let single = baseName + ".safetensors"
     try check(tensors, path: single)
-    let shards = divide(tensors, maximumBytes: maximumShardBytes)
+    let shards = divide(tensors, maximumBytes: maximumShardBytes).flatMap { shard in
+      let most = maximumShardTensors ?? max(1, shard.count)
+      return stride(from: 0, to: shard.count, by: most).map { Array(shard[$0..<min($0 + most, shard.count)]) }
+    }
     guard shards.count > 1 else {
       let file = try layOut(shards.first ?? [], metadata: metadata, name: single)
       return SafetensorsPlan(files: [file], index: nil)
@@ -106,16 +110,7 @@ public enum SafetensorsWriter {
           ? $0.descriptor.name.utf8.lexicographicallyPrecedes($1.descriptor.name.utf8) : $0.rank > $1.rank
       }
       .map(\.descriptor)
-    var header = header(of: ordered, metadata: metadata)
-    guard header.count <= SafetensorsHeader.maximumByteCount else {
-      throw FileError(
-        .unsupported, path: name,
-        "the header would have \(header.count) bytes, but readers take \(SafetensorsHeader.maximumByteCount); "
-          + "write smaller shards", rule: SafetensorsRule.headerLimit.citation)
-    }
-    var length = ByteWriter()
-    length.write(UInt64(header.count))
-    header.insert(contentsOf: length.bytes, at: 0)
+    let header = try header(of: ordered, metadata: metadata, path: name)
     var end = header.count
     let placed = ordered.map { descriptor in
       defer { end += descriptor.byteCount }
@@ -124,8 +119,28 @@ public enum SafetensorsWriter {
     return PlannedFile(name: name, header: header, tensors: placed, byteCount: end)
   }
 
+  /// The header with its length before it.
+  /// - Parameters:
+  ///   - tensors: in the order of their bytes.
+  ///   - room: bytes that it is to take with the length, if it can: spaces fill it up.
+  static func header(
+    of tensors: [TensorDescriptor], metadata: [String: String], filling room: Int = 0, path: String
+  ) throws(FileError) -> [UInt8] {
+    var json = json(of: tensors, metadata: metadata)
+    json += Array(repeating: UInt8(ascii: " "), count: max(0, room - 8 - json.count))
+    guard json.count <= SafetensorsHeader.maximumByteCount else {
+      throw FileError(
+        .unsupported, path: path,
+        "the header would have \(json.count) bytes, but readers take \(SafetensorsHeader.maximumByteCount); "
+          + "write smaller shards", rule: SafetensorsRule.headerLimit.citation)
+    }
+    var length = ByteWriter()
+    length.write(UInt64(json.count))
+    return length.bytes + json
+  }
+
   /// The JSON, padded with spaces so that the data is aligned to 8 bytes.
-  private static func header(of tensors: [TensorDescriptor], metadata: [String: String]) -> [UInt8] {
+  private static func json(of tensors: [TensorDescriptor], metadata: [String: String]) -> [UInt8] {
     var json = JSONWriter()
     json.reserveCapacity(tensors.reduce(1 << 10) { $0 + $1.name.utf8.count + 96 })
     json.write(raw: "{")

@@ -47,9 +47,14 @@ public final class InputFile: ByteSource {
 
   /// What tells the file from every other, and from itself after any change, for as long as it is on this disk: device,
   /// inode and the time that nobody can set.
-  public var identity: String { "\(status.device) \(status.inode) \(status.changed)" }
+  public var identity: String { status.identity }
 
   var permissions: Permissions { status.permissions }
+
+  /// Gives an open file the permissions, owner and group of this one.
+  func giveAccess(to other: Int32, path: String) throws(FileError) {
+    try SystemCall.copyAccess(from: descriptor, to: other, path: path)
+  }
 
   /// - Throws: `FileError` unless it is unchanged. For an output that would be made of two states.
   public func requireUnchanged() throws(FileError) {

@@ -26,6 +26,23 @@ extension StagedOutput {
     try SystemCall.removeFile(places.journalPath, openAs: left.descriptor)
   }
 
+  /// Removes what a run has left that was stopped when its output of one file had its name already: the journal, and the file
+  /// that was replaced.
+  /// - Throws: `FileError` when another run is writing there, or something else has the journal's name.
+  public static func removeSpent(_ path: String) throws(FileError) {
+    let file = File(name: FileSystem.lastComponent(path), byteCount: nil)
+    let places = OutputPlaces(.files, FileSystem.parent(path), [file])
+    guard let left = try EarlierJournal(path: places.journalPath),
+      let status = try SystemCall.status(ofPath: path, followingLinks: false), left.content.isComplete(0, status)
+    else { return }
+    for staged in places.stagedPaths {
+      guard let status = try SystemCall.status(ofPath: staged, followingLinks: false), left.content.isReplaced(status)
+      else { continue }
+      try SystemCall.removeFile(staged)
+    }
+    try SystemCall.removeFile(places.journalPath, openAs: left.descriptor)
+  }
+
   /// Looks at where an output goes.
   /// - Throws: `FileError` when there is no folder to hold it, nothing may be written there, or the disk has too little
   ///   space for the files whose length is known.

@@ -212,6 +212,12 @@ public final class StagedOutput: Sendable {
     try SystemCall.setLength(partial.descriptors[file], to: byteCount, path: places.stagedPaths[file])
   }
 
+  /// Gives a file of the partial output the permissions, owner and group of the file that it is to replace.
+  /// - Throws: `FileError` when the system does not allow that.
+  public func takeAccess(of replaced: InputFile, file: Int) throws(FileError) {
+    try replaced.giveAccess(to: partial.descriptors[file], path: places.stagedPaths[file])
+  }
+
   /// Notes that everything of an item has been written, for a later run of the same job. `note` has no line ends.
   public func finish(item: Int, note: String = "") throws(FileError) {
     guard isResumable else { return }

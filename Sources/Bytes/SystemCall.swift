@@ -33,6 +33,9 @@ enum SystemCall {
 
     /// Whether both are of one file or folder, by whatever names.
     func isOfSameFile(as other: Status) -> Bool { device == other.device && inode == other.inode }
+
+    /// What tells a file from every other, and from itself after any change.
+    var identity: String { "\(device) \(inode) \(changed)" }
   }
 
   /// The corresponding C function is `open`, read only. It does not wait for the other end of a pipe.
@@ -300,6 +303,25 @@ enum SystemCall {
     guard wanted != now else { return }
     guard attempt(.examine, { fchmod(descriptor, mode_t(wanted.bits)) }) == 0 else {
       throw failure("cannot be kept from others", path)
+    }
+  }
+
+  /// Gives a file the permissions, the owner and the group of another. The corresponding C functions are `fchown` and
+  /// `fchmod`.
+  static func copyAccess(from source: Int32, to descriptor: Int32, path: String) throws(FileError) {
+    var (wanted, now) = (stat(), stat())
+    guard attempt(.examine, { unsafe fstat(source, &wanted) }) == 0,
+      attempt(.examine, { unsafe fstat(descriptor, &now) }) == 0
+    else { throw failure("cannot be examined", path) }
+    if wanted.st_uid != now.st_uid || wanted.st_gid != now.st_gid {
+      guard attempt(.examine, { fchown(descriptor, wanted.st_uid, wanted.st_gid) }) == 0 else {
+        throw failure("cannot be given the owner and group of what it replaces", path)
+      }
+    }
+    let bits = wanted.st_mode & 0o7777
+    // A change of the owner may take bits away.
+    guard attempt(.examine, { fchmod(descriptor, bits) }) == 0 else {
+      throw failure("cannot be given the permissions of what it replaces", path)
     }
   }
 

@@ -32,17 +32,31 @@ package final class SystemFaults: Sendable {
 
   @TaskLocal package static var current: SystemFaults?
 
-  private let call: Call
+  /// nil for calls of every kind.
+  private let call: Call?
   private let fault: Fault
   /// Numbers of the calls that are hit, from 0.
   private let hit: @Sendable (Int) -> Bool
   private let counts: Mutex<[Call: Int]>
+  /// The number of the call in which the process is killed.
+  private let killed: Int?
 
   /// Hits those calls of one kind for whose number, from 0, `hit` says so.
   package init(_ fault: Fault, _ call: Call, where hit: @escaping @Sendable (Int) -> Bool) {
     self.call = call
     self.fault = fault
     self.hit = hit
+    killed = nil
+    counts = Mutex([:])
+  }
+
+  /// Does what a kill does at the call with that number, of all kinds together: a write deals with half of its bytes, and of
+  /// what comes later nothing is done.
+  package init(killingAt number: Int) {
+    call = nil
+    fault = .ioError
+    hit = { $0 >= number }
+    killed = number
     counts = Mutex([:])
   }
 
@@ -52,13 +66,20 @@ package final class SystemFaults: Sendable {
   /// How often a call was made.
   package func count(of call: Call) -> Int { counts.withLock { $0[call] ?? 0 } }
 
+  /// How many calls were made of all kinds together.
+  package var count: Int { counts.withLock { $0.values.reduce(0, +) } }
+
   /// What is to happen to this call of that kind.
   fileprivate func fault(for call: Call) -> Fault? {
-    let number = counts.withLock { counts in
+    let (number, ofAll) = counts.withLock { counts in
       defer { counts[call, default: 0] += 1 }
-      return counts[call] ?? 0
+      return (counts[call] ?? 0, counts.values.reduce(0, +))
     }
-    return call == self.call && hit(number) ? fault : nil
+    guard let own = self.call else {
+      guard hit(ofAll) else { return nil }
+      return ofAll == killed && call == .write ? .short : fault
+    }
+    return call == own && hit(number) ? fault : nil
   }
 }
 

@@ -20,6 +20,9 @@ extension JSONValue {
 
   public var isNull: Bool { self == .null }
 
+  /// This; nil for null.
+  public var unlessNull: JSONValue? { isNull ? Optional.none : self }
+
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
   public var string: String? { if case .string(let value) = self { value } else { nil } }

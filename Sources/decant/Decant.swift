@@ -28,6 +28,8 @@ struct Decant: AsyncParsableCommand {
         0   done
         1   failed; one line on standard error names the file, the tensor,
             what was found and what to do
+        2   diff: they cannot be compared; check: it cannot be read (what they find
+            is 1)
         64  the command line is wrong
         130 stopped by SIGINT (Ctrl-C), 143 by SIGTERM; where something is kept,
             the same command goes on from there
@@ -38,12 +40,17 @@ struct Decant: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Looking",
-        subcommands: [InspectCommand.self, TokenizeCommand.self, HashCommand.self, RebuildCommand.self]),
+        subcommands: [
+          InspectCommand.self, CheckCommand.self, DiffCommand.self, TokenizeCommand.self, HashCommand.self,
+          RebuildCommand.self,
+        ]),
       CommandGroup(
         name: "Making",
         subcommands: [
           ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self,
         ]),
+      CommandGroup(
+        name: "File surgery", subcommands: [SplitCommand.self, JoinCommand.self, EditCommand.self]),
       CommandGroup(
         name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self, ImatrixCommand.self]),
     ])
@@ -57,6 +64,7 @@ struct Decant: AsyncParsableCommand {
           + KernelSet.all.map(\.name).joined(separator: ", "))
     }
     var isVerbose = false
+    var failureCode: Int32 = 1
     do {
       let arguments = try ProcessArguments.words()
       if arguments.isEmpty {
@@ -67,6 +75,7 @@ struct Decant: AsyncParsableCommand {
       if let repetition = CommandLineCheck.repetition(in: arguments) { throw ValidationError(repetition) }
       var command = try parseAsRoot(arguments)
       let talk = (command as? any TalkingCommand)?.talk
+      failureCode = (type(of: command) as? any TalkingCommand.Type)?.failureCode ?? 1
       isVerbose = talk?.verbose ?? false
       if talk?.quiet == false { StatusLine.shared.turnOn() }
       if var command = command as? any AsyncParsableCommand {
@@ -77,7 +86,7 @@ struct Decant: AsyncParsableCommand {
     } catch let error as FileError where error.code == .interrupted {
       Terminal.fail(error.description(remedy: \.options), code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
-      Terminal.fail(error, isVerbose: isVerbose)
+      Terminal.fail(error, isVerbose: isVerbose, code: failureCode)
     } catch {
       StatusLine.shared.end()
       let words = (try? ProcessArguments.words()) ?? []

@@ -9,13 +9,13 @@ enum Terminal {
     StandardError.end(code: code)
   }
 
-  /// Prints what was found, a line for each kind of failure, and ends the process with exit code 1.
+  /// Prints what was found, a line for each kind of failure, and ends the process.
   /// - Parameter isVerbose: whether every failure has a line.
-  static func fail(_ failure: FileError, isVerbose: Bool) -> Never {
+  static func fail(_ failure: FileError, isVerbose: Bool, code: Int32 = 1) -> Never {
     let all = [failure] + failure.others
     let lines = isVerbose ? all.map { sentence($0, isVerbose: true) } : FileErrors.kinds(of: all).map(sentence)
     for line in lines.dropLast() { note("decant: " + Self.line(line)) }
-    fail(lines.last ?? "")
+    fail(lines.last ?? "", code: code)
   }
 
   /// In the words of the command line; with the number of the rule that is broken where everything is asked for.

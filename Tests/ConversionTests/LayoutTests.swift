@@ -49,8 +49,12 @@ private let fixtures = Fixtures(of: "Safetensors")
         ]),
     ]
 
-  @Test func everyLayoutHasAnExample() {
-    #expect(Set(Self.examples.map(\.layout)) == Set(WeightLayouts.all.map(Self.name)))
+  @Test("Every layout has an example here, or a folder of its library in LayoutFixtureTests")
+  func everyLayoutHasAnExample() {
+    let ofLibraries = LayoutFixtureTests.read.flatMap { folder in
+      ((try? Checkpoint(path: LayoutFixtureTests.path(folder)))?.weights ?? []).compactMap { $0 as? any LaidOutWeight }
+    }.map { Self.name(of: $0.layout) }
+    #expect(Set(Self.examples.map(\.layout) + ofLibraries) == Set(WeightLayouts.all.map(Self.name)))
   }
 
   private static func checkpoint(_ tensors: [RawTensor], _ bench: Workbench) throws -> Checkpoint {

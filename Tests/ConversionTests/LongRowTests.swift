@@ -113,7 +113,7 @@ import Testing
       ]), to: "m.safetensors")
     let recipe = Recipe(.elements(try TargetType.quantizing("f32")))
     let output = try await bench.convert(path, to: "out.safetensors", recipe, workers: 3)
-    let expected = codes.indices.map { Float(codes[$0]) * scales[$0 / columns] / 127 }
+    let expected = codes.indices.map { Float(codes[$0]) * scales[$0 / columns] * (1 / 127) }
     #expect(try Workbench.tensors(at: output)["a.weight"]?.values == expected)
   }
 

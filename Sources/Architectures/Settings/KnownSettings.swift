@@ -23,6 +23,7 @@ enum KnownSettings {
     "is_encoder_decoder", "label2id", "max_length", "min_length", "model_type", "name_or_path", "num_labels",
     "num_return_sequences", "output_attentions", "output_hidden_states", "output_logits", "problem_type",
     "pruned_heads",
+    "compression_config", "quantization",
     "quantization_config", "return_dict", "task_specific_params", "tie_word_embeddings", "tokenizer_class",
     "torch_dtype", "torchscript", "transformers_version", "use_bfloat16", "use_cache", "use_return_dict",
     "vocab_size",

@@ -54,6 +54,9 @@ struct decant_product {
   float *memory;
 };
 
+// What a code of a group stands for: scale * level, scale * (level - offset), or scale * level + offset.
+enum decant_offset { DECANT_NO_OFFSET, DECANT_ZERO, DECANT_BIAS };
+
 // What is done between the products of a feed-forward network.
 enum decant_activation {
   // x / (1 + exp(-x)).
@@ -145,6 +148,29 @@ enum {
     const float *table, float *values))                                                                                \
   K(SET, size_t, encode_int8, (const float *values, size_t count, size_t block_size, uint8_t *codes,                   \
     uint8_t *scales))                                                                                                  \
+  /* Groups along rows, with a byte a code. Codes of `bits` bits are a stream, the earlier in the lower bits.             */ \
+  K(SET, void, unpack_codes, (const uint8_t *bytes, size_t count, unsigned bits, uint8_t *codes))                      \
+  K(SET, void, pack_codes, (const uint8_t *codes, size_t count, unsigned bits, uint8_t *bytes))                        \
+  /* Words of 32 bits, `word_rows` (a multiple of `bits`) rows of `columns`, with streams that run down the columns.    \
+     Codes have a row of `stride` bytes for each column. */                                                            \
+  K(SET, void, unpack_columns, (const uint8_t *words, size_t word_rows, size_t columns, unsigned bits, uint8_t *codes, \
+    size_t stride))                                                                                                    \
+  K(SET, void, pack_columns, (const uint8_t *codes, size_t stride, size_t word_rows, size_t columns, unsigned bits,    \
+    uint8_t *words))                                                                                                   \
+  /* Words of eight codes of four bits, of which nibble n is that of column `order[n]` of eight. */                    \
+  K(SET, void, unpack_word_rows, (const uint8_t *words, size_t rows, size_t words_per_row, const uint8_t *order,       \
+    uint8_t *codes, size_t stride))                                                                                    \
+  K(SET, void, pack_word_rows, (const uint8_t *codes, size_t stride, size_t rows, size_t words_per_row,                \
+    const uint8_t *order, uint8_t *words))                                                                             \
+  /* `rows` rows of `columns` codes that begin `first` elements into a group of `group`. `table` has the levels of 256 \
+     codes; without it a code is its own level. Each row has the scales and offsets of the groups that it touches. */  \
+  K(SET, void, decode_groups, (const uint8_t *codes, size_t rows, size_t columns, size_t first, size_t group,          \
+    const float *_Nullable table, const float *scales, const float *_Nullable offsets, enum decant_offset kind,        \
+    float *values))                                                                                                    \
+  /* The same where column c belongs to group `group_of[c]` of the `groups` of a row. */                               \
+  K(SET, void, decode_indexed_groups, (const uint8_t *codes, size_t rows, size_t columns, const int32_t *group_of,     \
+    size_t groups, const float *_Nullable table, const float *scales, const float *_Nullable offsets,                  \
+    enum decant_offset kind, float *values))                                                                           \
   /* Measures and sums. */                                                                                             \
   K(SET, size_t, first_non_finite, (const float *values, size_t count))                                                \
   /* The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order. */                    \

@@ -71,7 +71,7 @@ public struct Checkpoint: Sendable {
       .missing, path: path,
       "there is no config.json beside the weights, so that nothing is known of the model but its tensors")
     if try FileSystem.hasFile(configPath) {
-      let document = try Checkpoint.json(at: configPath)
+      let document = try QuantizationSection.completed(try Checkpoint.json(at: configPath), in: folder)
       config = document
       if let family = ModelFamilies.family(ofConfig: document) {
         model = try family.model(fromConfig: document, path: configPath)

@@ -24,7 +24,7 @@ public enum ModelTokenizer {
   }
 
   /// What a checkpoint's GGUF keys are or would be.
-  static func vocabulary(of checkpoint: Checkpoint) throws(FileError) -> GGUFVocabulary? {
+  package static func vocabulary(of checkpoint: Checkpoint) throws(FileError) -> GGUFVocabulary? {
     if let metadata = checkpoint.metadata { return try VocabularyMetadata.vocabulary(in: metadata) }
     guard let folder = checkpoint.folder, try TokenizerFolder.hasVocabulary(folder) else { return nil }
     return try TokenizerFolder.load(folder).vocabulary

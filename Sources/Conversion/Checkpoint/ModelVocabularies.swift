@@ -9,7 +9,7 @@ public enum ModelVocabularies {
   public static func requireSame(_ before: Checkpoint, _ after: Checkpoint) throws(FileError) {
     guard let first = try vocabulary(of: before), let second = try vocabulary(of: after) else { return }
     for id in 0..<max(first.tokens.count, second.tokens.count) {
-      let (one, other) = (first.text(of: id), second.text(of: id))
+      let (one, other) = (first.comparableText(of: id), second.comparableText(of: id))
       guard one != other else { continue }
       throw FileError(
         .mismatch, path: after.path,
@@ -76,7 +76,7 @@ public enum ModelVocabularies {
 
 extension GGUFVocabulary {
   /// A token as both containers spell it; nil for a row of padding and beyond the end.
-  fileprivate func text(of id: Int) -> String? {
+  package func comparableText(of id: Int) -> String? {
     guard tokens.indices.contains(id) else { return nil }
     let isUnused = tokenTypes.indices.contains(id) && tokenTypes[id] == TokenType.unused.rawValue
     guard !isUnused || tokens[id] != "[PAD\(id)]" else { return nil }

@@ -159,7 +159,8 @@ struct FolderDescription {
     let key = "quantization_config"
     let spelled = tensors.filter { $0.spelling != nil }
     guard let spelling = (spelled.first { $0.spelling?.type != nil } ?? spelled.first)?.spelling else {
-      return config[key] = nil
+      for key in QuantizationSection.keys { config[key] = nil }
+      return
     }
     noteWhoReads(spelled)
     let others = tensors.filter { $0.isElements && Self.names[$0.targetType] != elementType }

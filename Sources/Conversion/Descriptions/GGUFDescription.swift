@@ -37,7 +37,8 @@ struct GGUFDescription {
       // From GGUF to GGUF everything that is said stays said.
       metadata = source
       metadata.removeAll {
-        $0.key.hasPrefix("split.") || $0.key == "general.alignment" || $0.key.hasPrefix(Provenance.prefix)
+        $0.key.hasPrefix("split.") || $0.key == "general.alignment" || $0.key == GGUFFile.paddingKey
+          || $0.key.hasPrefix(Provenance.prefix)
       }
       if let config = metadata[Key.config]?.string {
         metadata[Key.config] = .string(try Self.corrected(config, for: checkpoint))

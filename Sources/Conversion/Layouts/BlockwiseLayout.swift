@@ -23,6 +23,7 @@ struct BlockwiseLayout: WeightLayout {
   // MARK: - Reading
 
   var name: String { "bitsandbytes" }
+  var methods: [String] { Set(BlockwiseCode.all.map(\.owner)).sorted() }
 
   var parts: [(ending: String, whole: String)] {
     [Part.absmax, Part.quantMap, Part.nestedAbsmax, Part.nestedMap].map { ($0, "quantization state") }

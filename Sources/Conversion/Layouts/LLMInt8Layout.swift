@@ -49,7 +49,8 @@ struct LLMInt8Layout: WeightLayout {
   func reader(of type: TargetType?) -> String { "LLM.int8" }
 }
 
-/// Rows of signed bytes with one scale each: `value = code * absmax / 127`. Source: bitsandbytes' `Linear8bitLt`.
+/// Rows of signed bytes with one scale each: `value = code * absmax * (1 / 127)`, each step
+/// rounded. Source: bitsandbytes' `int8_vectorwise_dequant`.
 final class LLMInt8Weight: LaidOutWeight {
   let name: String
   let shape: [Int]
@@ -88,7 +89,7 @@ final class LLMInt8Weight: LaidOutWeight {
       let rowScales = scratch.withBytes(in: codes..<codes + scaleBytes) { [Float](bytes: $0) }
       for (row, scale) in rowScales.enumerated() {
         for index in row * part.columns.count..<(row + 1) * part.columns.count {
-          values[start + index] = Float(Int8(bitPattern: scratch[index])) * scale / 127
+          values[start + index] = Float(Int8(bitPattern: scratch[index])) * scale * (1 / 127)
         }
       }
       start += part.count

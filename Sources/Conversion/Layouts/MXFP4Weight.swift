@@ -8,12 +8,23 @@ final class MXFP4Weight: LaidOutWeight {
   let shape: [Int]
   let storedNames: [String]
   let source: any TensorSource
+  /// The same with a byte a code.
+  private let groups: GroupedWeight
 
   init(_ name: String, blocks: TensorDescriptor, scales: String, source: any TensorSource) {
     self.name = name
     shape = blocks.shape.dropLast(2) + [blocks.shape[2] * MXFP4Planes.elements]
     storedNames = [blocks.name, scales]
     self.source = source
+    let columns = shape[shape.count - 1]
+    let rows = shape.dropLast().reduce(1, *)
+    groups = GroupedWeight(
+      name: name, shape: shape, layout: MXFP4Layout(), typeName: Encoding.mxfp4.name, storedNames: storedNames,
+      originalEncoding: .bf16, codes: RowCodes(name: blocks.name, bits: 4, columns: columns, rowBytes: columns / 2),
+      groups: GroupedWeight.Groups(
+        levels: .e2m1, columns: MXFP4Planes.elements,
+        scales: StoredNumbers(name: scales, format: .exponent, rows: rows, groups: columns / MXFP4Planes.elements)),
+      source: source)
   }
 
   var layout: any WeightLayout { MXFP4Layout() }
@@ -27,7 +38,7 @@ final class MXFP4Weight: LaidOutWeight {
   func read(
     elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
-    try read(elements, decodingWith: MXFP4(kernels: .best), into: &values, scratch: &scratch)
+    try groups.read(elements: elements, into: &values, scratch: &scratch)
   }
 
   func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {

@@ -9,6 +9,9 @@ protocol WeightLayout: Sendable {
   /// What the spelling is called in `quantization_config`, and in messages.
   var name: String { get }
 
+  /// The `quant_method`s of config.json that tell of such weights.
+  var methods: [String] { get }
+
   /// Endings of stored names that belong to a weight of this layout, and what such a weight cannot be without.
   var parts: [(ending: String, whole: String)] { get }
 
@@ -49,6 +52,7 @@ protocol WeightLayout: Sendable {
 }
 
 extension WeightLayout {
+  var methods: [String] { [name] }
   var parts: [(ending: String, whole: String)] { [] }
   func writes(_ type: TargetType) -> Bool { false }
   func quantizationConfig(

@@ -7,7 +7,11 @@ package import Tensors
 /// How quantized weights are spelled, one line each. A layout takes the stored tensors it knows; what none takes is a
 /// tensor of its own.
 package enum WeightLayouts {
-  static let all: [any WeightLayout] = [BlockwiseLayout(), LLMInt8Layout(), MXFP4Layout()]
+  static let all: [any WeightLayout] = [
+    BlockwiseLayout(), LLMInt8Layout(), MXFP4Layout(), MLXLayout(), GPTQLayout(), AWQLayout(),
+    CompressedTensorsLayout(),
+    FP8Layout(), ModelOptLayout(),
+  ]
 
   /// The weights of a file or folder.
   package struct Weights {
@@ -29,6 +33,8 @@ package enum WeightLayouts {
     of source: any TensorSource, config: JSONValue?, original: (String) -> Encoding? = { _ in nil },
     isTransposed: (String) -> Bool = { _ in false }, refusesForeign: Bool = true
   ) throws(FileError) -> Weights {
+    let section = QuantizationSection(config, path: source.name)
+    if refusesForeign { try section?.refuseUnknownMethod() }
     var taken: Set<String> = []
     var found: [String: FoundWeight] = [:]
     for layout in all {
@@ -37,7 +43,10 @@ package enum WeightLayouts {
         taken.formUnion(weight.weight.storedNames)
       }
     }
-    if refusesForeign { try refuseForeign(source, taken: taken) }
+    if refusesForeign {
+      try refuseForeign(source, taken: taken, section)
+      try section?.requireWeights(found.values.map(\.weight))
+    }
     var weights: [any StoredWeight] = []
     var tensors: [NamedDerivation] = []
     weights.reserveCapacity(source.tensors.count - taken.count + found.count)
@@ -59,14 +68,23 @@ package enum WeightLayouts {
     return Weights(weights: weights, tensors: tensors)
   }
 
-  /// Names that show a format that is not read here, and what it is.
-  private static let foreign: [(ending: String, format: String)] = [
-    (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"), (".weight_packed", "compressed-tensors"),
-    (".weight_scale", "compressed-tensors or FP8 with scales"), (".weight_scale_inv", "FP8 with block scales"),
-    (".scales", "MLX"), (".trellis", "EXL3"),
+  /// Endings of names that are parts of quantized weights, and of whose.
+  private static let partsOfOthers: [(ending: String, format: String)] = [
+    (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"), (".g_idx", "GPTQ"),
+    (".weight_packed", "compressed-tensors"),
+    (".weight_shape", "compressed-tensors"), (".weight_global_scale", "compressed-tensors"),
+    (".weight_zero_point", "compressed-tensors"), (".weight_scale_2", "modelopt"),
+    (".weight_scale", "compressed-tensors, modelopt or FP8"), (".weight_scale_inv", "FP8 with blocks"),
+    (".scales", "MLX, GPTQ or AWQ"), (".biases", "MLX"), (".trellis", "EXL3"), (".W_q", "HQQ"),
+    ("._data", "quanto"), ("._weight_qdata", "torchao"),
   ]
 
-  private static func refuseForeign(_ source: any TensorSource, taken: Set<String>) throws(FileError) {
+  /// What codes are stored as.
+  private static let codeEncodings: Set<Encoding> = [.i8, .u8, .i32, .u32, .f8E4M3, .f8E5M2]
+
+  private static func refuseForeign(
+    _ source: any TensorSource, taken: Set<String>, _ section: QuantizationSection?
+  ) throws(FileError) {
     if let state = source.tensors.first(where: { QuantState.isNamed($0.name) && !taken.contains($0.name) }) {
       throw FileError(
         .unsupported, path: source.name, subject: state.name,
@@ -75,15 +93,27 @@ package enum WeightLayouts {
     }
     let parts = all.flatMap { layout in layout.parts.map { (layout.name, $0.ending, $0.whole) } }
     for descriptor in source.tensors where !taken.contains(descriptor.name) {
+      if let section {
+        let isOfCodes = descriptor.name.hasSuffix(".weight") && codeEncodings.contains(descriptor.encoding)
+        guard !isOfCodes, descriptor.encoding != .f8E8M0 else {
+          throw FileError(
+            .missing, path: source.name, subject: descriptor.name,
+            "holds \(isOfCodes ? "codes" : "scales") (\(descriptor.encoding.name)), as config.json says (\(section.says)), but "
+              + "their \(isOfCodes ? "scales" : "codes") are not there")
+        }
+      }
       if let (name, _, whole) = parts.first(where: { descriptor.name.hasSuffix($0.1) }) {
         throw FileError(
           .missing, path: source.name, subject: descriptor.name,
           "is a part of a \(name) weight, but there is no \(whole) that it belongs to")
       }
-      guard let known = foreign.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
+      guard let known = partsOfOthers.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
+      let told =
+        section.map { "config.json says \($0.says), which does not go with it" }
+        ?? "there is no config.json that says how it is to be read"
       throw FileError(
         .unsupported, path: source.name, subject: descriptor.name,
-        "belongs to \(known.format) quantization, which is not read yet; convert from the unquantized model")
+        "is a part of a weight that \(known.format) has quantized, but \(told)")
     }
   }
 }

@@ -41,6 +41,13 @@ struct BoundedExpression: Sendable {
     return Self.ends(of: choices, from: Array(repeating: true, count: scalars.count + 1), in: scalars).contains(true)
   }
 
+  /// Whether it matches a text from its beginning on.
+  func matchesStart(of text: String) -> Bool {
+    let scalars = Array(text.unicodeScalars)
+    let starts = [true] + Array(repeating: false, count: scalars.count)
+    return Self.ends(of: choices, from: starts, in: scalars).contains(true)
+  }
+
   /// Whether it matches a text from some place on to the end.
   /// - Parameter isStart: whether a match may begin after that scalar.
   func matchesEnd(of text: String, after isStart: (Unicode.Scalar) -> Bool) -> Bool {

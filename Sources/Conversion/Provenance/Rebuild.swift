@@ -89,7 +89,8 @@ public struct Rebuild: Sendable {
     }
     let found = try foundFiles()
     guard !plan.destination.isFile || opened.files.count == plan.files.count else {
-      let difference = "\(opened.files.count) files of weights are there, but \(plan.files.count) would be written"
+      let difference =
+        "\(opened.files.count) files of weights are there, but \(plan.files.count) would be written; was it split or joined since?"
       return Outcome(differences: [difference], byteCount: 0)
     }
     let output = try ExistingOutput(sources(of: found))

@@ -1,11 +1,11 @@
 // Integers in bytes, least significant byte first.
 
 extension FixedWidthInteger {
-  var littleEndianBytes: [UInt8] {
+  package var littleEndianBytes: [UInt8] {
     stride(from: 0, to: bitWidth, by: 8).map { UInt8(truncatingIfNeeded: self >> Self($0)) }
   }
 
-  init(littleEndian bytes: some Collection<UInt8>) {
+  package init(littleEndian bytes: some Collection<UInt8>) {
     self = bytes.reversed().reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }
   }
 }

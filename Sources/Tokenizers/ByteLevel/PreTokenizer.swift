@@ -132,7 +132,7 @@ public struct PreTokenizer: Sendable {
   }
 
   /// Whether two names stand for the same cut.
-  static func isSame(_ one: String, _ other: String) -> Bool {
+  package static func isSame(_ one: String, _ other: String) -> Bool {
     if one == other { return true }
     guard let one = named(one), let other = named(other) else { return false }
     return one.isMeant(by: other.steps)

@@ -31,4 +31,11 @@ struct TalkOptions: ParsableArguments {
 /// A command that can be told how much to say.
 protocol TalkingCommand: AsyncParsableCommand {
   var talk: TalkOptions { get }
+
+  /// Exit code of a failure: another one than 1 where that says what was found.
+  static var failureCode: Int32 { get }
+}
+
+extension TalkingCommand {
+  static var failureCode: Int32 { 1 }
 }

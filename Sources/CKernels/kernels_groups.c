@@ -1,0 +1,230 @@
+// Groups of elements along a row that share a scale, with a byte for each code: codes out of and into the ways they are
+// packed, and values of codes.
+
+#include "instruction_sets.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+// `count` codes of a stream of `bits` bits each, the earlier in the lower bits.
+static KERNEL void unpack_stream(const uint8_t *restrict bytes, size_t count, unsigned bits, uint8_t *restrict codes) {
+  size_t whole = count / 8;
+  uint64_t mask = (1u << bits) - 1;
+  for (size_t run = 0; run < whole; run++) {
+    uint64_t stream = 0;
+    for (unsigned i = 0; i < bits; i++) stream |= (uint64_t)bytes[run * bits + i] << 8 * i;
+    for (unsigned i = 0; i < 8; i++) codes[8 * run + i] = (uint8_t)(stream >> bits * i & mask);
+  }
+  for (size_t i = 8 * whole; i < count; i++) {
+    size_t bit = i * bits;
+    uint32_t stream = bytes[bit / 8];
+    if (bit % 8 + bits > 8) stream |= (uint32_t)bytes[bit / 8 + 1] << 8;
+    codes[i] = (uint8_t)(stream >> bit % 8 & mask);
+  }
+}
+
+static KERNEL void unpack_codes(const uint8_t *restrict bytes, size_t count, unsigned bits, uint8_t *restrict codes) {
+  // A constant number of bits lets the compiler unroll.
+  switch (bits) {
+    case 1: return unpack_stream(bytes, count, 1, codes);
+    case 2: return unpack_stream(bytes, count, 2, codes);
+    case 3: return unpack_stream(bytes, count, 3, codes);
+    case 4:
+      for (size_t i = 0; i < count / 2; i++) {
+        codes[2 * i] = bytes[i] & 15;
+        codes[2 * i + 1] = bytes[i] >> 4;
+      }
+      if (count % 2) codes[count - 1] = bytes[count / 2] & 15;
+      return;
+    case 5: return unpack_stream(bytes, count, 5, codes);
+    case 6: return unpack_stream(bytes, count, 6, codes);
+    case 7: return unpack_stream(bytes, count, 7, codes);
+    default: memcpy(codes, bytes, count);
+  }
+}
+DECANT_COMPILE(void, unpack_codes, (const uint8_t *bytes, size_t count, unsigned bits, uint8_t *codes),
+               (bytes, count, bits, codes))
+
+static KERNEL void pack_stream(const uint8_t *restrict codes, size_t count, unsigned bits, uint8_t *restrict bytes) {
+  size_t whole = count / 8;
+  for (size_t run = 0; run < whole; run++) {
+    uint64_t stream = 0;
+    for (unsigned i = 0; i < 8; i++) stream |= (uint64_t)codes[8 * run + i] << bits * i;
+    for (unsigned i = 0; i < bits; i++) bytes[run * bits + i] = (uint8_t)(stream >> 8 * i);
+  }
+  size_t rest = count - 8 * whole;
+  uint64_t stream = 0;
+  for (size_t i = 0; i < rest; i++) stream |= (uint64_t)codes[8 * whole + i] << bits * i;
+  for (size_t i = 0; i < (rest * bits + 7) / 8; i++) bytes[whole * bits + i] = (uint8_t)(stream >> 8 * i);
+}
+
+static KERNEL void pack_codes(const uint8_t *restrict codes, size_t count, unsigned bits, uint8_t *restrict bytes) {
+  switch (bits) {
+    case 1: return pack_stream(codes, count, 1, bytes);
+    case 2: return pack_stream(codes, count, 2, bytes);
+    case 3: return pack_stream(codes, count, 3, bytes);
+    case 4:
+      for (size_t i = 0; i < count / 2; i++) bytes[i] = (uint8_t)(codes[2 * i] | codes[2 * i + 1] << 4);
+      if (count % 2) bytes[count / 2] = codes[count - 1];
+      return;
+    case 5: return pack_stream(codes, count, 5, bytes);
+    case 6: return pack_stream(codes, count, 6, bytes);
+    case 7: return pack_stream(codes, count, 7, bytes);
+    default: memcpy(bytes, codes, count);
+  }
+}
+DECANT_COMPILE(void, pack_codes, (const uint8_t *codes, size_t count, unsigned bits, uint8_t *bytes),
+               (codes, count, bits, bytes))
+
+// Words of 32 bits whose codes run down a column: `bits` rows of words have 32 codes of each of `columns` columns, a stream
+// of bits from word to word. `codes` gets a row of `stride` bytes for each column.
+static KERNEL void unpack_word_columns(const uint8_t *restrict words, size_t word_rows, size_t columns, unsigned bits,
+                                       uint8_t *restrict codes, size_t stride) {
+  size_t runs = word_rows / bits;
+  for (size_t run = 0; run < runs; run++) {
+    for (size_t column = 0; column < columns; column++) {
+      uint8_t stream[32];
+      for (unsigned i = 0; i < bits; i++) memcpy(stream + 4 * i, words + 4 * ((run * bits + i) * columns + column), 4);
+      unpack_stream(stream, 32, bits, codes + column * stride + 32 * run);
+    }
+  }
+}
+
+static KERNEL void unpack_columns(const uint8_t *restrict words, size_t word_rows, size_t columns, unsigned bits,
+                                  uint8_t *restrict codes, size_t stride) {
+  switch (bits) {
+    case 2: return unpack_word_columns(words, word_rows, columns, 2, codes, stride);
+    case 3: return unpack_word_columns(words, word_rows, columns, 3, codes, stride);
+    case 4: return unpack_word_columns(words, word_rows, columns, 4, codes, stride);
+    case 8: return unpack_word_columns(words, word_rows, columns, 8, codes, stride);
+    default: return unpack_word_columns(words, word_rows, columns, bits, codes, stride);
+  }
+}
+DECANT_COMPILE(void, unpack_columns,
+               (const uint8_t *words, size_t word_rows, size_t columns, unsigned bits, uint8_t *codes, size_t stride),
+               (words, word_rows, columns, bits, codes, stride))
+
+static KERNEL void pack_word_columns(const uint8_t *restrict codes, size_t stride, size_t word_rows, size_t columns,
+                                     unsigned bits, uint8_t *restrict words) {
+  size_t runs = word_rows / bits;
+  for (size_t run = 0; run < runs; run++) {
+    for (size_t column = 0; column < columns; column++) {
+      uint8_t stream[32];
+      pack_stream(codes + column * stride + 32 * run, 32, bits, stream);
+      for (unsigned i = 0; i < bits; i++) memcpy(words + 4 * ((run * bits + i) * columns + column), stream + 4 * i, 4);
+    }
+  }
+}
+
+static KERNEL void pack_columns(const uint8_t *restrict codes, size_t stride, size_t word_rows, size_t columns,
+                                unsigned bits, uint8_t *restrict words) {
+  switch (bits) {
+    case 2: return pack_word_columns(codes, stride, word_rows, columns, 2, words);
+    case 3: return pack_word_columns(codes, stride, word_rows, columns, 3, words);
+    case 4: return pack_word_columns(codes, stride, word_rows, columns, 4, words);
+    case 8: return pack_word_columns(codes, stride, word_rows, columns, 8, words);
+    default: return pack_word_columns(codes, stride, word_rows, columns, bits, words);
+  }
+}
+DECANT_COMPILE(void, pack_columns,
+               (const uint8_t *codes, size_t stride, size_t word_rows, size_t columns, unsigned bits, uint8_t *words),
+               (codes, stride, word_rows, columns, bits, words))
+
+// Words of eight codes of four bits: nibble n of a word is the code of column `order[n]` of its eight columns. `codes` gets a
+// row of `stride` bytes for each of the 8 * `words_per_row` columns.
+static KERNEL void unpack_word_rows(const uint8_t *restrict words, size_t rows, size_t words_per_row,
+                                    const uint8_t *restrict order, uint8_t *restrict codes, size_t stride) {
+  for (size_t word = 0; word < words_per_row; word++) {
+    for (unsigned nibble = 0; nibble < 8; nibble++) {
+      uint8_t *target = codes + (8 * word + order[nibble]) * stride;
+      const uint8_t *source = words + 4 * word + nibble / 2;
+      unsigned shift = 4 * (nibble % 2);
+      for (size_t row = 0; row < rows; row++) target[row] = source[4 * row * words_per_row] >> shift & 15;
+    }
+  }
+}
+DECANT_COMPILE(void, unpack_word_rows,
+               (const uint8_t *words, size_t rows, size_t words_per_row, const uint8_t *order, uint8_t *codes,
+                size_t stride),
+               (words, rows, words_per_row, order, codes, stride))
+
+static KERNEL void pack_word_rows(const uint8_t *restrict codes, size_t stride, size_t rows, size_t words_per_row,
+                                  const uint8_t *restrict order, uint8_t *restrict words) {
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t word = 0; word < words_per_row; word++) {
+      uint32_t packed = 0;
+      for (unsigned nibble = 0; nibble < 8; nibble++) {
+        packed |= (uint32_t)codes[(8 * word + order[nibble]) * stride + row] << 4 * nibble;
+      }
+      memcpy(words + 4 * (row * words_per_row + word), &packed, 4);
+    }
+  }
+}
+DECANT_COMPILE(void, pack_word_rows,
+               (const uint8_t *codes, size_t stride, size_t rows, size_t words_per_row, const uint8_t *order,
+                uint8_t *words),
+               (codes, stride, rows, words_per_row, order, words))
+
+static KERNEL float level_of(uint8_t code, const float *table) { return table ? table[code] : (float)(int32_t)code; }
+
+// A run of codes of one group.
+static KERNEL void decode_run(const uint8_t *restrict codes, size_t count, const float *table, float scale, float offset,
+                              enum decant_offset kind, float *restrict values) {
+  switch (kind) {
+    case DECANT_NO_OFFSET:
+      for (size_t i = 0; i < count; i++) values[i] = level_of(codes[i], table) * scale;
+      break;
+    case DECANT_ZERO:
+      for (size_t i = 0; i < count; i++) values[i] = (level_of(codes[i], table) - offset) * scale;
+      break;
+    case DECANT_BIAS:
+      for (size_t i = 0; i < count; i++) values[i] = level_of(codes[i], table) * scale + offset;
+      break;
+  }
+}
+
+// Rows of `columns` codes that begin `first` elements into a group of `group`; each row has the scales, and offsets where
+// there are any, of the groups that it touches.
+static KERNEL void decode_groups(const uint8_t *restrict codes, size_t rows, size_t columns, size_t first, size_t group,
+                                 const float *_Nullable table, const float *restrict scales,
+                                 const float *_Nullable offsets, enum decant_offset kind, float *restrict values) {
+  size_t groups = (first + columns + group - 1) / group;
+  for (size_t row = 0; row < rows; row++) {
+    size_t column = 0;
+    for (size_t g = 0; g < groups; g++) {
+      size_t end = smaller_size((g + 1) * group - first, columns);
+      float offset = offsets ? offsets[row * groups + g] : 0.0f, scale = scales[row * groups + g];
+      size_t place = row * columns + column;
+      if (table) {
+        decode_run(codes + place, end - column, table, scale, offset, kind, values + place);
+      } else {
+        decode_run(codes + place, end - column, NULL, scale, offset, kind, values + place);
+      }
+      column = end;
+    }
+  }
+}
+DECANT_COMPILE(void, decode_groups,
+               (const uint8_t *codes, size_t rows, size_t columns, size_t first, size_t group,
+                const float *_Nullable table, const float *scales, const float *_Nullable offsets,
+                enum decant_offset kind, float *values),
+               (codes, rows, columns, first, group, table, scales, offsets, kind, values))
+
+// The same where column c belongs to group `group_of[c]` of `groups` in each row.
+static KERNEL void decode_indexed_groups(const uint8_t *restrict codes, size_t rows, size_t columns,
+                                         const int32_t *restrict group_of, size_t groups, const float *_Nullable table,
+                                         const float *restrict scales, const float *_Nullable offsets,
+                                         enum decant_offset kind, float *restrict values) {
+  for (size_t row = 0; row < rows; row++) {
+    const float *row_scales = scales + row * groups;
+    for (size_t column = 0; column < columns; column++) {
+      size_t group = (size_t)group_of[column], place = row * columns + column;
+      float offset = offsets ? offsets[row * groups + group] : 0.0f;
+      decode_run(codes + place, 1, table, row_scales[group], offset, kind, values + place);
+    }
+  }
+}
+DECANT_COMPILE(void, decode_indexed_groups,
+               (const uint8_t *codes, size_t rows, size_t columns, const int32_t *group_of, size_t groups,
+                const float *_Nullable table, const float *scales, const float *_Nullable offsets,
+                enum decant_offset kind, float *values),
+               (codes, rows, columns, group_of, groups, table, scales, offsets, kind, values))

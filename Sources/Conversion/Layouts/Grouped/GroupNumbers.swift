@@ -1,0 +1,180 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// A number for every group of a matrix: its scale, or what is added or taken away.
+protocol GroupNumbers: Sendable {
+  /// Those of some groups of some rows, row after row.
+  func values(
+    rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
+  ) throws(FileError) -> [Float]
+}
+
+/// One number for all.
+struct ConstantNumber: GroupNumbers {
+  let value: Float
+
+  func values(
+    rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
+  ) throws(FileError) -> [Float] { Array(repeating: value, count: rows.count * groups.count) }
+}
+
+/// How a stored number is spelled.
+enum NumberFormat: Hashable, Sendable {
+  /// An element type of floats.
+  case float(Encoding)
+  /// A byte that is an exponent of two, 127 for 1 (OCP MX, E8M0).
+  case exponent
+  /// A byte that is a float up to 448 (E4M3FN).
+  case e4m3
+  /// A byte in two's complement.
+  case signedByte
+
+  /// What a stored tensor of scales is in, where its type tells; `isExponent` says what a plain byte is.
+  init?(_ encoding: Encoding, byte: NumberFormat? = nil) {
+    switch encoding {
+    case .f32, .f16, .bf16: self = .float(encoding)
+    case .f8E8M0: self = .exponent
+    case .f8E4M3: self = .e4m3
+    case .i8: self = .signedByte
+    case .u8:
+      guard let byte else { return nil }
+      self = byte
+    default: return nil
+    }
+  }
+
+  var byteCount: Int { if case .float(let encoding) = self { encoding.bytesPerBlock } else { 1 } }
+
+  func decode(_ bytes: [UInt8]) -> [Float] {
+    switch self {
+    case .float(let encoding):
+      guard let codec = Catalog.codec(for: encoding) else { return [] }
+      var values = [Float](repeating: 0, count: bytes.count / encoding.bytesPerBlock)
+      var span = values.mutableSpan
+      bytes.withBytes { codec.decode($0, into: &span) }
+      return values
+    case .exponent: return bytes.map { Self.powers[Int($0)] }
+    case .e4m3: return bytes.map { Self.smallFloats[Int($0)] }
+    case .signedByte: return bytes.map { Float(Int8(bitPattern: $0)) }
+    }
+  }
+
+  private static let powers: [Float] = (0..<256).map { code in
+    code == 255 ? .nan : Float(sign: .plus, exponent: code - 127, significand: 1)
+  }
+  private static let smallFloats: [Float] = (0..<256).map { SmallFloat.f8E4M3.value(of: UInt16($0)) }
+}
+
+/// Numbers of a stored tensor, each perhaps for several rows.
+struct StoredNumbers: GroupNumbers {
+  /// What is done with all of them.
+  enum Factor: Sendable {
+    case none
+    case times(Float)
+    case dividedBy(Float)
+  }
+
+  let name: String
+  let format: NumberFormat
+  /// Of the matrix that is meant.
+  let rows: Int
+  /// Of a row, in the stored tensor.
+  let groups: Int
+  /// Rows that share their numbers.
+  var rowsPerNumber = 1
+  /// Whether the numbers of a group lie side by side, and not those of a row.
+  var isTransposed = false
+  var factor = Factor.none
+
+  func values(
+    rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    guard !rows.isEmpty, !groups.isEmpty else { return [] }
+    let stored = rows.lowerBound / rowsPerNumber..<(rows.upperBound - 1) / rowsPerNumber + 1
+    var numbers = isTransposed ? try transposed(stored, groups, source) : try plain(stored, groups, source)
+    switch factor {
+    case .none: break
+    case .times(let factor): for index in numbers.indices { numbers[index] *= factor }
+    case .dividedBy(let divisor): for index in numbers.indices { numbers[index] /= divisor }
+    }
+    guard rowsPerNumber > 1 else { return numbers }
+    return rows.flatMap { row in
+      let start = (row / rowsPerNumber - stored.lowerBound) * groups.count
+      return numbers[start..<start + groups.count]
+    }
+  }
+
+  private func plain(
+    _ rows: Range<Int>, _ groups: Range<Int>, _ source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    if groups.count == self.groups { return try run(rows.lowerBound * self.groups, rows.count * groups.count, source) }
+    var numbers: [Float] = []
+    for row in rows { numbers += try run(row * self.groups + groups.lowerBound, groups.count, source) }
+    return numbers
+  }
+
+  private func transposed(
+    _ rows: Range<Int>, _ groups: Range<Int>, _ source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    var numbers = [Float](repeating: 0, count: rows.count * groups.count)
+    for (place, group) in groups.enumerated() {
+      let line = try run(group * self.rows + rows.lowerBound, rows.count, source)
+      for row in 0..<rows.count { numbers[row * groups.count + place] = line[row] }
+    }
+    return numbers
+  }
+
+  private func run(_ first: Int, _ count: Int, _ source: any TensorSource) throws(FileError) -> [Float] {
+    var bytes = [UInt8](repeating: 0, count: count * format.byteCount)
+    try bytes.withMutableBytes { part throws(FileError) in
+      try source.read(name, at: first * format.byteCount, into: &part)
+    }
+    return format.decode(bytes)
+  }
+}
+
+/// Stored numbers, multiplied with a number for every matrix of a stack.
+struct NumbersOfStack: GroupNumbers {
+  let numbers: StoredNumbers
+  /// One for each matrix.
+  let factors: [Float]
+  /// Of one matrix.
+  let rows: Int
+
+  func values(
+    rows range: Range<Int>, groups: Range<Int>, from source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    var values = try numbers.values(rows: range, groups: groups, from: source)
+    for index in values.indices { values[index] *= factors[(range.lowerBound + index / groups.count) / rows] }
+    return values
+  }
+}
+
+/// Whole numbers that are packed like codes.
+struct PackedNumbers: GroupNumbers {
+  let codes: any StoredCodes
+  /// Of a row of the packed matrix.
+  let columns: Int
+  /// Whether its rows are groups.
+  let isTransposed: Bool
+  /// What is added to a code, modulo `modulus`.
+  var addend = 0
+  var modulus = 256
+  /// What is taken away last: stored numbers may be shifted to be unsigned.
+  var shift: Float = 0
+
+  func values(
+    rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    let part = isTransposed ? RowPart(rows: groups, columns: rows) : RowPart(rows: rows, columns: groups)
+    let found = try codes.codes(ofAny: part, columns: columns, from: source)
+      .map { Float((Int($0) + addend) % modulus) - shift }
+    guard isTransposed else { return found }
+    var numbers = [Float](repeating: 0, count: found.count)
+    for group in 0..<groups.count {
+      for row in 0..<rows.count { numbers[row * groups.count + group] = found[group * rows.count + row] }
+    }
+    return numbers
+  }
+}

@@ -1,0 +1,55 @@
+internal import Bytes
+internal import JSON
+internal import Quantization
+internal import Tensors
+
+/// The stored tensors of one module, for a layout that puts a weight together from them.
+struct LayoutParts {
+  /// The module's path: a weight `P.weight` and its parts begin with it.
+  let module: String
+  /// What the layout is called in messages.
+  let layout: String
+  let source: any TensorSource
+
+  var weightName: String { module + ".weight" }
+
+  /// A part of the module, nil where there is none.
+  func part(_ ending: String) -> TensorDescriptor? { source.descriptor(of: module + ending) }
+
+  /// - Throws: `FileError` where there is none.
+  func require(_ ending: String, for whole: String) throws(FileError) -> TensorDescriptor {
+    if let part = part(ending) { return part }
+    throw FileError(
+      .missing, path: source.name, subject: module + ending, "is not there, though \(whole) is, a weight of \(layout)")
+  }
+
+  /// - Throws: `FileError` where a part has another shape or none of the types.
+  func check(
+    _ part: TensorDescriptor, _ encodings: [Encoding], _ shape: [Int]
+  ) throws(FileError) {
+    guard encodings.contains(part.encoding), part.shape == shape else {
+      throw mismatch(
+        part, "\(shape) of \(encodings.map(\.name).joined(separator: " or "))")
+    }
+  }
+
+  /// The error of a part that is another than it should be.
+  func mismatch(_ part: TensorDescriptor, _ expected: String) -> FileError {
+    FileError(
+      .mismatch, path: source.name, subject: part.name,
+      "has shape \(part.shape) of \(part.encoding.name), but \(layout) needs \(expected)")
+  }
+
+  /// One finite number of a part.
+  func number(_ part: TensorDescriptor, _ format: NumberFormat) throws(FileError) -> Float {
+    guard part.elementCount == 1 else { throw mismatch(part, "one number") }
+    let values = format.decode(try source.bytes(of: part.name))
+    guard let value = values.first, value.isFinite, value != 0 else {
+      throw FileError(.malformed, path: source.name, subject: part.name, "is \(values.first ?? 0), which is no scale")
+    }
+    return value
+  }
+}
+
+/// Floats that scales may be stored as.
+let scaleEncodings: [Encoding] = [.f16, .bf16, .f32]

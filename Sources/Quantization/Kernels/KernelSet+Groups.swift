@@ -1,0 +1,124 @@
+internal import Bytes
+internal import CKernels
+
+// Groups along rows, with a byte a code.
+
+extension KernelSet {
+  /// Takes `count` codes of `bits` bits out of a stream, the earlier in the lower bits.
+  package func unpack(_ bytes: RawSpan, bits: Int, count: Int, into codes: inout MutableRawSpan) {
+    precondition(bits > 0 && bits <= 8 && bytes.byteCount == (count * bits).dividedRoundingUp(by: 8))
+    precondition(codes.byteCount == count)
+    let loop = unsafe table.unpack_codes
+    unsafe run(bytes, into: &codes) { unsafe loop($0, count, UInt32(bits), $1) }
+  }
+
+  /// Takes codes out of words of 32 bits, rows of `columns`, whose streams run down the columns: a row of `stride` codes
+  /// for each column.
+  package func unpackColumns(
+    _ words: RawSpan, columns: Int, bits: Int, into codes: inout MutableRawSpan, stride: Int
+  ) {
+    let wordRows = words.byteCount / max(1, 4 * columns)
+    precondition(words.byteCount == 4 * columns * wordRows && wordRows % bits == 0)
+    precondition(wordRows / bits * 32 <= stride && codes.byteCount == columns * stride)
+    let loop = unsafe table.unpack_columns
+    unsafe run(words, into: &codes) { unsafe loop($0, wordRows, columns, UInt32(bits), $1, stride) }
+  }
+
+  /// Takes codes out of rows of words, of which nibble n is that of column `order[n]` of eight: a row of codes for each
+  /// column, with one for each row of words.
+  package func unpackWordRows(_ words: RawSpan, rows: Int, order: [UInt8], into codes: inout MutableRawSpan) {
+    let wordsPerRow = words.byteCount / max(1, 4 * rows)
+    precondition(words.byteCount == 4 * rows * wordsPerRow && codes.byteCount == 8 * wordsPerRow * rows)
+    precondition(order.count == 8 && order.allSatisfy { $0 < 8 })
+    let loop = unsafe table.unpack_word_rows
+    unsafe run(words, into: &codes) { unsafe loop($0, rows, wordsPerRow, order, $1, rows) }
+  }
+
+  /// The values of rows of `columns` codes that begin `first` elements into a group of `group`.
+  /// - Parameters:
+  ///   - scales: of the groups that a row touches, row after row.
+  ///   - offsets: likewise; empty without any.
+  package func decodeGroups(
+    _ codes: RawSpan, columns: Int, from first: Int, group: Int, _ levels: GroupLevels, scales: Span<Float>,
+    offsets: Span<Float>, _ offset: GroupOffset, into values: inout MutableSpan<Float>
+  ) {
+    let rows = values.count / max(1, columns)
+    let groups = (first + columns).dividedRoundingUp(by: group)
+    precondition(codes.byteCount == values.count && rows * columns == values.count && first < group)
+    precondition(scales.count == rows * groups && offsets.count == (offset == .none ? 0 : rows * groups))
+    let loop = unsafe table.decode_groups
+    unsafe decode(codes, levels, scales, offsets, into: &values) { codes, table, scales, offsets, values in
+      unsafe loop(codes, rows, columns, first, group, table, scales, offsets, offset.kind, values)
+    }
+  }
+
+  /// The same where column c belongs to group `groupOf[c]` of the `groups` of a row.
+  package func decodeGroups(
+    _ codes: RawSpan, groupOf: Span<Int32>, groups: Int, _ levels: GroupLevels, scales: Span<Float>,
+    offsets: Span<Float>, _ offset: GroupOffset, into values: inout MutableSpan<Float>
+  ) {
+    let columns = groupOf.count
+    let rows = values.count / max(1, columns)
+    precondition(codes.byteCount == values.count && rows * columns == values.count)
+    precondition(scales.count == rows * groups && offsets.count == (offset == .none ? 0 : rows * groups))
+    for index in groupOf.indices { precondition(groupOf[index] >= 0 && Int(groupOf[index]) < groups) }
+    let loop = unsafe table.decode_indexed_groups
+    unsafe groupOf.withUnsafeBufferPointer { indices in
+      guard let indices = indices.baseAddress else { return }
+      unsafe decode(codes, levels, scales, offsets, into: &values) { codes, table, scales, offsets, values in
+        unsafe loop(codes, rows, columns, indices, groups, table, scales, offsets, offset.kind, values)
+      }
+    }
+  }
+
+  private func run(
+    _ bytes: RawSpan, into result: inout MutableRawSpan,
+    _ loop: (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>) -> Void
+  ) {
+    unsafe bytes.withUnsafeBytes { bytes in
+      unsafe result.withUnsafeMutableBytes { result in
+        guard let from = bytes.baseAddress, let to = result.baseAddress else { return }
+        unsafe loop(from.assumingMemoryBound(to: UInt8.self), to.assumingMemoryBound(to: UInt8.self))
+      }
+    }
+  }
+
+  private func decode(
+    _ codes: RawSpan, _ levels: GroupLevels, _ scales: Span<Float>, _ offsets: Span<Float>,
+    into values: inout MutableSpan<Float>,
+    _ loop: (
+      UnsafePointer<UInt8>, UnsafePointer<Float>?, UnsafePointer<Float>, UnsafePointer<Float>?,
+      UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    let table = levels.table
+    unsafe codes.withUnsafeBytes { codes in
+      unsafe scales.withUnsafeBufferPointer { scales in
+        unsafe offsets.withUnsafeBufferPointer { offsets in
+          unsafe values.withUnsafeMutableBufferPointer { values in
+            guard let from = codes.baseAddress, let scales = scales.baseAddress, let to = values.baseAddress else {
+              return
+            }
+            let codes = unsafe from.assumingMemoryBound(to: UInt8.self)
+            let offsets = unsafe offsets.isEmpty ? nil : offsets.baseAddress.map { unsafe UnsafePointer($0) }
+            if let table {
+              unsafe loop(codes, table, scales, offsets, to)
+            } else {
+              unsafe loop(codes, nil, scales, offsets, to)
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension GroupOffset {
+  fileprivate var kind: decant_offset {
+    switch self {
+    case .none: DECANT_NO_OFFSET
+    case .zero: DECANT_ZERO
+    case .bias: DECANT_BIAS
+    }
+  }
+}
