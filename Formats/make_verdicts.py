@@ -138,6 +138,7 @@ def main():
                 lines += section(decant, kind, os.path.join(own, "hostile"), own, work, failures, summary)
             else:
                 lines += section(decant, kind, folder, folder, work, failures, summary)
+        lines += quantized(decant, work, failures, summary)
     for failure in failures:
         print(failure, file=sys.stderr)
     print("\n".join(summary))
@@ -202,6 +203,31 @@ def section(decant, kind, folder, beside, work, failures, summary):
     total = ", ".join("%d %s" % (count, what) for what, count in sorted(counts.items()))
     summary.append("%s: %s" % (kind, total))
     return lines + ["", "%d files: %s." % (sum(counts.values()), total), ""]
+
+
+def quantized(decant, work, failures, summary):
+    """Folders of quantized weights, counted by rule: what is said of each stands in expected.json, and is tested."""
+    folder = os.path.join(HERE, "Safetensors", "Fixtures", "layouts", "hostile")
+    counts = {}
+    for name in sorted(os.listdir(folder)):
+        try:
+            _, reads, _, _, _ = judge(decant, os.path.join(folder, name), os.path.join(work, "out"))
+        except Wrong as wrong:
+            failures.append(str(wrong))
+            continue
+        rule = "-".join(name.split("-")[:2])
+        # Scales that are not finite concern those alone who make something of the weight.
+        if reads and not name.endswith("not-finite"):
+            failures.append("%s is read" % name)
+        counts.setdefault(rule, collections.Counter())["reads" if reads else "refuses"] += 1
+    total = sum(counts.values(), collections.Counter())
+    summary.append("quantized: %d refuses, %d reads" % (total["refuses"], total["reads"]))
+    lines = ["## Folders of quantized weights", "",
+             "A config.json and one weight in a layout of a library, with one thing wrong (`Safetensors/Fixtures/layouts`). Those that are",
+             "read have scales that are not finite: they are copied, and refused where something would be made of them.", "",
+             "| rule | refused | read |", "|---|---|---|"]
+    lines += ["| %s | %d | %d |" % (rule, count["refuses"], count["reads"]) for rule, count in sorted(counts.items())]
+    return lines + ["", "%d folders: %d refused, %d read." % (sum(total.values()), total["refuses"], total["reads"]), ""]
 
 
 def told(verdict):

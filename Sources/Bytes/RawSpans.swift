@@ -76,6 +76,11 @@ extension MutableRawSpan {
     copy(unsafe values.bytes, at: offset)
   }
 
+  /// Writes one Float in the machine's byte order.
+  public mutating func store(_ value: Float, at offset: Int) {
+    storeBytes(of: value.bitPattern, toByteOffset: offset, as: UInt32.self)
+  }
+
   /// Writes one byte.
   public mutating func store(_ byte: UInt8, at offset: Int) {
     storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
@@ -94,6 +99,12 @@ extension MutableRawSpan {
 }
 
 extension RawSpan {
+  /// One Float in the machine's byte order.
+  public func float(at offset: Int) -> Float {
+    precondition(offset >= 0 && 4 <= byteCount - offset, "there is no such number")
+    return Float(bitPattern: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
   /// One byte.
   public func byte(at offset: Int) -> UInt8 {
     precondition(offset >= 0 && offset < byteCount, "there is no such byte")

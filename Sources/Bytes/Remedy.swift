@@ -19,6 +19,8 @@ public enum Remedy: Hashable, Sendable {
   case namePreTokenizer
   /// Name the adapters.
   case nameAdapters
+  /// Name the model that an adapter is for.
+  case nameBase
   /// Name the importance matrix.
   case nameImportanceMatrix
   /// Give the model a name.
@@ -47,6 +49,7 @@ public enum Remedy: Hashable, Sendable {
     case .nameTokenizer: "name a tokenizer"
     case .namePreTokenizer: "if it cuts as a known one does, name that one"
     case .nameAdapters: "give each adapter"
+    case .nameBase: "name the model that it is for"
     case .nameImportanceMatrix: "give it"
     case .nameModel: "a recipe can name it"
     case .divideFiles: "a maximum size of files divides them"

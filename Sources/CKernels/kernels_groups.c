@@ -131,14 +131,20 @@ DECANT_COMPILE(void, pack_columns,
 
 // Words of eight codes of four bits: nibble n of a word is the code of column `order[n]` of its eight columns. `codes` gets a
 // row of `stride` bytes for each of the 8 * `words_per_row` columns.
+#define ROWS_AT_ONCE 64
+
 static KERNEL void unpack_word_rows(const uint8_t *restrict words, size_t rows, size_t words_per_row,
                                     const uint8_t *restrict order, uint8_t *restrict codes, size_t stride) {
-  for (size_t word = 0; word < words_per_row; word++) {
-    for (unsigned nibble = 0; nibble < 8; nibble++) {
-      uint8_t *target = codes + (8 * word + order[nibble]) * stride;
-      const uint8_t *source = words + 4 * word + nibble / 2;
-      unsigned shift = 4 * (nibble % 2);
-      for (size_t row = 0; row < rows; row++) target[row] = source[4 * row * words_per_row] >> shift & 15;
+  // Some rows at a time, so that what is read and written stays near.
+  for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
+    size_t count = smaller_size(ROWS_AT_ONCE, rows - first);
+    for (size_t word = 0; word < words_per_row; word++) {
+      uint32_t packed[ROWS_AT_ONCE];
+      for (size_t i = 0; i < count; i++) memcpy(packed + i, words + 4 * ((first + i) * words_per_row + word), 4);
+      for (unsigned nibble = 0; nibble < 8; nibble++) {
+        uint8_t *target = codes + (8 * word + order[nibble]) * stride + first;
+        for (size_t i = 0; i < count; i++) target[i] = packed[i] >> 4 * nibble & 15;
+      }
     }
   }
 }
@@ -149,13 +155,15 @@ DECANT_COMPILE(void, unpack_word_rows,
 
 static KERNEL void pack_word_rows(const uint8_t *restrict codes, size_t stride, size_t rows, size_t words_per_row,
                                   const uint8_t *restrict order, uint8_t *restrict words) {
-  for (size_t row = 0; row < rows; row++) {
+  for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
+    size_t count = smaller_size(ROWS_AT_ONCE, rows - first);
     for (size_t word = 0; word < words_per_row; word++) {
-      uint32_t packed = 0;
+      uint32_t packed[ROWS_AT_ONCE] = {0};
       for (unsigned nibble = 0; nibble < 8; nibble++) {
-        packed |= (uint32_t)codes[(8 * word + order[nibble]) * stride + row] << 4 * nibble;
+        const uint8_t *source = codes + (8 * word + order[nibble]) * stride + first;
+        for (size_t i = 0; i < count; i++) packed[i] |= (uint32_t)source[i] << 4 * nibble;
       }
-      memcpy(words + 4 * (row * words_per_row + word), &packed, 4);
+      for (size_t i = 0; i < count; i++) memcpy(words + 4 * ((first + i) * words_per_row + word), packed + i, 4);
     }
   }
 }

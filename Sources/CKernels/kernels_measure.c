@@ -21,6 +21,15 @@ static KERNEL size_t first_non_finite(const float *restrict values, size_t count
 }
 DECANT_COMPILE(size_t, first_non_finite, (const float *values, size_t count), (values, count))
 
+static KERNEL float largest_magnitude(const float *restrict values, size_t count) {
+  int32_t largest = 0;
+  for (size_t i = 0; i < count; i++) largest = larger(largest, magnitude_bits(values[i]));
+  float magnitude;
+  memcpy(&magnitude, &largest, 4);
+  return magnitude;
+}
+DECANT_COMPILE(float, largest_magnitude, (const float *values, size_t count), (values, count))
+
 static KERNEL double sum_of_lanes(const double *lanes) {
   double sum = 0;
   for (int j = 0; j < WIDTH; j++) sum += lanes[j];

@@ -2,46 +2,65 @@ internal import Bytes
 internal import Conversion
 internal import Evaluation
 internal import JSON
+internal import Quantization
 internal import Synchronization
 
 /// A conversion as the commands run it: plan, print or pour, report.
 struct Job {
-  let checkpoint: Checkpoint
-  let output: String
-  let recipe: Recipe
-  let options: OutputOptions
-  let talk: TalkOptions
+  private let output: String
+  private let recipe: Recipe
+  private let options: OutputOptions
+  private let talk: TalkOptions
+  private let before: PlanReport.Before
+  /// - Parameter alsoReading: paths of what the job reads besides.
+  private let plan: (_ destination: Destination, _ alsoReading: [String]) throws(FileError) -> Plan
 
   init(_ checkpoint: Checkpoint, to output: String, recipe: Recipe, _ options: OutputOptions, _ talk: TalkOptions) {
-    self.checkpoint = checkpoint
     self.output = output
     self.recipe = recipe
     self.options = options
     self.talk = talk
+    before = PlanReport.Before(byteCount: checkpoint.fileByteCount, bitsPerWeight: checkpoint.bitsPerWeight)
+    plan = { destination, alsoReading throws(FileError) in
+      var recipe = recipe
+      recipe.modelName = options.name
+      recipe.preTokenizer = options.cutting.preTokenizer
+      recipe.isExactOnly = options.exactOnly
+      if options.allowNonfinite {
+        StatusLine.shared.begin("looking for values that are NaN or infinite")
+        recipe = recipe.keeping(try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
+        StatusLine.shared.begin("planning")
+      }
+      return try Plan(converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading)
+    }
+  }
+
+  /// An adapter that becomes a GGUF.
+  init(
+    _ adapter: Adapter, of base: AdapterBase, to output: String, type: TargetType?, _ options: OutputOptions,
+    _ talk: TalkOptions
+  ) {
+    self.output = output
+    recipe = Recipe(.keep)
+    self.options = options
+    self.talk = talk
+    before = PlanReport.Before(byteCount: adapter.fileByteCount, bitsPerWeight: adapter.bitsPerWeight)
+    plan = { destination, _ throws(FileError) in
+      try Plan(converting: adapter, of: base, to: destination, type: type, name: options.name)
+    }
   }
 
   /// - Parameter verification: what is measured of the output when it is there; nil for nothing.
   func run(verification: Verification? = nil) async throws {
     let start = ContinuousClock.now
     let destination = try options.destination(output, for: recipe)
-    var recipe = recipe
-    recipe.modelName = options.name
-    recipe.preTokenizer = options.cutting.preTokenizer
-    if options.allowNonfinite {
-      StatusLine.shared.begin("looking for values that are NaN or infinite")
-      recipe = recipe.keeping(
-        try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
-    }
     StatusLine.shared.begin("planning")
     var failures = FileErrors()
     let alsoReading = try verification?.inputPaths ?? []
-    let planned = failures.attempt { [recipe] () throws(FileError) in
-      try Plan(
-        converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading)
-    }
+    let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading) }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {
-      let report = PlanReport(planned, checkpoint)
+      let report = PlanReport(planned, before)
       if talk.json {
         try Terminal.result(JSONText.of(.object(report.members)))
       } else {
@@ -50,7 +69,7 @@ struct Job {
     }
     try failures.check()
     guard !options.dryRun, let plan = planned else { return }
-    let report = PlanReport(plan, checkpoint)
+    let report = PlanReport(plan, before)
     talk.tell(plan.notes)
     let planning = ContinuousClock.now - start
     let read = try verification?.read(workers: options.workers.count)

@@ -17,12 +17,15 @@ import Testing
   }
 
   private static let peft = Array(#"{"peft_type": "LORA", "r": 2, "lora_alpha": 4}"#.utf8)
-  private static let mlx = Array(#"{"fine_tune_type": "lora", "lora_parameters": {"rank": 8}}"#.utf8)
+  private static let mlx = Array(#"{"fine_tune_type": "lora", "lora_parameters": {"rank": 8, "scale": 2}}"#.utf8)
 
   @Test(
     arguments: [
-      (["adapters.safetensors": [], "adapter_config.json": mlx], "MLX"),
+      (["adapters.safetensors": [], "adapter_config.json": mlx], "empty"),
       (["adapter_model.safetensors": [], "adapter_config.json": mlx], "MLX"),
+      (["adapters.safetensors": []], "settings are missing"),
+      (["adapters.npz": [], "adapter_config.json": mlx], "old MLX"),
+      (["a.gguf": [], "b.gguf": []], "2 GGUF files"),
       (["adapter_model.bin": [], "adapter_config.json": peft], "empty"),
       (["adapter_model.bin": []], "settings are missing"),
       (["adapter_config.json": peft], "no weights"),
@@ -51,21 +54,6 @@ import Testing
     let gguf = try await bench.convert(TinyLlama.path, to: "m.gguf")
     let error = #expect(throws: FileError.self) { try Adapter(path: gguf) }
     #expect(error?.message.contains("whole model in GGUF") == true)
-  }
-
-  /// A GGUF with nothing but its kind.
-  @Test func anAdapterInGGUFIsRefused() throws {
-    func word(_ value: UInt64, _ width: Int) -> [UInt8] {
-      (0..<width).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
-    }
-    func text(_ value: String) -> [UInt8] { word(UInt64(value.utf8.count), 8) + Array(value.utf8) }
-    let bytes =
-      Array("GGUF".utf8) + word(3, 4) + word(0, 8) + word(1, 8) + text("general.type") + word(8, 4) + text("adapter")
-    let bench = try Workbench()
-    let path = bench.path("lora.gguf")
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
-    let error = #expect(throws: FileError.self) { try Adapter(path: path) }
-    #expect(error?.message.contains("is an adapter in GGUF") == true, "\(error?.description ?? "")")
   }
 
   // MARK: - What an adapter is

@@ -36,7 +36,7 @@ import Testing
       ("base_model.model.m._fsdp_wrapped_module.q_proj.lora_A.weight", "m.q_proj", .down, nil),
     ] as [(String, String, AdapterKey.Part, String?)])
   func isRead(_ stored: String, _ module: String, _ part: AdapterKey.Part, _ adapter: String?) throws {
-    let key = try #require(AdapterKey(stored))
+    let key = try #require(AdapterKey(stored, .peft))
     #expect(key.module == module && key.part == part && key.adapter == adapter)
   }
 
@@ -47,5 +47,31 @@ import Testing
       "base_model.model.m.q_proj.lora_A", "base_model.model.m.embed.token_adapter.other", "lora_A.weight", "weight",
       "lora_unet_down.alpha", "base_model.model.m.q_proj.base_layer.lora_A.weight", "",
     ])
-  func isNoneThatIsKnown(_ stored: String) { #expect(AdapterKey(stored) == nil) }
+  func isNoneThatIsKnown(_ stored: String) { #expect(AdapterKey(stored, .peft) == nil) }
+
+  /// The names of mlx-lm, and those of a GGUF, where modules are ggml's.
+  @Test(
+    arguments: [
+      (.mlx, "model.layers.3.mlp.up_proj.lora_a", "model.layers.3.mlp.up_proj", .down),
+      (.mlx, "m.q_proj.lora_b", "m.q_proj", .up), (.mlx, "m.q_proj.m", "m.q_proj", .magnitude),
+      (.mlx, "m.norm.weight", "m.norm", .copiedWeight), (.mlx, "m.q_proj.bias", "m.q_proj", .copiedBias),
+      (.gguf, "blk.3.ffn_up.weight.lora_a", "blk.3.ffn_up", .down),
+      (.gguf, "token_embd.weight.lora_b", "token_embd", .up),
+    ] as [(AdapterSpelling, String, String, AdapterKey.Part)])
+  func otherSpellings(
+    _ spelling: AdapterSpelling, _ stored: String, _ module: String, _ part: AdapterKey.Part
+  ) throws {
+    let key = try #require(AdapterKey(stored, spelling))
+    #expect(key.module == module && key.part == part && key.adapter == nil)
+  }
+
+  @Test(
+    arguments: [
+      (.mlx, "m.q_proj.lora_A.weight.lora_c"), (.mlx, "m.q_proj.scales"), (.mlx, ".lora_a"),
+      (.gguf, "blk.0.attn_norm.weight"), (.gguf, "blk.0.attn_q.lora_a"), (.gguf, ".weight.lora_a"),
+      (.gguf, "blk.0.attn_q.bias.lora_a"),
+    ] as [(AdapterSpelling, String)])
+  func noneOfOtherSpellings(_ spelling: AdapterSpelling, _ stored: String) {
+    #expect(AdapterKey(stored, spelling) == nil)
+  }
 }

@@ -74,7 +74,8 @@ import Testing
     let output = try await bench.convert(path, to: "out.safetensors", Recipe(.elements(target)), workers: 3)
     let found = try Workbench.tensors(at: output)
     for tensor in tensors {
-      #expect(found[tensor.name]?.bytes == (try Self.encoded(tensor.values, target.codec)), "\(tensor.shape)")
+      #expect(
+        found[tensor.name]?.bytes == (try Self.encoded(tensor.values, try #require(target.codec))), "\(tensor.shape)")
     }
   }
 
@@ -85,7 +86,7 @@ import Testing
     let path = try bench.folder.write(RawSafetensors.bytes(of: tensors), to: "m.safetensors")
     let recipe = Recipe(try .quantizing(type, doubleQuantized: isDoubleQuantized))
     let output = try await bench.convert(path, to: "out.safetensors", recipe, workers: 3)
-    let codec = try TargetType.quantizing(type).codec
+    let codec = try #require(try TargetType.quantizing(type).codec)
     let found = try Workbench.tensors(at: output)
     for tensor in tensors {
       let planes = try Self.encoded(tensor.values, codec)
@@ -145,7 +146,7 @@ import Testing
       TinyCheckpoint { ($0.hidden, $0.inner, $0.layers, $0.heads, $0.keyValueHeads) = (size, 32, 1, 1, 1) })
     let rule: Recipe.Rule = type == "bf16" ? .keep : try .quantizing(type)
     let gguf = try await bench.convert(path, to: "m.gguf", Recipe(rule), workers: 3)
-    let codec = try TargetType.quantizing(type).codec
+    let codec = try #require(try TargetType.quantizing(type).codec)
     let query = try #require(try Workbench.tensors(at: path)["model.layers.0.self_attn.q_proj.weight"]).values
     let order = RowOrder(.interleaving, headDimension: size)
     let expected = (0..<size).flatMap { row in query[order.source(of: row) * size..<(order.source(of: row) + 1) * size]

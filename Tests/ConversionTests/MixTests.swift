@@ -64,7 +64,7 @@ extension Recipe {
     var names: [String: String] = [:]
     for (tensor, choice) in zip(tensors, try choices(for: tensors, circumstances)) {
       switch choice {
-      case .kept: names[tensor.name] = "f16"
+      case .kept, .layout: names[tensor.name] = "f16"
       case .type(let type):
         let columns = try #require(tensor.shape.last)
         names[tensor.name] = try fitting(type, name: tensor.name, columns: columns, path: "model").type.name

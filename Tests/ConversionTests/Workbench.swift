@@ -87,7 +87,7 @@ extension Recipe.Rule {
   /// A rule by the names the command line has.
   static func quantizing(_ name: String, blockSize: Int = 64, doubleQuantized: Bool = false) throws -> Recipe.Rule {
     let type = try TargetType.quantizing(name, blockSize: blockSize, doubleQuantized: doubleQuantized)
-    return type.codec.blocksCrossRows ? .linearLayers(type) : .everyMatrix(type)
+    return type.codec?.blocksCrossRows == true ? .linearLayers(type) : .everyMatrix(type)
   }
 }
 

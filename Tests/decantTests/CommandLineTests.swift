@@ -121,13 +121,15 @@ import Testing
     let model = try TinyCheckpoint().write(to: folder.file("model"))
     let planned = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--dry-run", "--json")
       .json()
-    let keys = ["output", "container", "weights", "bytes", "bits_per_weight", "before", "files", "tensors", "notes"]
+    let keys = [
+      "output", "container", "weights", "bytes", "bits_per_weight", "costs", "before", "files", "tensors", "notes",
+    ]
     expectKeys(planned, keys)
     let done = try Command.succeed("quantize", model, folder.file("m.gguf"), "--type", "q8_0", "--json").json()
     expectKeys(done, keys + ["seconds", "merged"])
     for key in keys { #expect(done[key] == planned[key], "\(key)") }
     let tensor = try #require(done["tensors"]?.array?.first { $0["name"] == "blk.0.ffn_down.weight" })
-    expectKeys(tensor, ["name", "shape", "source_type", "type", "bytes", "stored", "substituted_because"])
+    expectKeys(tensor, ["name", "shape", "source_type", "type", "cost", "bytes", "stored", "substituted_because"])
     #expect(tensor["stored"]?.array?.first?["offset"]?.int ?? 0 > 0)
     let size = try #require(done["files"]?.array?.first?["bytes"]?.int)
     #expect(try folder.read("m.gguf").count == size)

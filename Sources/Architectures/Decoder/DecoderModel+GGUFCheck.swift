@@ -43,7 +43,8 @@ extension DecoderModel {
   /// A setting of config.json with its value and the one that a GGUF stands for, where a single one of them differs.
   private func differingSetting(from other: DecoderModel) -> (key: String, own: String, other: String)? {
     let found = family.hyperparameters.compactMap { row -> (key: String, own: String, other: String)? in
-      guard let name = row.config.first, let own = values[row.key], let value = other.values[row.key], own != value
+      guard let name = row.config.first, let own = values[row.key], let value = other.values[row.key], own != value,
+        own.summary != value.summary
       else { return nil }
       return (name, own.summary, value.summary)
     }

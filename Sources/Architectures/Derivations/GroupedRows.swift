@@ -33,4 +33,8 @@ public struct GroupedRows: RowTransform {
     else { return nil }
     return parts[number]
   }
+
+  public func factors(of inputs: [FactorPair]) -> FactorPair? {
+    inputs.first.map { FactorPair(down: $0.down, up: $0.up.applying(self)) }
+  }
 }

@@ -56,4 +56,10 @@ public struct MergedRows: RowTransform {
     }
     return whole
   }
+
+  /// What is put together has one factor for all columns only where its parts have the same.
+  public func factors(of inputs: [FactorPair]) -> FactorPair? {
+    guard let down = inputs.first?.down, inputs.allSatisfy({ $0.down == down }) else { return nil }
+    return FactorPair(down: down, up: .making(self, of: inputs.map(\.up)))
+  }
 }

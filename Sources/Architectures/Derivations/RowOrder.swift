@@ -46,4 +46,8 @@ public struct RowOrder: RowTransform, InvertibleTransform {
     case .deinterleaving: start + (inner % half) * 2 + inner / half
     }
   }
+
+  public func factors(of inputs: [FactorPair]) -> FactorPair? {
+    inputs.first.map { FactorPair(down: $0.down, up: $0.up.applying(self)) }
+  }
 }

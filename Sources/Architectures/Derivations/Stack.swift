@@ -28,4 +28,8 @@ public struct Stack: RowTransform {
     }
     return whole
   }
+
+  public func factors(of inputs: [FactorPair]) -> FactorPair? {
+    FactorPair(down: .making(self, of: inputs.map(\.down)), up: .making(self, of: inputs.map(\.up)))
+  }
 }

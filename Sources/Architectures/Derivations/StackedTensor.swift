@@ -27,4 +27,8 @@ public struct StackedTensor: RowTransform {
     guard case .made(is Stack, let parts)? = inputs.first, parts.count == count else { return nil }
     return parts[number]
   }
+
+  public func factors(of inputs: [FactorPair]) -> FactorPair? {
+    inputs.first.map { FactorPair(down: $0.down.applying(self), up: $0.up.applying(self)) }
+  }
 }

@@ -19,9 +19,14 @@ public protocol TensorTransform: Hashable, Sendable {
 
   /// What this makes of `inputs`, where that is known without it: what it undoes. Nil in all other cases.
   func simplified(of inputs: [Derivation]) -> Derivation?
+
+  /// The factors of what this makes of inputs that are products of these. Nil where that is no product of two factors.
+  func factors(of inputs: [FactorPair]) -> FactorPair?
 }
 
 extension TensorTransform {
+  public func factors(of inputs: [FactorPair]) -> FactorPair? { nil }
+
   public func simplified(of inputs: [Derivation]) -> Derivation? { nil }
 
   public func origin(ofElement element: Int, of shape: [Int], inputs: [[Int]]) -> (input: Int, element: Int)? {

@@ -91,4 +91,6 @@ public struct Transposition: InvertibleTransform {
         rows: matrix * depth + rows.lowerBound..<matrix * depth + rows.upperBound, columns: column..<column + 1),
       into: &part, scratch: &scratch)
   }
+
+  public func factors(of inputs: [FactorPair]) -> FactorPair? { inputs.first?.transposed }
 }

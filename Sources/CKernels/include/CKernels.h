@@ -57,6 +57,52 @@ struct decant_product {
 // What a code of a group stands for: scale * level, scale * (level - offset), or scale * level + offset.
 enum decant_offset { DECANT_NO_OFFSET, DECANT_ZERO, DECANT_BIAS };
 
+// The type of the weight, in which some libraries compute.
+enum decant_element { DECANT_F32, DECANT_F16, DECANT_BF16 };
+
+// Types of ggml whose blocks are groups; those of nvfp4 are four.
+enum decant_block_groups {
+  DECANT_BLOCKS_Q4_0,
+  DECANT_BLOCKS_Q4_1,
+  DECANT_BLOCKS_Q5_0,
+  DECANT_BLOCKS_Q5_1,
+  DECANT_BLOCKS_Q8_0,
+  DECANT_BLOCKS_MXFP4,
+  DECANT_BLOCKS_NVFP4,
+};
+
+// Whose rounding it is.
+enum decant_rule {
+  // 0 where a kernel has one rule. By which scale GPTQModel finds the codes that it packs: as it is, or as F16.
+  DECANT_NEAREST_GPTQ,
+  DECANT_NEAREST_AWQ,
+  DECANT_POWER_MLX,
+  DECANT_POWER_COMPRESSED_TENSORS,
+  DECANT_POWER_MODELOPT,
+  DECANT_POWER_OPENAI,
+  DECANT_NVFP4_MLX,
+  DECANT_NVFP4_COMPRESSED_TENSORS,
+  DECANT_NVFP4_MODELOPT,
+  DECANT_FLOAT8_TRANSFORMERS,
+  DECANT_FLOAT8_TRANSFORMERS_POWERS,
+  DECANT_FLOAT8_COMPRESSED_TENSORS,
+  DECANT_FLOAT8_MODELOPT,
+};
+
+// How groups are rounded.
+struct decant_rounding {
+  // Rows and columns that share a scale; 0 is all.
+  size_t group_rows, group_columns;
+  unsigned bits;
+  bool is_symmetric;
+  // Whether codes are in two's complement, where they could be either.
+  bool is_signed;
+  enum decant_element element;
+  enum decant_rule rule;
+  // The largest magnitude of the tensor, or the number that is stored for it.
+  float magnitude;
+};
+
 // What is done between the products of a feed-forward network.
 enum decant_activation {
   // x / (1 + exp(-x)).
@@ -89,6 +135,13 @@ enum {
   DECANT_BLOCKS(K, SET, TYPE) \
   K(SET, size_t, encode_##TYPE##_weighted, \
     (const float *values, const float *importance, size_t rows, size_t row_blocks, uint8_t *bytes))
+
+// Encoders of `rows` rows of `columns` values, which `how` groups: a byte for each value, and for each group a scale and, where
+// `offsets` is given, an offset.
+#define DECANT_GROUPS(K, SET, NAME) \
+  K(SET, void, NAME, \
+    (const float *values, size_t rows, size_t columns, const struct decant_rounding *how, uint8_t *codes, float *scales, \
+     float *_Nullable offsets))
 
 // Every kernel, a row each: what it gives, its name, what it takes. A body of that name, with `_` and the set, is compiled for
 // each instruction set (`DECANT_COMPILE`).
@@ -171,8 +224,23 @@ enum {
   K(SET, void, decode_indexed_groups, (const uint8_t *codes, size_t rows, size_t columns, const int32_t *group_of,     \
     size_t groups, const float *_Nullable table, const float *scales, const float *_Nullable offsets,                  \
     enum decant_offset kind, float *values))                                                                           \
+  /* Blocks of ggml as groups. Closing returns how many could be made of `count`: less where a number or a code does not \
+     fit the next one. */                                                                                              \
+  K(SET, void, open_blocks, (const uint8_t *blocks, size_t count, enum decant_block_groups kind, uint8_t *codes,       \
+    float *scales, float *_Nullable offsets))                                                                          \
+  K(SET, size_t, close_blocks, (const uint8_t *codes, const float *scales, const float *_Nullable offsets,             \
+    size_t count, enum decant_block_groups kind, uint8_t *blocks))                                                     \
+  DECANT_GROUPS(K, SET, round_affine)                                                                                 \
+  DECANT_GROUPS(K, SET, round_min_max)                                                                                \
+  DECANT_GROUPS(K, SET, round_nearest)                                                                                \
+  DECANT_GROUPS(K, SET, round_awq)                                                                                    \
+  DECANT_GROUPS(K, SET, round_llm_int8)                                                                               \
+  DECANT_GROUPS(K, SET, round_power)                                                                                  \
+  DECANT_GROUPS(K, SET, round_nvfp4)                                                                                  \
+  DECANT_GROUPS(K, SET, round_float8)                                                                                 \
   /* Measures and sums. */                                                                                             \
   K(SET, size_t, first_non_finite, (const float *values, size_t count))                                                \
+  K(SET, float, largest_magnitude, (const float *values, size_t count))                                                \
   /* The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order. */                    \
   K(SET, double, sum_of_squares, (const float *values, size_t count))                                                  \
   K(SET, double, sum_of_squared_differences, (const float *values, const float *others, size_t count))                 \
@@ -237,6 +305,9 @@ struct decant_lattice decant_iq2_xs_lattice(void);
 struct decant_lattice decant_iq2_s_lattice(void);
 struct decant_lattice decant_iq3_xxs_lattice(void);
 struct decant_lattice decant_iq3_s_lattice(void);
+
+// The number that is stored for a tensor in NVFP4 whose largest magnitude is given.
+float decant_nvfp4_number(float magnitude, enum decant_element element, enum decant_rule rule);
 
 // The sets in this build, the plainest first.
 size_t decant_kernels_count(void);

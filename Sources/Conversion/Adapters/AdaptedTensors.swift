@@ -6,13 +6,13 @@ internal import Tensors
 /// adapter, modules that were trained whole, rows of tokens, biases and factors.
 struct AdaptedTensors {
   private(set) var tensors: [NamedDerivation]
-  private let adapter: Adapter
+  let adapter: Adapter
   /// The tensors that derivations name; this adapter's are number `input`.
-  private let inputs: TensorInputs
+  let inputs: TensorInputs
   private let input: Int
-  private var places: [String: Int] = [:]
+  private(set) var places: [String: Int] = [:]
   /// Nil for a model that is not known.
-  private let model: (any Model)?
+  let model: (any Model)?
   /// The embedding and the head.
   private var pair: (embedding: String, head: String)? { model?.tiedTensors }
   /// Whether the embedding and the head are one parameter under what adapters do with each of them.
@@ -33,7 +33,8 @@ struct AdaptedTensors {
     for (index, tensor) in tensors.enumerated() { places[tensor.name] = index }
     isTied =
       twins.map { tensors[$0.embedding].derivation.unadapted == tensors[$0.head].derivation.unadapted } ?? false
-    let modules = adapter.modules.sorted { $0.key < $1.key }
+    // Those of a GGUF are not under names of the Hugging Face form.
+    let modules = adapter.spelling == .gguf ? [] : adapter.modules.sorted { $0.key < $1.key }
     for (module, parts) in modules { try replaceBase(of: module, parts) }
     for (module, parts) in modules { try takeColumnsOut(of: module, parts) }
     for (module, parts) in modules { try replaceSaved(module, parts) }
@@ -42,6 +43,7 @@ struct AdaptedTensors {
       try addBias(module, parts)
       try addFactors(module, parts)
     }
+    if adapter.spelling == .gguf { try addGGUFFactors() }
     if let twins {
       hasTwins = try isSame(self.tensors[twins.embedding].derivation, self.tensors[twins.head].derivation)
     }
@@ -151,7 +153,10 @@ struct AdaptedTensors {
         + (adapter.config.baseModel.map { ", \(FileError.quoted($0))" } ?? ""))
   }
 
-  private func reference(_ stored: String) -> TensorReference { TensorReference(stored, input: input) }
+  func reference(_ stored: String) -> TensorReference { TensorReference(stored, input: input) }
+
+  /// Where a change of a parameter belongs: MLX changes the parameter itself, which a tied head is too.
+  private func targets(_ index: Int) -> [Int] { adapter.spelling == .mlx ? sharing(index) : [index] }
 
   // MARK: - Replacing
 
@@ -240,12 +245,18 @@ struct AdaptedTensors {
       try adapter.refuseWeight(for: stored)
       let index = try requiredPlace(of: module, kind, stored: stored)
       try checkShape(of: stored, replacing: index)
+      if adapter.spelling == .mlx, model?.isStoredTransposed(tensors[index].name) == true {
+        throw FileError(
+          .unsupported, path: adapter.path, subject: stored,
+          "replaces a weight that MLX stores the other way round; fuse it there (mlx_lm.fuse), and convert the model that "
+            + "this saves")
+      }
       if tensors[index].derivation.sources.contains(where: { $0.input > 0 && $0.input != input }) {
         throw FileError(
           .mismatch, path: adapter.path, subject: stored,
           "replaces \(tensors[index].name), which an adapter before it has changed; only one of them can be merged")
       }
-      tensors[index].derivation = .source(reference(stored))
+      for index in targets(index) { tensors[index].derivation = .source(reference(stored)) }
     }
   }
 
@@ -279,7 +290,7 @@ struct AdaptedTensors {
       } else if !(isTied && tensors[index].name == pair?.head) {
         throw FileError(
           .mismatch, path: adapter.path, subject: stored,
-          "holds rows of tokens, but trainable_token_indices in \(AdapterFolder.config) does not say which")
+          "holds rows of tokens, but trainable_token_indices in \(AdapterFiles.config) does not say which")
       }
     }
     if isTied, let twins, let trained = rows[twins.embedding],
@@ -343,10 +354,15 @@ struct AdaptedTensors {
         "scales \(tensors[index].name), rows of which were trained by themselves (trainable_token_indices), which PEFT does "
           + "not compute; train with one of the two")
     }
-    let parts = ([update.down, update.up] + [update.magnitude].compactMap(\.self)).map {
-      Derivation.source(reference($0))
-    }
-    tensors[index].derivation = .making(update.addition, of: [tensors[index].derivation] + parts)
+    let magnitude = [update.magnitude].compactMap(\.self).map { Derivation.source(reference($0)) }
+    for index in targets(index) { try add(update.addition, update.factors, magnitude, to: index) }
+  }
+
+  mutating func add(
+    _ addition: LowRankAddition, _ factors: FactorPair, _ magnitude: [Derivation] = [], to index: Int
+  ) throws(FileError) {
+    tensors[index].derivation = .making(
+      addition, of: [tensors[index].derivation, factors.down, factors.up] + magnitude)
     _ = try DerivedTensor(tensors[index].derivation, inputs: inputs)
   }
 
@@ -354,7 +370,7 @@ struct AdaptedTensors {
   private func update(
     of module: String, _ parts: [AdapterKey.Part: String]
   ) throws(FileError) -> (index: Int, update: Update)? {
-    guard let (down, up, isEmbedding) = try factors(of: module, parts) else { return nil }
+    guard let (down, up, isEmbedding) = try names(ofFactors: parts, module) else { return nil }
     let index = try requiredPlace(of: module, "weight", stored: down)
     if let magnitude = parts[.magnitude] {
       try adapter.refuseWeight(for: magnitude)
@@ -362,32 +378,35 @@ struct AdaptedTensors {
       throw FileError(
         .mismatch, path: adapter.path, subject: down, "use_dora is set, but there is no magnitude vector")
     }
+    let factors = adapter.factors(
+      FactorPair(down: .source(reference(down)), up: .source(reference(up))),
+      ofEmbedding: tensors[index].name == pair?.embedding)
     var addition = LowRankAddition(
-      rank: try rank(of: down, in: module, at: index), scale: try adapter.scale(of: module),
+      rank: try rank(of: factors, in: module, at: index, stored: down), scale: try adapter.scale(of: module),
       isTransposed: isEmbedding)
     if !isEmbedding {
       // PEFT knows such layers by their class, and goes by the flag for others alone.
       if let model {
         addition.isTransposed = model.isStoredTransposed(tensors[index].name)
       } else if adapter.config.fanInFanOut {
-        addition.isTransposed = try isStoredTransposed(index, down: down, up: up)
+        addition.isTransposed = try isStoredTransposed(index, factors, stored: down)
       }
     }
-    return (index, Update(addition: addition, down: down, up: up, magnitude: parts[.magnitude]))
+    return (index, Update(addition: addition, factors: factors, down: down, magnitude: parts[.magnitude]))
   }
 
   /// Whether a layer of a class that is not known stores its weight `[in, out]`, which fan_in_fan_out says for all: PEFT
   /// ignores it for the others.
-  private func isStoredTransposed(_ index: Int, down: String, up: String) throws(FileError) -> Bool {
+  private func isStoredTransposed(
+    _ index: Int, _ factors: FactorPair, stored: String
+  ) throws(FileError) -> Bool {
     let shape = try shape(of: index)
-    let (inner, outer) = (
-      try inputs.tensor(reference(down)).shape.last, try inputs.tensor(reference(up)).shape.first
-    )
+    let (inner, outer) = (try inputs.shape(of: factors.down).last, try inputs.shape(of: factors.up).first)
     guard shape == [inner, outer] else { return false }
     if shape[0] != shape[1] { return true }
     // A square says nothing by its shape.
     throw FileError(
-      .unsupported, path: adapter.path, subject: down,
+      .unsupported, path: adapter.path, subject: stored,
       "is for a square weight, of which fan_in_fan_out does not tell how the class of this model stores it; merge it with "
         + "PEFT (merge_and_unload), and convert what that saves")
   }
@@ -395,13 +414,13 @@ struct AdaptedTensors {
   /// What a module's factors add, and the names of the adapter's tensors.
   private struct Update {
     let addition: LowRankAddition
+    let factors: FactorPair
     let down: String
-    let up: String
     let magnitude: String?
   }
 
-  private func factors(
-    of module: String, _ parts: [AdapterKey.Part: String]
+  private func names(
+    ofFactors parts: [AdapterKey.Part: String], _ module: String
   ) throws(FileError) -> (down: String, up: String, isEmbedding: Bool)? {
     switch (parts[.down], parts[.up], parts[.embeddingDown], parts[.embeddingUp]) {
     case (nil, nil, nil, nil):
@@ -416,15 +435,17 @@ struct AdaptedTensors {
   }
 
   /// The rank that a factor has, which must be the one that the configuration names.
-  private func rank(of down: String, in module: String, at index: Int) throws(FileError) -> Int {
-    let found = try inputs.tensor(reference(down)).shape.first ?? 0
+  private func rank(
+    of factors: FactorPair, in module: String, at index: Int, stored: String
+  ) throws(FileError) -> Int {
+    let found = try inputs.shape(of: factors.down).first ?? 0
     let expected = try adapter.rank(of: module)
     // A head that has to stay the embedding gets its factors, whatever their rank; its scale follows from its own rank.
     let isGiven = isTied && adapter.config.ensuresTying && index == twins?.head
     guard found == expected || isGiven else {
       throw FileError(
-        .mismatch, path: adapter.path, subject: down,
-        "has rank \(found), but \(AdapterFolder.config) says \(expected)")
+        .mismatch, path: adapter.path, subject: stored,
+        "has rank \(found), but \(AdapterFiles.config) says \(expected)")
     }
     return found
   }

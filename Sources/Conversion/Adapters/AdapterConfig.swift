@@ -1,13 +1,17 @@
 package import Bytes
+internal import GGUF
 internal import JSON
+internal import Tensors
 
-/// The parts of PEFT's `adapter_config.json` that decide how a LoRA adapter is merged.
+/// The settings that decide how a LoRA adapter is merged: of PEFT's `adapter_config.json`, of mlx-lm's, or a GGUF's.
 package struct AdapterConfig {
   private let path: String
   private let defaultRank: Int
   private let defaultAlpha: Double
   private let rankPattern: [(module: String, value: Double)]
   private let alphaPattern: [(module: String, value: Double)]
+  /// What products of factors are multiplied by where that does not follow from their rank.
+  private let fixedScale: Double?
   let usesRankStabilizedScale: Bool
   let usesDoRA: Bool
   let fanInFanOut: Bool
@@ -31,25 +35,138 @@ package struct AdapterConfig {
     let rows: [Int]
   }
 
-  init(path: String) throws(FileError) {
-    try self.init(parsing: try InputFile.document(of: path, limit: 16 << 20), path: path)
+  init(_ spelling: AdapterSpelling, path: String) throws(FileError) {
+    let bytes = try InputFile.document(of: path, limit: 16 << 20)
+    if spelling == .mlx {
+      try self.init(mlx: bytes, path: path)
+    } else {
+      try self.init(parsing: bytes, path: path)
+    }
   }
 
+  private init(
+    rank: Int, alpha: Double, fixedScale: Double?, usesDoRA: Bool, baseModel: String?, path: String
+  ) {
+    self.path = path
+    defaultRank = rank
+    defaultAlpha = alpha
+    (rankPattern, alphaPattern) = ([], [])
+    self.fixedScale = fixedScale
+    self.usesDoRA = usesDoRA
+    self.baseModel = baseModel
+    (usesRankStabilizedScale, fanInFanOut, takesColumnsOut, ensuresTying) = (false, false, false, false)
+    (savedModules, tokenRows) = ([], [])
+  }
+
+  // MARK: - MLX
+
+  /// Whether settings are those of mlx-lm.
+  static func isOfMLX(_ json: JSONValue) -> Bool {
+    json["peft_type"] == nil && (json["fine_tune_type"] != nil || json["lora_parameters"] != nil)
+  }
+
+  /// mlx-lm writes down whatever its training was told; what its `load_adapters` reads of that decides.
   /// - Parameter path: what errors name.
-  package init(parsing bytes: [UInt8], path: String) throws(FileError) {
+  package init(mlx bytes: [UInt8], path: String) throws(FileError) {
+    let json = try Self.document(bytes, path: path)
+    func malformed(_ key: String, _ message: String) -> FileError {
+      FileError(.malformed, path: path, subject: key, message)
+    }
+    var kind = "lora"
+    if let value = json["fine_tune_type"], !value.isNull {
+      guard let text = value.string else { throw malformed("fine_tune_type", "is not a string") }
+      kind = text
+    } else if json["use_dora"]?.bool == true {
+      kind = "dora"
+    }
+    guard ["lora", "dora", "full"].contains(kind) else {
+      throw FileError(
+        .unsupported, path: path, subject: "fine_tune_type", "\(FileError.quoted(kind)) is not lora, dora or full")
+    }
+    let baseModel = json["model"]?.string
+    guard kind != "full" else {
+      self.init(rank: 1, alpha: 1, fixedScale: 1, usesDoRA: false, baseModel: baseModel, path: path)
+      return
+    }
+    guard let parameters = json["lora_parameters"], let members = parameters.object else {
+      throw malformed("lora_parameters", "is not there as an object, and the scale is in it")
+    }
+    // Alpha stands beside the scale in old files, and was not read.
+    if let unknown = members.keys.sorted().first(where: { !["rank", "scale", "dropout", "keys", "alpha"].contains($0) })
+    {
+      throw FileError(
+        .unsupported, path: path, subject: "lora_parameters.\(unknown)",
+        "is not a setting that is known here, so that a merge might be wrong")
+    }
+    guard let rank = parameters["rank"]?.int, rank > 0 else {
+      throw malformed("lora_parameters.rank", "is not a positive whole number")
+    }
+    guard let scale = parameters["scale"]?.double, Float(scale).isFinite else {
+      throw malformed("lora_parameters.scale", "is not a number within the range of F32, in which a merge computes")
+    }
+    self.init(
+      rank: rank, alpha: scale * Double(rank), fixedScale: scale, usesDoRA: kind == "dora", baseModel: baseModel,
+      path: path)
+  }
+
+  // MARK: - GGUF
+
+  /// llama.cpp's keys. An alpha that is zero or missing stands for a scale of 1.
+  init(metadata: GGUFMetadata, path: String) throws(FileError) {
+    if let kind = metadata["adapter.type"]?.string, kind != "lora" {
+      throw FileError(
+        .unsupported, path: path, subject: "adapter.type", "\(FileError.quoted(kind)) is not supported; lora is")
+    }
+    guard metadata["adapter.type"]?.string != nil else {
+      throw FileError(.malformed, path: path, subject: "adapter.type", "is missing, or no string")
+    }
+    if let tokens = metadata["adapter.alora.invocation_tokens"], tokens.elementCount != 0 {
+      throw FileError(
+        .unsupported, path: path, subject: "adapter.alora.invocation_tokens",
+        "switch the adapter on behind these tokens only, so that no merged weights can stand for it; run it with llama.cpp"
+      )
+    }
+    var alpha: Float = 0
+    if let value = metadata["adapter.lora.alpha"] {
+      guard case .float32(let number) = value else {
+        throw FileError(
+          .malformed, path: path, subject: "adapter.lora.alpha", "is \(value.summary), but an f32 is expected")
+      }
+      guard number.isFinite else {
+        throw FileError(.malformed, path: path, subject: "adapter.lora.alpha", "is NaN or infinite")
+      }
+      alpha = number
+    }
+    self.init(
+      rank: 1, alpha: Double(alpha), fixedScale: alpha == 0 ? 1 : nil, usesDoRA: false,
+      baseModel: metadata["general.base_model.0.name"]?.string, path: path)
+  }
+
+  // MARK: - PEFT
+
+  private static func document(_ bytes: [UInt8], path: String) throws(FileError) -> JSONValue {
     let json: JSONValue
     do throws(JSONError) {
       json = try JSONValue(parsing: bytes)
     } catch {
       throw FileError(.malformed, path: path, error.description)
     }
+    guard json.object != nil else { throw FileError(.malformed, path: path, "is not a JSON object") }
+    return json
+  }
+
+  /// - Parameter path: what errors name.
+  package init(parsing bytes: [UInt8], path: String) throws(FileError) {
+    let json = try Self.document(bytes, path: path)
     self.path = path
     func malformed(_ key: String, _ message: String) -> FileError {
       FileError(.malformed, path: path, subject: key, message)
     }
-    guard let members = json.object else { throw FileError(.malformed, path: path, "is not a JSON object") }
-    if members["peft_type"] == nil, members["fine_tune_type"] != nil || members["lora_parameters"] != nil {
-      throw FileError(.unsupported, path: path, AdapterFolder.mlxMessage)
+    let members = json.object ?? [:]
+    if Self.isOfMLX(json) {
+      throw FileError(
+        .mismatch, path: path,
+        "is of an adapter of MLX, but the weights beside it are not called \(AdapterFiles.mlxWeights)")
     }
     if let kind = members["peft_type"], kind != "LORA" {
       throw FileError(
@@ -79,6 +196,7 @@ package struct AdapterConfig {
     alphaPattern = try Self.pattern(json["alpha_pattern"], order: orders["alpha_pattern"] ?? []) {
       malformed("alpha_pattern", $0)
     }
+    fixedScale = nil
     usesRankStabilizedScale = try flag("use_rslora")
     usesDoRA = try flag("use_dora")
     fanInFanOut = try flag("fan_in_fan_out")
@@ -236,8 +354,18 @@ package struct AdapterConfig {
 
   /// What the product of a module's factors is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA.
   package func scale(_ settings: ModuleSettings, rank: Int) -> Float {
-    Float(usesRankStabilizedScale ? settings.alpha / Double(rank).squareRoot() : settings.alpha / Double(rank))
+    Float(
+      fixedScale
+        ?? (usesRankStabilizedScale ? settings.alpha / Double(rank).squareRoot() : settings.alpha / Double(rank)))
   }
+
+  /// The alpha that gives that scale where it is divided by the rank.
+  func alpha(_ settings: ModuleSettings, rank: Int) -> Double {
+    usesRankStabilizedScale ? settings.alpha * Double(rank).squareRoot() : settings.alpha
+  }
+
+  /// What a GGUF says of a module with factors of that rank.
+  func settings(rank: Int) -> ModuleSettings { ModuleSettings(rank: Double(rank), alpha: defaultAlpha) }
 }
 
 /// What the configuration says of one module.

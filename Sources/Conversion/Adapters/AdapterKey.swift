@@ -1,7 +1,6 @@
 internal import Bytes
 
-/// What the name of an adapter's tensor says: a module of the model, and what of it. PEFT's names, as it saves them and as
-/// they stand in its models: with the name of the adapter in them, and with what training leaves around a model.
+/// What the name of an adapter's tensor says: a module of the model, and what of it.
 struct AdapterKey: Hashable {
   enum Part: Hashable {
     /// The factors of a linear layer, and a bias of the second one.
@@ -27,8 +26,35 @@ struct AdapterKey: Hashable {
   /// The name of the adapter, where it stands in the tensor's.
   let adapter: String?
 
+  /// The module of a GGUF whose factors lie as llama.cpp looks rows of them up.
+  static let ggufEmbedding = "token_embd"
+
   /// Nil for a name that is not part of an adapter that is known.
-  init?(_ stored: String) {
+  init?(_ stored: String, _ spelling: AdapterSpelling) {
+    switch spelling {
+    case .peft: self.init(peft: stored)
+    case .mlx: self.init(stored, Self.mlxParts)
+    case .gguf: self.init(stored, Self.ggufParts)
+    }
+  }
+
+  /// Factors and magnitudes, and the parameters of a model that was trained whole.
+  private static let mlxParts: [(ending: String, part: Part)] = [
+    (".lora_a", .down), (".lora_b", .up), (".m", .magnitude), (".weight", .copiedWeight), (".bias", .copiedBias),
+  ]
+
+  private static let ggufParts: [(ending: String, part: Part)] = [(".weight.lora_a", .down), (".weight.lora_b", .up)]
+
+  private init?(_ stored: String, _ parts: [(ending: String, part: Part)]) {
+    guard let (ending, part) = parts.first(where: { stored.hasSuffix($0.ending) }),
+      stored.utf8.count > ending.utf8.count
+    else { return nil }
+    self.init(stored.dropLast(ending.count).split(separator: ".").map(String.init), part, nil)
+  }
+
+  /// PEFT's names, as it saves them and as they stand in its models: with the name of the adapter in them, and with what
+  /// training leaves around a model.
+  private init?(peft stored: String) {
     var parts = stored.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     parts.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
     if parts.first == "module" { parts.removeFirst() }

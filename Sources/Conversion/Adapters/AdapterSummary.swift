@@ -1,4 +1,5 @@
 public import Bytes
+public import GGUF
 internal import JSON
 internal import Tensors
 
@@ -12,8 +13,10 @@ public struct AdapterSummary: Sendable {
     public let count: Int
   }
 
-  /// The folder.
+  /// The folder or file.
   public let path: String
+  /// By which program it was written: `PEFT`, `MLX` or `GGUF`.
+  public let spelling: String
   /// PEFT's name of the kind: `LORA`. Nil where the settings do not say.
   public let kind: String?
   /// The model it was trained on, as the training named it.
@@ -39,12 +42,17 @@ public struct AdapterSummary: Sendable {
   /// Why it cannot be merged; nil where nothing is in the way so far.
   public private(set) var obstacle: FileError?
 
+  /// Whether the metadata of a GGUF are those of an adapter.
+  public static func isAdapter(_ metadata: GGUFMetadata) -> Bool {
+    metadata["general.type"]?.string == AdapterFiles.ggufType
+  }
+
   /// Whether a path is the folder of an adapter, as far as the names of files tell.
   /// - Throws: `FileError` when that cannot be told.
   public static func isAdapter(_ path: String) throws(FileError) -> Bool {
     guard try FileSystem.isFolder(path) else { return false }
     let folder = try HubCache.resolved(path)
-    guard try FileSystem.hasFile(FileSystem.join(folder, AdapterFolder.config)) else { return false }
+    guard try FileSystem.hasFile(FileSystem.join(folder, AdapterFiles.config)) else { return false }
     return try !FileSystem.hasFile(FileSystem.join(folder, "config.json"))
   }
 
@@ -52,10 +60,22 @@ public struct AdapterSummary: Sendable {
   public init(path: String) throws(FileError) {
     let path = try HubCache.resolved(path)
     self.path = path
-    let settings = try Checkpoint.json(at: FileSystem.join(path, AdapterFolder.config))
-    kind = settings["peft_type"]?.string
+    guard try FileSystem.isFolder(path) else {
+      let adapter = try Adapter(opening: path)
+      (spelling, kind, baseModel) = (adapter.spelling.name, "LORA", adapter.config.baseModel)
+      byteCount = adapter.source.fileByteCount
+      try describe(adapter)
+      return
+    }
+    let settings = try Checkpoint.json(at: FileSystem.join(path, AdapterFiles.config))
+    let files = try? AdapterFiles(at: path)
+    let isOfMLX = AdapterConfig.isOfMLX(settings)
+    spelling = (isOfMLX ? AdapterSpelling.mlx : .peft).name
+    // What MLX calls DoRA is LoRA of that kind to PEFT.
+    kind =
+      isOfMLX ? (settings["fine_tune_type"] == "full" ? "FULL" : "LORA") : settings["peft_type"]?.string
     baseModel = settings["base_model_name_or_path"]?.string ?? settings["model"]?.string
-    byteCount = try FileSystem.byteCount(AdapterFolder.weightsPath(in: path)) ?? 0
+    byteCount = try files.map { files throws(FileError) in try FileSystem.byteCount(files.weights) ?? 0 } ?? 0
     do throws(FileError) {
       try describe(try Adapter(opening: path))
     } catch {

@@ -9,6 +9,7 @@ extension Checkpoint {
   /// result computes what PEFT's model does with the adapter unmerged. A vocabulary of another size is the adapter's.
   /// - Throws: `FileError` naming the adapter's tensor that does not fit.
   public func adding(_ adapter: Adapter) throws(FileError) -> Checkpoint {
+    try adapter.checkArchitecture(of: self)
     let number = inputs.count
     let isTied = model?.tiesHead ?? false
     // Looked at apart, and tied again where nothing has set them apart.

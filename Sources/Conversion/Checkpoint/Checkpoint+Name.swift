@@ -35,7 +35,7 @@ extension Checkpoint {
 extension Checkpoint {
   /// Layers of the model: a GGUF tells whatever the architecture.
   /// - Throws: `FileError` where nothing tells.
-  var layerCount: Int {
+  public var layerCount: Int {
     get throws(FileError) {
       guard model == nil, let metadata, let architecture = metadata["general.architecture"]?.string else {
         return try requireModel().layerCount

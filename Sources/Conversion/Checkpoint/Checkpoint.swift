@@ -92,7 +92,7 @@ public struct Checkpoint: Sendable {
     self.tokenizerFolder = folder
     let known = model
     let found = try WeightLayouts.weights(
-      of: source, config: config,
+      of: source, config: config, beside: try Self.beside(opened, folder: folder, known),
       isTransposed: { name in known.map { $0.linearLayer($0.usualName(of: name) ?? name) == .transposed } ?? false })
     weights = found.weights
     let inputs = TensorInputs(model: path, tensors: weights)
@@ -100,7 +100,8 @@ public struct Checkpoint: Sendable {
     var notes = opened.remarks
     if let known {
       let form = try HuggingFaceForm(
-        of: tensors, known, tiesByFlag: known.tiesHead, isFolder: true, inputs: inputs, path: path)
+        of: MLXExperts.unstacked(tensors, known, inputs), known, tiesByFlag: known.tiesHead, isFolder: true,
+        inputs: inputs, path: path)
       tensors = form.tensors
       model = form.model
       notes += form.notes
@@ -120,6 +121,21 @@ public struct Checkpoint: Sendable {
     unmergedTensors = tensors
   }
 
+  /// What is said of the weights elsewhere than in config.json.
+  private static func beside(
+    _ opened: OpenedContainer, folder: String, _ model: (any Model)?
+  ) throws(FileError) -> BesideConfig {
+    var files: [String: JSONValue] = [:]
+    for name in WeightLayouts.all.compactMap(\.ownFile) {
+      let path = FileSystem.join(folder, name)
+      if try FileSystem.hasFile(path) { files[name] = try json(at: path) }
+    }
+    guard let model, !files.isEmpty else { return BesideConfig(fileMetadata: opened.fileMetadata, files: files) }
+    let most = opened.source.tensors.count + 100
+    let shapes = Dictionary(model.expectedTensors(most: most).map { ($0.name, $0.shape) }) { first, _ in first }
+    return BesideConfig(fileMetadata: opened.fileMetadata, files: files) { shapes[model.usualName(of: $0) ?? $0] }
+  }
+
   /// A model whose files tell everything.
   private init(_ opened: OpenedContainer, telling metadata: GGUFMetadata, path: String) throws(FileError) {
     let source = opened.source
@@ -127,6 +143,11 @@ public struct Checkpoint: Sendable {
       of: source, config: nil, original: GGUFDescription.originalEncodings(in: metadata), refusesForeign: false
     ).weights
     let inputs = TensorInputs(model: path, tensors: weights)
+    guard !AdapterSummary.isAdapter(metadata) else {
+      throw FileError(
+        .unsupported, path: path, subject: "general.type", "is an adapter, not a model; open the model that it is for",
+        remedy: .nameAdapters)
+    }
     guard let architecture = metadata["general.architecture"]?.string else {
       throw FileError(.malformed, path: path, subject: "general.architecture", "is missing, or no string")
     }
@@ -280,7 +301,7 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  private static func unknownFamily(_ config: JSONValue, path: String) -> FileError {
+  static func unknownFamily(_ config: JSONValue, path: String) -> FileError {
     let names = (config["architectures"]?.array ?? []).compactMap(\.string)
     return FileError(
       .unsupported, path: path, subject: "architectures",

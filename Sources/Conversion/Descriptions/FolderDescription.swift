@@ -19,12 +19,15 @@ struct FolderDescription {
   ) throws(FileError) {
     // How the source was made is not how this is.
     metadata = checkpoint.fileMetadata.filter { !$0.key.hasPrefix(Provenance.prefix) }
+    for layout in WeightLayouts.all { metadata = layout.fileMetadata(of: tensors, own: metadata) }
     for (key, value) in provenance { metadata[key] = value }
     // transformers refuses weights that do not say which library wrote them.
     if metadata["format"] == nil { metadata["format"] = "pt" }
     guard !destination.isFile else { return }
+    let isAsItWas = Self.isAsItWas(tensors)
+    if !isAsItWas { try Self.refuseMixed(tensors, checkpoint) }
     if var document = try Self.config(of: checkpoint) {
-      describe(tensors, in: &document, checkpoint)
+      try describe(tensors, in: &document, checkpoint, destination)
       if checkpoint.config == nil, checkpoint.model?.listsRopeFactors == true {
         notes.append(
           "the GGUF holds factors of RoPE, but not the settings they were made from; config.json lists the factors, "
@@ -43,7 +46,7 @@ struct FolderDescription {
       carry(
         try ModelFolder.carried(
           from: folder, adapterTokenizer == nil ? .all : .allButTokenizer,
-          isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder)))
+          isLoadedWithCode: try Self.isLoadedWithCode(checkpoint, folder), isQuantizedAsItWas: isAsItWas))
     } else if let metadata = checkpoint.metadata {
       let card = ModelCard.card(title: metadata["general.name"]?.string) { metadata[$0] }
       if let card { sidecars.append(Plan.Sidecar(name: ModelCard.name, bytes: card)) }
@@ -136,8 +139,9 @@ struct FolderDescription {
 
   /// Says in config.json what the weights are now.
   private mutating func describe(
-    _ tensors: [PlannedTensor], in config: inout [String: JSONValue], _ checkpoint: Checkpoint
-  ) {
+    _ tensors: [PlannedTensor], in config: inout [String: JSONValue], _ checkpoint: Checkpoint,
+    _ destination: Destination
+  ) throws(FileError) {
     // The element type of most of what is not quantized.
     var counts: [String: Int] = [:]
     for tensor in tensors {
@@ -145,7 +149,7 @@ struct FolderDescription {
       counts[name, default: 0] += tensor.elementCount
     }
     let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key
-    describeQuantization(tensors, elementType: most, in: &config)
+    try describeQuantization(tensors, elementType: most, in: &config, destination)
     guard let most else { return }
     // Older and newer spelling; some files have both.
     let keys = ["dtype", "torch_dtype"].filter { config[$0] != nil }
@@ -154,9 +158,8 @@ struct FolderDescription {
 
   /// Says how weights are quantized, where what config.json says of it does not hold any more, or is missing.
   private mutating func describeQuantization(
-    _ tensors: [PlannedTensor], elementType: String?, in config: inout [String: JSONValue]
-  ) {
-    let key = "quantization_config"
+    _ tensors: [PlannedTensor], elementType: String?, in config: inout [String: JSONValue], _ destination: Destination
+  ) throws(FileError) {
     let spelled = tensors.filter { $0.spelling != nil }
     guard let spelling = (spelled.first { $0.spelling?.type != nil } ?? spelled.first)?.spelling else {
       for key in QuantizationSection.keys { config[key] = nil }
@@ -170,11 +173,32 @@ struct FolderDescription {
           "another element type than the rest of what is not quantized: transformers takes it as it is stored, and may "
             + "fail to run the model", of: others.map(\.name), remedy: .chooseType))
     }
-    let own = config[key]?.object
-    let isAsItWas = tensors.allSatisfy { $0.isCopiedWhole || ($0.spelling == nil && !$0.isSourceQuantized) }
-    if own?["quant_method"] != nil, isAsItWas { return }
-    config[key] = .object(
-      spelling.layout.quantizationConfig(spelling.type, of: tensors, elementType: elementType, own: own))
+    let keys = (spelling.layout as? any GroupWritingLayout)?.sectionKeys ?? ["quantization_config"]
+    let own = keys.compactMap { config[$0]?.object }.first
+    // MLX's own section names no method.
+    if own?["quant_method"] != nil || (keys.count > 1 && own != nil), Self.isAsItWas(tensors) { return }
+    for key in QuantizationSection.keys { config[key] = nil }
+    let section = spelling.layout.quantizationConfig(spelling.type, of: tensors, elementType: elementType, own: own)
+    guard !section.isEmpty else { return }
+    for key in keys { config[key] = .object(section) }
+    for (name, content) in (spelling.layout as? any GroupWritingLayout)?.smallFiles(section) ?? [] {
+      sidecars.append(try Self.sidecar(name, content, destination))
+    }
+  }
+
+  /// Whether what the source says of its quantized weights holds for the output.
+  private static func isAsItWas(_ tensors: [PlannedTensor]) -> Bool {
+    tensors.allSatisfy { $0.isCopiedWhole || ($0.spelling == nil && !$0.isSourceQuantized) }
+  }
+
+  /// A file of a layout's own lists the weights of the source, and is not written anew.
+  private static func refuseMixed(_ tensors: [PlannedTensor], _ checkpoint: Checkpoint) throws(FileError) {
+    for tensor in tensors {
+      guard let layout = tensor.spelling?.layout, let file = layout.ownFile else { continue }
+      throw FileError(
+        .unsupported, path: checkpoint.path, subject: tensor.name,
+        "would stay a weight of \(layout.name) while others do not, which \(file) does not say", remedy: .chooseType)
+    }
   }
 
   private mutating func noteWhoReads(_ spelled: [PlannedTensor]) {

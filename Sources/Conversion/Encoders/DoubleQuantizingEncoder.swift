@@ -15,12 +15,13 @@ struct DoubleQuantizingEncoder: TensorEncoder {
   }
 
   let type: TargetType
+  let codec: any Codec
   /// But for the offset.
   let state: QuantState
   /// Of the output.
   let path: String
 
-  func prepared(for shape: [Int]) -> any SlabEncoder { Slabs(codec: type.codec, state: state, path: path) }
+  func prepared(for shape: [Int]) -> any SlabEncoder { Slabs(codec: codec, state: state, path: path) }
 
   private final class Slabs: SlabEncoder {
     private let codec: any Codec

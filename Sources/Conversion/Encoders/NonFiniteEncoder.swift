@@ -5,6 +5,8 @@ internal import Quantization
 struct NonFiniteEncoder: TensorEncoder, SlabEncoder {
   let type = TargetType(codec: Float32Codec())
 
+  var codec: any Codec { Float32Codec() }
+
   var keepsNonFinite: Bool { true }
 
   func prepared(for shape: [Int]) -> any SlabEncoder { self }

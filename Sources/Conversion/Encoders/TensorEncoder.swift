@@ -6,6 +6,9 @@ public import Quantization
 public protocol TensorEncoder: Sendable {
   var type: TargetType { get }
 
+  /// That of the type.
+  var codec: any Codec { get }
+
   /// How much each column matters, for each matrix of the tensor in turn; nil where all matter alike.
   var importance: [Float]? { get }
 

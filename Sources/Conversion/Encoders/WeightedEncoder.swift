@@ -11,16 +11,18 @@ struct WeightedEncoder: TensorEncoder {
   var needsWholeRows: Bool { true }
 
   /// - Parameter codec: that of the type.
+  var codec: any Codec { weighted }
+
   init(_ codec: any WeightedBlockCodec, type: TargetType, weights: [Float]) {
     self.type = type
     self.weights = weights
-    self.codec = codec
+    weighted = codec
   }
 
-  private let codec: any WeightedBlockCodec
+  private let weighted: any WeightedBlockCodec
 
   func prepared(for shape: [Int]) -> any SlabEncoder {
-    Slabs(codec: codec, weights: weights, columns: max(1, shape.last ?? 1), rows: shape.dropLast().last ?? 1)
+    Slabs(codec: weighted, weights: weights, columns: max(1, shape.last ?? 1), rows: shape.dropLast().last ?? 1)
   }
 
   private struct Slabs: SlabEncoder {

@@ -32,6 +32,7 @@ struct AWQLayout: WeightLayout {
     var result: [FoundWeight] = []
     for codes in source.tensors where codes.name.hasSuffix(".qweight") {
       let parts = LayoutParts(module: String(codes.name.dropLast(".qweight".count)), layout: "AWQ", source: source)
+      try parts.requireElements(codes)
       result.append(FoundWeight(place: codes.name, weight: try weight(parts, codes, settings, config: config)))
     }
     if let scales = source.tensors.first(where: {
@@ -65,9 +66,10 @@ struct AWQLayout: WeightLayout {
   ) throws(FileError) -> GroupedWeight {
     let scales = try parts.require(".scales", for: codes.name)
     let zeros = try parts.require(".qzeros", for: codes.name)
-    guard codes.encoding == .i32, codes.shape.count == 2, let format = NumberFormat(scales.encoding),
-      scaleEncodings.contains(scales.encoding)
-    else { throw parts.mismatch(codes, "a matrix of i32") }
+    guard codes.encoding == .i32, codes.shape.count == 2 else { throw parts.mismatch(codes, "a matrix of i32") }
+    guard scaleEncodings.contains(scales.encoding), let format = NumberFormat(scales.encoding) else {
+      throw parts.mismatch(scales, "f16, bf16 or f32")
+    }
     let rows = settings.isGEMV ? codes.shape[0] : codes.shape[1] * 8
     let columns = settings.isGEMV ? codes.shape[1] * 8 : codes.shape[0]
     let group = settings.group == -1 ? columns : settings.group
@@ -103,7 +105,8 @@ struct AWQLayout: WeightLayout {
       originalEncoding: ModelElementType.of(config) ?? scales.encoding,
       codes: stored,
       groups: GroupedWeight.Groups(
-        levels: .integers(bits: Self.bits), columns: group, scales: numbers, offset: .zero, offsets: offsets),
+        levels: .integers(bits: Self.bits), columns: group, isRow: settings.group == -1, scales: numbers, offset: .zero,
+        offsets: offsets),
       source: parts.source)
   }
 

@@ -13,6 +13,9 @@ internal import Tensors
 ///
 /// In a GGUF the same names hold I8 for U8, as ggml has no unsigned bytes.
 struct BlockwiseLayout: WeightLayout {
+  /// Types that bitsandbytes opens.
+  static var publicTypeNames: [String] { BlockwiseCode.all.filter { $0.owner == "bitsandbytes" }.map(\.name) }
+
   private enum Part {
     static let absmax = ".absmax"
     static let quantMap = ".quant_map"
@@ -80,8 +83,12 @@ struct BlockwiseLayout: WeightLayout {
     } catch {
       throw FileError(.mismatch, path: source.name, subject: name, error.description)
     }
-    // A stored width other than the expected one would be read past its end.
-    guard absmax.byteCount == state.blockCount * (state.nestedOffset == nil ? 4 : 1) else {
+    guard state.blockCount > 0 else {
+      throw FileError(
+        .mismatch, path: source.name, subject: name, "has shape \(state.shape), but an empty weight has no codes")
+    }
+    // A stored width other than the expected one would be read past its end. GGUF has no unsigned bytes.
+    guard state.nestedOffset == nil ? absmax.encoding == .f32 : absmax.encoding == .u8 || absmax.encoding == .i8 else {
       throw FileError(
         .mismatch, path: source.name, subject: absmax.name,
         "has element type \(absmax.encoding.name), but \(state.nestedOffset == nil ? "f32" : "u8") is expected")
@@ -146,7 +153,8 @@ struct BlockwiseLayout: WeightLayout {
     return WeightForm(
       action: .encode(
         type.isDoubleQuantized
-          ? DoubleQuantizingEncoder(type: type, state: state, path: destination.path) : PlainEncoder(type: type)),
+          ? DoubleQuantizingEncoder(type: type, codec: codec, state: state, path: destination.path)
+          : PlainEncoder(codec, type: type)),
       planes: try Self.planes(name: name, codec, state, type, destination),
       typeName: type.name + (type.isDoubleQuantized ? "+dq" : ""), rows: rows,
       spelling: Spelling(layout: self, type: type))

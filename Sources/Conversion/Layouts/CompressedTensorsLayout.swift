@@ -21,13 +21,14 @@ struct CompressedTensorsLayout: WeightLayout {
     }
     try Self.check(section)
     let groups = try CompressedTensorsScheme.groups(of: section)
-    let ignored = (section["ignore"]?.array ?? []).compactMap(\.string)
+    let ignored = try ModuleTargets(section["ignore"], key: "ignore", section)
     var result: [FoundWeight] = []
     for scales in source.tensors where scales.name.hasSuffix(".weight_scale") {
       let parts = LayoutParts(
         module: String(scales.name.dropLast(".weight_scale".count)), layout: name, source: source)
       guard let codes = parts.part(".weight_packed") ?? parts.part(".weight") else { continue }
-      if let entry = ignored.first(where: { CompressedTensorsScheme.matches(parts.module, $0) == true }) {
+      try parts.requireElements(codes)
+      if let entry = ignored.entry(for: parts.module) {
         throw FileError(
           .mismatch, path: source.name, subject: codes.name,
           "is quantized, but config.json's \"ignore\" says that it is not (\(FileError.quoted(entry)))")
@@ -36,17 +37,17 @@ struct CompressedTensorsLayout: WeightLayout {
         FoundWeight(
           place: codes.name,
           weight: try Self.weight(
-            parts, codes, scales, groups.filter { $0.isFor(parts.module) }, section, config: config)))
+            parts, codes, scales, groups.filter { $0.targets.mayName(parts.module) }, section, config: config)))
     }
     return result
   }
 
   private static func check(_ section: QuantizationSection) throws(FileError) {
     let known = CompressedTensorsScheme.formats + ["mixed-precision", "dense"]
-    if let format = section["format"]?.string, !known.contains(format) {
+    if let format = section["format"], !known.contains(format.string ?? "") {
       throw FileError(
         .unsupported, path: section.path, subject: "quantization_config.format",
-        "\(FileError.quoted(format)) is a format of compressed-tensors that is not read; these are: "
+        "\(format.shown) is a format of compressed-tensors that is not read; these are: "
           + known.joined(separator: ", "))
     }
     _ = try section.require(["quantization_status"], oneOf: ["compressed", "frozen"], or: "compressed")
@@ -114,7 +115,7 @@ struct CompressedTensorsLayout: WeightLayout {
       throw parts.mismatch(
         codes, "rows of \((columns * bits).dividedRoundingUp(by: 32)) words for \(columns) codes of \(bits) bits")
     }
-    let groupColumns = group.block.columns == 0 ? columns : group.block.columns
+    let groupColumns = group.block.columns == 0 ? columns : min(group.block.columns, columns)
     let groupCount = columns.dividedRoundingUp(by: groupColumns)
     let scaleShapes = group.block.rows == 0 ? [[1], []] : [[rows, groupCount]] + (groupCount == 1 ? [[rows]] : [])
     guard scaleShapes.contains(scales.shape), let format = NumberFormat(scales.encoding),
@@ -151,10 +152,11 @@ struct CompressedTensorsLayout: WeightLayout {
       name: parts.weightName, shape: [rows, columns], layout: CompressedTensorsLayout(), typeName: "int\(bits)",
       storedNames: stored + others(parts).map(\.name), originalEncoding: original, codes: packedCodes,
       groups: GroupedWeight.Groups(
-        levels: .integers(bits: bits), columns: groupColumns, groupOfColumn: groupOfColumn,
+        levels: .integers(bits: bits), columns: groupColumns, isRow: group.block.columns == 0,
+        groupOfColumn: groupOfColumn,
         scales: StoredNumbers(
           name: scales.name, format: format, rows: rows, groups: groupCount,
-          rowsPerNumber: group.block.rows == 0 ? max(1, rows) : 1),
+          rowsPerNumber: group.block.rows == 0 ? rows : 1),
         offset: .zero, offsets: zeros),
       source: parts.source)
   }
@@ -173,9 +175,8 @@ struct CompressedTensorsLayout: WeightLayout {
     var factor = StoredNumbers.Factor.none
     if isNVFP4 {
       let global = try parts.require(".weight_global_scale", for: codes.name)
-      guard global.encoding == .f32 else { throw parts.mismatch(global, "one number of f32") }
       stored.append(global.name)
-      factor = .dividedBy(try parts.number(global, .float(.f32)))
+      factor = .dividedBy(try parts.scale(global))
     }
     return GroupedWeight(
       name: parts.weightName, shape: outer + [columns], layout: CompressedTensorsLayout(),
@@ -198,12 +199,18 @@ struct CompressedTensorsLayout: WeightLayout {
     guard codes.encoding == (group.isFloat ? .f8E4M3 : .i8), codes.shape.count >= 2, !group.isFloat || group.bits == 8
     else { throw parts.mismatch(codes, "a matrix of \(group.isFloat ? "f8_e4m3" : "i8")") }
     let (rows, columns) = (codes.rows, codes.columns)
+    // Blocks end where a matrix of a stack does.
+    guard codes.shape.count == 2 || block.rows <= 1 || codes.shape[codes.shape.count - 2] % block.rows == 0 else {
+      throw parts.mismatch(codes, "matrices of whole blocks of \(block.rows) rows")
+    }
     let counts = [
       block.rows == 0 ? 1 : rows.dividedRoundingUp(by: block.rows),
       block.columns == 0 ? 1 : columns.dividedRoundingUp(by: block.columns),
     ]
-    guard scales.shape.filter({ $0 != 1 }) == counts.filter({ $0 != 1 }) else {
-      throw parts.mismatch(scales, "\(counts), a scale for each block")
+    guard scales.shape.filter({ $0 != 1 }) == counts.filter({ $0 != 1 }),
+      !isMX || scales.encoding == .u8 || scales.encoding == .f8E8M0
+    else {
+      throw parts.mismatch(scales, "\(counts), \(isMX ? "an exponent" : "a scale") for each block")
     }
     var offsets: StoredNumbers?
     var extra = others(parts)
@@ -214,7 +221,7 @@ struct CompressedTensorsLayout: WeightLayout {
       extra.append(points)
       offsets = StoredNumbers(
         name: points.name, format: .signedByte, rows: rows, groups: counts[1],
-        rowsPerNumber: block.rows == 0 ? max(1, rows) : block.rows)
+        rowsPerNumber: block.rows == 0 ? rows : block.rows)
     } else if !group.isSymmetric {
       _ = try parts.require(".weight_zero_point", for: codes.name)
     }

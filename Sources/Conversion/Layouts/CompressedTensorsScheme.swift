@@ -11,8 +11,8 @@ struct CompressedTensorsScheme {
   let isSymmetric: Bool
   /// Columns and rows that share a scale; 0 is all.
   let block: (rows: Int, columns: Int)
-  /// Which modules it is for: names, classes, and after `re:` expressions.
-  let targets: [String]
+  /// Which modules it is for.
+  let targets: ModuleTargets
 
   /// The formats that are read.
   static let formats = [
@@ -20,18 +20,8 @@ struct CompressedTensorsScheme {
     "mxfp4-pack-quantized", "mxfp8-quantized",
   ]
 
-  /// Whether it may be for a module; an expression that is not understood may be.
-  func isFor(_ module: String) -> Bool { targets.contains { Self.matches(module, $0) ?? true } }
-
-  /// Whether an entry of `targets` or `ignore` names a module: nil where that cannot be told. A class of modules is one that
-  /// quantizers take, and is in no name.
-  static func matches(_ module: String, _ target: String) -> Bool? {
-    guard target.hasPrefix("re:") else {
-      if target == module { return true }
-      return !target.contains(".") && target.first?.isUppercase == true ? nil : false
-    }
-    return (try? BoundedExpression(String(target.dropFirst(3))))?.matchesStart(of: module)
-  }
+  /// Each is held against every module.
+  private static let most = 64
 
   // MARK: - Reading the section
 
@@ -39,21 +29,28 @@ struct CompressedTensorsScheme {
   static func groups(of section: QuantizationSection) throws(FileError) -> [CompressedTensorsScheme] {
     let whole = section["format"]?.string
     var groups: [CompressedTensorsScheme] = []
-    for (name, group) in (section["config_groups"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
-      if let targets = group.array {
+    let named = try section.object("config_groups")
+    guard named.count <= most else { throw section.refusal(of: "config_groups", "up to \(most) groups") }
+    for (name, group) in named.sorted(by: { $0.key < $1.key }) {
+      let key = "config_groups.\(name)"
+      if group.array != nil {
         guard let weights = presets[name.uppercased()] else {
           throw FileError(
             .unsupported, path: section.path, subject: "quantization_config.config_groups.\(name)",
             "is no preset that is known; these are: \(presets.keys.sorted().joined(separator: ", "))")
         }
-        groups.append(try scheme(weights, format: whole, targets: targets.compactMap(\.string), name, section))
+        groups.append(
+          try scheme(weights, format: whole, targets: try ModuleTargets(group, key: key, section), name, section))
         continue
       }
       guard let weights = group["weights"], !weights.isNull else { continue }
       groups.append(
         try scheme(
           weights, format: group["format"]?.string ?? whole,
-          targets: (group["targets"]?.array ?? []).compactMap(\.string), name, section))
+          targets: try ModuleTargets(group["targets"], key: key + ".targets", section), name, section))
+    }
+    guard groups.reduce(0, { $0 + $1.targets.expressionCount }) <= ModuleTargets.mostExpressions else {
+      throw section.refusal(of: "config_groups", "up to \(ModuleTargets.mostExpressions) expressions")
     }
     return groups
   }
@@ -84,16 +81,26 @@ struct CompressedTensorsScheme {
   }()
 
   private static func scheme(
-    _ weights: JSONValue, format: String?, targets: [String], _ name: String, _ section: QuantizationSection
+    _ weights: JSONValue, format: String?, targets: ModuleTargets, _ name: String, _ section: QuantizationSection
   ) throws(FileError) -> CompressedTensorsScheme {
     let place = "quantization_config.config_groups.\(name).weights"
     func refusal(_ key: String, _ expected: String) -> FileError {
-      let found = weights[key].flatMap { try? $0.serialized(pretty: false) }.map { String(decoding: $0, as: UTF8.self) }
-      return FileError(
+      FileError(
         .unsupported, path: section.path, subject: "\(place).\(key)",
-        "is \((found ?? "missing").printable), but only \(expected) can be read")
+        "is \(weights[key]?.shown ?? "missing"), but only \(expected) can be read")
     }
     func value(_ key: String) -> JSONValue? { weights[key].flatMap(\.unlessNull) }
+    // Read as if it were missing, a value of another kind would mean the default.
+    for (key, kind, isThat) in [
+      ("num_bits", "a whole number", value("num_bits")?.int != nil), ("type", "a string", value("type")?.string != nil),
+      ("group_size", "a whole number", value("group_size")?.int != nil),
+      ("strategy", "a string", value("strategy")?.string != nil),
+      ("symmetric", "true or false", value("symmetric")?.bool != nil),
+    ] where value(key) != nil && !isThat { throw refusal(key, kind) }
+    guard weights.object != nil else {
+      throw FileError(
+        .malformed, path: section.path, subject: place, "is no object, so that it says nothing of the weights")
+    }
     let bits = value("num_bits").map { $0.int ?? 0 } ?? 8
     let type = value("type")?.string ?? "int"
     guard type == "int" || type == "float" else { throw refusal("type", "int or float") }
@@ -125,6 +132,22 @@ struct CompressedTensorsScheme {
         .unsupported, path: section.path, subject: "quantization_config.format",
         "\(FileError.quoted(named)) is a format of compressed-tensors that is not read; these are: "
           + formats.joined(separator: ", "))
+    }
+    // What a format fixes, config.json may leave out but not contradict.
+    let fixed: (isFloat: Bool, bits: Int, block: (rows: Int, columns: Int)?)? =
+      switch named {
+      case "nvfp4-pack-quantized": (true, 4, (1, 16))
+      case "mxfp4-pack-quantized": (true, 4, (1, 32))
+      case "mxfp8-quantized": (true, 8, (1, 32))
+      case "pack-quantized": (false, bits, nil)
+      default: nil
+      }
+    if let fixed {
+      guard (type == "float") == fixed.isFloat else { throw refusal("type", fixed.isFloat ? "float" : "int") }
+      guard bits == fixed.bits else { throw refusal("num_bits", "\(fixed.bits)") }
+      guard fixed.block.map({ $0 == block }) ?? (block.rows <= 1) else {
+        throw refusal("strategy", fixed.block.map { "groups of \($0.columns)" } ?? "tensor, channel or group")
+      }
     }
     return CompressedTensorsScheme(
       format: named, bits: bits, isFloat: type == "float", isSymmetric: value("symmetric")?.bool ?? true, block: block,

@@ -25,7 +25,7 @@ struct FP8Layout: WeightLayout {
     var block: (rows: Int, columns: Int)?
     if let section {
       _ = try section.require(["fmt"], oneOf: ["e4m3", "float8_e4m3fn"], or: "e4m3")
-      if let sizes = section["weight_block_size"]?.array?.map(\.int) {
+      if let sizes = section["weight_block_size"].map({ ($0.array ?? []).map(\.int) }) {
         guard sizes.count == 2, let rows = sizes[0], let columns = sizes[1], rows > 0, columns > 0 else {
           throw section.refusal(of: "weight_block_size", "two numbers of rows and columns")
         }
@@ -37,12 +37,18 @@ struct FP8Layout: WeightLayout {
       let isFloat = codes.encoding == .f8E4M3
       guard isFloat || codes.encoding == .i8 || codes.encoding == .u8 else { continue }
       let parts = LayoutParts(module: String(codes.name.dropLast(".weight".count)), layout: "FP8", source: source)
-      guard let scales = Self.scaleEndings.lazy.compactMap({ parts.part($0) }).first else { continue }
+      let found = Self.scaleEndings.compactMap { parts.part($0) }
+      guard let scales = found.first else { continue }
+      guard found.count == 1 else {
+        throw FileError(
+          .malformed, path: source.name, subject: found[1].name,
+          "is there beside \(scales.name), so that \(codes.name) has two lots of scales")
+      }
       let original = ModelElementType.of(config) ?? .bf16
       let weight =
         isFloat
         ? try Self.bytes(parts, codes, scales, block, original, others: Self.activations(parts))
-        : try Self.experts(parts, codes, scales, original)
+        : try Self.experts(parts, codes, scales, original, isCertain: section != nil)
       if let weight { result.append(FoundWeight(place: codes.name, weight: weight)) }
     }
     return result
@@ -56,11 +62,18 @@ struct FP8Layout: WeightLayout {
     _ parts: LayoutParts, _ codes: TensorDescriptor, _ scales: TensorDescriptor, _ named: (rows: Int, columns: Int)?,
     _ original: Encoding, others: [TensorDescriptor]
   ) throws(FileError) -> GroupedWeight {
-    guard codes.shape.count >= 2, let block = ScaledBytes.block(of: scales, codes, named: named) else {
+    try parts.requireElements(codes)
+    guard codes.shape.count >= 2, let block = ScaledBytes.block(of: scales, codes, named: named),
+      // Blocks end where a matrix of a stack does, and where they are named there are no others.
+      named.map({ $0 == block && (codes.shape.count == 2 || codes.shape[codes.shape.count - 2] % $0.rows == 0) })
+        ?? true
+    else {
       throw parts.mismatch(
         scales,
-        "one scale, one for each of \(codes.rows) rows, or one for each block of "
-          + (named.map { "\($0.rows) x \($0.columns)" } ?? "\"weight_block_size\" (which config.json does not have)"))
+        named.map {
+          "one for each block of \($0.rows) x \($0.columns), as config.json says, of a matrix of \(codes.shape)"
+        }
+          ?? "one scale, or one for each of \(codes.rows) rows: config.json has no \"weight_block_size\"")
     }
     return try ScaledBytes(parts: parts, codes: codes, scales: scales, block: block).weight(
       levels: .e4m3, layout: FP8Layout(), typeName: "fp8", original: original, byte: .exponent, others: others)
@@ -68,9 +81,17 @@ struct FP8Layout: WeightLayout {
 
   /// Experts of DeepSeek V4: MXFP4 with the earlier of two codes in the low half of a byte.
   private static func experts(
-    _ parts: LayoutParts, _ codes: TensorDescriptor, _ scales: TensorDescriptor, _ original: Encoding
+    _ parts: LayoutParts, _ codes: TensorDescriptor, _ scales: TensorDescriptor, _ original: Encoding,
+    isCertain: Bool
   ) throws(FileError) -> GroupedWeight? {
-    guard scales.encoding == .f8E8M0, codes.shape.count == 2 else { return nil }
+    guard scales.encoding == .f8E8M0, codes.shape.count == 2 else {
+      // Other programs have such names too.
+      guard isCertain else { return nil }
+      throw scales.encoding == .f8E8M0
+        ? parts.mismatch(codes, "a matrix of two codes a byte")
+        : parts.mismatch(scales, "f8_e8m0 beside \(codes.name) in \(codes.encoding.name)")
+    }
+    try parts.requireElements(codes)
     let columns = codes.shape[1] * 2
     guard columns % 32 == 0 else { throw parts.mismatch(codes, "rows of whole blocks of 32 codes") }
     try parts.check(scales, [.f8E8M0], [codes.shape[0], columns / 32])

@@ -42,12 +42,16 @@ struct GPTQLayout: WeightLayout {
       if settings == nil { settings = try Self.settings(of: section) }
       guard let known = settings else { continue }
       let parts = LayoutParts(module: String(codes.name.dropLast(".qweight".count)), layout: "GPTQ", source: source)
+      try parts.requireElements(codes)
       result.append(FoundWeight(place: codes.name, weight: try weight(parts, codes, known, config: config)))
     }
     return result
   }
 
   // MARK: - The section
+
+  /// Each is held against every weight.
+  private static let mostSchemes = 64
 
   private static func settings(of section: QuantizationSection) throws(FileError) -> Settings {
     let isAutoRound = section.method != "gptq"
@@ -75,9 +79,25 @@ struct GPTQLayout: WeightLayout {
     var schemes = [(bits: bits, group: group)]
     // The keys of these are expressions for names; what a module is shows in its shapes, and has to be one of them.
     for key in ["dynamic", "extra_config"] {
-      for own in section[key]?.object.map({ $0.values.compactMap(\.object) }) ?? [] {
-        let scheme = (bits: own["bits"]?.int ?? bits, group: own["group_size"]?.int ?? group)
-        if scheme.bits < 16 { schemes.append(scheme) }
+      for entry in try section.object(key).sorted(by: { $0.key < $1.key }) {
+        func integer(_ name: String) throws(FileError) -> Int? {
+          guard let value = entry.value[name]?.unlessNull else { return nil }
+          if let number = value.int { return number }
+          throw FileError(
+            .unsupported, path: section.path, subject: "quantization_config.\(key)",
+            "has \(FileError.quoted(entry.key)), whose \(name) is no whole number")
+        }
+        if let type = entry.value["data_type"]?.unlessNull, type.string?.lowercased() != "int" {
+          throw FileError(
+            .unsupported, path: section.path, subject: "quantization_config.\(key)",
+            "has \(FileError.quoted(entry.key)), whose data_type is \(type.shown), but only int can be read")
+        }
+        let scheme = (bits: try integer("bits") ?? bits, group: try integer("group_size") ?? group)
+        guard scheme.bits < 16, !schemes.contains(where: { $0 == scheme }) else { continue }
+        guard schemes.count < Self.mostSchemes else {
+          throw section.refusal(of: key, "up to \(Self.mostSchemes) ways to quantize")
+        }
+        schemes.append(scheme)
       }
     }
     for scheme in schemes where ![2, 3, 4, 8].contains(scheme.bits) || (scheme.group < 1 && scheme.group != -1) {
@@ -96,7 +116,8 @@ struct GPTQLayout: WeightLayout {
   ) throws(FileError) -> GroupedWeight {
     let scales = try parts.require(".scales", for: codes.name)
     let zeros = try parts.require(".qzeros", for: codes.name)
-    guard codes.encoding == .i32, codes.shape.count == 2, scales.shape.count == 2,
+    guard codes.encoding == .i32, codes.shape.count == 2 else { throw parts.mismatch(codes, "a matrix of i32") }
+    guard scales.shape.count == 2,
       scaleEncodings.contains(scales.encoding), scales.shape[1] == codes.shape[1], scales.shape[0] > 0,
       let format = NumberFormat(scales.encoding)
     else {
@@ -109,13 +130,19 @@ struct GPTQLayout: WeightLayout {
       let columns = codes.shape[0] * 32 / scheme.bits
       let group = scheme.group == -1 ? columns : scheme.group
       guard codes.shape[0] * 32 % scheme.bits == 0, columns % 32 == 0, group > 0, columns > 0,
-        columns.dividedRoundingUp(by: group) == groups, order == nil || order?.elementCount == columns
+        columns.dividedRoundingUp(by: group) == groups
       else { return nil }
-      return (scheme.bits, group, columns)
+      return (scheme.bits, min(group, columns), columns)
     }
-    guard let (bits, group, columns) = fitting.first, rows * bits % 32 == 0 else {
+    // Codes of other widths may fill the same words, but not the zeros too.
+    let fittingToo = fitting.first { zeros.shape == [groups, rows * $0.bits / 32] } ?? fitting.first
+    guard let (bits, group, columns) = fittingToo, rows * bits % 32 == 0 else {
       let known = settings.schemes.map { "\($0.bits) bits in groups of \($0.group)" }.joined(separator: ", or ")
       throw parts.mismatch(codes, "codes of \(known), as config.json says, for \(groups) groups")
+    }
+    if order == nil, let other = fitting.first(where: { $0.bits == bits && $0.group != group }) {
+      throw parts.mismatch(
+        codes, "\(parts.module).g_idx, since groups of \(group) and of \(other.group) fit, which config.json has")
     }
     try parts.check(zeros, [.i32], [groups, rows * bits / 32])
     var stored = [codes.name, zeros.name, scales.name]
@@ -130,7 +157,8 @@ struct GPTQLayout: WeightLayout {
       originalEncoding: ModelElementType.of(config) ?? scales.encoding,
       codes: ColumnCodes(name: codes.name, bits: bits, rows: rows, columns: columns),
       groups: GroupedWeight.Groups(
-        levels: .integers(bits: bits), columns: group, groupOfColumn: groupOfColumn,
+        levels: .integers(bits: bits), columns: group,
+        isRow: settings.schemes.allSatisfy { $0.group == -1 }, groupOfColumn: groupOfColumn,
         scales: StoredNumbers(name: scales.name, format: format, rows: rows, groups: groups, isTransposed: true),
         offset: .zero, offsets: Self.zeros(zeros.name, bits: bits, rows: rows, storesLess: settings.storesLess)),
       source: parts.source)

@@ -3,7 +3,7 @@ internal import JSON
 internal import Quantization
 internal import Tensors
 
-/// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`. Read and copied, not written anew.
+/// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`.
 struct LLMInt8Layout: WeightLayout {
   var name: String { "bitsandbytes" }
   var parts: [(ending: String, whole: String)] { [(".SCB", "weight of type i8")] }
@@ -14,6 +14,10 @@ struct LLMInt8Layout: WeightLayout {
       let module = String(scales.name.dropLast(".SCB".count))
       let name = module + ".weight"
       guard let codes = source.descriptor(of: name), codes.encoding == .i8, codes.shape.count == 2 else { continue }
+      guard codes.elementCount > 0 else {
+        throw FileError(
+          .mismatch, path: source.name, subject: name, "has shape \(codes.shape), but an empty weight has no codes")
+      }
       guard scales.encoding == .f32, scales.elementCount == codes.shape[0] else {
         throw FileError(
           .mismatch, path: source.name, subject: scales.name,
@@ -34,16 +38,6 @@ struct LLMInt8Layout: WeightLayout {
           place: name, weight: LLMInt8Weight(codes, scales: scales.name, storedNames: stored, source: source)))
     }
     return result
-  }
-
-  func quantizationConfig(
-    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
-  ) -> [String: JSONValue] {
-    [
-      "quant_method": "bitsandbytes", "_load_in_4bit": false, "_load_in_8bit": true, "load_in_4bit": false,
-      "load_in_8bit": true, "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
-      "llm_int8_skip_modules": BlockwiseLayout.skippedModules(tensors), "llm_int8_threshold": 6.0,
-    ]
   }
 
   func reader(of type: TargetType?) -> String { "LLM.int8" }
@@ -68,7 +62,7 @@ final class LLMInt8Weight: LaidOutWeight {
   }
 
   var layout: any WeightLayout { LLMInt8Layout() }
-  var type: TargetType? { nil }
+  var type: TargetType? { LLMInt8Layout().types.first.map { TargetType(groups: $0) } }
   var typeName: String { "llm_int8" }
   var isQuantized: Bool { true }
   var originalEncoding: Encoding? { .f16 }

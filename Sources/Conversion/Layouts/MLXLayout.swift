@@ -46,13 +46,6 @@ struct MLXLayout: WeightLayout {
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
     let section = QuantizationSection(config, path: source.name)
-    if let section, section.method.isEmpty, let own = config?["quantization"], !own.isNull,
-      let other = config?["quantization_config"], !other.isNull, own != other
-    {
-      throw FileError(
-        .mismatch, path: source.name, subject: "quantization",
-        "says something else than quantization_config does; mlx-lm reads the former, other programs the latter")
-    }
     var result: [FoundWeight] = []
     for scales in source.tensors where scales.name.hasSuffix(Self.scalesEnding) {
       let module = String(scales.name.dropLast(Self.scalesEnding.count))
@@ -69,6 +62,7 @@ struct MLXLayout: WeightLayout {
           .unsupported, path: source.name, subject: codes.name,
           "is a weight of MLX, but config.json says quant_method \(FileError.quoted(section.method))")
       }
+      try parts.requireElements(codes)
       result.append(
         FoundWeight(place: codes.name, weight: try weight(parts, codes, scales, section, config: config)))
     }
@@ -85,7 +79,7 @@ struct MLXLayout: WeightLayout {
       let groups = scales.shape.last
     else { throw parts.mismatch(scales, "\(outer) and the groups of a row, as \(codes.name) has \(codes.shape)") }
     let scheme = try Self.scheme(
-      of: parts.module, words: words, groups: groups, isByte: scales.encoding == .u8, section)
+      of: parts.module, words: words, groups: groups, section)
     var stored = [codes.name, scales.name]
     var offset: (GroupOffset, (any GroupNumbers)?) = (.none, nil)
     let rows = outer.reduce(1, *)
@@ -113,6 +107,9 @@ struct MLXLayout: WeightLayout {
       scheme.isAffine ? NumberFormat(scales.encoding) ?? .e4m3 : scheme.mode == "nvfp4" ? .e4m3 : .exponent
     let plain = StoredNumbers(name: scales.name, format: format, rows: rows, groups: groups)
     var numbers: any GroupNumbers = plain
+    if section[parts.module]?["global_scale"] == .bool(true) {
+      _ = try parts.require(Self.globalEnding, for: codes.name)
+    }
     if let global = parts.part(Self.globalEnding) {
       numbers = try Self.scaled(plain, by: global, outer, scheme, parts)
       stored.append(global.name)
@@ -146,17 +143,23 @@ struct MLXLayout: WeightLayout {
 
   /// How a module is quantized: as its own entry says, else as the section does where shapes agree, else as shapes alone tell.
   private static func scheme(
-    of module: String, words: Int, groups: Int, isByte: Bool, _ section: QuantizationSection
+    of module: String, words: Int, groups: Int, _ section: QuantizationSection
   ) throws(FileError) -> Scheme {
     let whole = try scheme(section.members, module: nil, section)
     let entry = section[module]
     var named = whole
-    if let members = entry?.object { named = try scheme(members, module: module, section) }
+    if let members = entry?.object {
+      named = try scheme(members, module: module, section)
+    } else if let entry, entry.bool == nil {
+      throw FileError(
+        .malformed, path: section.path, subject: "quantization.\(module)",
+        "is neither an object nor true or false, so that it does not say how the module is quantized")
+    }
     if entry == .bool(false) {
       throw FileError(
         .mismatch, path: section.path, subject: module, "is quantized, but config.json says that it is not")
     }
-    guard named.fits(words: words, groups: groups), named.isAffine != isByte else {
+    guard named.fits(words: words, groups: groups) else {
       throw FileError(
         .mismatch, path: section.path, subject: module + ".weight",
         "has rows of \(words) words and \(groups) scales, which are no codes of \(named.bits) bits in groups of "
@@ -170,16 +173,21 @@ struct MLXLayout: WeightLayout {
   ) throws(FileError) -> Scheme {
     let place = "quantization" + (module.map { ".\($0)" } ?? "")
     func value(_ key: String) -> JSONValue? { members[key].flatMap(\.unlessNull) }
-    let mode = value("mode")?.string ?? "affine"
-    guard let usual = Scheme.modes[mode] else {
+    let named = value("mode") ?? "affine"
+    guard let mode = named.string, let usual = Scheme.modes[mode] else {
       throw FileError(
         .unsupported, path: section.path, subject: place + ".mode",
-        "is \(FileError.quoted(mode)); the modes are \(Scheme.modes.keys.sorted().joined(separator: ", "))")
+        "is \(named.shown); the modes are \(Scheme.modes.keys.sorted().joined(separator: ", "))")
+    }
+    func integer(_ key: String) throws(FileError) -> Int? {
+      guard let value = value(key) else { return nil }
+      if let number = value.int { return number }
+      throw FileError(
+        .unsupported, path: section.path, subject: "\(place).\(key)", "is \(value.shown), which is no whole number")
     }
     // What an entry leaves out has the default of its mode, whatever the section says.
     let scheme = Scheme(
-      mode: mode, bits: value("bits").map { $0.int ?? -1 } ?? usual.bits,
-      group: value("group_size").map { $0.int ?? -1 } ?? usual.group)
+      mode: mode, bits: try integer("bits") ?? usual.bits, group: try integer("group_size") ?? usual.group)
     let isKnown =
       scheme.isAffine
       ? [1, 2, 3, 4, 5, 6, 8].contains(scheme.bits) && [32, 64, 128].contains(scheme.group)
@@ -205,10 +213,6 @@ struct MLXLayout: WeightLayout {
         "is stored as \(weight.encoding.name), but config.json says how it is quantized")
     }
   }
-
-  func quantizationConfig(
-    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
-  ) -> [String: JSONValue] { own ?? [:] }
 
   func reader(of type: TargetType?) -> String { "MLX" }
 }

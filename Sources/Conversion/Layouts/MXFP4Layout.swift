@@ -10,11 +10,13 @@ internal import Tensors
 ///
 /// The blocks are those of OCP Microscaling Formats (MX) 1.0, as in ggml's `mxfp4`, which has the value `j` beside
 /// `j + 16` in a byte: so the bytes change places and nothing is lost. Source: transformers `integrations/mxfp4.py`.
-struct MXFP4Layout: WeightLayout {
+struct MXFP4Layout: GroupWritingLayout {
   /// What the stacks are called.
   private static let stacks = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
   private static let blocksEnding = "_blocks"
   private static let scalesEnding = "_scales"
+  private static let elements = 32
+  private static let codeBytes = 16
 
   var name: String { "mxfp4" }
 
@@ -31,11 +33,11 @@ struct MXFP4Layout: WeightLayout {
         throw FileError(
           .missing, path: source.name, subject: scalesName, "is not there, though \(blocks.name) is: its exponents")
       }
-      let bytes = MXFP4Planes.codeBytes
-      guard blocks.shape.count == 4, blocks.shape.last == bytes else {
+      guard blocks.shape.count == 4, blocks.shape.last == Self.codeBytes, blocks.elementCount > 0 else {
         throw FileError(
           .mismatch, path: source.name, subject: blocks.name,
-          "has shape \(blocks.shape), but experts in MXFP4 are [experts, rows, blocks of a row, \(bytes)]")
+          "has shape \(blocks.shape), but experts in MXFP4 are [experts, rows, blocks of a row, \(Self.codeBytes)], none of them 0"
+        )
       }
       guard scales.encoding == .u8, scales.shape == Array(blocks.shape.dropLast()) else {
         throw FileError(
@@ -48,43 +50,81 @@ struct MXFP4Layout: WeightLayout {
           .unsupported, path: source.name, subject: blocks.name,
           "is a weight in MXFP4, but config.json says quant_method \(FileError.quoted(method))")
       }
-      result.append(
-        FoundWeight(
-          place: blocks.name, weight: MXFP4Weight(name, blocks: blocks, scales: scalesName, source: source),
-          isTransposed: true))
+      result.append(FoundWeight(place: blocks.name, weight: weight(name, blocks, scales, source), isTransposed: true))
     }
     return result
   }
 
-  /// Only the experts of gpt-oss are spelled so, and only what is mxfp4 already.
-  func form(keeping output: PlannedOutput, in destination: Destination) throws(FileError) -> WeightForm? {
-    guard !destination.container.canHold(.mxfp4), output.rows.shape.count == 3,
-      Self.isStack(output.name)
-    else { return nil }
-    let rows = try output.rows.applying(Transposition())
-    guard rows.copiedEncoding == .mxfp4 else { return nil }
-    let shape = rows.shape
-    let blocks = Array(shape.dropLast()) + [rows.columns / MXFP4Planes.elements]
-    func plane(_ ending: String, _ shape: [Int], _ number: Int) throws(FileError) -> PlannedPlane {
-      PlannedPlane(
-        descriptor: try TensorDescriptor(planned: output.name + ending, encoding: .u8, shape: shape, for: destination),
-        content: .plane(number))
-    }
-    return WeightForm(
-      action: .splitRows(MXFP4Planes()),
-      planes: [
-        try plane(Self.blocksEnding, blocks + [MXFP4Planes.codeBytes], 0), try plane(Self.scalesEnding, blocks, 1),
-      ],
-      typeName: name, rows: rows, spelling: Spelling(layout: self, type: nil))
+  private func weight(
+    _ name: String, _ blocks: TensorDescriptor, _ scales: TensorDescriptor, _ source: any TensorSource
+  ) -> GroupedWeight {
+    let columns = blocks.shape[2] * Self.elements
+    let shape = blocks.shape.dropLast(2) + [columns]
+    return GroupedWeight(
+      name: name, shape: Array(shape), layout: self, typeName: "mxfp4", storedNames: [blocks.name, scales.name],
+      // What transformers computes with.
+      originalEncoding: .bf16,
+      codes: RowCodes(name: blocks.name, bits: 4, columns: columns, rowBytes: columns / 2),
+      groups: GroupedWeight.Groups(
+        levels: .e2m1, columns: Self.elements,
+        scales: StoredNumbers(
+          name: scales.name, format: .exponent, rows: shape.dropLast().reduce(1, *), groups: blocks.shape[2])),
+      type: types.first.map { TargetType(groups: $0) }, source: source)
   }
 
   private static func isStack(_ name: String, _ ending: String = "") -> Bool {
     stacks.contains { name.hasSuffix($0 + ending) }
   }
 
-  func quantizationConfig(
-    _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
-  ) -> [String: JSONValue] {
+  // MARK: - Writing
+
+  var key: String { "mxfp4" }
+
+  var types: [GroupType] { [GroupType(layout: key, name: "mxfp4", extent: GroupExtent(columns: Self.elements))] }
+
+  func has(_ type: GroupType) -> Bool { types.contains(type) }
+
+  func groups(of type: GroupType) -> String { "groups of \(Self.elements)" }
+
+  func types(holding form: GroupForm) -> [GroupType] {
+    form.levels == .e2m1 && form.offset == .none && form.columns % Self.elements == 0 ? types : []
+  }
+
+  func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] { types.map { TargetType(groups: $0) } }
+
+  var storesTransposed: Bool { true }
+
+  func storedName(of name: String, _ ending: String) -> String { name + ending }
+
+  func unfitness(of type: GroupType, name: String, shape: [Int]) -> String? {
+    guard Self.isStack(name), shape.count == 3 else { return "only stacks of experts as gpt-oss has them are mxfp4" }
+    return shape[1] % Self.elements == 0 ? nil : "rows of \(shape[1]) do not divide into blocks of \(Self.elements)"
+  }
+
+  func takes(_ candidate: Recipe.Candidate) -> Bool { candidate.shape.count == 3 && Self.isStack(candidate.name) }
+
+  func rounding(_ type: GroupType, _ element: ElementRounding) -> any GroupRounding {
+    PowerRounding(levels: .e2m1, rule: .openAI, element: element)
+  }
+
+  func target(_ type: GroupType, element: Encoding) -> GroupTarget {
+    GroupTarget(levels: .e2m1, offset: .none, extent: type.extent, scales: .exponent)
+  }
+
+  func parts(_ type: GroupType, _ target: GroupTarget, shape: [Int]) -> [GroupPart] {
+    let columns = shape[shape.count - 1]
+    let blocks = Array(shape.dropLast()) + [columns / Self.elements]
+    return [
+      GroupPart(
+        ending: Self.blocksEnding, encoding: .u8, shape: blocks + [Self.codeBytes],
+        content: .groups(RowCodePlane(bits: 4, columns: columns, rowBytes: columns / 2))),
+      GroupPart(
+        ending: Self.scalesEnding, encoding: .u8, shape: blocks,
+        content: .groups(NumberPlane(format: .exponent, rows: shape.dropLast().reduce(1, *)))),
+    ]
+  }
+
+  func section(_ tensors: [PlannedTensor], own: [String: JSONValue]?) -> [String: JSONValue] {
     if let own, own["quant_method"]?.string == name { return own }
     // What gpt-oss is published with.
     return [

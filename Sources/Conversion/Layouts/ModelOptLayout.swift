@@ -25,7 +25,7 @@ struct ModelOptLayout: WeightLayout {
       return []
     }
     _ = try section.require(["quant_algo"], oneOf: Self.algorithms, or: "mixed_precision")
-    for layer in section["quantized_layers"]?.object ?? [:] {
+    for layer in try section.object("quantized_layers").sorted(by: { $0.key < $1.key }) {
       guard let algorithm = layer.value["quant_algo"]?.string?.lowercased(), Self.algorithms.contains(algorithm) else {
         throw FileError(
           .unsupported, path: source.name, subject: layer.key,
@@ -50,6 +50,8 @@ struct ModelOptLayout: WeightLayout {
       }
       let original = ModelElementType.of(config) ?? .bf16
       let others = Self.otherEndings.compactMap { parts.part($0) }
+      try parts.requireElements(codes)
+      try Self.checkAlgorithm(section, parts, codes, scales)
       result.append(
         FoundWeight(
           place: codes.name,
@@ -57,6 +59,25 @@ struct ModelOptLayout: WeightLayout {
             ? try nvfp4(parts, codes, scales, original, others) : try bytes(parts, codes, scales, original, others)))
     }
     return result
+  }
+
+  /// What the codes are is what config.json says of them.
+  private static func checkAlgorithm(
+    _ section: QuantizationSection, _ parts: LayoutParts, _ codes: TensorDescriptor, _ scales: TensorDescriptor
+  ) throws(FileError) {
+    let named = section["quantized_layers"]?[parts.module]?["quant_algo"] ?? section["quant_algo"]
+    guard let algorithm = named?.string?.lowercased(), algorithm != "mixed_precision" else { return }
+    let isOfThat =
+      algorithm.hasSuffix("nvfp4")
+      ? codes.encoding == .u8 : codes.encoding == .f8E4M3 && isExponent(scales) == (algorithm == "mxfp8")
+    guard !isOfThat else { return }
+    throw parts.mismatch(
+      codes, "what config.json says: \(FileError.quoted(algorithm)), with scales of \(scales.encoding.name) beside them"
+    )
+  }
+
+  private static func isExponent(_ scales: TensorDescriptor) -> Bool {
+    scales.encoding == .u8 || scales.encoding == .f8E8M0
   }
 
   private func nvfp4(
@@ -79,7 +100,7 @@ struct ModelOptLayout: WeightLayout {
         levels: .e2m1, columns: 16,
         scales: StoredNumbers(
           name: scales.name, format: .e4m3, rows: rows, groups: columns / 16,
-          factor: .times(try parts.number(second, .float(.f32))))),
+          factor: .times(try parts.scale(second)))),
       source: parts.source)
   }
 
@@ -87,12 +108,17 @@ struct ModelOptLayout: WeightLayout {
     _ parts: LayoutParts, _ codes: TensorDescriptor, _ scales: TensorDescriptor, _ original: Encoding,
     _ others: [TensorDescriptor]
   ) throws(FileError) -> GroupedWeight {
-    let isExponent = scales.encoding == .u8 || scales.encoding == .f8E8M0
-    guard codes.shape.count == 2,
-      let block = ScaledBytes.block(of: scales, codes, named: isExponent ? (1, 32) : (128, 128))
+    let isExponent = Self.isExponent(scales)
+    guard codes.shape.count == 2 else { throw parts.mismatch(codes, "a matrix") }
+    guard let block = ScaledBytes.block(of: scales, codes, named: isExponent ? (1, 32) : (128, 128)),
+      !isExponent || block == (1, 32)
     else {
       throw parts.mismatch(
-        scales, "one scale, one for each row, or one for each block of 128 x 128, for \(codes.shape)")
+        scales,
+        (isExponent
+          ? "an exponent for every 32 elements of a row"
+          : "one scale, one for each row, or one for each block of 128 x 128")
+          + ", for \(codes.shape)")
     }
     return try ScaledBytes(parts: parts, codes: codes, scales: scales, block: block).weight(
       levels: .e4m3, layout: self, typeName: isExponent ? "mxfp8" : "fp8", original: original, byte: .exponent,

@@ -82,7 +82,28 @@ extension StoredWeight {
 
 /// A weight of several stored tensors, in the spelling of a layout.
 protocol LaidOutWeight: StoredWeight {
+  /// What its groups hold, where they lie along its rows; nil for other weights.
+  var groupForm: GroupForm? { get }
   var layout: any WeightLayout { get }
   /// The type that gives such weights; nil for a spelling that is not written.
   var type: TargetType? { get }
+}
+
+extension LaidOutWeight {
+  var groupForm: GroupForm? { nil }
+}
+
+extension StoredWeight {
+  /// Bits of a code, about: what it was quantized to; nil for what is not quantized.
+  var codeBits: Int? {
+    guard isQuantized, elementCount > 0 else { return nil }
+    return max(1, byteCount * 8 / elementCount)
+  }
+
+  /// What the groups of the stored weight hold; nil where it has none along its rows.
+  var storedForm: GroupForm? {
+    if let laidOut = self as? any LaidOutWeight { return laidOut.groupForm }
+    guard case .ggml(let blocks)? = GroupBlocks(copiedEncoding) else { return nil }
+    return GroupForm(blocks)
+  }
 }

@@ -20,6 +20,18 @@ protocol WeightLayout: Sendable {
   /// - Throws: `FileError` where the parts of a weight do not fit each other.
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight]
 
+  /// The same of a layout that config.json does not tell enough.
+  func weights(
+    in source: any TensorSource, config: JSONValue?, beside: BesideConfig
+  ) throws(FileError) -> [FoundWeight]
+
+  /// The small file of a folder, other than config.json, without which its weights are not read.
+  var ownFile: String? { get }
+
+  /// `__metadata__` of an output's files.
+  /// - Parameter own: what the files of the source say.
+  func fileMetadata(of tensors: [PlannedTensor], own: [String: String]) -> [String: String]
+
   /// Whether it gives weights of that type.
   func writes(_ type: TargetType) -> Bool
 
@@ -27,10 +39,6 @@ protocol WeightLayout: Sendable {
   func form(
     of output: PlannedOutput, as type: TargetType, in destination: Destination
   ) throws(FileError) -> WeightForm?
-
-  /// What a weight becomes that stays what it is, from rows that need not be decoded; nil where it is no weight of this
-  /// layout.
-  func form(keeping output: PlannedOutput, in destination: Destination) throws(FileError) -> WeightForm?
 
   /// `quantization_config` of an output's config.json.
   /// - Parameters:
@@ -54,6 +62,12 @@ protocol WeightLayout: Sendable {
 extension WeightLayout {
   var methods: [String] { [name] }
   var parts: [(ending: String, whole: String)] { [] }
+  func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] { [] }
+  func weights(
+    in source: any TensorSource, config: JSONValue?, beside: BesideConfig
+  ) throws(FileError) -> [FoundWeight] { try weights(in: source, config: config) }
+  var ownFile: String? { nil }
+  func fileMetadata(of tensors: [PlannedTensor], own: [String: String]) -> [String: String] { own }
   func writes(_ type: TargetType) -> Bool { false }
   func quantizationConfig(
     _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
@@ -61,7 +75,6 @@ extension WeightLayout {
   func form(
     of output: PlannedOutput, as type: TargetType, in destination: Destination
   ) throws(FileError) -> WeightForm? { nil }
-  func form(keeping output: PlannedOutput, in destination: Destination) throws(FileError) -> WeightForm? { nil }
   func notes(on tensors: [PlannedTensor]) -> [Note] { [] }
   func reader(of type: TargetType?) -> String { name }
   func metadata(of type: TargetType?) -> [(key: String, value: MetadataValue)] { [] }

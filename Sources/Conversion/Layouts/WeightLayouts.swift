@@ -10,8 +10,17 @@ package enum WeightLayouts {
   static let all: [any WeightLayout] = [
     BlockwiseLayout(), LLMInt8Layout(), MXFP4Layout(), MLXLayout(), GPTQLayout(), AWQLayout(),
     CompressedTensorsLayout(),
-    FP8Layout(), ModelOptLayout(),
+    FP8Layout(), ModelOptLayout(), HQQLayout(), QuantoLayout(), TorchAOLayout(),
   ]
+
+  /// Those that write groups.
+  static let grouped = all.compactMap { $0 as? any GroupWritingLayout }
+
+  /// Those whose weights become nothing else in a folder unasked.
+  static let keeping: [any GroupWritingLayout] = grouped.filter(\.storesTransposed)
+
+  /// The layout of that name on the command line; nil where there is none that writes groups.
+  static func writing(_ key: String) -> (any GroupWritingLayout)? { grouped.first { $0.key == key } }
 
   /// The weights of a file or folder.
   package struct Weights {
@@ -24,25 +33,38 @@ package enum WeightLayouts {
   /// The weights of a file or folder.
   /// - Parameters:
   ///   - config: config.json, where there is one.
+  ///   - beside: what else is said of the tensors.
   ///   - original: what a tensor was before it was quantized, where the container tells.
   ///   - isTransposed: whether the model has a weight the other way round than quantizers store it.
   ///   - refusesForeign: whether names that show a format that is not read are refused.
   /// - Throws: `FileError` when the parts of a quantized weight do not fit each other, or belong to a format that is not
   ///   read.
   package static func weights(
-    of source: any TensorSource, config: JSONValue?, original: (String) -> Encoding? = { _ in nil },
+    of source: any TensorSource, config: JSONValue?, beside: BesideConfig = BesideConfig(),
+    original: (String) -> Encoding? = { _ in nil },
     isTransposed: (String) -> Bool = { _ in false }, refusesForeign: Bool = true
   ) throws(FileError) -> Weights {
+    if refusesForeign { try QuantizationSection.check(config, path: source.name) }
     let section = QuantizationSection(config, path: source.name)
     if refusesForeign { try section?.refuseUnknownMethod() }
     var taken: Set<String> = []
     var found: [String: FoundWeight] = [:]
     for layout in all {
-      for weight in try layout.weights(in: source, config: config) {
+      for weight in try layout.weights(in: source, config: config, beside: beside) {
+        if refusesForeign, let section, !layout.methods.contains(section.method) {
+          throw FileError(
+            .mismatch, path: source.name, subject: weight.place,
+            "is a weight of \(layout.name), but config.json says \(section.says)")
+        }
         found[weight.place] = weight
-        taken.formUnion(weight.weight.storedNames)
+        for name in weight.weight.storedNames where !taken.insert(name).inserted {
+          throw FileError(
+            .malformed, path: source.name, subject: name,
+            "belongs to two weights, one of which is \(weight.weight.name)")
+        }
       }
     }
+    try refuseSecondForms(of: source.tensors.compactMap { found[$0.name]?.weight }, in: source)
     if refusesForeign {
       try refuseForeign(source, taken: taken, section)
       try section?.requireWeights(found.values.map(\.weight))
@@ -68,6 +90,20 @@ package enum WeightLayouts {
     return Weights(weights: weights, tensors: tensors)
   }
 
+  /// A weight is stored once: not quantized in two ways, and not plain beside it.
+  private static func refuseSecondForms(
+    of weights: [any LaidOutWeight], in source: any TensorSource
+  ) throws(FileError) {
+    var names: Set<String> = []
+    for weight in weights {
+      let isPlainToo = !weight.storedNames.contains(weight.name) && source.descriptor(of: weight.name) != nil
+      guard isPlainToo || !names.insert(weight.name).inserted else { continue }
+      throw FileError(
+        .malformed, path: source.name, subject: weight.name,
+        "is stored twice, \(isPlainToo ? "plain and" : "in two ways") quantized (\(weight.storedNames[0]))")
+    }
+  }
+
   /// Endings of names that are parts of quantized weights, and of whose.
   private static let partsOfOthers: [(ending: String, format: String)] = [
     (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"), (".g_idx", "GPTQ"),
@@ -75,8 +111,7 @@ package enum WeightLayouts {
     (".weight_shape", "compressed-tensors"), (".weight_global_scale", "compressed-tensors"),
     (".weight_zero_point", "compressed-tensors"), (".weight_scale_2", "modelopt"),
     (".weight_scale", "compressed-tensors, modelopt or FP8"), (".weight_scale_inv", "FP8 with blocks"),
-    (".scales", "MLX, GPTQ or AWQ"), (".biases", "MLX"), (".trellis", "EXL3"), (".W_q", "HQQ"),
-    ("._data", "quanto"), ("._weight_qdata", "torchao"),
+    (".scales", "MLX, GPTQ or AWQ"), (".biases", "MLX"), ("._weight_qdata", "torchao"),
   ]
 
   /// What codes are stored as.
@@ -91,6 +126,7 @@ package enum WeightLayouts {
         "is the state of a code that is not known; these are: "
           + BlockwiseCode.all.map { "\($0.owner)__\($0.name)" }.joined(separator: ", "))
     }
+    try UnreadScheme.refuse(source.tensors.lazy.map(\.name).filter { !taken.contains($0) }, path: source.name)
     let parts = all.flatMap { layout in layout.parts.map { (layout.name, $0.ending, $0.whole) } }
     for descriptor in source.tensors where !taken.contains(descriptor.name) {
       if let section {
@@ -99,7 +135,7 @@ package enum WeightLayouts {
           throw FileError(
             .missing, path: source.name, subject: descriptor.name,
             "holds \(isOfCodes ? "codes" : "scales") (\(descriptor.encoding.name)), as config.json says (\(section.says)), but "
-              + "their \(isOfCodes ? "scales" : "codes") are not there")
+              + "no \(isOfCodes ? "scales" : "codes") that go with them are there")
         }
       }
       if let (name, _, whole) = parts.first(where: { descriptor.name.hasSuffix($0.1) }) {
@@ -109,7 +145,7 @@ package enum WeightLayouts {
       }
       guard let known = partsOfOthers.first(where: { descriptor.name.hasSuffix($0.ending) }) else { continue }
       let told =
-        section.map { "config.json says \($0.says), which does not go with it" }
+        section.map { "config.json says \($0.says), by which it makes no weight with what is beside it" }
         ?? "there is no config.json that says how it is to be read"
       throw FileError(
         .unsupported, path: source.name, subject: descriptor.name,

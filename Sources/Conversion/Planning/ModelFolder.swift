@@ -12,11 +12,16 @@ enum ModelFolder {
     /// Whether it is copied as it is into an output that is a folder.
     var isCarried = true
     var isTokenizer = false
+    /// Whether it says how the weights are quantized, and goes along only with these.
+    var isOfQuantization = false
 
     static func tokenizer(_ names: String...) -> [Kind] {
       names.map { Kind(pattern: $0, isRead: true, isTokenizer: true) }
     }
     static func read(_ names: String...) -> [Kind] { names.map { Kind(pattern: $0, isRead: true) } }
+    static func quantization(_ names: String..., isRead: Bool) -> [Kind] {
+      names.map { Kind(pattern: $0, isRead: isRead, isOfQuantization: true) }
+    }
     static func beside(_ names: String...) -> [Kind] { names.map { Kind(pattern: $0) } }
   }
 
@@ -30,6 +35,9 @@ enum ModelFolder {
       "vocab.txt", "*.model", "*.model.v*", "*.tiktoken", "normalizer.json", "preprocessor_config.json",
       "processor_config.json", "video_preprocessor_config.json", "image_processor_config.json", "params.json",
       "configuration.json")
+    + Kind.quantization("quanto_qmap.json", "hf_quant_config.json", isRead: true)
+    + Kind.quantization(
+      "quantize_config.json", "quantization_config.json", "quant_config.json", "quant_log.csv", isRead: false)
     // What the model may be used for, and who made it.
     + Kind.beside(
       "readme*", "license*", "licence*", "copying*", "notice*", "use_policy*", "acceptable_use_policy*", "model_card*",
@@ -117,10 +125,12 @@ enum ModelFolder {
   /// Which of them.
   enum Part { case all, tokenizer, allButTokenizer }
 
-  /// - Parameter isLoadedWithCode: whether a configuration names code of the folder's own.
+  /// - Parameters:
+  ///   - isLoadedWithCode: whether a configuration names code of the folder's own.
+  ///   - isQuantizedAsItWas: whether what is said of quantized weights holds.
   /// - Throws: `FileError` when a file that is needed cannot be read.
   static func carried(
-    from folder: String, _ part: Part = .all, isLoadedWithCode: Bool
+    from folder: String, _ part: Part = .all, isLoadedWithCode: Bool, isQuantizedAsItWas: Bool = true
   ) throws(FileError) -> Carried {
     var carried = Carried()
     let more = FileSystem.join(folder, templates)
@@ -136,6 +146,7 @@ enum ModelFolder {
       guard let kind, kind.isCarried, try FileSystem.hasFile(path) else { continue }
       if part != .all, kind.isTokenizer != (part == .tokenizer) { continue }
       if kind.pattern.hasSuffix(".py"), !isLoadedWithCode { continue }
+      if kind.isOfQuantization, !isQuantizedAsItWas { continue }
       let leavesFolder = try !isInside(path, folder)
       let count = try FileSystem.byteCount(path) ?? 0
       if kind.isRead {

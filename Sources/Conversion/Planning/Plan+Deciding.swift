@@ -5,14 +5,16 @@ internal import Tensors
 
 extension Plan {
   /// What is done with a weight, before it is known what stored tensors that takes.
-  private enum Decision {
+  enum Decision {
     /// Its encoded rows are copied.
     case copyRows(Encoding)
     /// Its stored tensors are copied whole.
     case copyStored(any StoredWeight)
     case encode(TargetType)
-    /// A layout writes it from rows that stay encoded.
-    case form(WeightForm)
+    /// Groups of a layout, from values or from groups that are there.
+    case group(any GroupWritingLayout, GroupType, Regrouping?)
+    /// One stored tensor of ggml's blocks, from groups that are there.
+    case blocks(Encoding, GroupedOutput)
   }
 
   /// The planned tensor of an output: what becomes of the weight is decided, a layout gives that its stored tensors, and
@@ -23,7 +25,7 @@ extension Plan {
   ) throws(FileError) -> PlannedTensor {
     let isKept = recipe.kept.contains(output.name)
     let wanted = try wantedType(of: output, choice, destination, recipe)
-    let decision = try decide(output, wanted.type, isKept: isKept, checkpoint, destination)
+    let decision = try decide(output, choice, wanted.type, isKept: isKept, checkpoint, destination)
     let form = try form(of: output, decision, isKept: isKept, checkpoint, destination, recipe, &importance)
     let isMerged = output.derivation != output.unmerged
     let unmerged = isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil
@@ -36,6 +38,7 @@ extension Plan {
     return PlannedTensor(
       name: output.name, shape: form.rows.shape, rows: form.rows, action: form.action, planes: form.planes,
       sourceType: output.source?.typeName ?? "computed", isSourceQuantized: output.source?.isQuantized == true,
+      sourceBits: output.source?.codeBits,
       targetType: form.typeName, spelling: form.spelling, substitution: wanted.substitution,
       keepsNonFinite: isKept,
       // How far something moved is not said of a vocabulary of another size.
@@ -53,9 +56,11 @@ extension Plan {
     of output: PlannedOutput, _ choice: TypeChoice, _ destination: Destination, _ recipe: Recipe
   ) throws(FileError) -> (type: TargetType?, substitution: String?, elementType: String?) {
     let elementType = output.source?.originalEncoding?.name
+    if case .type(let wanted) = choice, let groups = wanted.groups {
+      return try wantedGroups(of: output, wanted, groups, destination, recipe)
+    }
     guard case .type(let wanted) = choice else { return (nil, nil, elementType) }
-    let isElement = (wanted.codec as? any BlockCodec)?.encoding.elementsPerBlock == 1
-    let ownType = isElement ? wanted.name : elementType
+    let ownType = wanted.isElement ? wanted.name : elementType
     if !isMatrix(output), destination.container.widensVectors { return (nil, nil, ownType) }
     let fitting = try recipe.fitting(wanted, name: output.name, columns: output.rows.columns, path: destination.path)
     // Whole numbers, such as position ids, are not weights: no type is forced on them.
@@ -64,13 +69,27 @@ extension Plan {
   }
 
   private static func decide(
-    _ output: PlannedOutput, _ wanted: TargetType?, isKept: Bool, _ checkpoint: Checkpoint, _ destination: Destination
+    _ output: PlannedOutput, _ choice: TypeChoice, _ wanted: TargetType?, isKept: Bool, _ checkpoint: Checkpoint,
+    _ destination: Destination
   ) throws(FileError) -> Decision {
     let container = destination.container
     let copied = output.rows.copiedEncoding
     if let wanted {
-      if let copied, copied.name == wanted.codec.name, !wanted.codec.blocksCrossRows { return .copyRows(copied) }
+      if let groups = wanted.groups, let layout = WeightLayouts.writing(groups.layout) {
+        return try decide(output, groups, layout, checkpoint, destination)
+      }
+      if let copied, let codec = wanted.codec, copied.name == codec.name, !codec.blocksCrossRows {
+        return .copyRows(copied)
+      }
+      if copied?.name != wanted.name, container.tellsEverything,
+        let (encoding, blocks) = try exactBlocks(for: output.rows, checkpoint.inputs), encoding.name == wanted.name
+      {
+        return .blocks(encoding, blocks)
+      }
       return .encode(wanted)
+    }
+    if case .layout(let key, let like) = choice, let layout = WeightLayouts.writing(key), !isKept {
+      if let decision = try decide(output, in: layout, like: like, checkpoint, destination) { return decision }
     }
     if !isKept, let narrow = typeBeforeWidening(output, copied, destination) {
       return .encode(TargetType(codec: narrow))
@@ -93,11 +112,16 @@ extension Plan {
       return .encode(TargetType(codec: Float32Codec()))
     }
     if let copied, container.holds(copied, asMatrix: isMatrix(output)) { return .copyRows(copied) }
-    if let source = output.source, copied == nil, staysInContainer, source is any LaidOutWeight {
+    if let source = output.source as? any LaidOutWeight, staysInContainer, isSpelled(source, choice, checkpoint) {
       return .copyStored(source)
     }
-    for layout in WeightLayouts.all {
-      if let form = try layout.form(keeping: output, in: destination) { return .form(form) }
+    if container.tellsEverything, isMatrix(output),
+      let (encoding, blocks) = try exactBlocks(for: output.rows, checkpoint.inputs)
+    {
+      return .blocks(encoding, blocks)
+    }
+    for layout in WeightLayouts.keeping where !container.canHold(.mxfp4) {
+      if let decision = try decide(output, keptBy: layout, checkpoint) { return decision }
     }
     if isKept { return .encode(TargetType(codec: Float32Codec())) }
     let codec = container.elementCodec(
@@ -123,8 +147,10 @@ extension Plan {
     _ recipe: Recipe, _ importance: inout PlannedImportance?
   ) throws(FileError) -> WeightForm {
     switch decision {
-    case .form(let form):
-      return form
+    case .group(let layout, let type, let regrouping):
+      return try grouped(output, as: type, by: layout, regrouping, checkpoint, destination)
+    case .blocks(let encoding, let blocks):
+      return try form(of: output, .group(blocks), encoding, encoding.name, destination)
     case .copyRows(let encoding):
       return try form(of: output, .copyRows, encoding, encoding.name, destination)
     case .copyStored(let source):
@@ -134,7 +160,7 @@ extension Plan {
       for layout in WeightLayouts.all {
         if let form = try layout.form(of: output, as: type, in: destination) { return form }
       }
-      guard let encoding = (type.codec as? any BlockCodec)?.encoding else {
+      guard let codec = type.codec, let encoding = type.encoding else {
         throw FileError(.unsupported, path: destination.path, "\(type.name) cannot be stored")
       }
       guard destination.container.canHold(encoding) else {
@@ -143,7 +169,7 @@ extension Plan {
           "\(type.name) is a type that only a GGUF holds; folders take nf4, fp4, int4, int8 and element types",
           remedy: .makeGGUF)
       }
-      let encoder = try encoder(of: output, type, isKept: isKept, recipe, &importance)
+      let encoder = try encoder(of: output, type, codec, isKept: isKept, recipe, &importance)
       return try form(of: output, .encode(encoder), encoding, type.name, destination)
     }
   }
@@ -179,22 +205,22 @@ extension Plan {
 
   /// What encodes a weight, with what the importance matrix says of it.
   private static func encoder(
-    of output: PlannedOutput, _ type: TargetType, isKept: Bool, _ recipe: Recipe,
+    of output: PlannedOutput, _ type: TargetType, _ codec: any Codec, isKept: Bool, _ recipe: Recipe,
     _ importance: inout PlannedImportance?
   ) throws(FileError) -> any TensorEncoder {
-    if let codec = type.codec as? any WeightedBlockCodec,
+    if let codec = codec as? any WeightedBlockCodec,
       let weights = try importance?.weights(
         for: (output.name, output.originalName), shape: output.rows.shape, type: type, recipe)
     {
       return WeightedEncoder(codec, type: type, weights: weights)
     }
-    return isKept && type.codec is Float32Codec ? NonFiniteEncoder() : PlainEncoder(type: type)
+    return isKept && codec is Float32Codec ? NonFiniteEncoder() : PlainEncoder(codec, type: type)
   }
 
   private static func checkCanBeEncoded(
     _ output: PlannedOutput, _ type: TargetType, _ checkpoint: Checkpoint, _ destination: Destination
   ) throws(FileError) {
-    guard type.codec.canEncode else {
+    guard type.canEncode else {
       throw FileError(
         .unsupported, path: destination.path, subject: output.name,
         CodecError.notEncodable(type: type.name).description)

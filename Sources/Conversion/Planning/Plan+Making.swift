@@ -51,6 +51,18 @@ extension Plan {
       if let planned { tensors.append(planned) }
     }
     try failures.check()
+    if case .layout(let key) = recipe.rule, let layout = WeightLayouts.writing(key),
+      let (like, numbers) = Self.unlike(tensors, layout)
+    {
+      for number in numbers {
+        tensors[number] = try Self.planned(
+          outputs[number], .layout(key, like: like), checkpoint, destination, recipe, &importance)
+      }
+    }
+    try Self.checkLayouts(of: tensors, destination)
+    if case .linearLayers(let type) = recipe.rule { try Self.requireGroups(tensors, type, destination) }
+    if recipe.isExactOnly { try Self.refuseInexact(tensors, destination) }
+    if case .layout(let key) = recipe.rule { notes += try Self.notes(ofSpelled: tensors, as: key, checkpoint) }
     for override in recipe.overrides {
       let matched = tensors.filter { override.expression.isFound(in: $0.name) }
       notes += try Self.notes(of: override, on: matched, destination, circumstances.architecture)
@@ -174,7 +186,7 @@ extension Plan {
   ) throws(FileError) -> [Note] {
     let says = "the expression '\(override.pattern)' (for \(override.type.name))"
     guard let first = tensors.first else { return [Note("\(says) matches no tensor of the output")] }
-    let isElementType = override.type.codec.elementsPerBlock == 1
+    let isElementType = override.type.isElement
     let spared = tensors.filter {
       isElementType
         ? ($0.shape.count < 2 || TensorRole.isWidened($0.name)) && destination.container.widensVectors
@@ -236,7 +248,9 @@ extension Plan {
     let unmerged = checkpoint.adapters.isEmpty ? merged : table(checkpoint.unmergedTensors)
     let pruning = try recipe.pruning(of: checkpoint)
     var outputs: [PlannedOutput] = []
-    for output in try writing.outputs(checkpoint) {
+    var named = try writing.outputs(checkpoint)
+    if !writing.tellsEverything, recipe.stacksExperts(of: checkpoint) { named = MLXExperts.stacked(named) }
+    for output in named {
       guard let name = pruning.map({ $0.name(for: output.name) }) ?? output.name else { continue }
       let derivation = output.derivation.substituting(merged)
       let source = try derivation.sources.first.map { reference throws(FileError) in

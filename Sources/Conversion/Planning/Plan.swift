@@ -69,6 +69,15 @@ public struct Plan: Sendable {
     parameterCount == 0 ? 0 : Double(tensorByteCount) * 8 / Double(parameterCount)
   }
 
+  /// What becomes of values, and of how many weights.
+  public var costs: [(cost: TensorCost, count: Int)] {
+    Dictionary(grouping: tensors, by: \.cost).map { ($0.key, $0.value.count) }
+      .sorted { ($0.cost.kind, $0.cost.description) < ($1.cost.kind, $1.cost.description) }
+  }
+
+  /// The layout of quantized weights that the output has; nil where it has none that is written.
+  public var writtenLayout: String? { tensors.lazy.compactMap { $0.spelling?.type?.groups?.layout }.first }
+
   /// Weights that did not get the type the recipe asked for.
   public var substitutions: [PlannedTensor] { tensors.filter { $0.substitution != nil } }
 

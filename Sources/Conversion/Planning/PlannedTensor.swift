@@ -7,8 +7,8 @@ public struct PlannedTensor: Sendable {
   public enum Action: Sendable {
     /// Encoded rows are copied, at most in another order.
     case copyRows
-    /// Encoded rows are divided among several planes, without being decoded.
-    case splitRows(any PlaneSplit)
+    /// Codes and numbers of groups are packed as a layout does, from others without being decoded, or from values.
+    case group(GroupedOutput)
     /// Stored tensors are copied whole under their own names: a weight of several planes that stays what it is.
     case copyStored(any TensorSource)
     /// Rows are decoded, transformed and encoded.
@@ -26,6 +26,8 @@ public struct PlannedTensor: Sendable {
   public let sourceType: String
   /// Whether that is a type of blocks, which has lost something already.
   let isSourceQuantized: Bool
+  /// Bits of the codes that its values were rounded to before, about; nil where they were not.
+  let sourceBits: Int?
   /// What it is stored as now.
   public let targetType: String
   /// How a weight of several stored tensors is spelled, made or copied; nil for one of a single one.
@@ -45,8 +47,7 @@ public struct PlannedTensor: Sendable {
 
   /// Whether a type of blocks becomes another one.
   var isQuantizedAgain: Bool {
-    guard isSourceQuantized, case .encode(let encoder) = action else { return false }
-    return encoder.type.codec.elementsPerBlock > 1
+    if case .encodedAgain = cost { true } else { false }
   }
 
   /// How much each column matters to the encoder, where there is one that is told.
@@ -54,6 +55,12 @@ public struct PlannedTensor: Sendable {
 
   /// Whether its stored tensors are copied as they are.
   var isCopiedWhole: Bool { if case .copyStored = action { true } else { false } }
+
+  /// Whether its source is quantized, and it is not.
+  var losesQuantization: Bool { isSourceQuantized && isElements }
+
+  /// The path of the module that it belongs to.
+  var module: String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }
 
   /// Whether it is stored as an element type, such as f16.
   var isElements: Bool {

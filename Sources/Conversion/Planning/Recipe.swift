@@ -15,8 +15,11 @@ public struct Recipe: Sendable {
     case everyMatrix(TargetType)
     /// llama-quantize's choice of types under that name.
     case mix(NamedMix)
-    /// Every linear layer but the head gets this type, as bitsandbytes does; the rest stays.
+    /// Every linear layer but the head gets this type, as bitsandbytes does; the rest stays. Groups go where their layout has
+    /// them.
     case linearLayers(TargetType)
+    /// Every quantized weight is spelled as the layout of that name does, exactly where that can be; the rest stays.
+    case layout(String)
   }
 
   public struct Override: Sendable {
@@ -48,6 +51,8 @@ public struct Recipe: Sendable {
   public var embeddingType: TargetType?
   /// Whether a row length that no block fits is refused instead of stored with smaller blocks, or as F16.
   public var refusesFallback: Bool
+  /// Whether it is refused that a value of a weight changes.
+  public var isExactOnly = false
   /// Tensors, by output name, that stay as they are whatever the rules say.
   public private(set) var kept: Set<String>
   /// Layers that are left out of a GGUF.
@@ -83,13 +88,13 @@ public struct Recipe: Sendable {
     var types = overrides.map(\.type) + [outputType, embeddingType].compactMap(\.self)
     switch rule {
     // The scales of these are companion tensors, which every container holds.
-    case .linearLayers: return false
+    case .linearLayers, .layout: return false
     case .keep: break
     case .elements(let type), .everyMatrix(let type): types.append(type)
     case .mix(let mix): types += Catalog.codec(named: mix.type).map { [TargetType(codec: $0)] } ?? []
     }
     return types.contains { type in
-      guard let encoding = (type.codec as? any BlockCodec)?.encoding else { return false }
+      guard let encoding = type.encoding else { return false }
       return Container.written.allSatisfy { $0.canHold(encoding) == ($0 == container) }
     }
   }
@@ -101,6 +106,16 @@ public struct Recipe: Sendable {
   }
 
   // MARK: - Choosing
+
+  /// Whether experts are stacked as mlx-lm does: in its layout, or because they are and stay so.
+  func stacksExperts(of checkpoint: Checkpoint) -> Bool {
+    switch rule {
+    case .layout(let key): key == MLXLayout().key
+    case .linearLayers(let type): type.groups?.layout == MLXLayout().key
+    case .keep: checkpoint.weights.contains { MLXExperts.isStack($0.name) }
+    case .elements, .everyMatrix, .mix: false
+    }
+  }
 
   /// Whether linear layers get a type that transformers opens, which then has to be one that its quantizers give.
   var isForTransformers: Bool { if case .linearLayers(let type) = rule { type.isOpenedByTransformers } else { false } }
@@ -129,6 +144,14 @@ public struct Recipe: Sendable {
 
     var columns: Int { shape.last ?? 0 }
 
+    /// Whether it is a linear layer as bitsandbytes takes them: not the head.
+    var isUsualLinear: Bool {
+      guard shape.count == 2 else { return false }
+      return isLinear
+        ?? (TensorRole.isTolerant(name: name) && !TensorRole.isEmbeddingOrHead(name)
+          && ![.output, .tokenEmbedding].contains(role))
+    }
+
     /// Layer by layer, and by name in each.
     static func precedes(_ first: Candidate, _ second: Candidate) -> Bool {
       if first.layer != second.layer { return first.layer < second.layer }
@@ -156,7 +179,7 @@ public struct Recipe: Sendable {
   private func choices(
     of mix: NamedMix, for candidates: [Candidate], _ circumstances: MixCircumstances
   ) throws(FileError) -> [TypeChoice] {
-    let block = try TargetType(named: mix.type).codec.elementsPerBlock
+    let block = try TargetType(named: mix.type).codec?.elementsPerBlock ?? 1
     let isTied = !candidates.contains { $0.role == .output }
     let valueCount = candidates.count { $0.role == .attentionValue }
     var seen: [TensorRole: Int] = [:]
@@ -199,7 +222,7 @@ public struct Recipe: Sendable {
       if named == nil || !isOfLayers { return .type(embeddingType) }
     }
     if isQuantizable, role == .output, let outputType { return .type(outputType) }
-    if let named, isQuantizable || named.type.codec.elementsPerBlock == 1 { return .type(named.type) }
+    if let named, isQuantizable || named.type.isElement { return .type(named.type) }
     if case .mix = rule, !isQuantizable { return .kept }
     return nil
   }
@@ -213,12 +236,12 @@ public struct Recipe: Sendable {
     case .everyMatrix(let type):
       return candidate.isQuantizable ? .type(type) : .kept
     case .linearLayers(let type):
-      guard candidate.shape.count == 2 else { return .kept }
-      let isLinear =
-        candidate.isLinear
-        ?? (TensorRole.isTolerant(name: candidate.name) && !TensorRole.isEmbeddingOrHead(candidate.name)
-          && ![.output, .tokenEmbedding].contains(candidate.role))
-      return isLinear ? .type(type) : .kept
+      guard let groups = type.groups, let layout = WeightLayouts.writing(groups.layout) else {
+        return candidate.isUsualLinear ? .type(type) : .kept
+      }
+      return layout.takes(candidate) ? .type(type) : .kept
+    case .layout(let key):
+      return .layout(key, like: nil)
     }
   }
 
@@ -226,11 +249,13 @@ public struct Recipe: Sendable {
   func fitting(_ type: TargetType, name: String, columns: Int, path: String) throws(FileError)
     -> (type: TargetType, substitution: String?)
   {
-    let block = type.codec.elementsPerBlock
-    guard !type.codec.blocksCrossRows, columns % block != 0 else { return (type, nil) }
+    guard let codec = type.codec, !codec.blocksCrossRows, columns % codec.elementsPerBlock != 0 else {
+      return (type, nil)
+    }
+    let block = codec.elementsPerBlock
     let smallerName = Catalog.entry(named: type.name)?.smallerBlock
     let smaller = try smallerName.map { name throws(FileError) in try TargetType(named: name) }
-    let substitute = smaller.flatMap { columns % $0.codec.elementsPerBlock == 0 ? $0 : nil }
+    let substitute = smaller.flatMap { columns % ($0.codec?.elementsPerBlock ?? 1) == 0 ? $0 : nil }
     let reason = "rows of \(columns) do not divide into \(type.name) blocks of \(block)"
     guard !refusesFallback else {
       throw FileError(

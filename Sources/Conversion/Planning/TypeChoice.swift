@@ -1,15 +1,26 @@
 internal import Bytes
 public import Quantization
+internal import Tensors
 
-/// A type a weight can be given: a codec, and whether its scales are quantized in turn.
+/// A type a weight can be given: a codec, and whether its scales are quantized in turn; or groups in the spelling of a layout.
 public struct TargetType: Sendable {
-  public let codec: any Codec
+  /// nil for groups.
+  public let codec: (any Codec)?
+  /// nil for a codec.
+  public let groups: GroupType?
   /// Whether the absmax scales of a blockwise codec are stored as 8-bit codes.
   public let isDoubleQuantized: Bool
 
   public init(codec: any Codec, isDoubleQuantized: Bool = false) {
     self.codec = codec
     self.isDoubleQuantized = isDoubleQuantized
+    groups = nil
+  }
+
+  public init(groups: GroupType) {
+    self.groups = groups
+    codec = nil
+    isDoubleQuantized = false
   }
 
   /// The type of that name, without block size.
@@ -21,10 +32,18 @@ public struct TargetType: Sendable {
     self.init(codec: codec)
   }
 
-  public var name: String { codec.name }
+  public var name: String { groups?.name ?? codec?.name ?? "" }
+
+  /// How it lies in a single stored tensor; nil where it takes several.
+  var encoding: Encoding? { (codec as? any BlockCodec)?.encoding }
+
+  /// Whether it is a type of single elements.
+  public var isElement: Bool { codec?.elementsPerBlock == 1 }
+
+  public var canEncode: Bool { groups != nil || codec?.canEncode == true }
 
   /// Whether a weight of it is several stored tensors in every container.
-  public var isSpelled: Bool { WeightLayouts.all.contains { $0.writes(self) } }
+  public var isSpelled: Bool { groups != nil || WeightLayouts.all.contains { $0.writes(self) } }
 
   /// Whether folders of such weights are for other programs too.
   var isOpenedByTransformers: Bool { WeightLayouts.all.contains { $0.writes(self) && $0.reader(of: self) == $0.name } }
@@ -36,4 +55,8 @@ public enum TypeChoice: Sendable {
   case type(TargetType)
   /// Whatever it is stored as, as far as the container can hold that.
   case kept
+  /// In the spelling of that layout, as near to what it is as can be; what is not quantized stays as it is.
+  ///
+  /// Where config.json says something of all weights once, they have that in common with `like`.
+  case layout(String, like: TargetType?)
 }

@@ -19,7 +19,11 @@ public enum NonFinite {
     let plan = try Plan(converting: checkpoint, to: destination, recipe: recipe)
     var names: Set<String> = []
     for tensor in plan.tensors {
-      guard case .encode = tensor.action else { continue }
+      switch tensor.action {
+      case .encode: break
+      case .group(let output) where !output.isExact: break
+      case .group, .copyRows, .copyStored: continue
+      }
       if try firstElement(of: tensor.rows) != nil { names.insert(tensor.name) }
     }
     return names

@@ -22,6 +22,7 @@ extension Plan {
     }
     for tensor in tensors {
       stream.add("tensor \(tensor.name) \(tensor.targetType) \(tensor.keepsNonFinite)\n")
+      if let groups = tensor.spelling?.type?.groups { stream.add("groups \(groups.text) \(tensor.cost.kind)\n") }
       let derivation = tensor.rows.derivation
       if case .source(let reference) = derivation {
         stream.add("\(reference.name)\n")

@@ -91,9 +91,10 @@ extension Plan {
       onEvent(.resumed(tensorCount: finished.count))
       onEvent(.advanced(elements: finished.keys.reduce(0) { $0 + tensors[$1].elementCount }))
     }
+    let magnitudes = try await magnitudes(but: Set(finished.keys), workers: workers)
     let queue = SlabQueue(self, finished: finished)
     try await Workers(count: max(1, workers)).work(
-      taking: { queue.next() }, with: { _ in PourWorker(plan: self, output: target) }
+      taking: { queue.next() }, with: { _ in PourWorker(plan: self, output: target, magnitudes: magnitudes) }
     ) { (slab, worker) throws(FileError) in
       try worker.pour(slab)
       onEvent(.advanced(elements: slab.elements.count))

@@ -6,17 +6,21 @@ internal import Tensors
 final class PourWorker {
   let plan: Plan
   let output: any PourTarget
+  /// Of the tensors that need to be known as a whole before they are encoded.
+  private let magnitudes: Magnitudes
   private let valueBuffer = ValueBuffer()
   private let originalBuffer = ValueBuffer()
   private var encoded: [UInt8] = []
   private var scratch: [UInt8] = []
+  private var groups = EncodedGroups()
 
   /// Bytes that are copied at once where nothing is computed.
   private static let copySize = 4 << 20
 
-  init(plan: Plan, output: any PourTarget) {
+  init(plan: Plan, output: any PourTarget, magnitudes: Magnitudes) {
     self.plan = plan
     self.output = output
+    self.magnitudes = magnitudes
   }
 
   func pour(_ slab: Slab) throws(FileError) {
@@ -24,8 +28,8 @@ final class PourWorker {
     switch planned.action {
     case .copyRows:
       try copyRows(planned, slab)
-    case .splitRows(let split):
-      try splitRows(planned, slab, split)
+    case .group(let output):
+      try group(planned, slab, output)
     case .copyStored(let source):
       for plane in planned.planes {
         guard case .stored(let name) = plane.content else { continue }
@@ -41,13 +45,11 @@ final class PourWorker {
     let planned = plan.tensors[slab.tensor]
     var tails: [[UInt8]] = []
     if case .encode(let encoder) = planned.action {
-      if let largest = slab.progress.largestLost() {
-        throw FileError(
-          .unsupported, path: plan.destination.path, subject: planned.name,
-          "every value would become zero: the largest magnitude is \(largest), too small for \(encoder.type.name)",
-          remedy: .chooseType)
-      }
+      try checkSurvival(planned, slab)
       tails = try slab.progress.encoder(planned, encoder).tails()
+    } else if case .group(let output) = planned.action {
+      try checkSurvival(planned, slab)
+      tails = [(output.factor?(magnitudes.of(planned)) ?? .none).bytes]
     }
     for plane in planned.planes {
       switch plane.content {
@@ -57,6 +59,14 @@ final class PourWorker {
       }
     }
     planned.rows.releaseFactors()
+  }
+
+  private func checkSurvival(_ planned: PlannedTensor, _ slab: Slab) throws(FileError) {
+    guard let largest = slab.progress.largestLost() else { return }
+    throw FileError(
+      .unsupported, path: plan.destination.path, subject: planned.name,
+      "every value would become zero: the largest magnitude is \(largest), too small for \(planned.targetType)",
+      remedy: .chooseType)
   }
 
   // MARK: - Copying
@@ -77,20 +87,6 @@ final class PourWorker {
     }
   }
 
-  /// Copies encoded rows, a part of each block to each plane.
-  private func splitRows(_ planned: PlannedTensor, _ slab: Slab, _ split: any PlaneSplit) throws(FileError) {
-    guard let count = planned.rows.copiedEncoding?.byteCount(elements: slab.elements.count) else { return }
-    if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
-    if encoded.count < count { encoded = [UInt8](repeating: 0, count: count) }
-    try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
-      try planned.rows.readEncoded(elements: slab.elements, into: &bytes)
-    }
-    encoded.withMutableBytes(in: 0..<count) { planes in
-      scratch.withBytes(in: 0..<count) { split.split($0, into: &planes) }
-    }
-    try writePlanes(planned, slab, count: split.planeCount) { split.byteCount(plane: $0, elements: $1) }
-  }
-
   private func copy(_ name: String, of source: any TensorSource, to plane: PlannedPlane) throws(FileError) {
     var done = 0
     while done < plane.descriptor.byteCount {
@@ -107,7 +103,7 @@ final class PourWorker {
   // MARK: - Encoding
 
   private func encode(_ planned: PlannedTensor, _ slab: Slab, _ encoder: any TensorEncoder) throws(FileError) {
-    let codec = encoder.type.codec
+    let codec = encoder.codec
     let count = slab.elements.count
     let firstElement = slab.elements.lowerBound
     let byteCount = codec.byteCount(elements: count)
@@ -120,7 +116,7 @@ final class PourWorker {
         try prepared.encode(values.span.extracting(0..<count), from: firstElement, into: &bytes)
       }
     } catch {
-      throw Self.failure(error, planned, firstElement: firstElement, encoder.type, path: plan.destination.path)
+      throw Self.failure(error, planned, firstElement: firstElement, path: plan.destination.path)
     }
     if let codec = codec as? any BlockCodec {
       slab.progress.keep(
@@ -142,6 +138,49 @@ final class PourWorker {
         try write(part, to: plane, at: byteCount(number, slab.elements.lowerBound))
       }
     }
+  }
+
+  // MARK: - Grouping
+
+  private func group(_ planned: PlannedTensor, _ slab: Slab, _ output: GroupedOutput) throws(FileError) {
+    let columns = planned.rows.columns
+    let rows = slab.elements.lowerBound / columns..<slab.elements.upperBound / columns
+    var groups = groups
+    self.groups = EncodedGroups()
+    defer { self.groups = groups }
+    switch output.origin {
+    case .values(let rounding):
+      let values = try read(planned.rows, slab, into: valueBuffer)
+      try measureMovement(of: planned, to: values, slab)
+      let own = values.span.extracting(0..<slab.elements.count)
+      if let index = KernelSet.best.firstNonFinite(in: own) {
+        throw Self.failure(
+          .notFinite(index: index), planned, firstElement: slab.elements.lowerBound, path: plan.destination.path)
+      }
+      rounding.encode(own, columns: columns, magnitude: magnitudes.of(planned), into: &groups)
+      slab.progress.keep(output.survival(of: own, in: groups, columns: columns))
+    case .groups(let blocks, let conversion):
+      guard let count = planned.rows.copiedEncoding?.byteCount(elements: slab.elements.count) else { return }
+      if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
+      try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+        try planned.rows.readEncoded(elements: slab.elements, into: &bytes)
+      }
+      scratch.withBytes(in: 0..<count) { blocks.open($0, into: &groups) }
+      guard conversion.convert(&groups, rows: rows.count) else { throw notKept(planned) }
+    }
+    for plane in planned.planes {
+      guard case .plane(let number) = plane.content else { continue }
+      let isKept = try output.planes[number].write(groups, rows: rows) { bytes, offset throws(FileError) in
+        try write(bytes, to: plane, at: offset)
+      }
+      guard isKept else { throw notKept(planned) }
+    }
+  }
+
+  private func notKept(_ planned: PlannedTensor) -> FileError {
+    FileError(
+      .unsupported, path: plan.destination.path, subject: planned.name,
+      "a scale of it is beyond what \(planned.targetType) can store", remedy: .chooseType)
   }
 
   /// The values of a slab, at the front of the buffer.
@@ -177,7 +216,7 @@ final class PourWorker {
 
   /// An encoder's refusal, with the tensor's name and the element's place.
   private static func failure(
-    _ error: CodecError, _ planned: PlannedTensor, firstElement: Int, _ type: TargetType, path: String
+    _ error: CodecError, _ planned: PlannedTensor, firstElement: Int, path: String
   ) -> FileError {
     let columns = max(1, planned.rows.columns)
     func place(_ element: Int) -> String {
@@ -201,11 +240,11 @@ final class PourWorker {
         .malformed, path: origin.path, subject: origin.name ?? planned.name,
         "\(place(origin.element)) is NaN or infinite", remedy: .keepNonFinite)
     case .scaleOverflow(let index):
-      message = "the values at \(place(firstElement + index)) are too large or too small for \(type.name)"
+      message = "the values at \(place(firstElement + index)) are too large or too small for \(planned.targetType)"
       remedy = .chooseType
     case .notRepresentable(let index):
       message =
-        "\(place(firstElement + index)) cannot be represented as \(type.name); choose a type with a wider range, such as "
+        "\(place(firstElement + index)) cannot be represented as \(planned.targetType); choose a type with a wider range, such as "
         + "bf16 or f32"
     case .notEncodable:
       message = error.description

@@ -101,6 +101,10 @@ final class SlabQueue: Sendable {
 
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
   private static let copiedElements = 1 << 19
+  /// Of one that becomes groups.
+  private static let groupedElements = 1 << 19
+  /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are written.
+  private static let turnedElements = 1 << 22
 
   init(_ plan: Plan, finished: [Int: FinishedTensor]) {
     self.plan = plan
@@ -153,14 +157,16 @@ final class SlabQueue: Sendable {
     switch planned.action {
     case .copyStored:
       return max(1, planned.elementCount)
-    case .splitRows:
-      return elements(copiedElements, planned.rows.copiedEncoding?.elementsPerBlock ?? 1)
+    case .group(let output):
+      let height = output.rowAlignment
+      let limit = output.planes.contains(where: \.isTurned) ? turnedElements : groupedElements
+      return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
     case .encode(let encoder):
       let limit = DerivedTensor.slabElements
       return elements(
-        encoder.needsWholeRows ? max(limit, planned.rows.columns) : limit, encoder.type.codec.elementsPerBlock)
+        encoder.needsWholeRows ? max(limit, planned.rows.columns) : limit, encoder.codec.elementsPerBlock)
     }
   }
 }

@@ -14,17 +14,26 @@ enum Survival {
 
   /// - Parameter bytes: `values`, encoded with `codec`.
   init(of values: Span<Float>, in bytes: RawSpan, _ codec: some BlockCodec) {
-    let size = max(codec.elementsPerBlock, Self.elementsAtOnce / codec.elementsPerBlock * codec.elementsPerBlock)
+    self.init(of: values, block: codec.elementsPerBlock) { elements, decoded in
+      let place = codec.byteCount(elements: elements.lowerBound)..<codec.byteCount(elements: elements.upperBound)
+      codec.decode(bytes.extracting(place), into: &decoded)
+    }
+  }
+
+  /// - Parameters:
+  ///   - block: values that are decoded together.
+  ///   - decode: gives what is left of a run of values.
+  init(of values: Span<Float>, block: Int, decode: (Range<Int>, inout MutableSpan<Float>) -> Void) {
+    let size = max(block, Self.elementsAtOnce / block * block)
     var decoded = [Float](repeating: 0, count: size)
     var largest: Float = 0
     var start = 0
     while let index = (start..<values.count).first(where: { values[$0] != 0 }) {
-      start = index / codec.elementsPerBlock * codec.elementsPerBlock
+      start = index / block * block
       let elements = start..<min(start + size, values.count)
-      let place = codec.byteCount(elements: start)..<codec.byteCount(elements: elements.upperBound)
       var span = decoded.mutableSpan
       var part = span._mutatingExtracting(0..<elements.count)
-      codec.decode(bytes.extracting(place), into: &part)
+      decode(elements, &part)
       for index in elements where values[index] != 0 {
         if decoded[index - start] != 0 {
           self = .kept

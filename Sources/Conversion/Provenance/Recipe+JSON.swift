@@ -140,6 +140,7 @@ extension Recipe.Rule {
     case .everyMatrix: "every_matrix"
     case .mix: "mix"
     case .linearLayers: "linear_layers"
+    case .layout: "layout"
     }
   }
 
@@ -148,6 +149,7 @@ extension Recipe.Rule {
     case .keep: nil
     case .elements(let type), .everyMatrix(let type), .linearLayers(let type): type.text
     case .mix(let mix): mix.name
+    case .layout(let key): key
     }
   }
 
@@ -159,17 +161,22 @@ extension Recipe.Rule {
     case ("every_matrix", let type?, _): self = .everyMatrix(type)
     case ("linear_layers", let type?, _): self = .linearLayers(type)
     case ("mix", _, let mix?): self = .mix(mix)
+    case ("layout", _, _) where WeightLayouts.writing(text) != nil: self = .layout(text)
     default: throw Recipe.unknown("rule", kind, path)
     }
   }
 }
 
 extension TargetType {
-  /// As `init(text:)` reads it: `q4_0`, `nf4`, `nf4/128+dq`.
-  var text: String { name + (isDoubleQuantized ? "+dq" : "") }
+  /// As `init(text:)` reads it: `q4_0`, `nf4`, `nf4/128+dq`, `gptq:int4/128`.
+  var text: String { groups?.text ?? name + (isDoubleQuantized ? "+dq" : "") }
 
   /// nil where there is no such type, or it can only be read.
   init?(text: String) {
+    if let groups = GroupType(text: text) {
+      self.init(groups: groups)
+      return
+    }
     let plain = text.hasSuffix("+dq") ? String(text.dropLast(3)) : text
     guard let codec = Catalog.codec(named: plain), codec.canEncode else { return nil }
     self.init(codec: codec, isDoubleQuantized: plain != text)

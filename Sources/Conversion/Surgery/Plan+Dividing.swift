@@ -59,7 +59,7 @@ extension Plan {
           name: descriptor.name, shape: descriptor.shape,
           rows: try DerivedTensor(.source(named: descriptor.name), inputs: inputs), action: .copyRows,
           planes: [PlannedPlane(descriptor: descriptor, content: .plane(0))], sourceType: type,
-          isSourceQuantized: false,
+          isSourceQuantized: false, sourceBits: nil,
           targetType: type, spelling: nil, substitution: nil, keepsNonFinite: true, unmerged: nil, originalType: nil))
     }
     return tensors

@@ -8,13 +8,15 @@ public enum GroupLevels: Hashable, Sendable {
   case e2m1
   /// Floats of a byte up to 448 without infinities (E4M3FN).
   case e4m3
+  /// Floats of a byte with two significand bits and infinities (E5M2).
+  case e5m2
 
   /// Bits of a code.
   public var bits: Int {
     switch self {
     case .integers(let bits): bits
     case .e2m1: 4
-    case .signedBytes, .e4m3: 8
+    case .signedBytes, .e4m3, .e5m2: 8
     }
   }
 
@@ -25,6 +27,7 @@ public enum GroupLevels: Hashable, Sendable {
     case .signedBytes: Self.signedByteTable
     case .e2m1: Self.e2m1Table
     case .e4m3: Self.e4m3Table
+    case .e5m2: Self.e5m2Table
     }
   }
 
@@ -34,6 +37,7 @@ public enum GroupLevels: Hashable, Sendable {
     return code & 8 == 0 ? magnitude[code & 7] : -magnitude[code & 7]
   }
   private static let e4m3Table = (0..<256).map { SmallFloat.f8E4M3.value(of: UInt16($0)) }
+  private static let e5m2Table = (0..<256).map { SmallFloat.f8E5M2.value(of: UInt16($0)) }
 }
 
 /// What is done with the level of a code beside multiplying it by the scale.

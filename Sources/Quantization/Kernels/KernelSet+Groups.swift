@@ -12,6 +12,15 @@ extension KernelSet {
     unsafe run(bytes, into: &codes) { unsafe loop($0, count, UInt32(bits), $1) }
   }
 
+  /// Makes a stream of codes, each below `2^bits`, the earlier in the lower bits.
+  package func pack(_ codes: RawSpan, bits: Int, into bytes: inout MutableRawSpan) {
+    precondition(bits > 0 && bits <= 8)
+    precondition(bytes.byteCount == (codes.byteCount * bits).dividedRoundingUp(by: 8))
+    let loop = unsafe table.pack_codes
+    let count = codes.byteCount
+    unsafe run(codes, into: &bytes) { unsafe loop($0, count, UInt32(bits), $1) }
+  }
+
   /// Takes codes out of words of 32 bits, rows of `columns`, whose streams run down the columns: a row of `stride` codes
   /// for each column.
   package func unpackColumns(
@@ -24,6 +33,18 @@ extension KernelSet {
     unsafe run(words, into: &codes) { unsafe loop($0, wordRows, columns, UInt32(bits), $1, stride) }
   }
 
+  /// Makes words of 32 bits, rows of `columns`, whose streams run down the columns, of a row of `stride` codes for each
+  /// column. The words say how many codes of a row there are: a multiple of 32.
+  package func packColumns(
+    _ codes: RawSpan, stride: Int, columns: Int, bits: Int, into words: inout MutableRawSpan
+  ) {
+    let wordRows = words.byteCount / max(1, 4 * columns)
+    precondition(words.byteCount == 4 * columns * wordRows && wordRows % bits == 0)
+    precondition(wordRows / bits * 32 <= stride && codes.byteCount == columns * stride)
+    let loop = unsafe table.pack_columns
+    unsafe run(codes, into: &words) { unsafe loop($0, stride, wordRows, columns, UInt32(bits), $1) }
+  }
+
   /// Takes codes out of rows of words, of which nibble n is that of column `order[n]` of eight: a row of codes for each
   /// column, with one for each row of words.
   package func unpackWordRows(_ words: RawSpan, rows: Int, order: [UInt8], into codes: inout MutableRawSpan) {
@@ -32,6 +53,16 @@ extension KernelSet {
     precondition(order.count == 8 && order.allSatisfy { $0 < 8 })
     let loop = unsafe table.unpack_word_rows
     unsafe run(words, into: &codes) { unsafe loop($0, rows, wordsPerRow, order, $1, rows) }
+  }
+
+  /// Makes `rows` rows of words, of which nibble n is the code of column `order[n]` of eight, of a row of `rows` codes
+  /// for each column.
+  package func packWordRows(_ codes: RawSpan, rows: Int, order: [UInt8], into words: inout MutableRawSpan) {
+    let wordsPerRow = words.byteCount / max(1, 4 * rows)
+    precondition(words.byteCount == 4 * rows * wordsPerRow && codes.byteCount == 8 * wordsPerRow * rows)
+    precondition(order.count == 8 && order.allSatisfy { $0 < 8 })
+    let loop = unsafe table.pack_word_rows
+    unsafe run(codes, into: &words) { unsafe loop($0, rows, rows, wordsPerRow, order, $1) }
   }
 
   /// The values of rows of `columns` codes that begin `first` elements into a group of `group`.

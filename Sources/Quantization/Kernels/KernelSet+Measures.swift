@@ -10,6 +10,14 @@ extension KernelSet {
     return index < values.count ? index : nil
   }
 
+  /// The largest magnitude; NaN or infinite where one is, 0 of nothing.
+  public func largestMagnitude(of values: Span<Float>) -> Float {
+    unsafe values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return 0 }
+      return unsafe table.largest_magnitude(start, values.count)
+    }
+  }
+
   /// The sum of the squares, in Double, in an order that depends on the count only: value `i` is added to lane
   /// `i % 16`, and the lanes are added in order.
   public func sumOfSquares(_ values: Span<Float>) -> Double {

@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Conversion
+internal import Quantization
 
 struct ConvertCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
@@ -10,37 +12,101 @@ struct ConvertCommand: TalkingCommand {
       as f32, as llama.cpp wants them. Quantized tensors that the other container
       has no type for are decoded.
 
+      With --base the input is a LoRA adapter, a folder of PEFT or MLX, and the output
+      the GGUF that llama.cpp takes with --lora: of the same type and --name the bytes
+      that llama.cpp's convert_lora_to_gguf.py writes. Of the model only the settings
+      are read. What such a GGUF cannot say, such as DoRA or modules that were trained
+      whole, is refused.
+
+      With --layout quantized weights are spelled as another library does. Where
+      that can hold the same numbers they are repacked and no value changes; other
+      weights are decoded and rounded once more, to the nearest type of the
+      layout. --dry-run tells what becomes of each, and --exact-only refuses what
+      would change. Into a GGUF, weights become the ggml type that holds them
+      exactly, or are decoded.
+
       \(PlanReport.keys)
 
       EXAMPLES
         decant convert Llama-3.2-1B/ llama.gguf
         decant convert llama.gguf Llama-again/ --max-shard-size 2GB
+        decant convert Llama-GPTQ/ Llama-mlx/ --layout mlx --dry-run
         decant convert Llama-3.2-1B/ llama-f16.gguf --dtype f16
         decant convert Llama-3.2-1B/ tuned.gguf --adapter my-lora/:0.5
+        decant convert my-lora/ my-lora.gguf --base Llama-3.2-1B/
       """)
 
-  @Argument(help: "Model to read: a file or a folder.", completion: .file())
+  @Argument(help: "Model to read: a file or a folder. With --base an adapter.", completion: .file())
   var input: String
 
   @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
-  @Option(help: "Element type of the weights: f32, f16 or bf16.", completion: .list(TypeNames.elements))
+  @Option(
+    help: "Element type of the weights: f32, f16 or bf16; with --base also q8_0.", completion: .list(TypeNames.elements)
+  )
   var dtype: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Spell quantized weights as this library does, exactly where it can: \(GroupRequest.layouts.joined(separator: ", ")).",
+      valueName: "layout"), completion: .list(GroupRequest.layouts))
+  var layout: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write an adapter as a GGUF: the model that it is for, or a folder with its config.json.", valueName: "model"),
+    completion: .file())
+  var base: String?
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    if let dtype, TypeNames.element(named: dtype) == nil {
+    if let layout, !GroupRequest.layouts.contains(layout) {
+      throw ValidationError(
+        "There is no layout \(layout)" + Spelling.question(about: layout, in: GroupRequest.layouts)
+          + "; the layouts are \(GroupRequest.layouts.joined(separator: ", ")).")
+    }
+    if layout != nil, dtype != nil {
+      throw ValidationError(
+        "--layout and --dtype contradict each other: one keeps weights quantized, the other does not.")
+    }
+    if let dtype, type == nil {
       throw ValidationError("--dtype \(dtype): the element types are \(TypeNames.elements.joined(separator: ", ")).")
+    }
+    guard base != nil else { return }
+    for (option, isGiven) in [
+      ("--adapter", !adapters.adapters.isEmpty), ("--allow-nonfinite", outputOptions.allowNonfinite),
+      ("--layout", layout != nil), ("--exact-only", outputOptions.exactOnly),
+      ("--split-max-size", outputOptions.splitMaxSize != nil),
+      ("--pre-tokenizer", outputOptions.cutting.preTokenizer != nil),
+    ] where isGiven {
+      throw ValidationError("\(option) is for models; with --base an adapter is written.")
+    }
+  }
+
+  private var type: TargetType? {
+    dtype.flatMap { name in
+      base != nil && name == "q8_0"
+        ? Catalog.codec(named: name).map { TargetType(codec: $0) } : TypeNames.element(named: name)
     }
   }
 
   func run() async throws {
+    if let base {
+      StatusLine.shared.begin("reading the adapter \(input)")
+      let adapter = try Adapter(path: input)
+      return try await Job(
+        adapter, of: try AdapterBase(path: base), to: output, type: type, outputOptions, talk
+      ).run()
+    }
+    if try AdapterSummary.isAdapter(input) {
+      throw FileError(.unsupported, path: input, "is an adapter, not a model", remedy: .nameBase)
+    }
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let recipe = Recipe(dtype.flatMap(TypeNames.element).map(Recipe.Rule.elements) ?? .keep)
+    let recipe = Recipe(layout.map(Recipe.Rule.layout) ?? type.map(Recipe.Rule.elements) ?? .keep)
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
   }
 }

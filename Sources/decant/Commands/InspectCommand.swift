@@ -19,9 +19,9 @@ struct InspectCommand: TalkingCommand {
       edited: whether another program has written other tensors since);
       where it cannot be converted obstacle; with --tensors tensors (name,
       type, shape, bytes), with --metadata metadata. Of an importance matrix:
-      weights, chunks, context, datasets; of an adapter: kind, base_model, ranks,
-      alphas, scales, dora, rslora, modules (name, count), whole_parameters. Of
-      several paths: all under "inspections".
+      weights, chunks, context, datasets; of an adapter: spelling (PEFT, MLX, GGUF),
+      kind, base_model, ranks, alphas, scales, dora, rslora, modules (name, count),
+      whole_parameters. Of several paths: all under "inspections".
 
       Classes of transformers that are known: \(ModelFamilies.classNames.joined(separator: ", ")).
 

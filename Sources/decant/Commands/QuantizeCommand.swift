@@ -22,6 +22,21 @@ struct QuantizeCommand: TalkingCommand {
         f32 f16 bf16
             Element types, mostly for --tensor-type.
 
+      LAYOUTS
+        With --layout the folder is spelled as another library's, with the codes
+        of that library's own rounding, and opens there:
+          bitsandbytes        nf4 fp4, int8 (LLM.int8)
+          mlx                 int2 ... int8, mxfp4 mxfp8 nvfp4; mlx-lm's recipes
+                              mixed_2_6 mixed_3_4 mixed_3_6 mixed_4_6
+          gptq                int4 int8
+          awq                 int4
+          compressed-tensors  int4 int8 fp8 nvfp4 mxfp4 mxfp8
+          fp8                 fp8, by blocks of 128x128, row or tensor
+          modelopt            nvfp4
+          mxfp4               mxfp4, the experts of gpt-oss
+        --group-size and --symmetric choose groups. Weights that are quantized
+        already, in codes that the type can hold, are repacked and not rounded.
+
       Rows that no block of a type fits get a type with smaller blocks, or f16.
       The types below 4 bits lose much less with --imatrix; q2_k_s needs it.
 
@@ -31,6 +46,9 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
+        decant quantize Llama-3.2-1B/ Llama-mlx/ --layout mlx --type int4
+        decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
+            --group-size 32
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 --pure \\
             --tensor-type 'token_embd|output=q8_0'
       """)
@@ -63,7 +81,7 @@ struct QuantizeCommand: TalkingCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let recipe = gguf.applied(to: try types.recipe(named: type))
+    let recipe = gguf.applied(to: try types.recipe(named: type, layerCount: (try? checkpoint.layerCount) ?? 0))
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }

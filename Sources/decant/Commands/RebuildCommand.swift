@@ -38,8 +38,8 @@ struct RebuildCommand: TalkingCommand {
 
   @Option(
     name: .customLong("adapter"),
-    help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "folder"),
-    completion: .directory)
+    help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "adapter"),
+    completion: .file())
   var adapters: [String] = []
 
   @Option(

@@ -7,8 +7,8 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp(
-      "A PEFT adapter folder to merge, with what its change is multiplied by. May be given several times.",
-      valueName: "folder[:weight]"), completion: .directory)
+      "An adapter to merge, a folder of PEFT or MLX or a GGUF, with what its change is multiplied by. May be given several times.",
+      valueName: "adapter[:weight]"), completion: .file())
   var adapters: [AdapterArgument] = []
 
   /// The model with all adapters in it.

@@ -30,6 +30,10 @@ struct OutputOptions: ParsableArguments {
   var dryRun = false
 
   @Flag(
+    help: "Refuse the job where a value of a weight would change: only what is copied or repacked exactly is written.")
+  var exactOnly = false
+
+  @Flag(
     help: "Leave tensors with NaN or infinite values unquantized, instead of refusing them. Reads everything twice.")
   var allowNonfinite = false
 

@@ -13,6 +13,7 @@ extension Remedy {
     case .nameTokenizer: "name one with --tokenizer"
     case .namePreTokenizer: "if it cuts as a known one does, name that one with --pre-tokenizer"
     case .nameAdapters: "give each with --adapter"
+    case .nameBase: "name the model that it is for with --base, to write it as a GGUF, or merge it into that"
     case .nameImportanceMatrix: "give it with --imatrix"
     case .nameModel: "--name gives it one"
     case .divideFiles: "--max-shard-size or --split-max-size divides it"

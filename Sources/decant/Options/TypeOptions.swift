@@ -6,6 +6,22 @@ internal import Quantization
 /// The type of quantized tensors.
 struct TypeOptions: ParsableArguments {
   @Option(
+    help: ArgumentHelp(
+      "Spell the weights of a folder as this library does: \(GroupRequest.layouts.joined(separator: ", ")).",
+      valueName: "layout"), completion: .list(GroupRequest.layouts))
+  var layout: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --layout: elements of a row that share a scale, or row, tensor, or a block such as 128x128.",
+      valueName: "n"))
+  var groupSize: String?
+
+  @Flag(
+    inversion: .prefixedNo, help: "With --layout: whole numbers with the zero in their middle, without zero points.")
+  var symmetric: Bool?
+
+  @Option(
     help: ArgumentHelp("Elements that share a scale, for nf4, fp4, int4 and int8; 64 by default.", valueName: "n"),
     completion: .list(BlockwiseCodec.blockSizes.map(String.init)))
   var blockSize: Int?
@@ -45,6 +61,7 @@ struct TypeOptions: ParsableArguments {
   var noFallback = false
 
   func validate() throws {
+    _ = try request()
     if leaveOutputTensor, outputTensorType != nil {
       throw ValidationError("--leave-output-tensor and --output-tensor-type contradict each other.")
     }
@@ -53,9 +70,9 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// The recipe that the options ask for. Without a type, what no other option names stays as it is.
-  func recipe(named name: String?) throws -> Recipe {
-    var recipe = try name.map(ruled(by:)) ?? Recipe(.keep)
-    recipe.overrides = try overrides()
+  func recipe(named name: String?, layerCount: Int = 0) throws -> Recipe {
+    var recipe = try name.map { try ruled(by: $0, layerCount: layerCount) } ?? Recipe(.keep)
+    recipe.overrides = try overrides() + recipe.overrides
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
     recipe.leavesOutput = leaveOutputTensor
@@ -64,8 +81,60 @@ struct TypeOptions: ParsableArguments {
     return recipe
   }
 
+  /// What is asked of a layout; nil without one.
+  func request() throws -> GroupRequest? {
+    let extent = try groupSize.map { text in
+      guard let extent = GroupExtent(text: text) else {
+        throw ValidationError("--group-size \(text): a number, row, tensor, or a block such as 128x128 is expected.")
+      }
+      return extent
+    }
+    guard let layout else {
+      for (option, isGiven) in [("--group-size", extent != nil), ("--symmetric", symmetric != nil)] where isGiven {
+        throw ValidationError("\(option) is for --layout; blocks of nf4, fp4, int4 and int8 have --block-size.")
+      }
+      return nil
+    }
+    guard GroupRequest.layouts.contains(layout) else {
+      throw ValidationError(
+        "There is no layout \(layout)" + Spelling.question(about: layout, in: GroupRequest.layouts)
+          + "; the layouts are \(GroupRequest.layouts.joined(separator: ", ")).")
+    }
+    return GroupRequest(layout: layout, extent: extent, isSymmetric: symmetric)
+  }
+
+  /// The type of groups of that name; nil where the name is one of single elements or of blocks.
+  private func grouped(_ name: String) throws -> TargetType? {
+    guard let request = try request(), !TypeNames.elements.contains(name.lowercased()) else { return nil }
+    let isBlockwise = request.layout == "bitsandbytes" && ["nf4", "fp4"].contains(name.lowercased())
+    if isBlockwise {
+      if groupSize != nil { throw ValidationError("--group-size: \(name) has blocks, whose size is --block-size.") }
+      return nil
+    }
+    do throws(GroupRequest.Refusal) {
+      return try request.type(named: name)
+    } catch {
+      switch error {
+      case .noSuchLayout: return nil
+      case .noSuchType(let names):
+        throw ValidationError("\(request.layout) has no type \(name); its types are \(names.joined(separator: ", ")).")
+      case .noSuchGroups(let groups):
+        throw ValidationError("\(name) of \(request.layout) has \(groups); choose --group-size and --symmetric so.")
+      }
+    }
+  }
+
   /// A mix where the name is one; bitsandbytes' choice of tensors for blockwise types, every weight for the others.
-  func ruled(by name: String) throws -> Recipe {
+  /// - Parameter layerCount: of the model, for mixes that go by it.
+  func ruled(by name: String, layerCount: Int = 0) throws -> Recipe {
+    if let request = try request(), request.layout == "mlx", let mix = MLXMix.named(name.lowercased()) {
+      do throws(GroupRequest.Refusal) {
+        return try mix.recipe(request, layerCount: layerCount)
+      } catch {
+        throw ValidationError("\(name) of mlx has groups of 32, 64 or 128, with an offset each.")
+      }
+    }
+    if let type = try grouped(name) { return Recipe(.linearLayers(type)) }
     if let mix = NamedMix.named(name.lowercased()) {
       if mix.needsImportance, imatrix == nil {
         throw ValidationError(
@@ -85,7 +154,7 @@ struct TypeOptions: ParsableArguments {
   /// Refuses what would change nothing.
   /// - Parameter name: the type that is asked for; nil for none.
   func checkUse(with name: String?) throws {
-    let recipe = try name.map(ruled(by:))
+    let recipe = try name.map { try ruled(by: $0) }
     var types =
       try overrides().map(\.type) + [outputTensorType, tokenEmbeddingType].compactMap(\.self).map(type(named:))
     var isMix = false
@@ -94,7 +163,7 @@ struct TypeOptions: ParsableArguments {
       isMix = true
       types += mix.types.compactMap { TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false) }
     case .elements(let type), .everyMatrix(let type), .linearLayers(let type): types.append(type)
-    case .keep, nil: break
+    case .keep, .layout, nil: break
     }
     let isOne = pure && recipe?.fileType != nil
     let asked = name ?? "the types that the weights have"
@@ -102,7 +171,7 @@ struct TypeOptions: ParsableArguments {
       guard !isUsed else { return }
       throw ValidationError("\(option) changes nothing for \(asked): it is for \(purpose).")
     }
-    let hasScales = types.contains(where: \.isSpelled)
+    let hasScales = types.contains { $0.isSpelled && $0.groups == nil }
     if blockSize != nil { try refuse("--block-size", hasScales, "nf4, fp4, int4 and int8") }
     if let doubleQuant {
       try refuse(doubleQuant ? "--double-quant" : "--no-double-quant", hasScales, "nf4, fp4, int4 and int8")
@@ -115,7 +184,7 @@ struct TypeOptions: ParsableArguments {
       try refuse("--imatrix", types.contains { $0.codec is any WeightedBlockCodec }, takers.joined(separator: ", "))
     }
     if noFallback {
-      let canFall = types.contains { $0.codec.elementsPerBlock > 1 && !$0.isSpelled }
+      let canFall = types.contains { !$0.isElement && ($0.groups != nil || !$0.isSpelled) }
       try refuse("--no-fallback", canFall, "types with blocks that a row may not fill")
     }
     if leaveOutputTensor, case .linearLayers = recipe?.rule, tensorTypes.isEmpty {
@@ -126,6 +195,7 @@ struct TypeOptions: ParsableArguments {
 
   /// The type of that name, with the options given.
   func type(named name: String) throws -> TargetType {
+    if let type = try grouped(name) { return type }
     guard let type = TypeNames.type(named: name, blockSize: blockSize ?? 64, isDoubleQuantized: doubleQuant ?? false)
     else {
       throw ValidationError(TypeNames.refusal(of: name, blockSize: blockSize ?? 64))

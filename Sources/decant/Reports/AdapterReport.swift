@@ -6,10 +6,17 @@ internal import JSON
 /// What an adapter is, for people and for programs.
 struct AdapterReport {
   let summary: AdapterSummary
+  /// The file, where it tells everything itself.
+  private let file: InspectionReport?
 
-  init(_ summary: AdapterSummary) { self.summary = summary }
+  init(_ summary: AdapterSummary, file: InspectionReport? = nil) {
+    self.summary = summary
+    self.file = file
+  }
 
-  func write(isVerbose: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
+  func write(
+    tensors: Bool, metadata: Bool, isVerbose: Bool, _ line: (String) throws(FileError) -> Void
+  ) throws(FileError) {
     var rows = [["Kind", kind], ["Base model", summary.baseModel ?? "not said"]]
     func add(_ name: String, _ numbers: [String]) {
       if !numbers.isEmpty { rows.append([name, numbers.joined(separator: ", ")]) }
@@ -23,6 +30,7 @@ struct AdapterReport {
     rows.append(["Weights", NumberText.grouped(summary.parameterCount)])
     rows.append(["Size", NumberText.bytes(summary.byteCount)])
     try ReportTable(FileSystem.lastComponent(summary.path), columns: ["", ""], leading: 2, rows: rows).forEachLine(line)
+    try file?.writeDetails(tensors: tensors, metadata: metadata, line)
     guard let obstacle = summary.obstacle else { return }
     try line("")
     try line("note: cannot be merged here: " + Terminal.sentence(obstacle, isVerbose: isVerbose))
@@ -35,14 +43,15 @@ struct AdapterReport {
   private var kind: String {
     let kind = summary.kind.map { $0 == "LORA" ? "LoRA adapter" : "adapter of the kind \($0)" } ?? "adapter"
     let traits = [(summary.usesDoRA, "DoRA"), (summary.usesRankStabilizedScale, "rsLoRA")].filter(\.0).map(\.1)
-    return ([kind] + traits).joined(separator: ", ")
+    return (["\(kind) (\(summary.spelling))"] + traits).joined(separator: ", ")
   }
 
-  /// Keys: `path`, `container` (adapter), `kind`, `base_model`, `ranks`, `alphas`, `scales`, `dora`, `rslora`, `modules`
-  /// (`name`, `count`), `whole_parameters`, `tokens`, `weights`, `bytes`, and `obstacle` where it cannot be merged.
-  func json(isVerbose: Bool) -> JSONValue {
+  /// Keys: `path`, `container` (adapter), `spelling` (PEFT, MLX, GGUF), `kind`, `base_model`, `ranks`, `alphas`, `scales`, `dora`, `rslora`, `modules`
+  /// (`name`, `count`), `whole_parameters`, `tokens`, `weights`, `bytes`, `obstacle` where it cannot be merged, and of a GGUF `tensors` and `metadata` when asked for.
+  func json(tensors: Bool, metadata: Bool, isVerbose: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
-      "path": .string(summary.path), "container": "adapter", "kind": summary.kind.map(JSONValue.string) ?? .null,
+      "path": .string(summary.path), "container": "adapter", "spelling": .string(summary.spelling),
+      "kind": summary.kind.map(JSONValue.string) ?? .null,
       "base_model": summary.baseModel.map(JSONValue.string) ?? .null,
       "ranks": .array(summary.ranks.map(JSONValue.integer)), "alphas": .array(summary.alphas.map(JSONValue.number)),
       "scales": .array(summary.scales.map(JSONValue.number)), "dora": .bool(summary.usesDoRA),
@@ -55,6 +64,7 @@ struct AdapterReport {
     if let obstacle = summary.obstacle {
       members["obstacle"] = .string(Terminal.sentence(obstacle, isVerbose: isVerbose))
     }
+    members.merge(file?.details(tensors: tensors, metadata: metadata) ?? [:]) { _, new in new }
     return .object(members)
   }
 }

@@ -18,7 +18,9 @@ enum Inspected {
     }
     do throws(FileError) {
       let inspection = try Inspection(path: path)
-      if inspection.metadata?["general.type"]?.string == "imatrix" {
+      if let metadata = inspection.metadata, AdapterSummary.isAdapter(metadata) {
+        self = .adapter(AdapterReport(try AdapterSummary(path: path), file: InspectionReport(inspection)))
+      } else if inspection.metadata?["general.type"]?.string == "imatrix" {
         self = .importance(try ImportanceReport(path: path, matrix: try ImportanceMatrix(path: path)))
       } else {
         self = .model(InspectionReport(inspection))
@@ -39,7 +41,7 @@ enum Inspected {
     case .importance(let report):
       try report.write(tensors: tensors, line)
     case .adapter(let report):
-      try report.write(isVerbose: isVerbose, line)
+      try report.write(tensors: tensors, metadata: metadata, isVerbose: isVerbose, line)
     }
   }
 
@@ -47,7 +49,7 @@ enum Inspected {
     switch self {
     case .model(let report): report.json(tensors: tensors, metadata: metadata, isVerbose: isVerbose)
     case .importance(let report): report.json(tensors: tensors)
-    case .adapter(let report): report.json(isVerbose: isVerbose)
+    case .adapter(let report): report.json(tensors: tensors, metadata: metadata, isVerbose: isVerbose)
     }
   }
 }

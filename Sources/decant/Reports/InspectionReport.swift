@@ -18,10 +18,9 @@ struct InspectionReport {
     throws(FileError)
   {
     try overview.forEachLine(line)
-    for table in [types] + (metadata ? [metadataTable] : []) + (tensors ? [tensorTable] : []) {
-      try line("")
-      try table.forEachLine(line)
-    }
+    try line("")
+    try types.forEachLine(line)
+    try writeDetails(tensors: tensors, metadata: metadata, line)
     var notes = inspection.remarks.flatMap { $0.lines(isVerbose: isVerbose) }
     if let obstacle = inspection.obstacle {
       notes.append("note: cannot be converted here: " + Terminal.sentence(obstacle, isVerbose: isVerbose))
@@ -29,6 +28,16 @@ struct InspectionReport {
     for note in notes {
       try line("")
       try line(note.printable)
+    }
+  }
+
+  /// What is listed when it is asked for.
+  func writeDetails(
+    tensors: Bool, metadata: Bool, _ line: (String) throws(FileError) -> Void
+  ) throws(FileError) {
+    for table in (metadata ? [metadataTable] : []) + (tensors ? [tensorTable] : []) {
+      try line("")
+      try table.forEachLine(line)
     }
   }
 
@@ -151,6 +160,12 @@ struct InspectionReport {
     if let obstacle = inspection.obstacle {
       members["obstacle"] = .string(Terminal.sentence(obstacle, isVerbose: isVerbose))
     }
+    return .object(members.merging(details(tensors: tensors, metadata: metadata)) { _, new in new })
+  }
+
+  /// `tensors` and `metadata` when asked for.
+  func details(tensors: Bool, metadata: Bool) -> [String: JSONValue] {
+    var members: [String: JSONValue] = [:]
     if tensors {
       members["tensors"] = .array(
         inspection.source.tensors.map { tensor in
@@ -168,6 +183,6 @@ struct InspectionReport {
         members["metadata"] = .object(inspection.fileMetadata.mapValues(JSONValue.string))
       }
     }
-    return .object(members)
+    return members
   }
 }

@@ -7,11 +7,17 @@ internal import Tensors
 /// A plan as people and programs see it: before it is carried out, and after.
 struct PlanReport {
   let plan: Plan
-  let checkpoint: Checkpoint
+  let before: Before
 
-  init(_ plan: Plan, _ checkpoint: Checkpoint) {
+  /// What the output is made of.
+  struct Before {
+    let byteCount: Int
+    let bitsPerWeight: Double
+  }
+
+  init(_ plan: Plan, _ before: Before) {
     self.plan = plan
-    self.checkpoint = checkpoint
+    self.before = before
   }
 
   // MARK: - For people
@@ -41,13 +47,38 @@ struct PlanReport {
     try line("")
     let free = plan.destination.freeBytes.map { "; \(NumberText.bytes($0)) are free there" } ?? ""
     for text in plan.notes.flatMap({ $0.lines(isVerbose: isVerbose) }) + [totals + free] { try line(text.printable) }
+    try line(costs)
+    try writeExactPairs(line)
+  }
+
+  private var costs: String {
+    plan.costs.map { "\($0.count) \($0.count == 1 ? "tensor" : "tensors") \($0.cost)" }.joined(separator: ", ")
+  }
+
+  /// Which types hold the same numbers, where any weight that was quantized gets another form.
+  private func writeExactPairs(_ line: (String) throws(FileError) -> Void) throws(FileError) {
+    let isToGGUF = plan.destination.container == .gguf
+    let isOfInterest = plan.tensors.contains { tensor in
+      if case .encodedAgain = tensor.cost { true } else { tensor.cost == .repacked && tensor.targetType != "f32" }
+    }
+    guard isOfInterest, isToGGUF || plan.writtenLayout != nil else { return }
+    let rows = ExactPairs.rows(into: isToGGUF ? nil : plan.writtenLayout)
+    guard !rows.isEmpty else { return }
+    try line("")
+    try ReportTable(
+      "What is repacked exactly into \(isToGGUF ? "a GGUF" : plan.writtenLayout ?? "")",
+      columns: ["From", "Always", "Where scales and zero points allow"], leading: 3,
+      rows: rows.map {
+        [$0.source, $0.always.joined(separator: ", "), $0.sometimes.joined(separator: ", ")]
+      }
+    ).forEachLine(line)
   }
 
   private var totals: String {
-    let (before, after) = (checkpoint.fileByteCount, plan.byteCount)
-    return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(before)) -> "
-      + "\(NumberText.bytes(after)) (\(NumberText.percent(Double(after) / Double(max(before, 1)), 1))), "
-      + "\(NumberText.fixed(checkpoint.bitsPerWeight, 3)) -> \(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
+    let share = Double(plan.byteCount) / Double(max(before.byteCount, 1))
+    return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(before.byteCount)) -> "
+      + "\(NumberText.bytes(plan.byteCount)) (\(NumberText.percent(share, 1))), "
+      + "\(NumberText.fixed(before.bitsPerWeight, 3)) -> \(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
   }
 
   /// More files than these are told by the first and the last.
@@ -89,8 +120,10 @@ struct PlanReport {
       "output": .string(plan.destination.path), "container": .string(plan.destination.container.name),
       "weights": .integer(plan.parameterCount), "bytes": .integer(plan.byteCount),
       "bits_per_weight": .number(plan.bitsPerWeight),
+      "costs": .object(
+        Dictionary(plan.costs.map { ($0.cost.kind, JSONValue.integer($0.count)) }, uniquingKeysWith: Self.sum)),
       "before": [
-        "bytes": .integer(checkpoint.fileByteCount), "bits_per_weight": .number(checkpoint.bitsPerWeight),
+        "bytes": .integer(before.byteCount), "bits_per_weight": .number(before.bitsPerWeight),
       ],
       "files": .array(plan.files.map { ["name": .string($0.name), "bytes": .integer($0.byteCount)] }),
       "tensors": .array(plan.tensors.map(describe)),
@@ -110,10 +143,11 @@ struct PlanReport {
   /// The keys, for the help of the commands that print them.
   static let keys =
     """
-    With --json: output, container, weights, bytes, bits_per_weight, before
-    (bytes, bits_per_weight), files (name, bytes), tensors (name, shape,
-    source_type, type, bytes, stored (name, bytes, file, offset), and where it is
-    so substituted_because), notes; after the job also seconds and, with adapters,
+    With --json: output, container, weights, bytes, bits_per_weight, costs (how
+    many tensors are copied, repacked, encoded, encoded_again), before (bytes,
+    bits_per_weight), files (name, bytes), tensors (name, shape, source_type,
+    type, cost, bytes, stored (name, bytes, file, offset), and where it is so
+    from_bits, substituted_because), notes; after the job also seconds and, with adapters,
     merged (name, relative_change, null where a weight is not finite).
     """
 
@@ -124,11 +158,15 @@ struct PlanReport {
     With --verify also verification, which has the keys of compare.
     """
 
+  private static func sum(_ first: JSONValue, _ second: JSONValue) -> JSONValue {
+    .integer((first.int ?? 0) + (second.int ?? 0))
+  }
+
   private func describe(_ tensor: PlannedTensor) -> JSONValue {
     var members: [String: JSONValue] = [
       "name": .string(tensor.name), "shape": .array(tensor.shape.map(JSONValue.integer)),
       "source_type": .string(tensor.sourceType), "type": .string(tensor.targetType),
-      "bytes": .integer(tensor.byteCount),
+      "cost": .string(tensor.cost.kind), "bytes": .integer(tensor.byteCount),
       "stored": .array(
         tensor.planes.map { plane in
           let place = plan.place(of: plane.descriptor)
@@ -138,6 +176,7 @@ struct PlanReport {
           ]
         }),
     ]
+    if case .encodedAgain(let bits) = tensor.cost { members["from_bits"] = .integer(bits) }
     if let reason = tensor.substitution { members["substituted_because"] = .string(reason) }
     return .object(members)
   }

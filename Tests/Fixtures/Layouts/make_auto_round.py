@@ -27,10 +27,8 @@ def decoded(folder, of_module):
     """of_module: path -> (bits, group)"""
     tensors = load_file(os.path.join(folder, "model.safetensors"))
     values = {}
-    for name in base.linear_names():
-        module = name.removesuffix(".weight")
-        if module + ".qweight" not in tensors:
-            continue
+    for module in sorted(name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")):
+        name = module + ".weight"
         qweight, qzeros, scales = (tensors[f"{module}.{part}"] for part in ("qweight", "qzeros", "scales"))
         bits, group = of_module(module)
         if qweight.shape[0] == scales.shape[0] * group:

@@ -44,11 +44,9 @@ def decoded(folder):
         config = QuantizationConfig.model_validate(json.load(file)["quantization_config"])
     tensors = load_file(os.path.join(folder, "model.safetensors"))
     values = {}
-    for name in base.linear_names():
-        module = name.removesuffix(".weight")
+    for module in sorted(name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale")):
+        name = module + ".weight"
         state = {key.removeprefix(module + "."): value for key, value in tensors.items() if key.startswith(module + ".")}
-        if set(state) == {"weight"}:
-            continue
         scheme = next(
             scheme for scheme in config.config_groups.values()
             if any(target == "Linear" or match_name(module, target) for target in scheme.targets))

@@ -66,6 +66,8 @@ def main():
     for bits in (8, 4, 3, 2, 1):
         make(f"{bits}bit", nbits=bits, group_size=64, axis=1)
     make("4bit-axis0", nbits=4, group_size=64, axis=0)
+    make("3bit-axis0", nbits=3, group_size=64, axis=0)
+    make("5bit-rows", nbits=5, group_size=256, axis=1, notes="groups of two rows in matrices of 128 columns")
     make("4bit-viewed", nbits=4, group_size=64, axis=1, view_as_float=True)
     make("4bit-exceptions", dynamic_config={
         "self_attn.q_proj": {"nbits": 4, "group_size": 64}, "self_attn.k_proj": {"nbits": 8, "group_size": 64},

@@ -34,10 +34,8 @@ def start(variant):
 def decoded(folder):
     tensors = load_file(os.path.join(folder, "model.safetensors"))
     values = {}
-    for name in base.linear_names():
-        weight, scale = tensors[name], tensors.get(name + "_scale")
-        if scale is None:
-            continue
+    for name in sorted(name.removesuffix("_scale") for name in tensors if name.endswith(".weight_scale")):
+        weight, scale = tensors[name], tensors[name + "_scale"]
         if weight.dtype == torch.uint8:
             shape = torch.Size((weight.shape[0], weight.shape[1] * 2))
             exact = NVFP4QTensor(shape, torch.float32, weight).dequantize(

@@ -14,7 +14,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 
 import torch
-from optimum.quanto import QuantizedModelForCausalLM, WeightQBitsTensor, WeightQBytesTensor, qtypes
+from optimum.quanto import MaxOptimizer, QuantizedModelForCausalLM, WeightQBitsTensor, WeightQBytesTensor, qtypes
 from optimum.quanto.tensor.packed import PackedTensor
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -47,6 +47,11 @@ def values_of(folder, model):
     return values
 
 
+class WholeShifts(MaxOptimizer):
+    def __call__(self, *arguments, **options):
+        return super().__call__(*arguments, **options, zeropoint=True)
+
+
 def make(variant, weights, dtype=torch.bfloat16, notes=None, **options):
     folder = os.path.join(base.HERE, "quanto-" + variant)
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,6 +70,7 @@ def main():
     make("int8", "qint8", exclude="lm_head")
     make("int4", "qint4", exclude="lm_head", notes="rows of 128 are one group, those of 256 two")
     make("int4-float16", "qint4", dtype=torch.float16)
+    make("int4-whole-shifts", "qint4", dtype=torch.float16, exclude=["lm_head", "*.v_proj"], optimizer=WholeShifts())
     make("int2", "qint2", exclude=["lm_head", "*.o_proj"])
     # v_proj has a row of zeros, of which the library makes NaN.
     without_zeros = ["lm_head", "*.v_proj"]

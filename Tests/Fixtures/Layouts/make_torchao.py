@@ -76,6 +76,8 @@ def main():
     make("int8-dynamic", Int8DynamicActivationInt8WeightConfig(), include_input_output_embeddings=True)
     # v_proj has a row of zeros, of which the library makes NaN.
     make("float8", Float8WeightOnlyConfig(), modules_to_not_convert=["lm_head", "model.layers.0.self_attn.v_proj"])
+    make("float8-e5m2", Float8WeightOnlyConfig(weight_dtype=torch.float8_e5m2), modules_to_not_convert=[
+        "lm_head", "model.layers.0.self_attn.v_proj"])
     make("float8-tensor", Float8WeightOnlyConfig(granularity=PerTensor()))
     make("int4-unpacked", IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)))
     make("int4-unpacked-zeros", IntxWeightOnlyConfig(
@@ -83,6 +85,8 @@ def main():
     make("int4-unpacked-dynamic", Int8DynamicActivationIntxWeightConfig(
         weight_dtype=torch.int4, weight_granularity=PerGroup(32)))
     make("nvfp4", NVFP4WeightOnlyConfig(), notes="scales in tiles of 128 rows by 4")
+    make("mxfp4", MXDynamicActivationMXWeightConfig(
+        activation_dtype=torch.float4_e2m1fn_x2, weight_dtype=torch.float4_e2m1fn_x2), notes="scales in tiles of 128 rows by 4")
     make("mxfp8", MXDynamicActivationMXWeightConfig(), notes="scales in tiles of 128 rows by 4")
 
 

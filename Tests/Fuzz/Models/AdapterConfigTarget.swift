@@ -7,10 +7,14 @@ extension ModelsTargets {
     seeds: [
       "Tests/Fixtures/adapters/plain/adapter_config.json",
       "Tests/Fixtures/adapters/rslora-patterns/adapter_config.json",
+      "Tests/Fixtures/MLXAdapters/lora/adapter_config.json",
       "Tests/Fuzz/Seeds/adapter-config",
     ]
   ) { bytes in
-    let config = try AdapterConfig(parsing: bytes, path: "adapter_config.json")
+    // Of mlx-lm, or of PEFT, which says why it is refused.
+    let config =
+      try (try? AdapterConfig(mlx: bytes, path: "adapter_config.json"))
+      ?? AdapterConfig(parsing: bytes, path: "adapter_config.json")
     let modules = [
       "model.layers.11.self_attn.q_proj", "model.embed_tokens", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
     ]

@@ -4,7 +4,7 @@ package import FuzzSupport
 package enum ModelsTargets {
   package static let all = [
     config, tokenizerJSON, tokenizerModel, tekken, tokenizerSettings, ggufVocabulary, adapterConfig, quantState,
-    layouts,
+    layouts, quantizedFolders,
     importanceMatrix, recipe, modelCard,
   ]
 }

@@ -190,6 +190,22 @@ def states():
         "a.weight_format": ("U8", [], b"\x00"), "b": ("F16", [3], bytes(6))}))
 
 
+def folders():
+    """config.json without what is null, a zero, a line a tensor, a zero, bytes: as DescribedFolder reads it."""
+    valid = HERE.parents[2] / "Formats/Safetensors/Fixtures/layouts/valid"
+    for folder in sorted(valid.iterdir()):
+        data = (folder / "model.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8 : 8 + length])
+        lines = [
+            f"{name.replace('model.layers.0.self_attn.k_proj', 'p')} {entry['dtype']} {','.join(map(str, entry['shape']))}\n"
+            for name, entry in header.items()]
+        config = json.loads((folder / "config.json").read_text(), object_hook=lambda members: {
+            key: value for key, value in members.items() if value is not None})
+        write(f"quantized-folders/{folder.name}", b"\0".join([
+            json.dumps(config, separators=(",", ":")).encode(), "".join(lines).encode(), data[8 + length :]]))
+
+
 def codecs():
     """Number of a codec, of a block size, bytes."""
     numbers = random.Random(1)
@@ -211,5 +227,5 @@ def packed_indexes():
 
 
 if __name__ == "__main__":
-    for make in (configs, tokenizers, tekken, vocabularies, adapters, recipes, states, codecs, packed_indexes):
+    for make in (configs, tokenizers, tekken, vocabularies, adapters, recipes, states, folders, codecs, packed_indexes):
         make()

@@ -5,14 +5,14 @@ internal import Tensors
 /// A stored list of the group that each column belongs to.
 enum ColumnOrder {
   /// The group of each column; nil where groups are runs of columns, one after another.
-  /// - Parameter allowsNone: whether a negative number says that there is no such list.
+  /// - Parameter allowsNone: whether -1 throughout says that there is no such list.
   static func groups(
     of order: TensorDescriptor, columns: Int, group: Int, groups: Int, _ parts: LayoutParts, allowsNone: Bool = false
   ) throws(FileError) -> [Int32]? {
     try parts.check(order, [.i32], [columns])
     let bytes = try parts.source.bytes(of: order.name)
     let indices = stride(from: 0, to: bytes.count, by: 4).map { Int32(littleEndian: bytes[$0..<$0 + 4]) }
-    if allowsNone, indices.contains(where: { $0 < 0 }) { return nil }
+    if allowsNone, indices.allSatisfy({ $0 == -1 }) { return nil }
     if let place = indices.firstIndex(where: { $0 < 0 || Int($0) >= groups }) {
       throw FileError(
         .malformed, path: parts.source.name, subject: order.name,

@@ -19,60 +19,30 @@ struct ConstantNumber: GroupNumbers {
   ) throws(FileError) -> [Float] { Array(repeating: value, count: rows.count * groups.count) }
 }
 
-/// How a stored number is spelled.
-enum NumberFormat: Hashable, Sendable {
-  /// An element type of floats.
-  case float(Encoding)
-  /// A byte that is an exponent of two, 127 for 1 (OCP MX, E8M0).
-  case exponent
-  /// A byte that is a float up to 448 (E4M3FN).
-  case e4m3
-  /// A byte in two's complement.
-  case signedByte
-
-  /// What a stored tensor of scales is in, where its type tells; `isExponent` says what a plain byte is.
-  init?(_ encoding: Encoding, byte: NumberFormat? = nil) {
-    switch encoding {
-    case .f32, .f16, .bf16: self = .float(encoding)
-    case .f8E8M0: self = .exponent
-    case .f8E4M3: self = .e4m3
-    case .i8: self = .signedByte
-    case .u8:
-      guard let byte else { return nil }
-      self = byte
-    default: return nil
-    }
-  }
-
-  var byteCount: Int { if case .float(let encoding) = self { encoding.bytesPerBlock } else { 1 } }
-
-  func decode(_ bytes: [UInt8]) -> [Float] {
-    switch self {
-    case .float(let encoding):
-      guard let codec = Catalog.codec(for: encoding) else { return [] }
-      var values = [Float](repeating: 0, count: bytes.count / encoding.bytesPerBlock)
-      var span = values.mutableSpan
-      bytes.withBytes { codec.decode($0, into: &span) }
-      return values
-    case .exponent: return bytes.map { Self.powers[Int($0)] }
-    case .e4m3: return bytes.map { Self.smallFloats[Int($0)] }
-    case .signedByte: return bytes.map { Float(Int8(bitPattern: $0)) }
-    }
-  }
-
-  private static let powers: [Float] = (0..<256).map { code in
-    code == 255 ? .nan : Float(sign: .plus, exponent: code - 127, significand: 1)
-  }
-  private static let smallFloats: [Float] = (0..<256).map { SmallFloat.f8E4M3.value(of: UInt16($0)) }
-}
-
 /// Numbers of a stored tensor, each perhaps for several rows.
 struct StoredNumbers: GroupNumbers {
   /// What is done with all of them.
-  enum Factor: Sendable {
+  enum Factor: Hashable, Sendable {
     case none
     case times(Float)
     case dividedBy(Float)
+
+    func apply(to numbers: inout [Float]) {
+      switch self {
+      case .none: break
+      case .times(let factor): for index in numbers.indices { numbers[index] *= factor }
+      case .dividedBy(let divisor): for index in numbers.indices { numbers[index] /= divisor }
+      }
+    }
+
+    /// About what is stored of a number.
+    func stored(_ number: Float) -> Float {
+      switch self {
+      case .none: number
+      case .times(let factor): number / factor
+      case .dividedBy(let divisor): number * divisor
+      }
+    }
   }
 
   let name: String
@@ -93,11 +63,7 @@ struct StoredNumbers: GroupNumbers {
     guard !rows.isEmpty, !groups.isEmpty else { return [] }
     let stored = rows.lowerBound / rowsPerNumber..<(rows.upperBound - 1) / rowsPerNumber + 1
     var numbers = isTransposed ? try transposed(stored, groups, source) : try plain(stored, groups, source)
-    switch factor {
-    case .none: break
-    case .times(let factor): for index in numbers.indices { numbers[index] *= factor }
-    case .dividedBy(let divisor): for index in numbers.indices { numbers[index] /= divisor }
-    }
+    factor.apply(to: &numbers)
     guard rowsPerNumber > 1 else { return numbers }
     return rows.flatMap { row in
       let start = (row / rowsPerNumber - stored.lowerBound) * groups.count
@@ -168,8 +134,9 @@ struct PackedNumbers: GroupNumbers {
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
   ) throws(FileError) -> [Float] {
     let part = isTransposed ? RowPart(rows: groups, columns: rows) : RowPart(rows: rows, columns: groups)
-    let found = try codes.codes(ofAny: part, columns: columns, from: source)
-      .map { Float((Int($0) + addend) % modulus) - shift }
+    // One of 256 codes each.
+    let table = (0..<256).map { Float(($0 + addend) % modulus) - shift }
+    let found = try codes.codes(ofAny: part, columns: columns, from: source).map { table[Int($0)] }
     guard isTransposed else { return found }
     var numbers = [Float](repeating: 0, count: found.count)
     for group in 0..<groups.count {

@@ -10,6 +10,8 @@ final class GroupedWeight: LaidOutWeight {
     let levels: GroupLevels
     /// Columns that share a scale, from the first on.
     let columns: Int
+    /// Whether these are all of a row.
+    var isRow = false
     /// The group of each column, where groups are not runs of columns.
     var groupOfColumn: [Int32]?
     let scales: any GroupNumbers
@@ -27,11 +29,18 @@ final class GroupedWeight: LaidOutWeight {
   let source: any TensorSource
   private let codes: any StoredCodes
   private let groups: Groups
+  /// Columns of the matrix that has the codes and groups: the weight's elements in their order, perhaps in other rows.
+  private let width: Int
+  /// Where groups are not runs of columns, and all have as many.
+  private let sort: ColumnSort?
 
+  /// - Parameter width: nil where the weight's own rows are those of its codes.
   init(
     name: String, shape: [Int], layout: any WeightLayout, typeName: String, storedNames: [String],
-    originalEncoding: Encoding?, codes: any StoredCodes, groups: Groups, source: any TensorSource
+    originalEncoding: Encoding?, codes: any StoredCodes, groups: Groups, type: TargetType? = nil, width: Int? = nil,
+    source: any TensorSource
   ) {
+    self.type = type
     self.name = name
     self.shape = shape
     self.layout = layout
@@ -41,16 +50,73 @@ final class GroupedWeight: LaidOutWeight {
     self.codes = codes
     self.groups = groups
     self.source = source
+    self.width = width ?? shape.last ?? 1
+    sort = groups.groupOfColumn.flatMap { ColumnSort(groupOfColumn: $0, size: groups.columns) }
   }
 
-  var type: TargetType? { nil }
+  let type: TargetType?
   var isQuantized: Bool { true }
+
+  // MARK: - As groups
+
+  var groupForm: GroupForm? {
+    guard groups.groupOfColumn == nil || sort != nil, width == columns, let numbers = groups.scales as? StoredNumbers,
+      columns > 0,
+      columns % groups.columns == 0
+    else { return nil }
+    return GroupForm(
+      levels: groups.levels, offset: groups.offset, columns: groups.columns, isRow: groups.isRow,
+      scales: numbers.format,
+      factor: numbers.factor, zero: groups.offset == .zero ? (groups.offsets as? ConstantNumber)?.value : nil,
+      order: groups.groupOfColumn)
+  }
+
+  var copiedEncoding: Encoding? {
+    groupForm.map { InterchangeBlocks($0.levels, $0.offset, columns: $0.columns, order: sort).encoding }
+  }
+
+  func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
+    guard let blocks = copiedEncoding.flatMap(InterchangeBlocks.init) else {
+      throw FileError(.unsupported, path: source.name, subject: name, "has no groups along its rows")
+    }
+    let count = bytes.byteCount / blocks.encoding.bytesPerBlock * blocks.columns
+    var start = 0
+    for part in RowPart.parts(of: element..<element + count, width: columns) {
+      var encoded = EncodedGroups()
+      encoded.codes = try sortedCodes(of: part)
+      (encoded.scales, encoded.offsets) = try numbers(
+        part.rows, part.columns.lowerBound / blocks.columns..<part.columns.upperBound / blocks.columns)
+      let size = part.count / blocks.columns * blocks.encoding.bytesPerBlock
+      var own = bytes._mutatingExtracting(start..<start + size)
+      blocks.close(encoded, into: &own)
+      start += size
+    }
+  }
+
+  /// Codes with those of a group side by side.
+  private func sortedCodes(of part: RowPart) throws(FileError) -> [UInt8] {
+    guard let sort else { return try codes.codes(ofAny: part, columns: columns, from: source) }
+    let whole = RowPart(rows: part.rows, columns: 0..<columns)
+    let sorted = sort.sorted(try codes.codes(ofAny: whole, columns: columns, from: source))
+    guard part.columns.count < columns else { return sorted }
+    return part.rows.indices.flatMap { row in
+      let start = (row - part.rows.lowerBound) * columns
+      return sorted[start + part.columns.lowerBound..<start + part.columns.upperBound]
+    }
+  }
+
+  /// The numbers of all groups of some rows, without their codes.
+  func numbers(ofRows rows: Range<Int>) throws(FileError) -> EncodedGroups {
+    var encoded = EncodedGroups()
+    (encoded.scales, encoded.offsets) = try numbers(rows, 0..<columns / groups.columns)
+    return encoded
+  }
 
   func read(
     elements: Range<Int>, into values: inout MutableSpan<Float>, scratch: inout [UInt8]
   ) throws(FileError) {
     var start = 0
-    for part in RowPart.parts(of: elements, width: columns) {
+    for part in RowPart.parts(of: elements, width: width) {
       var span = values._mutatingExtracting(start..<start + part.count)
       try read(part, into: &span)
       start += part.count
@@ -58,9 +124,9 @@ final class GroupedWeight: LaidOutWeight {
   }
 
   private func read(_ part: RowPart, into values: inout MutableSpan<Float>) throws(FileError) {
-    let codes = try codes.codes(ofAny: part, columns: columns, from: source)
+    let codes = try codes.codes(ofAny: part, columns: width, from: source)
     if let groupOf = groups.groupOfColumn {
-      let all = 0..<columns.dividedRoundingUp(by: groups.columns)
+      let all = 0..<width.dividedRoundingUp(by: groups.columns)
       let (scales, offsets) = try numbers(part.rows, all)
       codes.withBytes { codes in
         KernelSet.best.decodeGroups(

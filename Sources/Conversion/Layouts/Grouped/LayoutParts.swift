@@ -23,6 +23,12 @@ struct LayoutParts {
       .missing, path: source.name, subject: module + ending, "is not there, though \(whole) is, a weight of \(layout)")
   }
 
+  /// - Throws: `FileError` for an empty matrix: nobody quantizes one, and beside a dimension of 0 the others may be of any size.
+  func requireElements(_ codes: TensorDescriptor) throws(FileError) {
+    guard codes.elementCount == 0 else { return }
+    throw mismatch(codes, "codes, which an empty tensor does not have")
+  }
+
   /// - Throws: `FileError` where a part has another shape or none of the types.
   func check(
     _ part: TensorDescriptor, _ encodings: [Encoding], _ shape: [Int]
@@ -40,12 +46,12 @@ struct LayoutParts {
       "has shape \(part.shape) of \(part.encoding.name), but \(layout) needs \(expected)")
   }
 
-  /// One finite number of a part.
-  func number(_ part: TensorDescriptor, _ format: NumberFormat) throws(FileError) -> Float {
-    guard part.elementCount == 1 else { throw mismatch(part, "one number") }
-    let values = format.decode(try source.bytes(of: part.name))
-    guard let value = values.first, value.isFinite, value != 0 else {
-      throw FileError(.malformed, path: source.name, subject: part.name, "is \(values.first ?? 0), which is no scale")
+  /// The one scale that a part of F32 holds.
+  func scale(_ part: TensorDescriptor) throws(FileError) -> Float {
+    guard part.encoding == .f32, part.elementCount == 1 else { throw mismatch(part, "one number of f32") }
+    let value = NumberFormat.float(.f32).decode(try source.bytes(of: part.name)).first ?? .nan
+    guard value.isFinite, value > 0 else {
+      throw FileError(.malformed, path: source.name, subject: part.name, "is \(value), which is no scale")
     }
     return value
   }

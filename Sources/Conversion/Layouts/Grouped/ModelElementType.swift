@@ -1,10 +1,15 @@
 internal import JSON
 internal import Tensors
 
-/// The element type that a model computes with, as config.json names it.
+/// The element type that a model computes with.
 enum ModelElementType {
+  /// As config.json names it.
   static func of(_ config: JSONValue?) -> Encoding? {
-    let name = (config?["dtype"] ?? config?["torch_dtype"])?.string
+    (config?["dtype"] ?? config?["torch_dtype"])?.string.flatMap(named)
+  }
+
+  /// As torch calls it.
+  static func named(_ name: String) -> Encoding? {
     switch name {
     case "float32": return .f32
     case "float16": return .f16

@@ -22,23 +22,66 @@ struct QuantizationSection {
     method = (members["quant_method"] ?? members["method"])?.string ?? ""
   }
 
+  /// - Throws: `FileError` where config.json says nothing that can be understood, or says two things.
+  static func check(_ config: JSONValue?, path: String) throws(FileError) {
+    for key in keys {
+      guard let value = config?[key]?.unlessNull else { continue }
+      guard let members = value.object else {
+        throw FileError(
+          .malformed, path: path, subject: key, "is no object, so that it does not say how weights are quantized")
+      }
+      for name in ["quant_method", "method"] {
+        guard let method = members[name]?.unlessNull, method.string == nil else { continue }
+        throw FileError(
+          .malformed, path: path, subject: "\(key).\(name)", "is no string, so that it names no way to quantize")
+      }
+    }
+    guard let own = config?["quantization"]?.unlessNull, let other = config?["quantization_config"]?.unlessNull,
+      own != other
+    else { return }
+    throw FileError(
+      .mismatch, path: path, subject: "quantization",
+      "says something else than quantization_config does; mlx-lm reads the former, other programs the latter")
+  }
+
   subscript(key: String) -> JSONValue? { members[key].flatMap(\.unlessNull) }
+
+  /// The first of some keys that is there, and what it says.
+  /// - Throws: `FileError` where another of them says something else.
+  private func first(of keys: [String]) throws(FileError) -> (key: String, value: JSONValue)? {
+    let found = keys.compactMap { key in self[key].map { (key: key, value: $0) } }
+    guard let first = found.first else { return nil }
+    if let other = found.first(where: { $0.value != first.value }) {
+      throw FileError(
+        .mismatch, path: path, subject: "quantization_config.\(other.key)",
+        "says something else than \(first.key) does, which means the same")
+    }
+    return first
+  }
 
   /// A whole number under the first of some keys that is there.
   /// - Throws: `FileError` for anything else.
   func integer(_ keys: String...) throws(FileError) -> Int? {
-    guard let key = keys.first(where: { self[$0] != nil }), let value = self[key] else { return nil }
+    guard let (key, value) = try first(of: keys) else { return nil }
     guard let number = value.int else { throw refusal(of: key, "a whole number") }
     return number
   }
 
   /// - Throws: `FileError` where the first of some keys is there and has a value that is not read.
   func require(_ keys: [String], oneOf values: [String], or absent: String) throws(FileError) -> String {
-    guard let key = keys.first(where: { self[$0] != nil }), let value = self[key] else { return absent }
+    guard let (key, value) = try first(of: keys) else { return absent }
     guard let text = value.string?.lowercased(), values.contains(text) else {
       throw refusal(of: key, values.joined(separator: " or "))
     }
     return text
+  }
+
+  /// The members of an object; none where it is not there.
+  /// - Throws: `FileError` for anything else.
+  func object(_ key: String) throws(FileError) -> [String: JSONValue] {
+    guard let value = self[key] else { return [:] }
+    guard let members = value.object else { throw refusal(of: key, "an object") }
+    return members
   }
 
   /// Refuses settings that change what codes stand for.
@@ -52,6 +95,16 @@ struct QuantizationSection {
     }
   }
 
+  /// Refuses keys that are not known, beside that of the method: they may change what codes stand for.
+  func requireKnown(_ keys: Set<String>) throws(FileError) {
+    let known = keys.union(["quant_method"])
+    guard let stranger = members.keys.sorted().first(where: { !known.contains($0) && self[$0] != nil }) else { return }
+    throw FileError(
+      .unsupported, path: path, subject: "quantization_config.\(stranger)",
+      "is a setting of \(method) that is not known here, and may change what the weights are; convert from the "
+        + "unquantized model")
+  }
+
   // MARK: - Methods
 
   /// What the section is of, as a sentence goes on.
@@ -60,29 +113,24 @@ struct QuantizationSection {
   /// Quantizers of transformers that quantize plain weights when they are loaded, so that a section may be of such.
   private static let whenLoading = ["bitsandbytes"]
 
-  /// Methods that are not read, and the library that opens them.
-  private static let unread: [String: String] = [
-    "aqlm": "aqlm", "bitnet": "transformers", "eetq": "eetq", "exl2": "exllamav2", "exl3": "exllamav3",
-    "fouroversix": "fouroversix", "fp_quant": "fp_quant", "gguf": "transformers", "gptq_p": "gptqmodel",
-    "higgs": "flute",
-    "hqq": "hqq", "marlin": "vLLM", "mxfp8": "mlx-lm", "paroquant": "gptqmodel", "qqq": "gptqmodel",
-    "quanto": "optimum-quanto",
-    "quark": "quark", "sinq": "sinq", "spqr": "spqr_quant", "torchao": "torchao", "vptq": "vptq",
-  ]
-
-  /// - Throws: `FileError` where weights are quantized by what is not read.
+  /// - Throws: `FileError` where weights are quantized, or packed, by what is not read.
   func refuseUnknownMethod() throws(FileError) {
+    let key = "quant_method"
+    let said = [(key, method)] + ["checkpoint_format", "format"].map { ($0, self[$0]?.string ?? "") }
+    for (key, value) in said {
+      guard let scheme = UnreadScheme.all.first(where: { $0.methods.contains(value.lowercased()) }) else { continue }
+      throw scheme.refusal(path: path, subject: "quantization_config.\(key)", "\(FileError.quoted(value)) is")
+    }
     guard !WeightLayouts.all.contains(where: { $0.methods.contains(method) }) else { return }
-    let library = Self.unread[method.lowercased()].map { "; \($0) opens it" } ?? ""
     throw FileError(
-      .unsupported, path: path, subject: "quantization_config.quant_method",
-      "\(FileError.quoted(method)) is a way to quantize that is not read\(library); convert from the unquantized model")
+      .unsupported, path: path, subject: "quantization_config.\(key)",
+      "\(FileError.quoted(method)) is a way to quantize that is not read; convert from the unquantized model")
   }
 
   /// - Throws: `FileError` where no weight is quantized, though the section says so.
   func requireWeights(_ weights: [any LaidOutWeight]) throws(FileError) {
-    guard weights.isEmpty, !Self.whenLoading.contains(method), self["quantization_status"]?.string != "frozen",
-      !members.isEmpty
+    guard weights.isEmpty, !Self.whenLoading.contains(method), !members.isEmpty,
+      method != "compressed-tensors" || self["quantization_status"]?.string != "frozen"
     else { return }
     throw FileError(
       .mismatch, path: path, subject: method.isEmpty ? "quantization" : "quantization_config",
@@ -100,9 +148,17 @@ struct QuantizationSection {
   }
 
   func refusal(of key: String, _ expected: String) -> FileError {
-    let text = self[key].flatMap { try? $0.serialized(pretty: false) }.map { String(decoding: $0, as: UTF8.self) }
-    return FileError(
+    FileError(
       .unsupported, path: path, subject: "quantization_config.\(key)",
-      "is \((text ?? "missing").printable), but only \(expected) can be read")
+      "is \(self[key]?.shown ?? "missing"), but only \(expected) can be read")
+  }
+}
+
+extension JSONValue {
+  /// As messages show it, cut where it is long.
+  var shown: String {
+    let text = String(decoding: (try? serialized(pretty: false)) ?? [], as: UTF8.self)
+    let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(160)))
+    return start.printable + (text.unicodeScalars.count > 160 ? "…" : "")
   }
 }

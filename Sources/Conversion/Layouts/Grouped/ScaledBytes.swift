@@ -30,20 +30,22 @@ struct ScaledBytes {
     levels: GroupLevels, layout: any WeightLayout, typeName: String, original: Encoding?, byte: NumberFormat? = nil,
     others: [TensorDescriptor] = [], offset: GroupOffset = .none, offsets: (any GroupNumbers)? = nil
   ) throws(FileError) -> GroupedWeight {
-    guard let format = NumberFormat(scales.encoding, byte: byte) else {
+    guard let format = NumberFormat(scales.encoding, byte: byte),
+      scaleEncodings.contains(scales.encoding) || format == .exponent
+    else {
       throw parts.mismatch(scales, "f32, bf16, f16 or f8_e8m0")
     }
     let (rows, columns) = (codes.rows, codes.columns)
-    let width = block.columns == 0 ? max(1, columns) : block.columns
+    let width = block.columns == 0 ? columns : min(block.columns, columns)
     return GroupedWeight(
       name: parts.weightName, shape: codes.shape, layout: layout, typeName: typeName,
       storedNames: [codes.name, scales.name] + others.map(\.name), originalEncoding: original,
       codes: RowCodes(name: codes.name, bits: 8, columns: columns, rowBytes: columns),
       groups: GroupedWeight.Groups(
-        levels: levels, columns: width,
+        levels: levels, columns: width, isRow: block.columns == 0,
         scales: StoredNumbers(
           name: scales.name, format: format, rows: rows, groups: columns.dividedRoundingUp(by: width),
-          rowsPerNumber: block.rows == 0 ? max(1, rows) : block.rows),
+          rowsPerNumber: block.rows == 0 ? rows : block.rows),
         offset: offset, offsets: offsets),
       source: parts.source)
   }

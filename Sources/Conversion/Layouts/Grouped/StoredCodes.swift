@@ -216,9 +216,15 @@ struct InterleavedCodes: StoredCodes {
 extension [UInt8] {
   /// Adds a number to every whole 32-bit word, modulo 2^32.
   fileprivate mutating func addToWords(_ addend: UInt32) {
-    for start in stride(from: 0, through: count - 4, by: 4) {
-      let word = UInt32(littleEndian: self[start..<start + 4]) &+ addend
-      replaceSubrange(start..<start + 4, with: word.littleEndianBytes)
+    var start = 0
+    while start + 4 <= count {
+      var carry: UInt32 = 0
+      for byte in 0..<4 {
+        let sum = UInt32(self[start + byte]) + (addend >> UInt32(8 * byte)) & 0xFF + carry
+        self[start + byte] = UInt8(truncatingIfNeeded: sum)
+        carry = sum >> 8
+      }
+      start += 4
     }
   }
 }

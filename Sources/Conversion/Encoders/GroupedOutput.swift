@@ -1,0 +1,71 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// How a weight becomes groups.
+public struct GroupedOutput: Sendable {
+  /// What groups are made of.
+  enum Origin: Sendable {
+    /// Values, as a library rounds them.
+    case values(any GroupRounding)
+    /// Groups that are there, with every value what it was.
+    case groups(GroupBlocks, GroupConversion)
+  }
+
+  let origin: Origin
+  /// What packs them, by the numbers of `PlannedPlane.Content.plane`.
+  let planes: [any GroupPlane]
+  let levels: GroupLevels
+  let offset: GroupOffset
+  /// Rows and columns that share a scale; 0 is all.
+  let extent: GroupExtent
+  /// What stands for the largest magnitude of the whole tensor, from that; nil where nothing does.
+  var factor: (@Sendable (Float) -> StoredNumbers.Factor)?
+  /// The name of what shares that with other weights.
+  var magnitudeOwner: String?
+
+  /// Rows of a slab are a multiple of so many: those that share words or scales are packed together.
+  var rowAlignment: Int {
+    let needed = planes.map(\.rowMultiple).max() ?? 1
+    let height = max(1, extent.rows)
+    var multiple = height
+    while multiple % needed != 0 { multiple += height }
+    return multiple
+  }
+
+  /// Whether values have to be looked at once before any is encoded.
+  var needsMagnitude: Bool { if case .values(let rounding) = origin { rounding.needsMagnitude } else { false } }
+
+  var isExact: Bool { if case .groups = origin { true } else { false } }
+
+  /// What is left of whole rows of values.
+  func survival(of values: Span<Float>, in groups: EncodedGroups, columns: Int) -> Survival {
+    let width = extent.columns == 0 ? columns : extent.columns
+    let groupsPerRow = columns.dividedRoundingUp(by: width)
+    return Survival(of: values, block: columns) { elements, decoded in
+      for place in 0..<elements.count / columns {
+        let row = elements.lowerBound / columns + place
+        let line = extent.rows == 0 ? 0 : row / extent.rows
+        let numbers = line * groupsPerRow..<(line + 1) * groupsPerRow
+        var own = decoded._mutatingExtracting(place * columns..<(place + 1) * columns)
+        groups.codes.withBytes(in: row * columns..<(row + 1) * columns) {
+          KernelSet.best.decodeGroups(
+            $0, columns: columns, from: 0, group: width, levels, scales: groups.scales.span.extracting(numbers),
+            offsets: offset == .none ? groups.offsets.span.extracting(0..<0) : groups.offsets.span.extracting(numbers),
+            offset, into: &own)
+        }
+      }
+    }
+  }
+}
+
+extension StoredNumbers.Factor {
+  /// As it is stored: an F32.
+  var bytes: [UInt8] {
+    switch self {
+    case .none: [Float(1)].littleEndianBytes
+    case .times(let factor): [factor].littleEndianBytes
+    case .dividedBy(let divisor): [divisor].littleEndianBytes
+    }
+  }
+}

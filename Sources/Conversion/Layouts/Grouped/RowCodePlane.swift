@@ -1,0 +1,33 @@
+internal import Bytes
+internal import Quantization
+internal import Tensors
+
+/// Codes along the rows, each row a stream of bits that fills `rowBytes`.
+struct RowCodePlane: GroupPlane {
+  let bits: Int
+  let columns: Int
+  let rowBytes: Int
+  /// What put codes of a group side by side, if anything did.
+  var sort: ColumnSort?
+
+  func write(
+    _ groups: EncodedGroups, rows: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+  ) throws(FileError) -> Bool {
+    var bytes = [UInt8](repeating: 0, count: rows.count * rowBytes)
+    let ordered = sort.map { $0.restored(groups.codes) } ?? groups.codes
+    ordered.withBytes { codes in
+      if rowBytes * 8 == columns * bits {
+        bytes.withMutableBytes { KernelSet.best.pack(codes, bits: bits, into: &$0) }
+      } else {
+        let used = (columns * bits).dividedRoundingUp(by: 8)
+        for row in 0..<rows.count {
+          bytes.withMutableBytes(in: row * rowBytes..<row * rowBytes + used) {
+            KernelSet.best.pack(codes.extracting(row * columns..<(row + 1) * columns), bits: bits, into: &$0)
+          }
+        }
+      }
+    }
+    try bytes.withBytes { bytes throws(FileError) in try put(bytes, rows.lowerBound * rowBytes) }
+    return true
+  }
+}

@@ -1,0 +1,71 @@
+internal import Architectures
+internal import Quantization
+internal import Tensors
+
+/// What becomes of the values of a weight.
+public enum TensorCost: Hashable, Sendable, CustomStringConvertible {
+  /// Its bytes are copied.
+  case copied
+  /// It is stored in another way, and no value changes.
+  case repacked
+  /// Values that were not quantized are rounded to the type.
+  case encoded
+  /// Values that were rounded before, to codes of so many bits, are rounded once more.
+  case encodedAgain(bits: Int)
+
+  public var description: String {
+    switch self {
+    case .copied: "copied"
+    case .repacked: "repacked (exact)"
+    case .encoded: "encoded"
+    case .encodedAgain(let bits): "encoded again (from \(bits) bits: adds error)"
+    }
+  }
+
+  /// Without numbers, for counting.
+  public var kind: String {
+    switch self {
+    case .copied: "copied"
+    case .repacked: "repacked"
+    case .encoded: "encoded"
+    case .encodedAgain: "encoded_again"
+    }
+  }
+
+  /// Whether every value stays what it is.
+  public var isExact: Bool { self == .copied || self == .repacked }
+}
+
+extension PlannedTensor {
+  public var cost: TensorCost {
+    switch action {
+    case .copyRows, .copyStored: return .copied
+    case .group(let output) where output.isExact: return .repacked
+    case .group: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
+    case .encode(let encoder):
+      let isFloat = encoder.type.isElement
+      if isFloat, rows.derivation.keepsValues, Self.holds(encoder.type.name, valuesOf: sourceType) { return .repacked }
+      return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
+    }
+  }
+
+  /// Whether an element type has every value of another.
+  private static func holds(_ type: String, valuesOf source: String) -> Bool {
+    let wider: [String: Set<String>] = [
+      "f32": ["f32", "f16", "bf16", "f8_e4m3", "f8_e5m2"], "f16": ["f16", "f8_e4m3", "f8_e5m2"],
+      "bf16": ["bf16", "f8_e4m3", "f8_e5m2"], "f64": ["f64", "f32", "f16", "bf16"],
+    ]
+    return wider[type]?.contains(source) == true
+  }
+}
+
+extension Derivation {
+  /// Whether nothing but places of values changes.
+  var keepsValues: Bool {
+    switch self {
+    case .source: true
+    case .made(let transform, let inputs):
+      (transform is any RowTransform || transform is Transposition) && inputs.allSatisfy(\.keepsValues)
+    }
+  }
+}
