@@ -44,6 +44,12 @@ struct ComparedTensor: Sendable {
   /// Bytes or elements that are compared at a time.
   private static let partCount = 1 << 20
 
+  /// Whether another one is a weight of other stored tensors, in the spelling of another library.
+  func isSpelledOtherwise(than other: ComparedTensor) -> Bool {
+    guard let weight, let second = other.weight else { return false }
+    return weight.storedNames != second.storedNames
+  }
+
   /// Whether another one is stored in the same bytes, which is found out a part at a time until one differs.
   func hasSameBytes(as other: ComparedTensor) throws(FileError) -> Bool {
     guard shape == other.shape, type == other.type else { return false }

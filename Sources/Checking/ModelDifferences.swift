@@ -108,6 +108,7 @@ public struct ModelDifferences: Sendable {
       }
     }
     differences.sort { LayerNames.precedes($0.name, $1.name) }
+    let respelled = Set(measured.filter { $0.0.isSpelledOtherwise(than: $0.1) }.map(\.0.name))
     let errors = try await TensorMeasurement(workers: workers).errors(
       of: measured.map {
         TensorPair(name: $0.name, before: $0.rows, encodingBefore: $0.type, after: $1.rows, encodingAfter: $1.type)
@@ -117,7 +118,7 @@ public struct ModelDifferences: Sendable {
         .init(
           largest: error.largestError, relativeRMS: error.relativeSquaredError.squareRoot(), cosine: error.cosine))
       // A container may have no place for a type: what matters is what is said by it.
-      if !isOneContainer, error.squaredError == 0, error.largestError == 0 {
+      if !isOneContainer || respelled.contains(error.name), error.squaredError == 0, error.largestError == 0 {
         sameTensorCount += 1
         sameValueCount += 1
         continue

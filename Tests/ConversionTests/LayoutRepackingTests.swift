@@ -1,5 +1,7 @@
 import Architectures
 import Bytes
+import Foundation
+import JSON
 import Quantization
 import Tensors
 import TestSupport
@@ -36,7 +38,7 @@ import Testing
       let after = try #require(written.weights.first { $0.name == tensor.name })
       #expect(after.shape == before.shape)
       if tensor.cost.isExact { #expect(try after.values() == before.values(), "\(tensor.name): \(tensor.cost)") }
-      if before.isQuantized, !tensor.cost.isExact { #expect(tensor.isQuantizedAgain, "\(tensor.name): \(tensor.cost)") }
+      if before.isQuantized, !tensor.cost.isExact { #expect(tensor.cost.kind == "encoded_again", "\(tensor.name)") }
     }
   }
 
@@ -150,7 +152,7 @@ import Testing
 
   @Test func nothingFits() throws {
     let bench = try Workbench()
-    let type = try GroupRequest(layout: "gptq", extent: GroupExtent(columns: 1 << 12)).type(named: "int4")
+    let type = try GroupRequest(layout: "gptq", extent: GroupExtent(columns: 1024)).type(named: "int4")
     let source = try Checkpoint(path: LayoutFixtureTests.path("source"))
     let error = #expect(throws: FileError.self) {
       try Plan(converting: source, to: Destination(path: bench.path("out")), recipe: Recipe(.linearLayers(type)))
@@ -176,5 +178,104 @@ import Testing
       try Plan(converting: source, to: Destination(path: bench.path("out")), recipe: Recipe(.layout("mlx")))
     }
     #expect(error?.message.contains("no quantized weight") == true)
+  }
+}
+
+/// What attackers and users of layouts found.
+@Suite struct LayoutFindingsTests {
+
+  /// A folder of MLX or compressed-tensors with its scales in F32.
+  private static func widened(_ folder: String, _ ending: [String], _ bench: Workbench) throws -> String {
+    let path = LayoutFixtureTests.path(folder)
+    let tensors = try Workbench.tensors(at: path).values.sorted { $0.name < $1.name }.map { tensor in
+      guard ending.contains(where: { tensor.name.hasSuffix($0) }) else { return tensor }
+      // No scale of these is short: their last bits are set.
+      let bytes = tensor.values.flatMap { value in
+        withUnsafeBytes(of: Float(bitPattern: value.bitPattern | 0x1).bitPattern.littleEndian, Array.init)
+      }
+      return RawTensor(tensor.name, type: "F32", shape: tensor.shape, bytes: bytes)
+    }
+    let output = bench.path("wide-" + folder)
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    try Data(RawSafetensors.bytes(of: tensors)).write(to: URL(fileURLWithPath: output + "/model.safetensors"))
+    try FileManager.default.copyItem(atPath: path + "/config.json", toPath: output + "/config.json")
+    return output
+  }
+
+  /// A scale of 24 bits times a code is rounded, so that it matters whether the zero is taken away before or after.
+  @Test func longScalesAreNotExact() async throws {
+    let bench = try Workbench()
+    let source = try Checkpoint(
+      path: try Self.widened("compressed-tensors-int4-group32", [".weight_scale"], bench))
+    let plan = try Plan(
+      converting: source, to: Destination(path: bench.path("out")), recipe: Recipe(.layout("mlx")))
+    for tensor in plan.tensors where tensor.isSourceQuantized { #expect(!tensor.cost.isExact, "\(tensor.name)") }
+  }
+
+  /// No second layout stays in a folder beside the one that is asked for.
+  @Test(arguments: ["gptq", "compressed-tensors", "awq"]) func nothingStaysInAnotherLayout(layout: String) async throws
+  {
+    let bench = try Workbench()
+    let request = GroupRequest(layout: layout, extent: GroupExtent(columns: 32))
+    let output = try await bench.convert(
+      LayoutFixtureTests.path("mlx-affine-4bit"), to: "out", Recipe(.linearLayers(try request.type(named: "int4"))))
+    let written = try Checkpoint(path: output)
+    try written.checkTensors()
+    #expect(written.weights.filter(\.isQuantized).count == 7)
+  }
+
+  @Test func theExpertsOfGPTOSSDoNotStayBesideAnotherLayout() async throws {
+    let bench = try Workbench()
+    let type = try GroupRequest(layout: "mlx", extent: GroupExtent(columns: 32)).type(named: "int4")
+    let output = try await bench.convert(
+      LayoutFixtureTests.path("mxfp4-gpt-oss"), to: "out", Recipe(.linearLayers(type)))
+    let names = try Workbench.tensors(at: output).keys
+    #expect(!names.contains { $0.hasSuffix("_blocks") })
+    try Checkpoint(path: output).checkTensors()
+  }
+
+  @Test(arguments: ["gptq", "awq", "compressed-tensors", "modelopt"]) func embeddingsStay(layout: String) throws {
+    let bench = try Workbench()
+    let request = GroupRequest(layout: layout)
+    let type = try request.type(named: request.typeNames[0])
+    var recipe = Recipe(.linearLayers(type))
+    recipe.embeddingType = type
+    let plan = try Plan(
+      converting: try Checkpoint(path: LayoutFixtureTests.path("source")), to: Destination(path: bench.path("out")),
+      recipe: recipe)
+    let embedding = try #require(plan.tensors.first { $0.name.contains("embed_tokens") })
+    #expect(embedding.isElements && embedding.substitution?.contains("does not quantize embeddings") == true)
+  }
+
+  /// A merge makes some weights plain, and config.json says which.
+  @Test(arguments: [("gptq-4bit-group32", "dynamic"), ("fp8-row", "modules_to_not_convert")])
+  func whatBecomesPlainIsListed(folder: String, key: String) async throws {
+    let bench = try Workbench()
+    var recipe = Recipe(.keep)
+    recipe.overrides = [
+      try Recipe.Override(pattern: "down_proj", type: TargetType(codec: BFloat16Codec()))
+    ]
+    let output = try await bench.convert(LayoutFixtureTests.path(folder), to: "out", recipe)
+    let config = try JSONValue(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: output + "/config.json"))))
+    let said = try String(decoding: #require(config["quantization_config"]?[key]).serialized(), as: UTF8.self)
+    #expect(said.contains("down_proj"), "\(said)")
+    try Checkpoint(path: output).checkTensors()
+  }
+
+  @Test func aSingleFileHasNoConfiguration() throws {
+    let bench = try Workbench()
+    let type = try GroupRequest(layout: "gptq").type(named: "int4")
+    let error = #expect(throws: FileError.self) {
+      try Plan(
+        converting: try Checkpoint(path: LayoutFixtureTests.path("source")),
+        to: Destination(path: bench.path("out.safetensors")), recipe: Recipe(.linearLayers(type)))
+    }
+    #expect(error?.message.contains("no config.json") == true)
+  }
+
+  @Test(arguments: [Float.infinity, -.infinity, .nan, 1e30, -1]) func noScaleTraps(value: Float) {
+    for format in [NumberFormat.exponent, .e4m3, .signedByte, .float(.f16), .float(.bf16)] {
+      if let bytes = format.encode([value]) { #expect(format.decode(bytes) == [value]) }
+    }
   }
 }

@@ -33,6 +33,9 @@ extension Checkpoint {
 }
 
 extension Checkpoint {
+  /// Whether there is a head apart from the embedding.
+  public var hasHead: Bool { tensors.contains { TensorRole(name: $0.name) == .output } }
+
   /// Layers of the model: a GGUF tells whatever the architecture.
   /// - Throws: `FileError` where nothing tells.
   public var layerCount: Int {

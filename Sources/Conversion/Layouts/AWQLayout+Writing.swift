@@ -5,6 +5,7 @@ internal import Tensors
 // GEMM, four bits. Source: AutoAWQ `gemm.py` (`WQLinear_GEMM.from_linear`), `quantizer.py` (`pseudo_quantize_tensor`).
 extension AWQLayout: GroupWritingLayout {
   var key: String { "awq" }
+  var listKey: String? { "modules_to_not_convert" }
   var writtenMethods: [String] { [key] }
 
   var types: [GroupType] { [type(128, isSymmetric: false)] }

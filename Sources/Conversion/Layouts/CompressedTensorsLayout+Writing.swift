@@ -7,6 +7,7 @@ internal import Tensors
 // `compressors/quantized_compressors`, llm-compressor's `QuantizationModifier`.
 extension CompressedTensorsLayout: GroupWritingLayout {
   var key: String { "compressed-tensors" }
+  var listKey: String? { "ignore" }
 
   private static let floats: [(name: String, group: Int)] = [("nvfp4", 16), ("mxfp4", 32), ("mxfp8", 32)]
   private static let block = GroupExtent(rows: 128, columns: 128)
@@ -52,8 +53,12 @@ extension CompressedTensorsLayout: GroupWritingLayout {
   func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] {
     if form?.levels == .e4m3 { return [TargetType(groups: type("fp8", .row))] }
     if form?.levels == .e2m1 { return types.filter { $0.name == "nvfp4" }.map { TargetType(groups: $0) } }
-    return [128, 64, 32, 0].map {
-      TargetType(groups: type(bits <= 4 ? "int4" : "int8", $0 == 0 ? .row : GroupExtent(columns: $0)))
+    let sizes = form.map { [$0.columns].filter([32, 64, 128].contains) } ?? []
+    return (sizes + [128, 64, 32, 0]).map {
+      TargetType(
+        groups: type(
+          bits <= 4 ? "int4" : "int8", $0 == 0 ? .row : GroupExtent(columns: $0),
+          isSymmetric: form?.offset != .bias && (form?.offset != .zero || form?.zero != nil)))
     }
   }
 
@@ -92,7 +97,9 @@ extension CompressedTensorsLayout: GroupWritingLayout {
   }
 
   func factor(_ rounding: any GroupRounding, magnitude: Float) -> StoredNumbers.Factor {
-    .dividedBy((rounding as? NVFP4Rounding)?.globalScale(magnitude: magnitude) ?? 1)
+    let number = (rounding as? NVFP4Rounding)?.globalScale(magnitude: magnitude) ?? 1
+    // Of nothing but zeros any number will do, but for 0 and what 1/0 is.
+    return .dividedBy(number.isNormal ? number : 1)
   }
 
   func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor? {

@@ -7,6 +7,7 @@ internal import Tensors
 // Source: transformers `integrations/finegrained_fp8.py`, `integrations/fbgemm_fp8.py`.
 extension FP8Layout: GroupWritingLayout {
   var key: String { "fp8" }
+  var listKey: String? { "modules_to_not_convert" }
 
   private static let block = GroupExtent(rows: 128, columns: 128)
 
@@ -28,7 +29,15 @@ extension FP8Layout: GroupWritingLayout {
   func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] { [TargetType(groups: type(Self.block))] }
 
   func unfitness(of type: GroupType, name: String, shape: [Int]) -> String? {
-    commonUnfitness(type, name: name, shape: shape)
+    if let reason = commonUnfitness(type, name: name, shape: shape) { return reason }
+    // transformers takes blocks to be as many as there are scales, of one size.
+    for (size, block) in zip(shape, [type.extent.rows, type.extent.columns])
+    where type.extent.rows > 1 && size > block && size % block != 0 {
+      return
+        "\(shape[0]) rows of \(shape[1]) do not divide into blocks of \(type.extent.text), as transformers wants them "
+        + "(a scale for each row fits)"
+    }
+    return nil
   }
 
   func rounding(_ type: GroupType, _ element: ElementRounding) -> any GroupRounding {

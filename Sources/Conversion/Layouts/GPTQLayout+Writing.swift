@@ -10,16 +10,19 @@ extension GPTQLayout: GroupWritingLayout {
   var writtenMethods: [String] { [key] }
 
   private static let bits = [4, 8]
+  /// Those that GPTQModel knows.
+  private static let groups = [16, 32, 64, 128, 256, 512, 1024]
 
   var types: [GroupType] {
     Self.bits.map { GroupType(layout: key, name: "int\($0)", extent: GroupExtent(columns: 128)) }
   }
 
   func has(_ type: GroupType) -> Bool {
-    ["int4", "int8"].contains(type.name) && type.extent.rows == 1 && type.extent.columns % 16 == 0
+    ["int4", "int8"].contains(type.name) && type.extent.rows == 1
+      && (type.extent == .row || Self.groups.contains(type.extent.columns))
   }
 
-  func groups(of type: GroupType) -> String { "groups of a multiple of 16 (usually 32, 64 or 128), or rows" }
+  func groups(of type: GroupType) -> String { "groups of 16, 32, 64, 128, 256, 512 or 1024, or rows" }
 
   func types(holding form: GroupForm) -> [GroupType] {
     guard form.levels.wholeNumbers != nil else { return [] }
@@ -27,12 +30,17 @@ extension GPTQLayout: GroupWritingLayout {
     return Self.bits.filter { $0 >= form.levels.bits || form.offset == .bias }.map {
       GroupType(
         layout: key, name: "int\($0)", extent: form.extent, isSymmetric: isSymmetric)
-    }
+    }.filter(has)
   }
 
   func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] {
-    [128, 64, 32].map {
-      TargetType(groups: GroupType(layout: key, name: bits <= 4 ? "int4" : "int8", extent: GroupExtent(columns: $0)))
+    // Groups as they were, as far as that can be.
+    let sizes = form.map { [$0.columns].filter([32, 64, 128].contains) } ?? []
+    return (sizes + [128, 64, 32]).map {
+      TargetType(
+        groups: GroupType(
+          layout: key, name: bits <= 4 ? "int4" : "int8", extent: GroupExtent(columns: $0),
+          isSymmetric: form?.offset != .bias && (form?.offset != .zero || form?.zero != nil)))
     }
   }
 
@@ -83,13 +91,25 @@ extension GPTQLayout: GroupWritingLayout {
 
   func common(_ type: GroupType) -> String { type.isSymmetric ? "groups without zero points" : "zero points" }
 
+  func notes(on tensors: [PlannedTensor]) -> [Note] {
+    let main = tensors.mainType(of: self)
+    let others = tensors.grouped(by: self).filter { $0.type != main }
+    guard !others.isEmpty else { return [] }
+    return [
+      Note(
+        "other groups or bits than the rest, which GPTQModel and vLLM read and transformers does not",
+        of: others.map(\.tensor.name), remedy: .chooseType)
+    ]
+  }
+
   func section(_ tensors: [PlannedTensor], own: [String: JSONValue]?) -> [String: JSONValue] {
     guard let main = tensors.mainType(of: self) else { return own ?? [:] }
     let form: JSONValue = main.isSymmetric ? "gptq" : "gptq_v2"
     func size(_ type: GroupType) -> JSONValue { .integer(type.extent.columns == 0 ? -1 : type.extent.columns) }
     var section: [String: JSONValue] = [
       "quant_method": "gptq", "bits": .integer(main.bits), "group_size": size(main), "sym": .bool(main.isSymmetric),
-      "desc_act": false, "checkpoint_format": form, "format": form, "pack_dtype": "int32", "lm_head": false,
+      "desc_act": false, "checkpoint_format": form, "format": form, "pack_dtype": "int32",
+      "lm_head": .bool(tensors.grouped(by: self).contains { $0.tensor.name == "lm_head.weight" }),
       "true_sequential": true,
     ]
     var dynamic: [String: JSONValue] = [:]
@@ -98,15 +118,23 @@ extension GPTQLayout: GroupWritingLayout {
         "bits": .integer(type.bits), "group_size": size(type), "sym": .bool(type.isSymmetric),
       ]
     }
-    // Programs differ in what tells them of layers that stay as they are.
-    let left = FullPrecisionModules.names(in: tensors).filter { $0 != "lm_head" }
-    for module in left { dynamic["-:^\(Self.escaped(module + ".weight"))$"] = [:] }
     if !dynamic.isEmpty { section["dynamic"] = .object(dynamic) }
-    if !left.isEmpty {
-      let names = Set(tensors.grouped(by: self).compactMap { Self.nameInBlock($0.tensor.name) })
-      section["modules_in_block_to_quantize"] = .array(names.sorted().map { .array([.string($0)]) })
-    }
-    return section
+    return leavingOut(FullPrecisionModules.names(in: tensors), tensors, section)
+  }
+
+  /// Programs differ in what tells them of layers that stay as they are.
+  func leavingOut(
+    _ modules: [String], _ tensors: [PlannedTensor], _ section: [String: JSONValue]
+  ) -> [String: JSONValue] {
+    let left = modules.filter { $0 != "lm_head" }
+    guard !left.isEmpty else { return section }
+    var dynamic = section["dynamic"]?.object ?? [:]
+    for module in left { dynamic["-:^\(Self.escaped(module + ".weight"))$"] = [:] }
+    let names = tensors.filter { $0.spelling?.layout is GPTQLayout }.compactMap { Self.nameInBlock($0.name) }
+    return section.merging([
+      "dynamic": .object(dynamic),
+      "modules_in_block_to_quantize": .array(Set(names).sorted().map { .array([.string($0)]) }),
+    ]) { $1 }
   }
 
   func smallFiles(_ section: [String: JSONValue]) -> [(name: String, content: JSONValue)] {

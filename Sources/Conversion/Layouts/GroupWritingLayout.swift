@@ -70,9 +70,23 @@ protocol GroupWritingLayout: WeightLayout {
   /// - Parameter own: what it says so far.
   func section(_ tensors: [PlannedTensor], own: [String: JSONValue]?) -> [String: JSONValue]
 
+  /// The key of its section that lists modules that stay as they are; nil where nothing lists them so.
+  var listKey: String? { get }
+
+  /// The section of weights that are copied, where some have become plain.
+  func leavingOut(
+    _ modules: [String], _ tensors: [PlannedTensor], _ section: [String: JSONValue]
+  ) -> [String: JSONValue]
+
   /// Small files that say it too, for programs that look there.
   /// - Parameter section: what config.json says.
   func smallFiles(_ section: [String: JSONValue]) -> [(name: String, content: JSONValue)]
+
+  /// Whether config.json has to say what codes are, so that a file alone is not enough.
+  var needsConfig: Bool { get }
+
+  /// Whether embeddings may be quantized.
+  var takesEmbeddings: Bool { get }
 
   /// Keys of config.json that say how weights are quantized.
   var sectionKeys: [String] { get }
@@ -100,10 +114,25 @@ extension GroupWritingLayout {
   func smallFiles(_ section: [String: JSONValue]) -> [(name: String, content: JSONValue)] { [] }
   func quantizationConfig(
     _ type: TargetType?, of tensors: [PlannedTensor], elementType: String?, own: [String: JSONValue]?
-  ) -> [String: JSONValue] { section(tensors, own: own) }
+  ) -> [String: JSONValue] {
+    // What is only copied stays as its section says, but for what is no longer among it.
+    guard tensors.mainType(of: self) == nil, let own else { return section(tensors, own: own) }
+    return leavingOut(FullPrecisionModules.names(in: tensors), tensors, own)
+  }
+  func leavingOut(
+    _ modules: [String], _ tensors: [PlannedTensor], _ section: [String: JSONValue]
+  ) -> [String: JSONValue] {
+    guard let listKey else { return section }
+    let known = (section[listKey]?.array ?? []).compactMap(\.string)
+    let added = modules.filter { !known.contains($0) }
+    return section.merging([listKey: .array((known + added).map(JSONValue.string))]) { $1 }
+  }
   var storesTransposed: Bool { false }
   var writtenMethods: [String] { methods }
   var holdsOrder: Bool { false }
+  var needsConfig: Bool { true }
+  var takesEmbeddings: Bool { false }
+  var listKey: String? { nil }
   func storedName(of name: String, _ ending: String) -> String {
     String(name.dropLast(".weight".count)) + ending
   }
@@ -120,10 +149,17 @@ extension GroupWritingLayout {
     guard shape.count == 2, let columns = shape.last, columns > 0, shape[0] > 0 else {
       return "it is no matrix"
     }
+    if TensorRole.isEmbedding(name), !takesEmbeddings { return "\(key) does not quantize embeddings" }
     guard columns <= 1 << 18 else { return "rows of \(columns) are longer than \(1 << 18)" }
     let group = type.extent.columns
     guard type.extent.rows != 1 || group == 0 || columns % group == 0 else {
+      let fitting = [128, 64, 32, 16].first {
+        $0 < group && columns % $0 == 0
+          && has(
+            GroupType(layout: key, name: type.name, extent: GroupExtent(columns: $0), isSymmetric: type.isSymmetric))
+      }
       return "rows of \(columns) do not divide into groups of \(group)"
+        + (fitting.map { " (they do into groups of \($0))" } ?? "")
     }
     return nil
   }

@@ -5,6 +5,8 @@ internal import Tensors
 // Source: bitsandbytes `int8_vectorwise_quant`, `Linear8bitLt._save_to_state_dict`.
 extension LLMInt8Layout: GroupWritingLayout {
   var key: String { "bitsandbytes" }
+  var needsConfig: Bool { false }
+  var listKey: String? { "llm_int8_skip_modules" }
 
   var types: [GroupType] { [GroupType(layout: key, name: "int8", extent: .row)] }
 

@@ -40,8 +40,8 @@ extension MLXLayout: GroupWritingLayout {
   func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] {
     if form?.levels == .e2m1 { return types.filter { $0.name == "nvfp4" }.map { TargetType(groups: $0) } }
     let width = Self.bits.first { $0 >= bits } ?? 8
-    let sizes = form?.columns == 32 ? [32] : [64, 32]
-    return sizes.map { TargetType(groups: affine(width, $0)) }
+    let sizes = form.map { [$0.columns].filter(Self.groups.contains) } ?? []
+    return (sizes + [64, 32]).map { TargetType(groups: affine(width, $0)) }
   }
 
   func unfitness(of type: GroupType, name: String, shape: [Int]) -> String? {
@@ -71,6 +71,8 @@ extension MLXLayout: GroupWritingLayout {
     default: .integers(bits: type.bits)
     }
   }
+
+  var takesEmbeddings: Bool { true }
 
   var scaleElements: [Encoding] { [.bf16, .f16, .f32] }
 

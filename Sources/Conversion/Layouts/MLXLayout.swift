@@ -36,6 +36,12 @@ struct MLXLayout: WeightLayout {
       }
     }
 
+    var type: GroupType {
+      GroupType(
+        layout: "mlx", name: isAffine ? "int\(bits)" : mode, extent: GroupExtent(columns: group), isSymmetric: !isAffine
+      )
+    }
+
     /// What the codes and scales of rows that long would be.
     func fits(words: Int, groups: Int) -> Bool {
       let (columns, isTooMany) = groups.multipliedReportingOverflow(by: group)
@@ -122,7 +128,7 @@ struct MLXLayout: WeightLayout {
       codes: RowCodes(name: codes.name, bits: scheme.bits, columns: columns, rowBytes: words * 4),
       groups: GroupedWeight.Groups(
         levels: scheme.levels, columns: scheme.group, scales: numbers, offset: offset.0, offsets: offset.1),
-      source: parts.source)
+      type: numbers is StoredNumbers ? TargetType(groups: scheme.type) : nil, source: parts.source)
   }
 
   /// Scales of experts in NVFP4 that were made small by what the largest value of each expert asks for.

@@ -93,6 +93,7 @@ struct MXFP4Layout: GroupWritingLayout {
   func types(ofBits bits: Int, form: GroupForm?) -> [TargetType] { types.map { TargetType(groups: $0) } }
 
   var storesTransposed: Bool { true }
+  var needsConfig: Bool { false }
 
   func storedName(of name: String, _ ending: String) -> String { name + ending }
 

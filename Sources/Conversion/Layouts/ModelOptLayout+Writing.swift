@@ -5,6 +5,7 @@ internal import Tensors
 // NVFP4 of weights alone. Source: nvidia-modelopt `NVFP4QTensor`, `export/unified_export_hf.py`.
 extension ModelOptLayout: GroupWritingLayout {
   var key: String { "modelopt" }
+  var listKey: String? { "ignore" }
 
   var types: [GroupType] { [GroupType(layout: key, name: "nvfp4", extent: GroupExtent(columns: 16))] }
 
@@ -31,7 +32,9 @@ extension ModelOptLayout: GroupWritingLayout {
   }
 
   func factor(_ rounding: any GroupRounding, magnitude: Float) -> StoredNumbers.Factor {
-    .times((rounding as? NVFP4Rounding)?.globalScale(magnitude: magnitude) ?? 1)
+    let number = (rounding as? NVFP4Rounding)?.globalScale(magnitude: magnitude) ?? 1
+    // Of nothing but zeros any number will do, but for 0 and what 1/0 is.
+    return .times(number.isNormal ? number : 1)
   }
 
   func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor? {

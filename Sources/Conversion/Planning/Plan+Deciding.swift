@@ -25,7 +25,8 @@ extension Plan {
   ) throws(FileError) -> PlannedTensor {
     let isKept = recipe.kept.contains(output.name)
     let wanted = try wantedType(of: output, choice, destination, recipe)
-    let decision = try decide(output, choice, wanted.type, isKept: isKept, checkpoint, destination)
+    let decision = try decide(
+      output, choice, wanted.type, isKept: isKept, checkpoint, destination, recipe)
     let form = try form(of: output, decision, isKept: isKept, checkpoint, destination, recipe, &importance)
     let isMerged = output.derivation != output.unmerged
     let unmerged = isMerged ? try DerivedTensor(output.unmerged, inputs: checkpoint.inputs) : nil
@@ -35,7 +36,7 @@ extension Plan {
     if isMerged, form.planes.count == 1, form.planes.first?.descriptor.encoding.elementsPerBlock == 1 {
       elementType = form.typeName
     }
-    return PlannedTensor(
+    var planned = PlannedTensor(
       name: output.name, shape: form.rows.shape, rows: form.rows, action: form.action, planes: form.planes,
       sourceType: output.source?.typeName ?? "computed", isSourceQuantized: output.source?.isQuantized == true,
       sourceBits: output.source?.codeBits,
@@ -43,6 +44,34 @@ extension Plan {
       keepsNonFinite: isKept,
       // How far something moved is not said of a vocabulary of another size.
       unmerged: unmerged?.shape == form.rows.shape ? unmerged : nil, originalType: elementType)
+    planned.isKeptByType = try Self.keepsValues(planned, recipe)
+    return planned
+  }
+
+  /// Values that are looked at, of what becomes a narrower element type, where no value may change: in any case, and where it is
+  /// only told.
+  private static let (mostKept, mostTold) = (Int.max, 1 << 16)
+
+  /// Whether an element type has all values of a tensor that it need not have.
+  private static func keepsValues(_ planned: PlannedTensor, _ recipe: Recipe) throws(FileError) -> Bool {
+    var isSpelled = false
+    if case .layout = recipe.rule { isSpelled = true }
+    guard recipe.isExactOnly || isSpelled, case .encode(let encoder) = planned.action, encoder.type.isElement,
+      planned.rows.derivation.keepsValues,
+      planned.elementCount <= (recipe.isExactOnly ? mostKept : mostTold)
+    else { return false }
+    let step = planned.rows.slabElements(atMost: DerivedTensor.slabElements)
+    var scratch: [UInt8] = []
+    for start in stride(from: 0, to: planned.elementCount, by: max(1, step)) {
+      let elements = start..<min(start + step, planned.elementCount)
+      var values = [Float](repeating: 0, count: elements.count)
+      var span = values.mutableSpan
+      try planned.rows.read(elements: elements, into: &span, scratch: &scratch)
+      guard let encoding = encoder.type.encoding, NumberFormat.float(encoding).encode(values) != nil else {
+        return false
+      }
+    }
+    return true
   }
 
   // MARK: - Deciding
@@ -70,7 +99,7 @@ extension Plan {
 
   private static func decide(
     _ output: PlannedOutput, _ choice: TypeChoice, _ wanted: TargetType?, isKept: Bool, _ checkpoint: Checkpoint,
-    _ destination: Destination
+    _ destination: Destination, _ recipe: Recipe
   ) throws(FileError) -> Decision {
     let container = destination.container
     let copied = output.rows.copiedEncoding
@@ -112,7 +141,8 @@ extension Plan {
       return .encode(TargetType(codec: Float32Codec()))
     }
     if let copied, container.holds(copied, asMatrix: isMatrix(output)) { return .copyRows(copied) }
-    if let source = output.source as? any LaidOutWeight, staysInContainer, isSpelled(source, choice, checkpoint) {
+    if let source = output.source as? any LaidOutWeight, staysInContainer, isSpelled(source, choice, recipe, checkpoint)
+    {
       return .copyStored(source)
     }
     if container.tellsEverything, isMatrix(output),
@@ -120,7 +150,7 @@ extension Plan {
     {
       return .blocks(encoding, blocks)
     }
-    for layout in WeightLayouts.keeping where !container.canHold(.mxfp4) {
+    for layout in WeightLayouts.keeping where !container.canHold(.mxfp4) && isWanted(layout, choice, recipe) {
       if let decision = try decide(output, keptBy: layout, checkpoint) { return decision }
     }
     if isKept { return .encode(TargetType(codec: Float32Codec())) }

@@ -29,9 +29,25 @@ extension Plan {
   }
 
   /// Whether a weight that stays what it is keeps its spelling.
-  static func isSpelled(_ source: any LaidOutWeight, _ choice: TypeChoice, _ checkpoint: Checkpoint) -> Bool {
-    guard case .layout(let key, _) = choice, let layout = WeightLayouts.writing(key) else { return true }
-    return isSpelled(source, as: layout, checkpoint)
+  static func isSpelled(
+    _ source: any LaidOutWeight, _ choice: TypeChoice, _ recipe: Recipe, _ checkpoint: Checkpoint
+  ) -> Bool {
+    if case .layout(let key, _) = choice, let layout = WeightLayouts.writing(key) {
+      return isSpelled(source, as: layout, checkpoint)
+    }
+    // Beside weights that are spelled another way it could not be read.
+    guard case .linearLayers(let type) = recipe.rule else { return true }
+    if let layout = type.groups.flatMap({ WeightLayouts.writing($0.layout) }) {
+      return isSpelled(source, as: layout, checkpoint)
+    }
+    return WeightLayouts.all.first { $0.writes(type) }.map { $0.name == source.layout.name } ?? true
+  }
+
+  /// Whether weights may be in a layout unasked.
+  static func isWanted(_ layout: any GroupWritingLayout, _ choice: TypeChoice, _ recipe: Recipe) -> Bool {
+    if case .layout(let key, _) = choice { return key == layout.key }
+    guard case .linearLayers(let type) = recipe.rule, let groups = type.groups else { return true }
+    return groups.layout == layout.key
   }
 
   private static func isSpelled(
@@ -164,6 +180,20 @@ extension Plan {
       spelling: Spelling(layout: layout, type: TargetType(groups: type)))
   }
 
+  /// - Throws: `FileError` where an output cannot say of weights what they are.
+  static func checkHolds(_ layout: String, _ destination: Destination) throws(FileError) {
+    if destination.container.tellsEverything {
+      throw FileError(
+        .unsupported, path: destination.path,
+        "weights cannot be spelled as \(layout) does in a GGUF, which has types of its own; make the output a folder")
+    }
+    guard !destination.isFile || WeightLayouts.writing(layout)?.needsConfig == false else {
+      throw FileError(
+        .unsupported, path: destination.path,
+        "a single file has no config.json, without which weights of \(layout) cannot be read; make the output a folder")
+    }
+  }
+
   /// The type that others have to be like, and the weights that are not: where config.json says something once, and weights
   /// differ in it, those that most values are in decide.
   static func unlike(
@@ -188,12 +218,15 @@ extension Plan {
   /// - Throws: `FileError` where a layout cannot have all of its weights in one folder, or is for another container.
   static func checkLayouts(of tensors: [PlannedTensor], _ destination: Destination) throws(FileError) {
     for layout in WeightLayouts.grouped {
-      let grouped = tensors.grouped(by: layout)
-      guard let first = grouped.first else { continue }
-      if destination.container.tellsEverything {
+      // What is only copied is where it was.
+      guard let first = tensors.grouped(by: layout).first(where: { !$0.tensor.isCopiedWhole }) else { continue }
+      try checkHolds(layout.key, destination)
+      // What is copied is in no list that is written.
+      if let copied = tensors.first(where: { $0.spelling?.layout.name == layout.name && $0.spelling?.type == nil }) {
         throw FileError(
-          .unsupported, path: destination.path, subject: first.tensor.name,
-          "cannot be spelled as \(layout.key) does in a GGUF, which has types of its own; make the output a folder")
+          .unsupported, path: destination.path, subject: copied.name,
+          "would stay the \(copied.targetType) of \(layout.key) that it is, beside \(first.tensor.name), which becomes "
+            + "another one; give it a type too", remedy: .chooseType)
       }
       let commons = Set(tensors.compactMap { $0.type(in: layout) }.map { layout.common($0) }).sorted()
       guard commons.count > 1 else { continue }

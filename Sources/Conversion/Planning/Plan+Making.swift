@@ -222,6 +222,7 @@ extension Plan {
   private static func check(
     _ recipe: Recipe, for destination: Destination, of checkpoint: Checkpoint
   ) throws(FileError) {
+    if case .layout(let key) = recipe.rule { try checkHolds(key, destination) }
     guard !destination.container.tellsEverything else { return }
     for (option, isGiven) in [
       ("leaving layers out", !recipe.prunedLayers.isEmpty), ("setting metadata", !recipe.metadata.isEmpty),

@@ -22,7 +22,8 @@ extension Plan {
       let form = sources.first?.storedForm, sources.allSatisfy({ $0.storedForm == form }),
       let conversion = GroupConversion(from: form, to: target, columns: rows.columns)
     else { return nil }
-    if !conversion.isCertain {
+    // Of blocks of ggml scales are not looked at alone: what one could not hold is told when it is poured.
+    if !conversion.isCertain || sources.allSatisfy({ $0 is GroupedWeight }) {
       // Rows that share scales are those of one stored weight.
       guard target.extent.rows == 1 || sources.count == 1 && rows.derivation.sources.count == 1 else { return nil }
       for source in sources {

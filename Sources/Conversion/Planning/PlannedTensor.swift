@@ -28,6 +28,8 @@ public struct PlannedTensor: Sendable {
   let isSourceQuantized: Bool
   /// Bits of the codes that its values were rounded to before, about; nil where they were not.
   let sourceBits: Int?
+  /// Whether it was seen that no value of it changes as an element type.
+  var isKeptByType = false
   /// What it is stored as now.
   public let targetType: String
   /// How a weight of several stored tensors is spelled, made or copied; nil for one of a single one.
@@ -47,7 +49,7 @@ public struct PlannedTensor: Sendable {
 
   /// Whether a type of blocks becomes another one.
   var isQuantizedAgain: Bool {
-    if case .encodedAgain = cost { true } else { false }
+    if case .encodedAgain = cost, !isElements { true } else { false }
   }
 
   /// How much each column matters to the encoder, where there is one that is told.

@@ -43,8 +43,11 @@ extension PlannedTensor {
     case .group(let output) where output.isExact: return .repacked
     case .group: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
     case .encode(let encoder):
-      let isFloat = encoder.type.isElement
-      if isFloat, rows.derivation.keepsValues, Self.holds(encoder.type.name, valuesOf: sourceType) { return .repacked }
+      if isKeptByType { return .repacked }
+      if encoder.type.isElement, rows.derivation.keepsValues {
+        // Whatever was decoded, was decoded to F32.
+        if encoder.type.name == "f32" || Self.holds(encoder.type.name, valuesOf: sourceType) { return .repacked }
+      }
       return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
     }
   }
@@ -52,7 +55,7 @@ extension PlannedTensor {
   /// Whether an element type has every value of another.
   private static func holds(_ type: String, valuesOf source: String) -> Bool {
     let wider: [String: Set<String>] = [
-      "f32": ["f32", "f16", "bf16", "f8_e4m3", "f8_e5m2"], "f16": ["f16", "f8_e4m3", "f8_e5m2"],
+      "f16": ["f16", "f8_e4m3", "f8_e5m2"],
       "bf16": ["bf16", "f8_e4m3", "f8_e5m2"], "f64": ["f64", "f32", "f16", "bf16"],
     ]
     return wider[type]?.contains(source) == true

@@ -81,7 +81,7 @@ struct QuantizeCommand: TalkingCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let recipe = gguf.applied(to: try types.recipe(named: type, layerCount: (try? checkpoint.layerCount) ?? 0))
+    let recipe = gguf.applied(to: try types.recipe(named: type, of: checkpoint))
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }

@@ -70,8 +70,8 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// The recipe that the options ask for. Without a type, what no other option names stays as it is.
-  func recipe(named name: String?, layerCount: Int = 0) throws -> Recipe {
-    var recipe = try name.map { try ruled(by: $0, layerCount: layerCount) } ?? Recipe(.keep)
+  func recipe(named name: String?, of checkpoint: Checkpoint? = nil) throws -> Recipe {
+    var recipe = try name.map { try ruled(by: $0, of: checkpoint) } ?? Recipe(.keep)
     recipe.overrides = try overrides() + recipe.overrides
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
@@ -117,19 +117,23 @@ struct TypeOptions: ParsableArguments {
       switch error {
       case .noSuchLayout: return nil
       case .noSuchType(let names):
-        throw ValidationError("\(request.layout) has no type \(name); its types are \(names.joined(separator: ", ")).")
+        let mixes = request.layout == "mlx" ? MLXMix.all.map(\.name) : []
+        throw ValidationError(
+          "\(request.layout) has no type \(name); its types are \((names + mixes).joined(separator: ", ")).")
       case .noSuchGroups(let groups):
-        throw ValidationError("\(name) of \(request.layout) has \(groups); choose --group-size and --symmetric so.")
+        throw ValidationError(
+          "--layout \(request.layout) --type \(name) takes \(groups); --group-size and --symmetric say which.")
       }
     }
   }
 
   /// A mix where the name is one; bitsandbytes' choice of tensors for blockwise types, every weight for the others.
-  /// - Parameter layerCount: of the model, for mixes that go by it.
-  func ruled(by name: String, layerCount: Int = 0) throws -> Recipe {
+  /// - Parameter checkpoint: the model, for mixes that go by its layers.
+  func ruled(by name: String, of checkpoint: Checkpoint? = nil) throws -> Recipe {
     if let request = try request(), request.layout == "mlx", let mix = MLXMix.named(name.lowercased()) {
       do throws(GroupRequest.Refusal) {
-        return try mix.recipe(request, layerCount: layerCount)
+        return try mix.recipe(
+          request, layerCount: (try? checkpoint?.layerCount) ?? 0, hasHead: checkpoint?.hasHead == true)
       } catch {
         throw ValidationError("\(name) of mlx has groups of 32, 64 or 128, with an offset each.")
       }
@@ -166,7 +170,7 @@ struct TypeOptions: ParsableArguments {
     case .keep, .layout, nil: break
     }
     let isOne = pure && recipe?.fileType != nil
-    let asked = name ?? "the types that the weights have"
+    let asked = (name ?? "the types that the weights have") + (layout.map { " of \($0)" } ?? "")
     func refuse(_ option: String, _ isUsed: Bool, _ purpose: String) throws {
       guard !isUsed else { return }
       throw ValidationError("\(option) changes nothing for \(asked): it is for \(purpose).")
@@ -187,7 +191,8 @@ struct TypeOptions: ParsableArguments {
       let canFall = types.contains { !$0.isElement && ($0.groups != nil || !$0.isSpelled) }
       try refuse("--no-fallback", canFall, "types with blocks that a row may not fill")
     }
-    if leaveOutputTensor, case .linearLayers = recipe?.rule, tensorTypes.isEmpty {
+    if leaveOutputTensor, case .linearLayers(let type) = recipe?.rule, type.groups?.layout != "mlx", tensorTypes.isEmpty
+    {
       throw ValidationError(
         "--leave-output-tensor changes nothing for \(asked), which leaves the output matrix anyway.")
     }

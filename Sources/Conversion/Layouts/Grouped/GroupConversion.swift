@@ -1,4 +1,5 @@
 internal import Quantization
+internal import Tensors
 
 /// Groups as another spelling has them, with every value what it was. Codes are moved by whole numbers, and numbers of groups
 /// repeated where groups become smaller.
@@ -44,6 +45,7 @@ struct GroupConversion: Sendable {
       return shift(of: zero) != nil
     case (.none, .bias), (.zero, .bias):
       guard let zero = form.offset == .none ? 0 : form.zero, let shift = shift(of: zero) else { return false }
+      guard form.scales != .float(.f32) else { return false }
       // A power of two changes the exponent alone.
       let moved = zero + Float(shift)
       return moved.magnitude.significand == 1 || moved == 0 ? target.biases?.holdsAll(of: form.scales) == true : false
@@ -92,7 +94,7 @@ struct GroupConversion: Sendable {
       case .zero: groups.offsets[group] = zero + Float(shift)
       case .bias:
         let bias = -Double(zero + Float(shift)) * Double(groups.scales[group])
-        guard Double(Float(bias)) == bias else { return false }
+        guard Double(Float(bias)) == bias, isShort(groups.scales[group]) else { return false }
         groups.offsets[group] = Float(bias)
       }
       isMoved = isMoved || shift != 0
@@ -117,8 +119,13 @@ struct GroupConversion: Sendable {
       let (scale, bias) = (groups.scales[group], groups.offsets[group])
       guard scale != 0 else { return bias == 0 ? Float(1 << (form.levels.bits - 1)) : nil }
       let zero = (-bias / scale).rounded()
-      return Double(zero) * Double(scale) == -Double(bias) ? zero : nil
+      return Double(zero) * Double(scale) == -Double(bias) && isShort(scale) ? zero : nil
     }
+  }
+
+  /// Whether a scale times any code is no longer than a Float, so that it does not matter in which order it is computed.
+  private func isShort(_ scale: Float) -> Bool {
+    scale.significandBitPattern & (1 << UInt32(form.levels.bits) - 1) == 0 && scale.magnitude < 1e30
   }
 
   // MARK: - Groups

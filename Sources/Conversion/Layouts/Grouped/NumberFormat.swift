@@ -62,11 +62,11 @@ enum NumberFormat: Hashable, Sendable {
       }
       bytes = encoded
     case .exponent:
-      bytes = values.map { $0 > 0 ? UInt8(clamping: Int($0.exponent) + 127) : 0 }
+      bytes = values.map { $0 > 0 && $0.isFinite ? UInt8(clamping: Int($0.exponent) + 127) : 0 }
     case .e4m3:
       bytes = values.map { UInt8(truncatingIfNeeded: SmallFloat.f8E4M3.code(of: $0) ?? 0) }
     case .signedByte:
-      bytes = values.map { UInt8(bitPattern: Int8(clamping: Int($0.isFinite ? $0 : 0))) }
+      bytes = values.map { UInt8(bitPattern: Int8(exactly: $0) ?? 0) }
     }
     return decode(bytes) == values ? bytes : nil
   }

@@ -16,15 +16,19 @@ public struct MLXMix: Hashable, Sendable {
   public static func named(_ name: String) -> MLXMix? { all.first { $0.name == name } }
 
   /// Every module gets few bits, the head and some of the value and down projections more.
-  /// - Parameter layerCount: of the model; 0 where it is not known.
-  public func recipe(_ request: GroupRequest, layerCount: Int) throws(GroupRequest.Refusal) -> Recipe {
+  /// - Parameters:
+  ///   - layerCount: of the model; 0 where it is not known.
+  ///   - hasHead: whether there is a head apart from the embedding.
+  public func recipe(_ request: GroupRequest, layerCount: Int, hasHead: Bool) throws(GroupRequest.Refusal) -> Recipe {
     let high = try request.type(named: "int\(highBits)")
     var recipe = Recipe(.linearLayers(try request.type(named: "int\(lowBits)")))
     let layers = (0..<layerCount).filter { layer in
       layer < layerCount / 8 || layer >= 7 * layerCount / 8 || (layer - layerCount / 8) % 3 == 2
     }
     let numbers = layers.map(String.init).joined(separator: "|")
-    let patterns = ["lm_head"] + (layers.isEmpty ? [] : ["\\.(\(numbers))\\..*(v_proj|v_a_proj|v_b_proj|down_proj)"])
+    let patterns =
+      (hasHead ? ["lm_head"] : [])
+      + (layers.isEmpty ? [] : ["\\.(\(numbers))\\..*(v_proj|v_a_proj|v_b_proj|down_proj)"])
     for pattern in patterns {
       // These are expressions that are always taken.
       guard let override = try? Recipe.Override(pattern: pattern, type: high) else { continue }
