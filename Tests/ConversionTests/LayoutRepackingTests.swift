@@ -56,7 +56,7 @@ import Testing
     ("mlx-mxfp8", "compressed-tensors", "mxfp8"), ("mlx-nvfp4", "compressed-tensors", "nvfp4"),
     ("mlx-nvfp4", "modelopt", "nvfp4"), ("fp8-row", "compressed-tensors", "fp8"),
     ("fp8-block", "compressed-tensors", "fp8"), ("compressed-tensors-float8-channel", "fp8", "fp8"),
-    ("modelopt-fp8", "fp8", "fp8"),
+    ("modelopt-fp8", "fp8", "fp8"), ("torchao-int8", "gptq", "int8"),
   ]
 
   @Test(arguments: exact) func isExact(folder: String, layout: String, type: String) throws {

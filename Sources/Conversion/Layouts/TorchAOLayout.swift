@@ -258,7 +258,8 @@ extension TorchAOLayout {
         originalEncoding: original ?? .bf16,
         codes: RowCodes(name: codes.name, bits: 8, columns: columns, rowBytes: columns),
         groups: GroupedWeight.Groups(
-          levels: levels, columns: block[block.count - 1], scales: numbers(scales, format),
+          levels: levels, columns: block[block.count - 1], isRow: block.last == columns,
+          scales: numbers(scales, format),
           offset: offsets == nil ? .none : .zero, offsets: offsets),
         source: parts.source)
     }
