@@ -265,18 +265,22 @@ static KERNEL float awq_group(const struct group *group, const struct decant_rou
   float scale = half_of_value((range > least ? range : least) / levels);
   float zero = clamped(-nearest(clamped(half_of_value(low / scale), -1e6f, 1e6f)), 0, levels) + 0.0f;
   float shift = half_of_value(zero * scale);
+  // What becomes of a code when it is decoded and packed, which finds it once more by the scale: mostly itself.
+  static const uint8_t kept[1 << 4] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  uint8_t packed[1 << 4];
+  LANES for (int code = 0; code < 1 << 4; code++) {
+    float value = half_of_value(((float)code - zero) * scale);
+    packed[code] =
+        (uint8_t)nearest_integer(clamped(half_of_value(half_of_value(value + shift) / scale), 0, levels));
+  }
   ENCODE(group, element, value,
-         nearest_integer(clamped(
-             half_of_value(
-                 half_of_value(
-                     half_of_value(
-                         (clamped(nearest(clamped(half_of_value(value / scale), -1e6f, 1e6f)) + zero, 0,
-                                  levels) -
-                          zero) *
-                         scale) +
-                     shift) /
-                 scale),
-             0, levels)))
+         nearest_integer(clamped(nearest(clamped(half_of_value(value / scale), -1e6f, 1e6f)) + zero, 0, levels)))
+  if (memcmp(packed, kept, sizeof packed) != 0) {
+    for (size_t row = 0; row < group->rows; row++) {
+      uint8_t *restrict codes = group->codes + row * group->stride;
+      for (size_t i = 0; i < group->columns; i++) codes[i] = packed[codes[i]];
+    }
+  }
   *offset = zero;
   return scale;
 }
