@@ -278,4 +278,43 @@ import Testing
       if let bytes = format.encode([value]) { #expect(format.decode(bytes) == [value]) }
     }
   }
+
+  /// The experts of gpt-oss are no weights of bitsandbytes, and stay plain beside NF4.
+  @Test func nothingStaysBesideNF4() async throws {
+    let bench = try Workbench()
+    let output = try await bench.convert(
+      LayoutFixtureTests.path("mxfp4-gpt-oss"), to: "out", Recipe(try .quantizing("nf4")))
+    #expect(!(try Workbench.tensors(at: output).keys).contains { $0.hasSuffix("_blocks") })
+    try Checkpoint(path: output).checkTensors()
+  }
+
+  /// F64 and whole numbers beyond a Float are not what F32 says.
+  @Test(arguments: [("F64", false), ("BF16", true), ("F16", true)])
+  func onlyWhatIsWiderIsExact(type: String, isExact: Bool) throws {
+    let bench = try Workbench()
+    let path = try bench.write(TinyCheckpoint { $0.type = type == "F64" ? "F32" : type }) { tensors in
+      guard type == "F64" else { return }
+      tensors = tensors.map { tensor in
+        let bytes = tensor.values.flatMap { withUnsafeBytes(of: Double($0).bitPattern.littleEndian, Array.init) }
+        return RawTensor(tensor.name, type: type, shape: tensor.shape, bytes: bytes)
+      }
+    }
+    let plan = try Plan(
+      converting: try Checkpoint(path: path), to: Destination(path: bench.path("out")),
+      recipe: Recipe(.elements(TargetType(codec: Float32Codec()))))
+    for tensor in plan.tensors { #expect(tensor.cost.isExact == isExact, "\(tensor.name): \(tensor.cost)") }
+  }
+
+  /// transformers opens no folder in which experts are LLM.int8.
+  @Test func expertsAreSparedWhereOnlyTransformersReads() throws {
+    let bench = try Workbench()
+    let type = try GroupRequest(layout: "bitsandbytes").type(named: "int8")
+    let plan = try Plan(
+      converting: try Checkpoint(path: LayoutFixtureTests.path("mlx-experts-source")),
+      to: Destination(path: bench.path("out")), recipe: Recipe(.linearLayers(type)))
+    let experts = plan.tensors.filter { $0.name.contains(".experts.") }
+    #expect(experts.count == 12)
+    for tensor in experts { #expect(tensor.isElements, "\(tensor.name)") }
+    #expect(plan.tensors.count { $0.spelling != nil } == 4)
+  }
 }

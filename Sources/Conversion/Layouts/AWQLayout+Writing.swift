@@ -68,11 +68,10 @@ extension AWQLayout: GroupWritingLayout {
 
   func section(_ tensors: [PlannedTensor], own: [String: JSONValue]?) -> [String: JSONValue] {
     guard let main = tensors.mainType(of: self) else { return own ?? [:] }
-    let left = FullPrecisionModules.names(in: tensors)
     return [
       "quant_method": "awq", "bits": 4, "group_size": .integer(main.extent.columns == 0 ? -1 : main.extent.columns),
       "zero_point": true, "version": "gemm",
-      "modules_to_not_convert": left == ["lm_head"] ? .null : .array(left.map(JSONValue.string)),
+      "modules_to_not_convert": FullPrecisionModules.list(of: FullPrecisionModules.names(in: tensors)),
     ]
   }
 }

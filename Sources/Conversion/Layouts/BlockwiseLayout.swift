@@ -240,21 +240,12 @@ struct BlockwiseLayout: WeightLayout {
     return document
   }
 
-  /// The linear modules that stay as they are, where it is not just the head, which is the loader's default. With any
-  /// list that default is gone, also for a head that is not stored because it is the embedding.
+  /// The linear modules that stay as they are; of experts the module that holds them all.
   static func skippedModules(_ tensors: [PlannedTensor]) -> JSONValue {
-    let linear = tensors.filter {
-      $0.shape.count == 2 && $0.name.hasSuffix(".weight") && !TensorRole.isEmbedding($0.name)
+    let names = FullPrecisionModules.names(in: tensors).map { name in
+      name.firstRange(of: ".experts.").map { name[..<$0.lowerBound] + ".experts" } ?? name
     }
-    var skipped = Set(linear.filter(\.isElements).map { module(of: $0.name) })
-    if !linear.contains(where: { $0.name == "lm_head.weight" }) { skipped.insert("lm_head") }
-    return skipped == ["lm_head"] ? .null : .array(skipped.sorted().map(JSONValue.string))
-  }
-
-  /// The module of a weight; of experts the one that holds them all.
-  private static func module(of name: String) -> String {
-    if let experts = name.firstRange(of: ".experts.") { return String(name[..<experts.lowerBound]) + ".experts" }
-    return String(name.dropLast(".weight".count))
+    return FullPrecisionModules.list(of: Set(names).sorted())
   }
 
   // MARK: - What is said of it

@@ -40,9 +40,8 @@ extension CompressedTensorsLayout: GroupWritingLayout {
   func types(holding form: GroupForm) -> [GroupType] {
     switch form.levels {
     case .integers, .signedBytes:
-      let isSymmetric = form.zero != nil || form.offset == .none
       return [4, 8].filter { $0 >= form.levels.bits || form.offset == .bias }.map {
-        type("int\($0)", form.extent, isSymmetric: isSymmetric)
+        type("int\($0)", form.extent, isSymmetric: form.isSymmetric)
       }
     case .e2m1: return ["mxfp4", "nvfp4"].flatMap { name in types.filter { $0.name == name } }
     case .e5m2: return []
@@ -58,7 +57,7 @@ extension CompressedTensorsLayout: GroupWritingLayout {
       TargetType(
         groups: type(
           bits <= 4 ? "int4" : "int8", $0 == 0 ? .row : GroupExtent(columns: $0),
-          isSymmetric: form?.offset != .bias && (form?.offset != .zero || form?.zero != nil)))
+          isSymmetric: form?.isSymmetric ?? true))
     }
   }
 

@@ -26,10 +26,9 @@ extension GPTQLayout: GroupWritingLayout {
 
   func types(holding form: GroupForm) -> [GroupType] {
     guard form.levels.wholeNumbers != nil else { return [] }
-    let isSymmetric = form.zero != nil || form.offset == .none
     return Self.bits.filter { $0 >= form.levels.bits || form.offset == .bias }.map {
       GroupType(
-        layout: key, name: "int\($0)", extent: form.extent, isSymmetric: isSymmetric)
+        layout: key, name: "int\($0)", extent: form.extent, isSymmetric: form.isSymmetric)
     }.filter(has)
   }
 
@@ -40,7 +39,7 @@ extension GPTQLayout: GroupWritingLayout {
       TargetType(
         groups: GroupType(
           layout: key, name: bits <= 4 ? "int4" : "int8", extent: GroupExtent(columns: $0),
-          isSymmetric: form?.offset != .bias && (form?.offset != .zero || form?.zero != nil)))
+          isSymmetric: form?.isSymmetric ?? true))
     }
   }
 

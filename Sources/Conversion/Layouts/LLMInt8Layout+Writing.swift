@@ -47,11 +47,10 @@ extension LLMInt8Layout: GroupWritingLayout {
   }
 
   func section(_ tensors: [PlannedTensor], own: [String: JSONValue]?) -> [String: JSONValue] {
-    let left = FullPrecisionModules.names(in: tensors)
-    return [
+    [
       "quant_method": "bitsandbytes", "_load_in_4bit": false, "_load_in_8bit": true, "load_in_4bit": false,
       "load_in_8bit": true, "llm_int8_enable_fp32_cpu_offload": false, "llm_int8_has_fp16_weight": false,
-      "llm_int8_skip_modules": left == ["lm_head"] ? .null : .array(left.map(JSONValue.string)),
+      "llm_int8_skip_modules": BlockwiseLayout.skippedModules(tensors),
       "llm_int8_threshold": 6.0,
     ]
   }

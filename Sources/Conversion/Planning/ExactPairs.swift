@@ -34,13 +34,11 @@ public enum ExactPairs {
     names.enumerated().filter { names.firstIndex(of: $1) == $0 }.map(\.1)
   }
 
-  private static let blocks: [(name: String, form: GroupForm)] = GroupedBlocks.names.compactMap { name in
-    GroupedBlocks.named(name).map { (name, GroupForm($0)) }
-  }
+  private static let blocks = GroupedBlocks.names.compactMap(GroupedBlocks.named)
 
   /// Each type of each layout, with the scales that it usually has.
   private static let sources: [(name: String, form: GroupForm)] =
-    blocks
+    blocks.map { ($0.name, GroupForm($0)) }
     + WeightLayouts.grouped.filter { !($0 is LLMInt8Layout) }.flatMap { layout in
       layout.types.map { type in
         let target = layout.target(type, element: layout.scaleElements.first ?? .f16)
@@ -55,14 +53,7 @@ public enum ExactPairs {
 
   private static func targets(into layout: String?, _ form: GroupForm) -> [(name: String, target: GroupTarget)] {
     guard let layout = layout.flatMap(WeightLayouts.writing) else {
-      return blocks.map { name, form in
-        (
-          name,
-          GroupTarget(
-            levels: form.levels, offset: form.offset, extent: GroupExtent(columns: form.columns), scales: form.scales,
-            biases: form.offset == .bias ? form.scales : nil, zero: form.zero)
-        )
-      }
+      return blocks.map { ($0.name, GroupTarget($0)) }
     }
     let elements = layout.scaleElements.isEmpty ? [Encoding.f32] : layout.scaleElements
     return layout.types(holding: form).flatMap { type in

@@ -44,21 +44,37 @@ extension Plan {
       keepsNonFinite: isKept,
       // How far something moved is not said of a vocabulary of another size.
       unmerged: unmerged?.shape == form.rows.shape ? unmerged : nil, originalType: elementType)
-    planned.isKeptByType = try Self.keepsValues(planned, recipe)
+    planned.isKeptByType = try keepsValues(planned, recipe, checkpoint.inputs)
     return planned
   }
 
-  /// Values that are looked at, of what becomes a narrower element type, where no value may change: in any case, and where it is
-  /// only told.
-  private static let (mostKept, mostTold) = (Int.max, 1 << 16)
+  /// Values that are looked at, of what becomes a narrower element type, where that is only told.
+  private static let mostTold = 1 << 16
 
-  /// Whether an element type has all values of a tensor that it need not have.
-  private static func keepsValues(_ planned: PlannedTensor, _ recipe: Recipe) throws(FileError) -> Bool {
-    var isSpelled = false
-    if case .layout = recipe.rule { isSpelled = true }
-    guard recipe.isExactOnly || isSpelled, case .encode(let encoder) = planned.action, encoder.type.isElement,
-      planned.rows.derivation.keepsValues,
-      planned.elementCount <= (recipe.isExactOnly ? mostKept : mostTold)
+  /// Element types that have every value of others.
+  private static let wider: [String: Set<String>] = [
+    "f32": ["f16", "bf16", "f8_e4m3", "f8_e5m2"], "f16": ["f8_e4m3", "f8_e5m2"], "bf16": ["f8_e4m3", "f8_e5m2"],
+    "f64": ["f32", "f16", "bf16"],
+  ]
+
+  /// Whether an element type has all values of a tensor: as the types tell, or, where it matters, as the values do.
+  private static func keepsValues(
+    _ planned: PlannedTensor, _ recipe: Recipe, _ inputs: TensorInputs
+  ) throws(FileError) -> Bool {
+    guard case .encode(let encoder) = planned.action, encoder.type.isElement, planned.rows.derivation.keepsValues
+    else { return false }
+    var isWider = true
+    for reference in planned.rows.derivation.sources {
+      let source = try inputs.tensor(reference)
+      // What is decoded is decoded to F32.
+      let isDecoded = source.isQuantized && encoder.type.name == "f32"
+      let type = source.typeName
+      isWider = isWider && (isDecoded || type == encoder.type.name || wider[encoder.type.name]?.contains(type) == true)
+    }
+    if isWider { return true }
+    guard recipe.isExactOnly || recipe.isRespelling && planned.elementCount <= mostTold,
+      // Numbers beyond a Float are rounded when they are read.
+      !["f64", "i32", "u32", "i64", "u64"].contains(planned.sourceType)
     else { return false }
     let step = planned.rows.slabElements(atMost: DerivedTensor.slabElements)
     var scratch: [UInt8] = []
@@ -105,7 +121,7 @@ extension Plan {
     let copied = output.rows.copiedEncoding
     if let wanted {
       if let groups = wanted.groups, let layout = WeightLayouts.writing(groups.layout) {
-        return try decide(output, groups, layout, checkpoint, destination)
+        return try decide(output, groups, layout, checkpoint)
       }
       if let copied, let codec = wanted.codec, copied.name == codec.name, !codec.blocksCrossRows {
         return .copyRows(copied)
@@ -118,7 +134,7 @@ extension Plan {
       return .encode(wanted)
     }
     if case .layout(let key, let like) = choice, let layout = WeightLayouts.writing(key), !isKept {
-      if let decision = try decide(output, in: layout, like: like, checkpoint, destination) { return decision }
+      if let decision = try decide(output, in: layout, like: like, recipe, checkpoint) { return decision }
     }
     if !isKept, let narrow = typeBeforeWidening(output, copied, destination) {
       return .encode(TargetType(codec: narrow))
@@ -141,8 +157,7 @@ extension Plan {
       return .encode(TargetType(codec: Float32Codec()))
     }
     if let copied, container.holds(copied, asMatrix: isMatrix(output)) { return .copyRows(copied) }
-    if let source = output.source as? any LaidOutWeight, staysInContainer, isSpelled(source, choice, recipe, checkpoint)
-    {
+    if let source = output.source as? any LaidOutWeight, staysInContainer, isSpelled(source, recipe, checkpoint) {
       return .copyStored(source)
     }
     if container.tellsEverything, isMatrix(output),
@@ -150,7 +165,8 @@ extension Plan {
     {
       return .blocks(encoding, blocks)
     }
-    for layout in WeightLayouts.keeping where !container.canHold(.mxfp4) && isWanted(layout, choice, recipe) {
+    for layout in WeightLayouts.keeping
+    where !container.canHold(.mxfp4) && (recipe.layout == nil || recipe.layout?.name == layout.name) {
       if let decision = try decide(output, keptBy: layout, checkpoint) { return decision }
     }
     if isKept { return .encode(TargetType(codec: Float32Codec())) }

@@ -28,58 +28,33 @@ extension Plan {
     return layout.unfitness(of: type, name: output.name, shape: output.rows.shape)
   }
 
-  /// Whether a weight that stays what it is keeps its spelling.
-  static func isSpelled(
-    _ source: any LaidOutWeight, _ choice: TypeChoice, _ recipe: Recipe, _ checkpoint: Checkpoint
-  ) -> Bool {
-    if case .layout(let key, _) = choice, let layout = WeightLayouts.writing(key) {
-      return isSpelled(source, as: layout, checkpoint)
-    }
-    // Beside weights that are spelled another way it could not be read.
-    guard case .linearLayers(let type) = recipe.rule else { return true }
-    if let layout = type.groups.flatMap({ WeightLayouts.writing($0.layout) }) {
-      return isSpelled(source, as: layout, checkpoint)
-    }
-    return WeightLayouts.all.first { $0.writes(type) }.map { $0.name == source.layout.name } ?? true
-  }
-
-  /// Whether weights may be in a layout unasked.
-  static func isWanted(_ layout: any GroupWritingLayout, _ choice: TypeChoice, _ recipe: Recipe) -> Bool {
-    if case .layout(let key, _) = choice { return key == layout.key }
-    guard case .linearLayers(let type) = recipe.rule, let groups = type.groups else { return true }
-    return groups.layout == layout.key
-  }
-
-  private static func isSpelled(
-    _ source: any LaidOutWeight, as layout: any GroupWritingLayout, _ checkpoint: Checkpoint
-  ) -> Bool {
+  /// Whether a weight that stays what it is keeps its spelling: beside weights that are spelled another way it could not be
+  /// read.
+  static func isSpelled(_ source: any LaidOutWeight, _ recipe: Recipe, _ checkpoint: Checkpoint) -> Bool {
+    guard let layout = recipe.layout else { return true }
+    guard source.layout.name == layout.name else { return false }
     let method = QuantizationSection(checkpoint.config, path: checkpoint.path)?.method
-    return source.layout.name == layout.name && method.map(layout.writtenMethods.contains) ?? true
+    return method.map((layout as? any GroupWritingLayout)?.writtenMethods.contains ?? { _ in true }) ?? true
   }
 
   /// Groups of a type: from groups that are there where that is exact.
   static func decide(
-    _ output: PlannedOutput, _ type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint,
-    _ destination: Destination
+    _ output: PlannedOutput, _ type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint
   ) throws(FileError) -> Decision {
-    .group(layout, type, try regrouping(of: output, as: type, layout, checkpoint, destination))
+    .group(layout, type, try regrouping(of: output, as: type, layout, checkpoint))
   }
 
   /// What becomes of a weight that is to be spelled as a layout does: nil where it stays as it is.
   static func decide(
-    _ output: PlannedOutput, in layout: any GroupWritingLayout, like: TargetType?, _ checkpoint: Checkpoint,
-    _ destination: Destination
+    _ output: PlannedOutput, in layout: any GroupWritingLayout, like: TargetType?, _ recipe: Recipe,
+    _ checkpoint: Checkpoint
   ) throws(FileError) -> Decision? {
     guard let source = output.source, source.isQuantized else { return nil }
-    if let laidOut = source as? any LaidOutWeight, isSpelled(laidOut, as: layout, checkpoint) { return nil }
-    let candidate = Recipe.Candidate(
-      name: output.name, shape: output.rows.shape, architecture: "",
-      isLinear: checkpoint.model.map { $0.linearLayer(output.name) != nil })
-    guard layout.takes(candidate) else { return nil }
+    if let laidOut = source as? any LaidOutWeight, isSpelled(laidOut, recipe, checkpoint) { return nil }
     if let form = source.storedForm {
       for type in layout.types(holding: form) where unfitness(of: output, for: type) == nil {
         if let like, layout.common(TargetType(groups: type)) != layout.common(like) { continue }
-        if let found = try regrouping(of: output, as: type, layout, checkpoint, destination) {
+        if let found = try regrouping(of: output, as: type, layout, checkpoint) {
           return .group(layout, type, found)
         }
       }
@@ -114,8 +89,7 @@ extension Plan {
 
   /// The groups of a weight in the spelling of a layout, with scales of the first type that keeps them.
   private static func regrouping(
-    of output: PlannedOutput, as type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint,
-    _ destination: Destination
+    of output: PlannedOutput, as type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint
   ) throws(FileError) -> Regrouping? {
     let rows = try rows(of: output, in: layout)
     guard let form = output.source?.storedForm, let factor = layout.factor(keeping: form.factor, type),

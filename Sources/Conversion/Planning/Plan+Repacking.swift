@@ -68,17 +68,14 @@ extension Plan {
       guard let blocks = GroupedBlocks.named(name), let encoding = Catalog.entry(named: name)?.encoding,
         rows.columns % encoding.elementsPerBlock == 0
       else { continue }
-      let form = GroupForm(blocks)
-      let target = GroupTarget(
-        levels: form.levels, offset: form.offset, extent: GroupExtent(columns: form.columns), scales: form.scales,
-        biases: form.offset == .bias ? form.scales : nil, zero: form.zero)
+      let target = GroupTarget(blocks)
       guard let found = try regrouping(rows, as: target, inputs) else { continue }
       return (
         encoding,
         GroupedOutput(
           origin: .groups(found.blocks, found.conversion),
-          planes: [BlockPlane(blocks: blocks, encoding: encoding, columns: rows.columns)], levels: form.levels,
-          offset: form.offset, extent: target.extent)
+          planes: [BlockPlane(blocks: blocks, encoding: encoding, columns: rows.columns)], levels: target.levels,
+          offset: target.offset, extent: target.extent)
       )
     }
     return nil

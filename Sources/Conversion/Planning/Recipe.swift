@@ -107,14 +107,23 @@ public struct Recipe: Sendable {
 
   // MARK: - Choosing
 
+  /// Whether it is only spelled otherwise what is quantized.
+  var isRespelling: Bool { if case .layout = rule { true } else { false } }
+
+  /// The layout that weights get; nil where the recipe names none, or several could be.
+  var layout: (any WeightLayout)? {
+    switch rule {
+    case .layout(let key): WeightLayouts.writing(key)
+    case .linearLayers(let type):
+      type.groups.flatMap { WeightLayouts.writing($0.layout) } ?? WeightLayouts.all.first { $0.writes(type) }
+    case .keep, .elements, .everyMatrix, .mix: nil
+    }
+  }
+
   /// Whether experts are stacked as mlx-lm does: in its layout, or because they are and stay so.
   func stacksExperts(of checkpoint: Checkpoint) -> Bool {
-    switch rule {
-    case .layout(let key): key == MLXLayout().key
-    case .linearLayers(let type): type.groups?.layout == MLXLayout().key
-    case .keep: checkpoint.weights.contains { MLXExperts.isStack($0.name) }
-    case .elements, .everyMatrix, .mix: false
-    }
+    if case .keep = rule { return checkpoint.weights.contains { MLXExperts.isStack($0.name) } }
+    return layout is MLXLayout
   }
 
   /// Whether linear layers get a type that transformers opens, which then has to be one that its quantizers give.
@@ -241,7 +250,7 @@ public struct Recipe: Sendable {
       }
       return layout.takes(candidate) ? .type(type) : .kept
     case .layout(let key):
-      return .layout(key, like: nil)
+      return WeightLayouts.writing(key)?.takes(candidate) == true ? .layout(key, like: nil) : .kept
     }
   }
 

@@ -42,23 +42,9 @@ extension PlannedTensor {
     case .copyRows, .copyStored: return .copied
     case .group(let output) where output.isExact: return .repacked
     case .group: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
-    case .encode(let encoder):
-      if isKeptByType { return .repacked }
-      if encoder.type.isElement, rows.derivation.keepsValues {
-        // Whatever was decoded, was decoded to F32.
-        if encoder.type.name == "f32" || Self.holds(encoder.type.name, valuesOf: sourceType) { return .repacked }
-      }
-      return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
+    case .encode where isKeptByType: return .repacked
+    case .encode: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
     }
-  }
-
-  /// Whether an element type has every value of another.
-  private static func holds(_ type: String, valuesOf source: String) -> Bool {
-    let wider: [String: Set<String>] = [
-      "f16": ["f16", "f8_e4m3", "f8_e5m2"],
-      "bf16": ["bf16", "f8_e4m3", "f8_e5m2"], "f64": ["f64", "f32", "f16", "bf16"],
-    ]
-    return wider[type]?.contains(source) == true
   }
 }
 

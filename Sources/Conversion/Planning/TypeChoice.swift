@@ -46,7 +46,10 @@ public struct TargetType: Sendable {
   public var isSpelled: Bool { groups != nil || WeightLayouts.all.contains { $0.writes(self) } }
 
   /// Whether folders of such weights are for other programs too.
-  var isOpenedByTransformers: Bool { WeightLayouts.all.contains { $0.writes(self) && $0.reader(of: self) == $0.name } }
+  var isOpenedByTransformers: Bool {
+    groups?.layout == LLMInt8Layout().key
+      || WeightLayouts.all.contains { $0.writes(self) && $0.reader(of: self) == $0.name }
+  }
 }
 
 /// What a recipe says of one output tensor.

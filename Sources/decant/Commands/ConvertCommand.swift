@@ -49,8 +49,8 @@ struct ConvertCommand: TalkingCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Spell quantized weights as this library does, exactly where it can: \(GroupRequest.layouts.joined(separator: ", ")).",
-      valueName: "layout"), completion: .list(GroupRequest.layouts))
+      "Spell quantized weights as this library does, exactly where it can: \(LayoutNames.list).",
+      valueName: "layout"), completion: .list(LayoutNames.all))
   var layout: String?
 
   @Option(
@@ -64,11 +64,7 @@ struct ConvertCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    if let layout, !GroupRequest.layouts.contains(layout) {
-      throw ValidationError(
-        "There is no layout \(layout)" + Spelling.question(about: layout, in: GroupRequest.layouts)
-          + "; the layouts are \(GroupRequest.layouts.joined(separator: ", ")).")
-    }
+    if let layout { try LayoutNames.check(layout) }
     if layout != nil, dtype != nil {
       throw ValidationError(
         "--layout and --dtype contradict each other: one keeps weights quantized, the other does not.")

@@ -7,8 +7,8 @@ internal import Quantization
 struct TypeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Spell the weights of a folder as this library does: \(GroupRequest.layouts.joined(separator: ", ")).",
-      valueName: "layout"), completion: .list(GroupRequest.layouts))
+      "Spell the weights of a folder as this library does: \(LayoutNames.list).",
+      valueName: "layout"), completion: .list(LayoutNames.all))
   var layout: String?
 
   @Option(
@@ -95,11 +95,7 @@ struct TypeOptions: ParsableArguments {
       }
       return nil
     }
-    guard GroupRequest.layouts.contains(layout) else {
-      throw ValidationError(
-        "There is no layout \(layout)" + Spelling.question(about: layout, in: GroupRequest.layouts)
-          + "; the layouts are \(GroupRequest.layouts.joined(separator: ", ")).")
-    }
+    try LayoutNames.check(layout)
     return GroupRequest(layout: layout, extent: extent, isSymmetric: symmetric)
   }
 

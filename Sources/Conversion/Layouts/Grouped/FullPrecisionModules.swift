@@ -7,9 +7,14 @@ enum FullPrecisionModules {
     let linear = tensors.filter {
       $0.shape.count == 2 && $0.name.hasSuffix(".weight") && !TensorRole.isEmbedding($0.name)
     }
-    var names = Set(linear.filter { $0.spelling == nil }.map { module(of: $0.name) })
+    var names = Set(linear.filter(\.isElements).map { module(of: $0.name) })
     if !linear.contains(where: { $0.name == "lm_head.weight" }) { names.insert("lm_head") }
     return names.sorted()
+  }
+
+  /// The same for loaders whose default is the head alone: null says that, and with any list that default is gone.
+  static func list(of names: [String]) -> JSONValue {
+    names == ["lm_head"] ? .null : .array(names.map(JSONValue.string))
   }
 
   static func module(of name: String) -> String { String(name.dropLast(".weight".count)) }

@@ -20,6 +20,9 @@ struct GroupForm: Hashable, Sendable {
 }
 
 extension GroupForm {
+  /// Whether one number stands for 0 in all groups.
+  var isSymmetric: Bool { offset == .none || (offset == .zero && zero != nil) }
+
   /// The columns of a scale; 0 for a whole row.
   var extent: GroupExtent { isRow ? .row : GroupExtent(columns: columns) }
 }

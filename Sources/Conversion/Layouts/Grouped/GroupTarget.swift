@@ -15,3 +15,13 @@ struct GroupTarget: Hashable, Sendable {
   /// The group of each column, where groups are not runs of columns.
   var order: [Int32]?
 }
+
+extension GroupTarget {
+  /// What groups have to be for blocks of a ggml type.
+  init(_ blocks: GroupedBlocks) {
+    let form = GroupForm(blocks)
+    self.init(
+      levels: form.levels, offset: form.offset, extent: GroupExtent(columns: form.columns), scales: form.scales,
+      biases: form.offset == .bias ? form.scales : nil, zero: form.zero)
+  }
+}
