@@ -349,6 +349,55 @@ def library_peer(name, source, target):
 
 # MARK: Jobs
 
+# What --layout writes, and its options.
+LAYOUTS = {
+    "MLX int4": "--layout mlx --type int4",
+    "MLX int8": "--layout mlx --type int8",
+    "MLX int3": "--layout mlx --type int3",
+    "MLX mxfp4": "--layout mlx --type mxfp4",
+    "MLX nvfp4": "--layout mlx --type nvfp4",
+    "GPTQ int4": "--layout gptq --type int4",
+    "GPTQ int8": "--layout gptq --type int8",
+    "AWQ int4": "--layout awq --type int4",
+    "compressed-tensors int4": "--layout compressed-tensors --type int4",
+    "compressed-tensors int8": "--layout compressed-tensors --type int8",
+    "compressed-tensors fp8": "--layout compressed-tensors --type fp8",
+    "compressed-tensors nvfp4": "--layout compressed-tensors --type nvfp4",
+    "FP8 in blocks": "--layout fp8 --type fp8",
+    "modelopt NVFP4": "--layout modelopt --type nvfp4",
+    "LLM.int8": "--layout bitsandbytes --type int8",
+}
+# What is repacked, where it is not what LAYOUTS makes.
+SOURCES = {
+    "s-q4_0.gguf": "--type q4_0 --pure",
+    "s-q8_0.gguf": "--type q8_0 --pure",
+    "s-gptq32": "--layout gptq --type int4 --group-size 32 --symmetric",
+    "s-awq32": "--layout awq --type int4 --group-size 32 --symmetric",
+    "s-ct32": "--layout compressed-tensors --type int4 --group-size 32 --symmetric",
+    "s-mlx32": "--layout mlx --type int4 --group-size 32",
+}
+# From, to, and the options of that.
+REPACKED = [
+    ("Q4_0 GGUF to MLX", "s-q4_0.gguf", "out", "--layout mlx"),
+    ("Q8_0 GGUF to MLX", "s-q8_0.gguf", "out", "--layout mlx"),
+    ("Q4_0 GGUF to GPTQ", "s-q4_0.gguf", "out", "--layout gptq"),
+    ("Q4_0 GGUF to AWQ", "s-q4_0.gguf", "out", "--layout awq"),
+    ("Q4_0 GGUF to compressed-tensors", "s-q4_0.gguf", "out", "--layout compressed-tensors"),
+    ("MLX to GGUF", "s-mlx32", "out.gguf", ""),
+    ("GPTQ to GGUF", "s-gptq32", "out.gguf", ""),
+    ("AWQ to GGUF", "s-awq32", "out.gguf", ""),
+    ("compressed-tensors to GGUF", "s-ct32", "out.gguf", ""),
+    ("GPTQ to MLX", "s-gptq32", "out", "--layout mlx"),
+    ("AWQ to MLX", "s-awq32", "out", "--layout mlx"),
+    ("compressed-tensors to MLX", "s-ct32", "out", "--layout mlx"),
+    ("GPTQ to compressed-tensors", "s-gptq32", "out", "--layout compressed-tensors"),
+    ("modelopt NVFP4 to compressed-tensors", "s-modelopt-nvfp4", "out", "--layout compressed-tensors"),
+]
+
+
+def slug(name):
+    return re.sub(r"\W+", "-", name.lower())
+
 
 @dataclass
 class Job:
@@ -365,6 +414,8 @@ class Job:
     # What the peer needs that may be missing.
     needs: list = field(default_factory=list)
     output: str = "out.gguf"
+    # The peer's, where it is of another kind.
+    peer_output: str = ""
     # Compares the model, our output and theirs; None where there is no output.
     compare: callable = compare_files
     is_conversion: bool = True
@@ -457,6 +508,7 @@ class Bench:
             lambda out: [self.decant("convert", self.model, out, "--quiet")],
             "safetensors, torch", lambda out: [[sys.executable, __file__, "--peer", "copy", self.model, out]],
             3, [], ["torch", "safetensors"], output="out"))
+        jobs += self.layout_jobs()
 
         for kind, bar in (("F16", 1), ("Q8_0", 1), ("Q4_0", None), ("Q4_K_M", None)):
             name = f"{'m' if kind == 'F16' else 'q'}-{kind.lower()}.gguf"
@@ -465,6 +517,33 @@ class Bench:
                 f"perplexity of {kind}, {CHUNKS} x {CONTEXT} tokens", lambda out, ours=ours: [ours], "llama-perplexity",
                 lambda out, theirs=theirs: [theirs], bar, [name], ["llama-perplexity"], compare=None,
                 is_conversion=False))
+        return jobs
+
+    def layout_jobs(self):
+        """Spellings of quantized weights beside what Decant itself takes for NF4, and for a copy where codes are repacked."""
+        jobs = []
+        nf4 = lambda out: [self.decant("quantize", self.model, out, "--type", "nf4", "--quiet")]
+        for name, flags in LAYOUTS.items():
+            jobs.append(Job(
+                f"BF16 folder to {name}",
+                lambda out, flags=flags: [self.decant("quantize", self.model, out, *flags.split(), "--quiet")],
+                "decant, NF4", nf4, 1 / 1.5, output="out", compare=None))
+        read_nf4 = lambda out: [self.decant("convert", self.work / "s-nf4", out, "--dtype", "f16", "--quiet")]
+        for name in LAYOUTS:
+            source = f"s-{slug(name)}"
+            jobs.append(Job(
+                f"{name} to F16 GGUF",
+                lambda out, source=source: [self.decant("convert", self.work / source, out, "--dtype", "f16", "--quiet")],
+                "decant, from NF4", read_nf4, 1 / 1.5, [source, "s-nf4"], compare=None))
+        for name, source, output, flags in REPACKED:
+            copy = "out.gguf" if source.endswith(".gguf") else "out"
+            jobs.append(Job(
+                f"{name}, repacked",
+                lambda out, source=source, flags=flags: [
+                    self.decant("convert", self.work / source, out, *flags.split(), "--quiet")],
+                "decant, copy",
+                lambda out, source=source: [self.decant("convert", self.work / source, out, "--quiet")],
+                1 / 1.3, [source], output=output, peer_output=copy, compare=None))
         return jobs
 
     def prepare(self, name):
@@ -478,6 +557,10 @@ class Bench:
             run([self.programs["llama-imatrix"], "-m", self.work / "m-f16.gguf", "-f", self.options.text, "-o", path,
                  "-c", CONTEXT, "--chunks", 4, "-t", THREADS], PEER_ENVIRONMENT)
             return
+        if name.startswith("s-"):
+            flags = {f"s-{slug(each)}": flags for each, flags in LAYOUTS.items()} | {"s-nf4": "--type nf4"} | SOURCES
+            run(self.decant("quantize", self.model, path, *flags[name].split(), "--quiet"), ENVIRONMENT)
+            return
         form, kind = re.fullmatch(r"(\w)-(\w+)\.gguf", name).groups()
         if form == "m":
             run(self.decant("convert", self.model, path, "--dtype", kind, "--quiet"), ENVIRONMENT)
@@ -490,7 +573,7 @@ class Bench:
         missing = [need for need in job.needs if not self.has(need)]
         if missing:
             return [job.name, "", job.peer, f"no {', '.join(missing)}", "", "", "", "", "not run"], None
-        outputs = [self.work / f"{side}-{job.output}" for side in ("ours", "theirs")]
+        outputs = [self.work / f"ours-{job.output}", self.work / f"theirs-{job.peer_output or job.output}"]
         try:
             for name in job.inputs:
                 self.prepare(name)

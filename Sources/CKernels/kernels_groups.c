@@ -172,6 +172,76 @@ DECANT_COMPILE(void, pack_word_rows,
                 uint8_t *words),
                (codes, stride, rows, words_per_row, order, words))
 
+// Squares of a matrix at a time, so that what is read and written stays near.
+#define SQUARE 16
+
+#define TRANSPOSE(name, element)                                                                                       \
+  static KERNEL void name(const element *restrict matrix, size_t rows, size_t columns, element *restrict turned) {     \
+    for (size_t row = 0; row < rows; row += SQUARE) {                                                                  \
+      for (size_t column = 0; column < columns; column += SQUARE) {                                                    \
+        size_t height = smaller_size(SQUARE, rows - row), width = smaller_size(SQUARE, columns - column);              \
+        for (size_t j = 0; j < width; j++) {                                                                           \
+          for (size_t i = 0; i < height; i++) {                                                                        \
+            turned[(column + j) * rows + row + i] = matrix[(row + i) * columns + column + j];                          \
+          }                                                                                                            \
+        }                                                                                                              \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  DECANT_COMPILE(void, name, (const element *matrix, size_t rows, size_t columns, element *turned),                    \
+                 (matrix, rows, columns, turned))
+
+TRANSPOSE(transpose_floats, float)
+TRANSPOSE(transpose_codes, uint8_t)
+
+static KERNEL void add_to_codes(uint8_t *restrict codes, size_t count, unsigned addend) {
+  for (size_t i = 0; i < count; i++) codes[i] = (uint8_t)(codes[i] + addend);
+}
+DECANT_COMPILE(void, add_to_codes, (uint8_t *codes, size_t count, unsigned addend), (codes, count, addend))
+
+static KERNEL void add_to_words(uint8_t *restrict words, size_t count, uint32_t addend) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t word;
+    memcpy(&word, words + 4 * i, 4);
+    word += addend;
+    memcpy(words + 4 * i, &word, 4);
+  }
+}
+DECANT_COMPILE(void, add_to_words, (uint8_t *words, size_t count, uint32_t addend), (words, count, addend))
+
+// Whether a scale times any code is no longer than a float, so that it does not matter in which order it is computed.
+static KERNEL bool is_short(float scale, unsigned bits) {
+  return (bits_of(scale) & ((1u << bits) - 1)) == 0 && __builtin_fabsf(scale) < 1e30f;
+}
+
+static KERNEL bool zeros_of_biases(const float *restrict scales, float *restrict offsets, size_t count, unsigned bits) {
+  uint32_t fits = 1;
+  // Where all values are zero any code would do.
+  float middle = (float)(1u << (bits - 1));
+  for (size_t i = 0; i < count; i++) {
+    float scale = scales[i], bias = offsets[i];
+    float zero = scale == 0 ? middle : __builtin_rintf(-bias / scale);
+    fits &= (double)zero * (double)scale == -(double)bias && is_short(scale, bits);
+    offsets[i] = zero;
+  }
+  return fits != 0;
+}
+DECANT_COMPILE(bool, zeros_of_biases, (const float *scales, float *offsets, size_t count, unsigned bits),
+               (scales, offsets, count, bits))
+
+static KERNEL bool biases_of_zeros(const float *restrict scales, float *restrict offsets, size_t count, unsigned bits,
+                                   float shift) {
+  uint32_t fits = 1;
+  for (size_t i = 0; i < count; i++) {
+    double bias = -(double)(offsets[i] + shift) * (double)scales[i];
+    fits &= (double)(float)bias == bias && is_short(scales[i], bits);
+    offsets[i] = (float)bias;
+  }
+  return fits != 0;
+}
+DECANT_COMPILE(bool, biases_of_zeros, (const float *scales, float *offsets, size_t count, unsigned bits, float shift),
+               (scales, offsets, count, bits, shift))
+
 static KERNEL float level_of(uint8_t code, const float *table) { return table ? table[code] : (float)(int32_t)code; }
 
 // A run of codes of one group.

@@ -58,6 +58,7 @@ struct Decant: AsyncParsableCommand {
   /// Failures of ours print as one line without the usage text.
   static func main() async {
     Interruption.watch()
+    FreedMemory.keep()
     if let name = KernelSet.refusedName {
       Terminal.fail(
         "DECANT_KERNELS: \(FileError.quoted(name)) is not a set of kernels that this machine runs; it runs "

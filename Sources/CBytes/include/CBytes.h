@@ -3,6 +3,10 @@
 #ifndef DECANT_CBYTES_H
 #define DECANT_CBYTES_H
 
+/// From now on memory that was given back is kept for what asks next, up to some dozens of MB: buffers of some MB that come and go
+/// cost a page fault for every page otherwise. Does nothing where the C library has no such setting.
+void decant_keep_freed_memory(void);
+
 /// Number of words that the process was started with, its own name included; -1 where the system does not say.
 int decant_argument_count(void);
 

@@ -224,6 +224,17 @@ enum {
   K(SET, void, decode_indexed_groups, (const uint8_t *codes, size_t rows, size_t columns, const int32_t *group_of,     \
     size_t groups, const float *_Nullable table, const float *scales, const float *_Nullable offsets,                  \
     enum decant_offset kind, float *values))                                                                           \
+  /* A matrix of `rows` rows of `columns` as one of `columns` rows of `rows`: of floats, and of codes. */                \
+  K(SET, void, transpose_floats, (const float *matrix, size_t rows, size_t columns, float *turned))                    \
+  K(SET, void, transpose_codes, (const uint8_t *matrix, size_t rows, size_t columns, uint8_t *turned))                 \
+  /* Adds to every code, modulo 256. */                                                                                \
+  K(SET, void, add_to_codes, (uint8_t *codes, size_t count, unsigned addend))                                          \
+  /* Adds to every word of 32 bits, modulo 2^32. */                                                                    \
+  K(SET, void, add_to_words, (uint8_t *words, size_t count, uint32_t addend))                                          \
+  /* From `scale * code + offset` to `scale * (code - offset)`, and back with zeros that `shift` is added to first, in   \
+     place. Returns false where a value would change, or would depend on how it is computed. */                        \
+  K(SET, bool, zeros_of_biases, (const float *scales, float *offsets, size_t count, unsigned bits))                    \
+  K(SET, bool, biases_of_zeros, (const float *scales, float *offsets, size_t count, unsigned bits, float shift))       \
   /* Blocks of ggml as groups. Closing returns how many could be made of `count`: less where a number or a code does not \
      fit the next one. */                                                                                              \
   K(SET, void, open_blocks, (const uint8_t *blocks, size_t count, enum decant_block_groups kind, uint8_t *codes,       \

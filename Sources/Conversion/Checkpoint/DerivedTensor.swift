@@ -1,5 +1,6 @@
 public import Architectures
 public import Bytes
+internal import Quantization
 internal import Synchronization
 public import Tensors
 
@@ -77,6 +78,11 @@ public final class DerivedTensor: RowSource {
     kept.withLock { $0 = nil }
   }
 
+  /// Whether a stored tensor behind it has its rows as columns.
+  var isStoredByColumns: Bool {
+    derivation.sources.contains { (try? inputs.tensor($0))?.isStoredByColumns == true }
+  }
+
   // MARK: - Encoded elements
 
   /// The stored encoding, where elements can be copied without decoding them; nil where they must be computed.
@@ -101,6 +107,31 @@ public final class DerivedTensor: RowSource {
       try parts.readEncoded(part, into: &span)
       start += count
     }
+  }
+}
+
+extension DerivedTensor {
+  /// The groups of whole rows, in place of what `groups` holds.
+  /// - Parameter blocks: those of its `copiedEncoding`.
+  func readGroups(
+    rows: Range<Int>, of blocks: GroupBlocks, into groups: inout EncodedGroups, scratch: inout [UInt8]
+  ) throws(FileError) {
+    if case .source(let reference) = derivation, let weight = try inputs.tensor(reference) as? GroupedWeight {
+      groups = try weight.encoded(rows: rows)
+      return
+    }
+    guard let count = copiedEncoding?.byteCount(elements: rows.count * columns) else { throw hasNoGroups }
+    if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
+    try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
+      try readEncoded(elements: rows.lowerBound * columns..<rows.upperBound * columns, into: &bytes)
+    }
+    scratch.withBytes(in: 0..<count) { blocks.open($0, into: &groups) }
+  }
+
+  private var hasNoGroups: FileError {
+    FileError(
+      .unsupported, path: inputs.path(of: derivation), subject: derivation.sources.first?.name,
+      "has no groups along its rows")
   }
 }
 

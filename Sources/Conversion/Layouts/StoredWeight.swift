@@ -22,6 +22,8 @@ public protocol StoredWeight: AnyObject, RowSource {
   var refusalToDecode: FileError? { get }
   /// The blocks along its rows that `readEncoded` gives; nil where the weight can only be decoded.
   var copiedEncoding: Encoding? { get }
+  /// Whether its rows are columns of what is stored: the more of them are read at once, the longer are the runs.
+  var isStoredByColumns: Bool { get }
 
   /// Fills `bytes` with blocks of `copiedEncoding`, from the one on that begins with `element`.
   func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError)
@@ -31,6 +33,7 @@ extension StoredWeight {
   public var originalEncoding: Encoding? { nil }
   public var refusalToDecode: FileError? { nil }
   public var copiedEncoding: Encoding? { nil }
+  public var isStoredByColumns: Bool { false }
 
   public func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
     throw FileError(.unsupported, path: source.name, subject: name, "has no blocks along its rows")

@@ -160,12 +160,7 @@ final class PourWorker {
       rounding.encode(own, columns: columns, magnitude: magnitudes.of(planned), into: &groups)
       slab.progress.keep(output.survival(of: own, in: groups, columns: columns))
     case .groups(let blocks, let conversion):
-      guard let count = planned.rows.copiedEncoding?.byteCount(elements: slab.elements.count) else { return }
-      if scratch.count < count { scratch = [UInt8](repeating: 0, count: count) }
-      try scratch.withMutableBytes(in: 0..<count) { bytes throws(FileError) in
-        try planned.rows.readEncoded(elements: slab.elements, into: &bytes)
-      }
-      scratch.withBytes(in: 0..<count) { blocks.open($0, into: &groups) }
+      try planned.rows.readGroups(rows: rows, of: blocks, into: &groups, scratch: &scratch)
       guard conversion.convert(&groups, rows: rows.count) else { throw notKept(planned) }
     }
     for plane in planned.planes {

@@ -103,7 +103,7 @@ final class SlabQueue: Sendable {
   private static let copiedElements = 1 << 19
   /// Of one that becomes groups.
   private static let groupedElements = 1 << 19
-  /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are written.
+  /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are read or written.
   private static let turnedElements = 1 << 22
 
   init(_ plan: Plan, finished: [Int: FinishedTensor]) {
@@ -154,17 +154,20 @@ final class SlabQueue: Sendable {
       let wholeRows = planned.rows.slabElements(atMost: limit)
       return wholeRows % block == 0 ? wholeRows : max(1, limit / block) * block
     }
+    let isTurned = planned.rows.isStoredByColumns
     switch planned.action {
     case .copyStored:
       return max(1, planned.elementCount)
     case .group(let output):
       let height = output.rowAlignment
-      let limit = output.planes.contains(where: \.isTurned) ? turnedElements : groupedElements
+      let isTurned = isTurned || output.planes.contains(where: \.isTurned)
+      // Codes take a byte each, values four.
+      let limit = isTurned ? (output.isExact ? 2 * turnedElements : turnedElements) : groupedElements
       return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
     case .encode(let encoder):
-      let limit = DerivedTensor.slabElements
+      let limit = isTurned ? turnedElements : DerivedTensor.slabElements
       return elements(
         encoder.needsWholeRows ? max(limit, planned.rows.columns) : limit, encoder.codec.elementsPerBlock)
     }

@@ -5,6 +5,8 @@ extension FixedWidthInteger {
     stride(from: 0, to: bitWidth, by: 8).map { UInt8(truncatingIfNeeded: self >> Self($0)) }
   }
 
+  // Inlined, since it would be a call for every byte of lists otherwise.
+  @inlinable
   package init(littleEndian bytes: some Collection<UInt8>) {
     self = bytes.reversed().reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }
   }

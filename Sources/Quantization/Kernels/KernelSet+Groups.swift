@@ -21,6 +21,74 @@ extension KernelSet {
     unsafe run(codes, into: &bytes) { unsafe loop($0, count, UInt32(bits), $1) }
   }
 
+  /// A matrix of `rows * columns` numbers, row after row, as one of `columns * rows`.
+  package func transposed(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
+    precondition(matrix.count == rows * columns)
+    guard rows > 1, columns > 1 else { return matrix }
+    let loop = unsafe table.transpose_floats
+    var turned = [Float](repeating: 0, count: matrix.count)
+    unsafe turned.withUnsafeMutableBufferPointer { turned in
+      if let to = turned.baseAddress { unsafe loop(matrix, rows, columns, to) }
+    }
+    return turned
+  }
+
+  /// The same with a byte each.
+  package func transposed(_ matrix: [UInt8], rows: Int, columns: Int) -> [UInt8] {
+    precondition(matrix.count == rows * columns)
+    guard rows > 1, columns > 1 else { return matrix }
+    let loop = unsafe table.transpose_codes
+    var turned = [UInt8](repeating: 0, count: matrix.count)
+    unsafe turned.withUnsafeMutableBufferPointer { turned in
+      if let to = turned.baseAddress { unsafe loop(matrix, rows, columns, to) }
+    }
+    return turned
+  }
+
+  /// Adds to every code, modulo 256.
+  package func add(_ addend: UInt8, to codes: inout [UInt8]) {
+    let loop = unsafe table.add_to_codes
+    unsafe codes.withUnsafeMutableBufferPointer { codes in
+      guard let start = codes.baseAddress else { return }
+      unsafe loop(start, codes.count, UInt32(addend))
+    }
+  }
+
+  /// Adds to every whole word of 32 bits, modulo 2^32.
+  package func add(_ addend: UInt32, toWordsOf bytes: inout [UInt8]) {
+    let loop = unsafe table.add_to_words
+    unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+      guard let start = bytes.baseAddress else { return }
+      unsafe loop(start, bytes.count / 4, addend)
+    }
+  }
+
+  /// Makes the biases of `scale * code + bias` the zeros of `scale * (code - zero)`.
+  /// - Returns: false where a value would change, or would depend on how it is computed; the biases are of no use then.
+  package func makeZeros(ofBiasesOf groups: inout EncodedGroups, bits: Int) -> Bool {
+    let loop = unsafe table.zeros_of_biases
+    return unsafe run(&groups) { unsafe loop($0, $1, $2, UInt32(bits)) }
+  }
+
+  /// Makes the zeros of `scale * (code - zero)` the biases of `scale * code + bias`, for codes that `shift` was added to.
+  /// - Returns: as `makeZeros`.
+  package func makeBiases(ofZerosOf groups: inout EncodedGroups, shift: Float, bits: Int) -> Bool {
+    let loop = unsafe table.biases_of_zeros
+    return unsafe run(&groups) { unsafe loop($0, $1, $2, UInt32(bits), shift) }
+  }
+
+  private func run(
+    _ groups: inout EncodedGroups, _ loop: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Bool
+  ) -> Bool {
+    precondition(groups.offsets.count == groups.scales.count)
+    return unsafe groups.scales.withUnsafeBufferPointer { scales in
+      unsafe groups.offsets.withUnsafeMutableBufferPointer { offsets in
+        guard let from = scales.baseAddress, let to = offsets.baseAddress else { return true }
+        return unsafe loop(from, to, scales.count)
+      }
+    }
+  }
+
   /// Takes codes out of words of 32 bits, rows of `columns`, whose streams run down the columns: a row of `stride` codes
   /// for each column.
   package func unpackColumns(

@@ -80,52 +80,53 @@ struct GroupConversion: Sendable {
 
   private func moveCodes(_ groups: inout EncodedGroups) -> Bool {
     if form.offset == .bias, target.offset == .bias { return true }
-    var shifts: [Int] = []
-    var isMoved = false
-    if groups.offsets.isEmpty, target.offset != .none { groups.offsets.resize(to: groups.scales.count) }
+    if form.offset == .bias {
+      guard KernelSet.best.makeZeros(ofBiasesOf: &groups, bits: form.levels.bits) else { return false }
+    }
+    guard let shift = groups.offsets.isEmpty ? shift(of: 0) : groups.offsets.onlyElement.flatMap(shift) else {
+      return !groups.offsets.isEmpty && moveCodesOfEach(&groups)
+    }
+    if shift != 0 { KernelSet.best.add(UInt8(truncatingIfNeeded: shift), to: &groups.codes) }
+    if groups.offsets.isEmpty { groups.offsets = [Float](repeating: 0, count: groups.scales.count) }
+    return moveOffsets(&groups, shift: shift)
+  }
+
+  /// The same where groups have zeros of their own.
+  private func moveCodesOfEach(_ groups: inout EncodedGroups) -> Bool {
     // Most groups have the zero of the one before.
     var last: (zero: Float, shift: Int)?
+    var isShared = true
     for group in groups.scales.indices {
-      guard let zero = zero(of: group, in: groups) else { return false }
-      if last?.zero != zero { last = shift(of: zero).map { (zero, $0) } }
-      guard let shift = last?.shift, last?.zero == zero else { return false }
-      switch target.offset {
-      case .none: break
-      case .zero: groups.offsets[group] = zero + Float(shift)
-      case .bias:
-        let bias = -Double(zero + Float(shift)) * Double(groups.scales[group])
-        guard Double(Float(bias)) == bias, isShort(groups.scales[group]) else { return false }
-        groups.offsets[group] = Float(bias)
+      let zero = groups.offsets[group]
+      if last?.zero != zero {
+        guard let shift = shift(of: zero) else { return false }
+        isShared = isShared && (last == nil || last?.shift == shift)
+        last = (zero, shift)
       }
-      isMoved = isMoved || shift != 0
-      shifts.append(shift)
-    }
-    if target.offset == .none { groups.offsets = [] }
-    guard isMoved, !groups.codes.isEmpty else { return true }
-    for group in shifts.indices where shifts[group] != 0 {
+      guard let shift = last?.shift else { return false }
+      // What has a zero for each group has one shift for all.
+      if target.offset == .none || target.zero != nil { groups.offsets[group] = zero + Float(shift) }
+      guard shift != 0, !groups.codes.isEmpty else { continue }
       // Codes in two's complement and unsigned ones move alike, modulo 256.
-      let shift = UInt8(truncatingIfNeeded: shifts[group])
-      for index in group * form.columns..<(group + 1) * form.columns { groups.codes[index] &+= shift }
+      let moved = UInt8(truncatingIfNeeded: shift)
+      for index in group * form.columns..<(group + 1) * form.columns { groups.codes[index] &+= moved }
     }
-    return true
+    if target.offset == .none || target.zero != nil { return moveOffsets(&groups, shift: 0) }
+    return isShared && moveOffsets(&groups, shift: last?.shift ?? 0)
   }
 
-  /// The code that stands for 0, perhaps not one of those that there are; nil where none does.
-  private func zero(of group: Int, in groups: EncodedGroups) -> Float? {
-    switch form.offset {
-    case .none: return 0
-    case .zero: return groups.offsets[group]
+  /// Makes zeros of codes that `shift` was added to the offsets of the target.
+  private func moveOffsets(_ groups: inout EncodedGroups, shift: Int) -> Bool {
+    switch target.offset {
+    case .none:
+      groups.offsets = []
+      return true
+    case .zero:
+      if shift != 0 { for group in groups.offsets.indices { groups.offsets[group] += Float(shift) } }
+      return true
     case .bias:
-      let (scale, bias) = (groups.scales[group], groups.offsets[group])
-      guard scale != 0 else { return bias == 0 ? Float(1 << (form.levels.bits - 1)) : nil }
-      let zero = (-bias / scale).rounded()
-      return Double(zero) * Double(scale) == -Double(bias) && isShort(scale) ? zero : nil
+      return KernelSet.best.makeBiases(ofZerosOf: &groups, shift: Float(shift), bits: form.levels.bits)
     }
-  }
-
-  /// Whether a scale times any code is no longer than a Float, so that it does not matter in which order it is computed.
-  private func isShort(_ scale: Float) -> Bool {
-    scale.significandBitPattern & (1 << UInt32(form.levels.bits) - 1) == 0 && scale.magnitude < 1e30
   }
 
   // MARK: - Groups
@@ -134,7 +135,11 @@ struct GroupConversion: Sendable {
   private func regroup(_ numbers: inout [Float], rows: Int) -> Bool {
     if form.columns > targetColumns {
       let count = form.columns / targetColumns
-      numbers = numbers.flatMap { repeatElement($0, count: count) }
+      var repeated = [Float](repeating: 0, count: numbers.count * count)
+      for (place, number) in numbers.enumerated() {
+        for copy in 0..<count { repeated[place * count + copy] = number }
+      }
+      numbers = repeated
     } else if form.columns < targetColumns {
       guard let fewer = Self.joined(numbers, runs: targetColumns / form.columns) else { return false }
       numbers = fewer
@@ -156,11 +161,20 @@ struct GroupConversion: Sendable {
 
   /// One number for each run of equal ones; nil where they are not equal.
   private static func joined(_ numbers: [Float], runs: Int) -> [Float]? {
-    var joined: [Float] = []
-    for first in stride(from: 0, to: numbers.count, by: runs) {
-      guard numbers[first..<first + runs].allSatisfy({ $0 == numbers[first] }) else { return nil }
-      joined.append(numbers[first])
+    var joined = [Float](repeating: 0, count: numbers.count / runs)
+    for place in joined.indices {
+      let number = numbers[place * runs]
+      for other in 1..<runs where numbers[place * runs + other] != number { return nil }
+      joined[place] = number
     }
     return joined
+  }
+}
+
+extension [Float] {
+  /// What all elements are; nil where they differ, or there are none.
+  fileprivate var onlyElement: Float? {
+    guard let first else { return nil }
+    return allSatisfy { $0 == first } ? first : nil
   }
 }

@@ -83,12 +83,16 @@ struct StoredNumbers: GroupNumbers {
   private func transposed(
     _ rows: Range<Int>, _ groups: Range<Int>, _ source: any TensorSource
   ) throws(FileError) -> [Float] {
-    var numbers = [Float](repeating: 0, count: rows.count * groups.count)
-    for (place, group) in groups.enumerated() {
-      let line = try run(group * self.rows + rows.lowerBound, rows.count, source)
-      for row in 0..<rows.count { numbers[row * groups.count + place] = line[row] }
+    let lines: [Float]
+    if rows.count == self.rows {
+      lines = try run(groups.lowerBound * self.rows, groups.count * self.rows, source)
+    } else {
+      var each: [Float] = []
+      each.reserveCapacity(rows.count * groups.count)
+      for group in groups { each += try run(group * self.rows + rows.lowerBound, rows.count, source) }
+      lines = each
     }
-    return numbers
+    return KernelSet.best.transposed(lines, rows: groups.count, columns: rows.count)
   }
 
   private func run(_ first: Int, _ count: Int, _ source: any TensorSource) throws(FileError) -> [Float] {
@@ -134,14 +138,16 @@ struct PackedNumbers: GroupNumbers {
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
   ) throws(FileError) -> [Float] {
     let part = isTransposed ? RowPart(rows: groups, columns: rows) : RowPart(rows: rows, columns: groups)
-    // One of 256 codes each.
-    let table = (0..<256).map { Float(($0 + addend) % modulus) - shift }
-    let found = try codes.codes(ofAny: part, columns: columns, from: source).map { table[Int($0)] }
-    guard isTransposed else { return found }
-    var numbers = [Float](repeating: 0, count: found.count)
-    for group in 0..<groups.count {
-      for row in 0..<rows.count { numbers[row * groups.count + group] = found[group * rows.count + row] }
+    let found = try codes.codes(ofAny: part, columns: columns, from: source)
+    func number(_ code: UInt8) -> Float { Float((Int(code) + addend) % modulus) - shift }
+    // Where weights were rounded symmetrically all zeros are the same.
+    if let first = found.first, found.allSatisfy({ $0 == first }) {
+      return Array(repeating: number(first), count: found.count)
     }
-    return numbers
+    // One of 256 codes each.
+    let table = (0...UInt8.max).map(number)
+    let ordered = 
+      isTransposed ? KernelSet.best.transposed(found, rows: groups.count, columns: rows.count) : found
+    return ordered.map { table[Int($0)] }
   }
 }

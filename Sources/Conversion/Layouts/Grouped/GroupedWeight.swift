@@ -56,6 +56,7 @@ final class GroupedWeight: LaidOutWeight {
 
   let type: TargetType?
   var isQuantized: Bool { true }
+  var isStoredByColumns: Bool { codes.isByColumns }
 
   // MARK: - As groups
 
@@ -82,15 +83,25 @@ final class GroupedWeight: LaidOutWeight {
     let count = bytes.byteCount / blocks.encoding.bytesPerBlock * blocks.columns
     var start = 0
     for part in RowPart.parts(of: element..<element + count, width: columns) {
-      var encoded = EncodedGroups()
-      encoded.codes = try sortedCodes(of: part)
-      (encoded.scales, encoded.offsets) = try numbers(
-        part.rows, part.columns.lowerBound / blocks.columns..<part.columns.upperBound / blocks.columns)
+      let encoded = try encoded(part)
       let size = part.count / blocks.columns * blocks.encoding.bytesPerBlock
       var own = bytes._mutatingExtracting(start..<start + size)
       blocks.close(encoded, into: &own)
       start += size
     }
+  }
+
+  /// The groups of whole rows.
+  func encoded(rows: Range<Int>) throws(FileError) -> EncodedGroups {
+    try encoded(RowPart(rows: rows, columns: 0..<columns))
+  }
+
+  private func encoded(_ part: RowPart) throws(FileError) -> EncodedGroups {
+    var encoded = EncodedGroups()
+    encoded.codes = try sortedCodes(of: part)
+    (encoded.scales, encoded.offsets) = try numbers(
+      part.rows, part.columns.lowerBound / groups.columns..<part.columns.upperBound / groups.columns)
+    return encoded
   }
 
   /// Codes with those of a group side by side.
@@ -104,6 +115,8 @@ final class GroupedWeight: LaidOutWeight {
       return sorted[start + part.columns.lowerBound..<start + part.columns.upperBound]
     }
   }
+
+  var groupsPerRow: Int { max(1, columns / groups.columns) }
 
   /// The numbers of all groups of some rows, without their codes.
   func numbers(ofRows rows: Range<Int>) throws(FileError) -> EncodedGroups {

@@ -19,24 +19,17 @@ struct NumberPlane: GroupPlane {
     _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     let numbers = which == .scales ? groups.scales : groups.offsets
-    guard let bytes = bytes(of: numbers) else { return false }
     let lines = rowsPerNumber == 0 ? 1 : part.count.dividedRoundingUp(by: rowsPerNumber)
     let first = rowsPerNumber == 0 ? 0 : part.lowerBound / rowsPerNumber
     let size = format.byteCount
     let width = numbers.count / max(1, lines)
     guard isTransposed else {
+      guard let bytes = bytes(of: numbers) else { return false }
       try bytes.withBytes { bytes throws(FileError) in try put(bytes, first * width * size) }
       return true
     }
-    var turned = [UInt8](repeating: 0, count: bytes.count)
-    for line in 0..<lines {
-      for group in 0..<width {
-        for byte in 0..<size {
-          turned[(group * lines + line) * size + byte] = bytes[(line * width + group) * size + byte]
-        }
-      }
-    }
-    try PlaneLines(width: rows * size, lower: first * size, count: lines * size).put(turned, put)
+    guard let bytes = bytes(of: KernelSet.best.transposed(numbers, rows: lines, columns: width)) else { return false }
+    try PlaneLines(width: rows * size, lower: first * size, count: lines * size).put(bytes, put)
     return true
   }
 

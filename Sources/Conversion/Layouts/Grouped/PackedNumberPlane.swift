@@ -28,17 +28,8 @@ struct PackedNumberPlane: GroupPlane {
   func write(
     _ encoded: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
-    var zeros = [UInt8](repeating: 0, count: part.count * groups)
-    let mask = 1 << bits - 1
-    for row in 0..<part.count {
-      for group in 0..<groups {
-        guard let zero = Int(exactly: encoded.offsets[row * groups + group]), zero >= 0, zero <= mask else {
-          return false
-        }
-        let place = packing == .interleaved ? row * groups + group : group * part.count + row
-        zeros[place] = UInt8((zero + addend) & mask)
-      }
-    }
+    guard var zeros = codes(of: encoded.offsets) else { return false }
+    if packing != .interleaved { zeros = KernelSet.best.transposed(zeros, rows: part.count, columns: groups) }
     switch packing {
     case .interleaved:
       try InterleavedCodePlane(rows: rows, columns: groups).write(codes: zeros, rows: part, put)
@@ -74,5 +65,18 @@ struct PackedNumberPlane: GroupPlane {
       }
     }
     return true
+  }
+
+  /// Zeros as they are packed; nil where one of them is not kept.
+  private func codes(of zeros: [Float]) -> [UInt8]? {
+    let mask = 1 << bits - 1
+    var codes = [UInt8](repeating: 0, count: zeros.count)
+    var isKept = true
+    for (place, zero) in zeros.enumerated() {
+      let code = zero >= 0 && zero <= Float(mask) ? Int(zero) : 0
+      isKept = isKept && Float(code) == zero
+      codes[place] = UInt8(truncatingIfNeeded: (code + addend) & mask)
+    }
+    return isKept ? codes : nil
   }
 }

@@ -6,12 +6,16 @@ internal import Tensors
 protocol StoredCodes: Sendable {
   /// A read begins at a multiple of so many columns, and ends at one or at the end of a row.
   var columnAlignment: Int { get }
+  /// Whether the stored matrix has the weight the other way round, so that the more rows are read the longer are its lines.
+  var isByColumns: Bool { get }
 
   /// The codes of a part, a byte each, row after row.
   func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8]
 }
 
 extension StoredCodes {
+  var isByColumns: Bool { false }
+
   /// The codes of any part of a matrix of `columns` columns.
   func codes(ofAny part: RowPart, columns: Int, from source: any TensorSource) throws(FileError) -> [UInt8] {
     let first = part.columns.lowerBound / columnAlignment * columnAlignment
@@ -64,7 +68,7 @@ struct RowCodes: StoredCodes {
   ) throws(FileError) {
     var bytes = [UInt8](repeating: 0, count: (count * bits).dividedRoundingUp(by: 8))
     try bytes.withMutableBytes { part throws(FileError) in try source.read(name, at: offset, into: &part) }
-    if wordAddend != 0 { bytes.addToWords(wordAddend) }
+    if wordAddend != 0 { KernelSet.best.add(wordAddend, toWordsOf: &bytes) }
     codes.withMutableBytes(in: range) { codes in
       bytes.withBytes { KernelSet.best.unpack($0, bits: bits, count: count, into: &codes) }
     }
@@ -109,6 +113,7 @@ struct WholeWordColumnCodes: StoredCodes {
   let rows: Int
 
   var columnAlignment: Int { 32 / bits }
+  var isByColumns: Bool { true }
 
   func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8] {
     let wordRows =
@@ -143,6 +148,7 @@ struct ColumnCodes: StoredCodes {
   let columns: Int
 
   var columnAlignment: Int { 32 }
+  var isByColumns: Bool { true }
 
   func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8] {
     guard part.count > 0 else { return [] }
@@ -186,6 +192,7 @@ struct InterleavedCodes: StoredCodes {
   static let order: [UInt8] = [0, 2, 4, 6, 1, 3, 5, 7]
 
   var columnAlignment: Int { 1 }
+  var isByColumns: Bool { true }
 
   func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8] {
     guard part.count > 0 else { return [] }
@@ -210,21 +217,5 @@ struct InterleavedCodes: StoredCodes {
     }
     let skipped = part.rows.lowerBound - 8 * words.lowerBound
     return codes.count == part.count ? codes : Array(codes[skipped * depth..<(skipped + part.rows.count) * depth])
-  }
-}
-
-extension [UInt8] {
-  /// Adds a number to every whole 32-bit word, modulo 2^32.
-  fileprivate mutating func addToWords(_ addend: UInt32) {
-    var start = 0
-    while start + 4 <= count {
-      var carry: UInt32 = 0
-      for byte in 0..<4 {
-        let sum = UInt32(self[start + byte]) + (addend >> UInt32(8 * byte)) & 0xFF + carry
-        self[start + byte] = UInt8(truncatingIfNeeded: sum)
-        carry = sum >> 8
-      }
-      start += 4
-    }
   }
 }
