@@ -33,6 +33,9 @@ public struct GroupedOutput: Sendable {
     return multiple
   }
 
+  /// Whether rows of the weight are columns of what is stored.
+  var isTurned: Bool { planes.contains(where: \.isTurned) }
+
   /// Whether values have to be looked at once before any is encoded.
   var needsMagnitude: Bool { if case .values(let rounding) = origin { rounding.needsMagnitude } else { false } }
 

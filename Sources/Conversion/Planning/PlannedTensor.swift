@@ -58,6 +58,15 @@ public struct PlannedTensor: Sendable {
   /// Whether its stored tensors are copied as they are.
   var isCopiedWhole: Bool { if case .copyStored = action { true } else { false } }
 
+  /// Whether its planes are put together in memory before they are written: their lines are many and short otherwise.
+  var gathersPlanes: Bool {
+    guard case .group(let output) = action, output.isTurned else { return false }
+    return planes.allSatisfy { $0.descriptor.byteCount <= Self.gatheredSize }
+  }
+
+  /// Bytes of a plane that is put together, at most.
+  private static let gatheredSize = 32 << 20
+
   /// Whether its source is quantized, and it is not.
   var losesQuantization: Bool { isSourceQuantized && isElements }
 

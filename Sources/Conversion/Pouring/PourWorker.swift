@@ -55,7 +55,10 @@ final class PourWorker {
       switch plane.content {
       case .constant(let bytes): try write(bytes, count: bytes.count, to: plane, at: 0)
       case .tail(let number): try write(tails[number], count: tails[number].count, to: plane, at: 0)
-      case .plane, .stored: continue
+      case .plane(let number):
+        guard let bytes = slab.progress.gathered(plane: number) else { continue }
+        try write(bytes, count: bytes.count, to: plane, at: 0)
+      case .stored: continue
       }
     }
     planned.rows.releaseFactors()
@@ -165,8 +168,12 @@ final class PourWorker {
     }
     for plane in planned.planes {
       guard case .plane(let number) = plane.content else { continue }
-      let isKept = try output.planes[number].write(groups, rows: rows) { bytes, offset throws(FileError) in
-        try write(bytes, to: plane, at: offset)
+      let isKept = try output.planes[number].write(groups, rows: rows) { bytes, lines throws(FileError) in
+        if planned.gathersPlanes {
+          slab.progress.gather(bytes, lines, ofPlane: number, byteCount: plane.descriptor.byteCount)
+        } else {
+          try lines.forEach(in: bytes) { part, offset throws(FileError) in try write(part, to: plane, at: offset) }
+        }
       }
       guard isKept else { throw notKept(planned) }
     }

@@ -28,6 +28,8 @@ final class TensorProgress: Sendable {
   }
 
   private let state: Mutex<State>
+  /// Planes that are put together, by their numbers.
+  private let planes = Mutex<[Int: [UInt8]]>([:])
 
   init(slabCount: Int) {
     state = Mutex(
@@ -53,6 +55,19 @@ final class TensorProgress: Sendable {
       return prepared
     }
   }
+
+  /// Puts lines of a plane into memory until all are there.
+  func gather(_ bytes: RawSpan, _ lines: PlaneLines, ofPlane number: Int, byteCount: Int) {
+    planes.withLock { planes in
+      // Taken out, so that it is changed in place.
+      var plane = planes.removeValue(forKey: number) ?? [UInt8](repeating: 0, count: byteCount)
+      plane.withMutableBytes { plane in lines.forEach(in: bytes) { plane.copy($0, at: $1) } }
+      planes[number] = plane
+    }
+  }
+
+  /// A plane that was put together, which is given up; nil for any other.
+  func gathered(plane number: Int) -> [UInt8]? { planes.withLock { $0.removeValue(forKey: number) } }
 
   func keep(_ survival: Survival) {
     state.withLock { state in
@@ -103,6 +118,8 @@ final class SlabQueue: Sendable {
   private static let copiedElements = 1 << 19
   /// Of one that becomes groups.
   private static let groupedElements = 1 << 19
+  /// Of one whose lines are put together in memory.
+  private static let gatheredElements = 1 << 20
   /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are read or written.
   private static let turnedElements = 1 << 22
 
@@ -160,9 +177,12 @@ final class SlabQueue: Sendable {
       return max(1, planned.elementCount)
     case .group(let output):
       let height = output.rowAlignment
-      let isTurned = isTurned || output.planes.contains(where: \.isTurned)
+      let isTurned = isTurned || (output.isTurned && !planned.gathersPlanes)
       // Codes take a byte each, values four.
-      let limit = isTurned ? (output.isExact ? 2 * turnedElements : turnedElements) : groupedElements
+      let limit =
+        isTurned
+        ? (output.isExact ? 2 * turnedElements : turnedElements)
+        : planned.gathersPlanes ? gatheredElements : groupedElements
       return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)

@@ -12,7 +12,7 @@ struct ColumnCodePlane: GroupPlane {
   var isTurned: Bool { true }
 
   func write(
-    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     let wordRows = columns * bits / 32
     var words = [UInt8](repeating: 0, count: 4 * wordRows * part.count)
@@ -21,7 +21,8 @@ struct ColumnCodePlane: GroupPlane {
         KernelSet.best.packColumns($0, stride: columns, columns: part.count, bits: bits, into: &words)
       }
     }
-    try PlaneLines(width: 4 * rows, lower: 4 * part.lowerBound, count: 4 * part.count).put(words, put)
+    let lines = PlaneLines(width: 4 * rows, lower: 4 * part.lowerBound, count: 4 * part.count)
+    try words.withBytes { words throws(FileError) in try put(words, lines) }
     return true
   }
 }

@@ -146,7 +146,7 @@ struct PackedNumbers: GroupNumbers {
     }
     // One of 256 codes each.
     let table = (0...UInt8.max).map(number)
-    let ordered = 
+    let ordered =
       isTransposed ? KernelSet.best.transposed(found, rows: groups.count, columns: rows.count) : found
     return ordered.map { table[Int($0)] }
   }

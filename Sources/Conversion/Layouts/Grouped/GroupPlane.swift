@@ -10,10 +10,10 @@ protocol GroupPlane: Sendable {
   /// Whether rows of the weight are columns of what is stored, so that many rows at a time make longer runs.
   var isTurned: Bool { get }
 
-  /// Gives the bytes of some whole rows, each run with its offset in the tensor.
+  /// Gives the bytes of some whole rows, and which of the tensor they are.
   /// - Returns: false where a number has no stored form.
   func write(
-    _ groups: EncodedGroups, rows: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ groups: EncodedGroups, rows: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool
 }
 

@@ -12,7 +12,7 @@ struct InterleavedCodePlane: GroupPlane {
   var isTurned: Bool { true }
 
   func write(
-    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     try write(codes: groups.codes, rows: part, put)
     return true
@@ -20,7 +20,7 @@ struct InterleavedCodePlane: GroupPlane {
 
   /// - Parameter codes: of the rows, `columns` each.
   func write(
-    codes: [UInt8], rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    codes: [UInt8], rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) {
     var words = [UInt8](repeating: 0, count: columns * part.count / 2)
     words.withMutableBytes { words in
@@ -28,6 +28,7 @@ struct InterleavedCodePlane: GroupPlane {
         KernelSet.best.packWordRows($0, rows: columns, order: InterleavedCodes.order, into: &words)
       }
     }
-    try PlaneLines(width: rows / 2, lower: part.lowerBound / 2, count: part.count / 2).put(words, put)
+    let lines = PlaneLines(width: rows / 2, lower: part.lowerBound / 2, count: part.count / 2)
+    try words.withBytes { words throws(FileError) in try put(words, lines) }
   }
 }

@@ -30,45 +30,48 @@ enum NumberFormat: Hashable, Sendable {
   var byteCount: Int { if case .float(let encoding) = self { encoding.bytesPerBlock } else { 1 } }
 
   func decode(_ bytes: [UInt8]) -> [Float] {
-    switch self {
-    case .float(let encoding):
-      guard let codec = Catalog.codec(for: encoding) else { return [] }
-      var values = [Float](repeating: 0, count: bytes.count / encoding.bytesPerBlock)
+    if let codec {
+      var values = [Float](repeating: 0, count: bytes.count / byteCount)
       var span = values.mutableSpan
       bytes.withBytes { codec.decode($0, into: &span) }
       return values
-    case .exponent: return bytes.map { Self.powers[Int($0)] }
-    case .e4m3: return bytes.map { Self.smallFloats[Int($0)] }
-    case .signedByte: return bytes.map { Float(Int8(bitPattern: $0)) }
     }
+    return self == .exponent
+      ? bytes.map { Self.powers[Int($0)] } : bytes.map { Float(Int8(bitPattern: $0)) }
   }
 
   private static let powers: [Float] = (0..<256).map { code in
     code == 255 ? .nan : Float(sign: .plus, exponent: code - 127, significand: 1)
   }
-  private static let smallFloats: [Float] = (0..<256).map { SmallFloat.f8E4M3.value(of: UInt16($0)) }
+
+  /// That of floats of some bits.
+  private var codec: (any Codec)? {
+    switch self {
+    case .float(let encoding): Catalog.codec(for: encoding)
+    case .e4m3: Catalog.codec(for: .f8E4M3)
+    case .exponent, .signedByte: nil
+    }
+  }
 
   /// - Returns: nil where a number is not one of the format.
   func encode(_ values: [Float]) -> [UInt8]? {
-    let bytes: [UInt8]
-    switch self {
-    case .float(let encoding):
-      guard let codec = Catalog.codec(for: encoding) else { return nil }
-      var encoded = [UInt8](repeating: 0, count: values.count * encoding.bytesPerBlock)
-      do throws(CodecError) {
-        try encoded.withMutableBytes { bytes throws(CodecError) in try codec.encode(values.span, into: &bytes) }
-      } catch {
-        return nil
-      }
-      bytes = encoded
-    case .exponent:
-      bytes = values.map { $0 > 0 && $0.isFinite ? UInt8(clamping: Int($0.exponent) + 127) : 0 }
-    case .e4m3:
-      bytes = values.map { UInt8(truncatingIfNeeded: SmallFloat.f8E4M3.code(of: $0) ?? 0) }
-    case .signedByte:
-      bytes = values.map { UInt8(bitPattern: Int8(exactly: $0) ?? 0) }
+    nearest(values).flatMap { decode($0) == values ? $0 : nil }
+  }
+
+  /// The nearest numbers of the format, or others where a number is far from all; nil where one would not be finite.
+  func nearest(_ values: [Float]) -> [UInt8]? {
+    guard let codec else {
+      return self == .exponent
+        ? values.map { $0 > 0 && $0.isFinite ? UInt8(clamping: Int($0.exponent) + 127) : 0 }
+        : values.map { UInt8(bitPattern: Int8(exactly: $0) ?? 0) }
     }
-    return decode(bytes) == values ? bytes : nil
+    var encoded = [UInt8](repeating: 0, count: values.count * byteCount)
+    do throws(CodecError) {
+      try encoded.withMutableBytes { bytes throws(CodecError) in try codec.encode(values.span, into: &bytes) }
+    } catch {
+      return nil
+    }
+    return encoded
   }
 
   /// Whether every number of another format is one of this, but for those at the ends of its range.

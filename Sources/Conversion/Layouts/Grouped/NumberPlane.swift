@@ -16,20 +16,20 @@ struct NumberPlane: GroupPlane {
   var factor = StoredNumbers.Factor.none
 
   func write(
-    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     let numbers = which == .scales ? groups.scales : groups.offsets
     let lines = rowsPerNumber == 0 ? 1 : part.count.dividedRoundingUp(by: rowsPerNumber)
     let first = rowsPerNumber == 0 ? 0 : part.lowerBound / rowsPerNumber
     let size = format.byteCount
     let width = numbers.count / max(1, lines)
-    guard isTransposed else {
-      guard let bytes = bytes(of: numbers) else { return false }
-      try bytes.withBytes { bytes throws(FileError) in try put(bytes, first * width * size) }
-      return true
-    }
-    guard let bytes = bytes(of: KernelSet.best.transposed(numbers, rows: lines, columns: width)) else { return false }
-    try PlaneLines(width: rows * size, lower: first * size, count: lines * size).put(bytes, put)
+    let ordered = isTransposed ? KernelSet.best.transposed(numbers, rows: lines, columns: width) : numbers
+    guard let bytes = bytes(of: ordered) else { return false }
+    let place =
+      isTransposed
+      ? PlaneLines(width: rows * size, lower: first * size, count: lines * size)
+      : .run(at: first * width * size, of: bytes.count)
+    try bytes.withBytes { bytes throws(FileError) in try put(bytes, place) }
     return true
   }
 
@@ -37,12 +37,9 @@ struct NumberPlane: GroupPlane {
   func bytes(of numbers: [Float]) -> [UInt8]? {
     guard factor != .none else { return format.encode(numbers) }
     // The nearest stored number is the one, if any is.
-    let stored = numbers.map { number -> Float in
-      let value = factor.stored(number)
-      return format == .e4m3 ? SmallFloat.f8E4M3.code(of: value).map(SmallFloat.f8E4M3.value) ?? value : value
-    }
-    var found = stored
+    guard let nearest = format.nearest(numbers.map(factor.stored)) else { return nil }
+    var found = format.decode(nearest)
     factor.apply(to: &found)
-    return found == numbers ? format.encode(stored) : nil
+    return found == numbers ? nearest : nil
   }
 }

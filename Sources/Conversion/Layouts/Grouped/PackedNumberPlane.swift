@@ -26,7 +26,7 @@ struct PackedNumberPlane: GroupPlane {
   var rowMultiple: Int { 32 }
 
   func write(
-    _ encoded: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ encoded: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     guard var zeros = codes(of: encoded.offsets) else { return false }
     if packing != .interleaved { zeros = KernelSet.best.transposed(zeros, rows: part.count, columns: groups) }
@@ -43,7 +43,8 @@ struct PackedNumberPlane: GroupPlane {
           }
         }
       }
-      try PlaneLines(width: rows * bits / 8, lower: part.lowerBound * bits / 8, count: size).put(bytes, put)
+      let lines = PlaneLines(width: rows * bits / 8, lower: part.lowerBound * bits / 8, count: size)
+      try bytes.withBytes { bytes throws(FileError) in try put(bytes, lines) }
     case .downColumns:
       // The last word may not be filled.
       let wordRows = (part.count * bits).dividedRoundingUp(by: 32)
@@ -61,7 +62,7 @@ struct PackedNumberPlane: GroupPlane {
         }
       }
       try words.withBytes(in: 0..<4 * wordRows * groups) { words throws(FileError) in
-        try put(words, part.lowerBound * bits / 32 * 4 * groups)
+        try put(words, .run(at: part.lowerBound * bits / 32 * 4 * groups, of: words.byteCount))
       }
     }
     return true

@@ -1,22 +1,26 @@
 internal import Bytes
-internal import Quantization
-internal import Tensors
 
-/// A part of each line of a stored matrix.
-struct PlaneLines {
+/// The same part of each line of a stored matrix, from its first line on.
+struct PlaneLines: Sendable {
   /// Bytes of a line.
   let width: Int
   /// The first byte of the part, and how many.
   let lower: Int
   let count: Int
 
+  /// One run of bytes.
+  static func run(at offset: Int, of count: Int) -> PlaneLines {
+    PlaneLines(width: count, lower: offset, count: count)
+  }
+
+  /// Gives the part of each line with its offset in the matrix; whole lines together.
   /// - Parameter bytes: the parts, one after another.
-  func put(_ bytes: [UInt8], _ put: (RawSpan, Int) throws(FileError) -> Void) throws(FileError) {
-    guard count != width else { return try bytes.withBytes { bytes throws(FileError) in try put(bytes, 0) } }
-    for line in 0..<bytes.count / max(1, count) {
-      try bytes.withBytes(in: line * count..<(line + 1) * count) { part throws(FileError) in
-        try put(part, line * width + lower)
-      }
+  func forEach<Failure: Error>(
+    in bytes: RawSpan, _ body: (RawSpan, Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard count != width, count > 0 else { return try body(bytes, lower) }
+    for line in 0..<bytes.byteCount / count {
+      try body(bytes.extracting(line * count..<(line + 1) * count), line * width + lower)
     }
   }
 }

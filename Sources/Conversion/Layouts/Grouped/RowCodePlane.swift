@@ -11,7 +11,7 @@ struct RowCodePlane: GroupPlane {
   var sort: ColumnSort?
 
   func write(
-    _ groups: EncodedGroups, rows: Range<Int>, _ put: (RawSpan, Int) throws(FileError) -> Void
+    _ groups: EncodedGroups, rows: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     var bytes = [UInt8](repeating: 0, count: rows.count * rowBytes)
     let ordered = sort.map { $0.restored(groups.codes) } ?? groups.codes
@@ -27,7 +27,8 @@ struct RowCodePlane: GroupPlane {
         }
       }
     }
-    try bytes.withBytes { bytes throws(FileError) in try put(bytes, rows.lowerBound * rowBytes) }
+    let lines = PlaneLines.run(at: rows.lowerBound * rowBytes, of: bytes.count)
+    try bytes.withBytes { bytes throws(FileError) in try put(bytes, lines) }
     return true
   }
 }
