@@ -12,45 +12,31 @@ import os
 import shutil
 import struct
 
+from files import INFINITY, NAN, read, safetensors
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUTS = os.path.join(HERE, "..", "..", "..", "Tests", "Fixtures", "Layouts")
 TARGET = os.path.join(HERE, "layouts")
 P = "model.layers.0.self_attn.k_proj"
 SIZES = {"U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F16": 2, "BF16": 2, "F32": 4, "I32": 4, "U32": 4, "I64": 8}
-NAN, INFINITY = float("nan"), float("inf")
 
 
 # Files.
 
-def read(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    return {
-        name: (entry["dtype"], entry["shape"], data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]])
-        for name, entry in header.items() if name != "__metadata__"
-    }
-
-
-def safetensors(tensors):
-    header, data = {}, b""
-    for name, (kind, shape, content) in tensors.items():
-        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(data), len(data) + len(content)]}
-        data += content
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data
+def text(document):
+    """A document as JSON; a text is one already."""
+    return document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
 
 
 def write(kind, name, folder):
     path = os.path.join(TARGET, kind, name)
     os.makedirs(path)
     with open(os.path.join(path, "model.safetensors"), "wb") as file:
-        file.write(safetensors(folder.tensors))
-    if folder.config is not None:
-        with open(os.path.join(path, "config.json"), "w") as file:
-            file.write(folder.config if isinstance(folder.config, str) else json.dumps(folder.config, separators=(",", ":")))
+        file.write(safetensors(folder.tensors, {key: text(value) for key, value in folder.metadata.items()}))
+    for name, content in {"config.json": folder.config, **folder.files}.items():
+        if content is not None:
+            with open(os.path.join(path, name), "w") as file:
+                file.write(text(content))
 
 
 # Right ones.
@@ -66,8 +52,10 @@ def corner(tensor, shape):
 
 
 class Folder:
+    """What a folder has: config.json, other small files by name, the tensors, and `__metadata__` as documents by key."""
+
     def __init__(self, config, tensors):
-        self.config, self.tensors = config, tensors
+        self.config, self.tensors, self.files, self.metadata = config, tensors, {}, {}
 
     def change(self, name, kind=None, shape=None, data=None):
         """Gives a tensor another type, shape or bytes; without bytes it has as many as it needs, of its own or zeros."""
@@ -82,7 +70,7 @@ class Folder:
 def right(folder, shapes, module=P):
     """A corner of a weight: the ending of each of its stored tensors and the shape that it gets."""
     path = os.path.join(LAYOUTS, folder)
-    tensors = read(os.path.join(path, "model.safetensors"))
+    tensors, metadata = read(os.path.join(path, "model.safetensors"))
     with open(os.path.join(path, "config.json")) as file:
         whole = json.load(file)
     kept = {key: whole[key] for key in ("quantization", "quantization_config") if key in whole}
