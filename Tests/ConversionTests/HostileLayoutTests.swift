@@ -65,8 +65,10 @@ private let fixtures = Fixtures(of: "Safetensors")
     let bench = try Workbench()
     let path = fixtures.path("layouts/valid/" + name)
     let weights = try Checkpoint(path: path).weights
-    let weight = try #require(weights.first)
-    #expect(weights.count == 1 && weight.isQuantized)
+    let weight = try #require(weights.first { $0.isQuantized })
+    // Beside it nothing, or other weights of a model.
+    let module = weight.name.dropLast("weight".count)
+    #expect(weights.allSatisfy { $0 === weight || !$0.isQuantized && !$0.name.hasPrefix(module) })
     let values = try weight.values()
     #expect(values.allSatisfy(\.isFinite) && values.contains { $0 != 0 })
     try await Self.convert(path, in: bench)
@@ -80,6 +82,21 @@ private let fixtures = Fixtures(of: "Safetensors")
         ["quantization_config": ["quant_method": "compressed-tensors", "ignore": .array(entries)]], path: "m"))
     let targets = try ModuleTargets(section["ignore"], key: "ignore", section)
     for module in 0..<20_000 { #expect(targets.entry(for: "model.layers.\(module).self_attn") == nil) }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func manyTensorsThatAreSkippedAreQuick() throws {
+    let entries = (0..<20_000).map { JSONValue.string("model.layers.\($0).mlp") }
+    let type: JSONValue = ["default": ["_type": "Int8WeightOnlyConfig"]]
+    let section = try #require(
+      QuantizationSection(
+        [
+          "quantization_config": [
+            "quant_method": "torchao", "quant_type": type, "modules_to_not_convert": .array(entries),
+          ]
+        ], path: "m"))
+    let settings = try TorchAOSection(section)
+    for layer in 0..<20_000 { try settings.check("model.layers.\(layer).self_attn.q_proj.weight", "Int8Tensor") }
+    #expect(throws: FileError.self) { try settings.check("model.layers.19999.mlp.up_proj.weight", "Int8Tensor") }
   }
 
   @Test func everyFolderIsExpected() {

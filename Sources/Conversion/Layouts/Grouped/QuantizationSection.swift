@@ -7,6 +7,8 @@ struct QuantizationSection {
   /// `quant_method`; empty where the section has none, as MLX's.
   let method: String
   let members: [String: JSONValue]
+  /// Whether it is what mlx-lm writes, or beside it.
+  private let isMLX: Bool
   /// What messages call the file of weights.
   let path: String
 
@@ -18,6 +20,7 @@ struct QuantizationSection {
     let key = Self.keys.first { config?[$0]?.object != nil }
     guard let key, let members = config?[key]?.object else { return nil }
     self.members = members
+    isMLX = config?["quantization"]?.object != nil
     self.path = path
     method = (members["quant_method"] ?? members["method"])?.string ?? ""
   }
@@ -84,6 +87,21 @@ struct QuantizationSection {
     return members
   }
 
+  /// The strings of a list; none where it is not there.
+  /// - Throws: `FileError` for anything else.
+  func strings(_ key: String) throws(FileError) -> [String] {
+    guard let value = self[key] else { return [] }
+    guard let strings = value.strings else { throw refusal(of: key, "a list of strings") }
+    return strings
+  }
+
+  /// - Throws: `FileError` where it is there and no truth value.
+  func isTrue(_ key: String) throws(FileError) -> Bool {
+    guard let value = self[key] else { return false }
+    guard let truth = value.bool else { throw refusal(of: key, "true or false") }
+    return truth
+  }
+
   /// Refuses settings that change what codes stand for.
   func refuse(_ keys: [String]) throws(FileError) {
     for key in keys {
@@ -108,7 +126,10 @@ struct QuantizationSection {
   // MARK: - Methods
 
   /// What the section is of, as a sentence goes on.
-  var says: String { method.isEmpty ? "\"quantization\" (MLX)" : "quant_method \(FileError.quoted(method))" }
+  var says: String {
+    guard method.isEmpty else { return "quant_method \(FileError.quoted(method))" }
+    return isMLX ? "\"quantization\" (MLX)" : "no quant_method"
+  }
 
   /// Quantizers of transformers that quantize plain weights when they are loaded, so that a section may be of such.
   private static let whenLoading = ["bitsandbytes"]
@@ -155,6 +176,12 @@ struct QuantizationSection {
 }
 
 extension JSONValue {
+  /// Those of a list; nil for a list of others, and for what is none.
+  var strings: [String]? {
+    guard let array, case let strings = array.compactMap(\.string), strings.count == array.count else { return nil }
+    return strings
+  }
+
   /// As messages show it, cut where it is long.
   var shown: String {
     let text = String(decoding: (try? serialized(pretty: false)) ?? [], as: UTF8.self)
