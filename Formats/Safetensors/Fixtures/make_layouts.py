@@ -3,8 +3,8 @@
 
 A right one is a corner of a matrix of a folder that the library itself has written (Tests/Fixtures/Layouts). A wrong one is a
 right one with one thing changed, and is named for the rule of SPEC.md that it breaks. layouts/expected.json says which it was
-made from, and how it is refused: code, tensor or key, and a part of the sentence, which are written by hand and kept. Needs
-nothing but Python 3.
+made from, and how it is refused: code, tensor or key, a part of the sentence, and where the error names another rule that
+one, or none (""), which are written by hand and kept. Needs nothing but Python 3.
 """
 import copy
 import json

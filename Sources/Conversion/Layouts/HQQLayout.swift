@@ -124,7 +124,7 @@ struct HQQLayout: WeightLayout {
     let width = try number(".nbits", parts)
     // 1.58 is stored as F32.
     guard packing.widths.contains(where: { abs($0 - width) < 1e-6 }) else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .mismatch, path: parts.source.name, subject: parts.module + ".nbits",
         "is \(spelled(width)), but the codes are packed as \(name)")
     }
@@ -138,19 +138,19 @@ struct HQQLayout: WeightLayout {
     guard sizes.count == 2, shape.count == 2, shape.allSatisfy({ $0 > 0 }),
       !shape[0].multipliedReportingOverflow(by: shape[1]).overflow
     else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".shape",
         "is [\(sizes.prefix(8).map(spelled).joined(separator: ", "))], which is no shape of a matrix")
     }
     let size = try number(".group_size", parts)
     guard let group = Int(exactly: size), group > 0, shape[0] * shape[1] % group == 0 else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".group_size",
         "is \(spelled(size)), into which \(shape[0]) x \(shape[1]) elements cannot be divided")
     }
     let axis = try number(".axis", parts)
     guard axis == 0 || axis == 1 else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".axis", "is \(spelled(axis)), not 0 or 1")
     }
     let isViewed = parts.part(".view_as_float") != nil ? try isTrue(".view_as_float", parts) : false
@@ -159,7 +159,7 @@ struct HQQLayout: WeightLayout {
     // Of 3 bits the last words are padded; of other widths hqq packs whole words only.
     let codes = packing.word.codes
     guard packing.word.bits == 3 || setting.grid.rows % codes == 0 else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".group_size",
         "leaves \(setting.grid.rows) rows of codes, but \(name) packs \(codes) into one")
     }
@@ -209,7 +209,7 @@ struct HQQLayout: WeightLayout {
     let part = try parts.require(ending, for: parts.module + codesEnding)
     let width = part.encoding.bytesPerBlock
     guard part.elementCount <= 64, encodings.contains(part.encoding) else {
-      throw parts.mismatch(part, "a few numbers of \(encodings.map(\.name).joined(separator: " or "))")
+      throw parts.mismatch(part, "a few numbers of \(encodings.map(\.name).joined(separator: " or "))", .hqqLayer)
     }
     let bytes = try parts.source.bytes(of: part.name)
     return stride(from: 0, to: bytes.count, by: width).map { start in
@@ -226,7 +226,7 @@ struct HQQLayout: WeightLayout {
   private static func number(_ ending: String, _ parts: LayoutParts) throws(FileError) -> Double {
     let numbers = try numbers(ending, parts)
     guard numbers.count == 1, let number = numbers.first else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ending, "holds \(numbers.count) numbers, not one")
     }
     return number
@@ -235,7 +235,7 @@ struct HQQLayout: WeightLayout {
   private static func isTrue(_ ending: String, _ parts: LayoutParts) throws(FileError) -> Bool {
     let number = try number(ending, parts)
     guard number == 0 || number == 1 else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ending,
         "is \(spelled(number)), but only 0 (false) or 1 (true) has a meaning")
     }
@@ -305,7 +305,8 @@ extension HQQLayout {
     private func requireKnown(_ value: JSONValue?, _ keys: [String], _ place: String) throws(FileError) {
       guard let value = value?.unlessNull else { return }
       guard let object = value.object else {
-        throw FileError(.malformed, path: section.path, subject: place, "is \(value.shown), but an object is expected")
+        throw LayoutRule.hqqSection.broken(
+          .malformed, path: section.path, subject: place, "is \(value.shown), but an object is expected")
       }
       guard let stranger = object.keys.sorted().first(where: { !keys.contains($0) }) else { return }
       throw FileError(
@@ -327,7 +328,7 @@ extension HQQLayout {
       let tag = Self.tag(of: module)
       let entry = isOneForAll ? .object(settings) : settings[tag]
       guard let said = entry?["weight_quant_params"], !said.isNull, !skipped.contains(tag) else {
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: section.path, subject: module, "is quantized, but config.json says that it is not")
       }
       // A size of null is a whole row or column.
@@ -339,13 +340,13 @@ extension HQQLayout {
       ]
       for (key, said, value) in found {
         guard let said = said?.unlessNull, said.double.map({ abs($0 - value) < 1e-6 }) != true else { continue }
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: section.path, subject: "\(module).\(key)",
           "is \(HQQLayout.spelled(value)), but config.json says \(said.shown)")
       }
       for (key, value) in [("view_as_float", setting.isViewed), ("channel_wise", true)] {
         guard let said = said[key]?.unlessNull, said != .bool(value) else { continue }
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: section.path, subject: "\(module).\(key)",
           "is \(value), but config.json says \(said.shown)")
       }
@@ -358,7 +359,7 @@ extension HQQLayout {
       for tensor in source.tensors where tensor.name.hasSuffix(".weight") && tensor.shape.count == 2 {
         let tag = Self.tag(of: String(tensor.name.dropLast(".weight".count)))
         guard tags.contains(tag), !skipped.contains(tag) else { continue }
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: source.name, subject: tensor.name,
           "is stored as \(tensor.encoding.name), but config.json says how it is quantized")
       }

@@ -43,7 +43,7 @@ struct QuantoLayout: WeightLayout {
     let file = Self.file
     let map = beside.files[file]?.object
     if let document = beside.files[file], map == nil {
-      throw FileError(
+      throw LayoutRule.quantoMap.broken(
         .malformed, path: source.name, subject: file,
         "is \(document.shown), but an object that says the type of each layer is expected")
     }
@@ -56,7 +56,7 @@ struct QuantoLayout: WeightLayout {
       }
       let parts = LayoutParts(module: String(data.name.dropLast(ending.count)), layout: "quanto", source: source)
       guard let map else {
-        throw FileError(
+        throw LayoutRule.quantoMap.broken(
           .missing, path: source.name, subject: data.name,
           "is a part of a weight of optimum-quanto, but there is no \(file) beside it, which says its type")
       }
@@ -68,7 +68,7 @@ struct QuantoLayout: WeightLayout {
     let missed = (map ?? [:]).filter { !found.contains($0.key) && !$0.value.isNull }
     for (module, entry) in missed.sorted(by: { $0.key < $1.key }) {
       guard entry["weights"]?.string == "none" else {
-        throw FileError(
+        throw LayoutRule.quantoMap.broken(
           .missing, path: source.name, subject: module + Self.dataEnding,
           "is not there, though \(file) says that the layer is quantized")
       }
@@ -91,11 +91,11 @@ struct QuantoLayout: WeightLayout {
     of module: String, in map: [String: JSONValue], _ section: QuantizationSection?, _ source: any TensorSource
   ) throws(FileError) -> CodeType {
     guard let value = map[module]?.unlessNull else {
-      throw FileError(
+      throw LayoutRule.quantoMap.broken(
         .mismatch, path: source.name, subject: module, "is quantized, but \(file) does not say so")
     }
     guard let entry = value.object else {
-      throw FileError(
+      throw LayoutRule.quantoMap.broken(
         .malformed, path: source.name, subject: module, "is \(value.shown) in \(file), but an object is expected")
     }
     if let stranger = entry.keys.sorted().first(where: { $0 != "weights" && $0 != "activations" }) {
@@ -104,7 +104,7 @@ struct QuantoLayout: WeightLayout {
         "has the setting \(FileError.quoted(stranger)) in \(file), which is not known here; optimum-quanto opens it")
     }
     if let activations = entry["activations"]?.unlessNull, activations.string == nil {
-      throw FileError(
+      throw LayoutRule.quantoMap.broken(
         .malformed, path: source.name, subject: module,
         "has activations of the type \(activations.shown) in \(file), but a name is expected")
     }
@@ -117,7 +117,7 @@ struct QuantoLayout: WeightLayout {
     }
     // transformers calls qint4 int4.
     if let other = section?["weights"], other.string.map({ name == "q\($0)" || name.hasPrefix("q\($0)_") }) != true {
-      throw FileError(
+      throw LayoutRule.quantoSection.broken(
         .mismatch, path: source.name, subject: module,
         "has the type \(FileError.quoted(name)) in \(file), but config.json says \(other.shown)")
     }
@@ -132,7 +132,7 @@ struct QuantoLayout: WeightLayout {
     let scales = try parts.require(Self.scaleEnding, for: data.name)
     let others = Self.otherEndings.compactMap { parts.part($0) }
     for other in others where !scaleEncodings.contains(other.encoding) || other.elementCount != 1 {
-      throw parts.mismatch(other, "one number of \(scaleEncodings.map(\.name).joined(separator: " or "))")
+      throw parts.mismatch(other, "one number of \(scaleEncodings.map(\.name).joined(separator: " or "))", .quantoParts)
     }
     try parts.requireElements(data)
     let original = ModelElementType.of(config) ?? scales.encoding
@@ -143,7 +143,7 @@ struct QuantoLayout: WeightLayout {
       else { throw parts.mismatch(data, "a matrix \(Self.dataEnding) of \(encoding.name)") }
       try parts.check(scales, scaleEncodings, [data.rows, 1])
       if let shift = parts.part(Self.shiftEnding) {
-        throw parts.mismatch(shift, "none beside codes of a byte")
+        throw parts.mismatch(shift, "none beside codes of a byte", .quantoParts)
       }
       return try ScaledBytes(parts: parts, codes: data, scales: scales, block: (1, 0)).weight(
         levels: levels, layout: self, typeName: typeName, original: original, others: others)
@@ -163,14 +163,17 @@ struct QuantoLayout: WeightLayout {
     _ original: Encoding, _ others: [TensorDescriptor]
   ) throws(FileError) -> GroupedWeight {
     guard shape.count == 2, shape.allSatisfy({ $0 > 0 }), data.encoding == .u8, data.name.hasSuffix(Self.packedEnding)
-    else { throw parts.mismatch(data, "a matrix \(Self.packedEnding) of u8 for a weight of shape \(shape)") }
+    else {
+      throw parts.mismatch(data, "a matrix \(Self.packedEnding) of u8 for a weight of shape \(shape)", .quantoParts)
+    }
     let columns = Self.group(ofRows: shape[1])
     let (rows, isTooMany) = shape[0].multipliedReportingOverflow(by: shape[1] / columns)
     let word = StackedCodes.Word(bits: bits, codes: 8 / bits, isHighFirst: false)
     let storedRows = rows.dividedRoundingUp(by: word.codes)
     guard !isTooMany, data.shape == [storedRows, columns] else {
       throw parts.mismatch(
-        data, "[\(storedRows), \(columns)] of u8 for \(bits) bits and a weight of shape \(shape), as the model has it")
+        data, "[\(storedRows), \(columns)] of u8 for \(bits) bits and a weight of shape \(shape), as the model has it",
+        .quantoParts)
     }
     let shifts = try parts.require(Self.shiftEnding, for: data.name)
     try parts.check(scales, scaleEncodings, [rows, 1])

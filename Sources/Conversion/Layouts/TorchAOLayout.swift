@@ -21,12 +21,12 @@ struct TorchAOLayout: WeightLayout {
     let section = QuantizationSection(config, path: source.name)
     guard let list = beside.fileMetadata[Self.listKey] else {
       guard section?.method == name, let part = source.tensors.first(where: { Self.isPart($0.name) }) else { return [] }
-      throw FileError(
+      throw LayoutRule.torchAOMetadata.broken(
         .missing, path: source.name, subject: "__metadata__.\(Self.listKey)",
         "is not there, which says of what weight \(FileError.quoted(part.name)) is a part")
     }
     guard let names = try Self.json(list, of: Self.listKey, source).strings else {
-      throw FileError(
+      throw LayoutRule.torchAOMetadata.broken(
         .malformed, path: source.name, subject: "__metadata__.\(Self.listKey)", "is no list of names of tensors")
     }
     var result: [FoundWeight] = []
@@ -35,7 +35,7 @@ struct TorchAOLayout: WeightLayout {
     let settings = section?.method == name ? try section.map(TorchAOSection.init) : nil
     for name in names {
       guard let text = beside.fileMetadata[name] else {
-        throw FileError(
+        throw LayoutRule.torchAOMetadata.broken(
           .missing, path: source.name, subject: name, "is a tensor of torchao of which the file's metadata says nothing"
         )
       }
@@ -47,18 +47,19 @@ struct TorchAOLayout: WeightLayout {
       let weight = try flat.weight(layout: self, source)
       // A tensor that is listed twice is there once.
       guard taken.isDisjoint(with: weight.storedNames), let place = weight.storedNames.first else {
-        throw FileError(.malformed, path: source.name, subject: name, "is listed twice in the file's metadata")
+        throw LayoutRule.torchAOMetadata.broken(
+          .malformed, path: source.name, subject: name, "is listed twice in the file's metadata")
       }
       taken.formUnion(weight.storedNames)
       result.append(FoundWeight(place: place, weight: weight))
     }
     if let shared = plain.first(where: taken.contains) {
-      throw FileError(
+      throw LayoutRule.torchAOMetadata.broken(
         .malformed, path: source.name, subject: shared,
         "is a part of a torchao weight, but the file's metadata lists it as a tensor of its own")
     }
     if let stray = source.tensors.first(where: { !taken.contains($0.name) && Self.isPart($0.name) }) {
-      throw FileError(
+      throw LayoutRule.torchAOMetadata.broken(
         .mismatch, path: source.name, subject: stray.name,
         "is named like a part of a torchao weight, but no weight of the file's metadata has it")
     }
@@ -75,7 +76,8 @@ struct TorchAOLayout: WeightLayout {
     do throws(JSONError) {
       return try JSONValue(parsing: Array(text.utf8))
     } catch {
-      throw FileError(.malformed, path: source.name, subject: "__metadata__.\(key)", error.description)
+      throw LayoutRule.torchAOMetadata.broken(
+        .malformed, path: source.name, subject: "__metadata__.\(key)", error.description)
     }
   }
 
@@ -162,22 +164,25 @@ extension TorchAOLayout {
 
     /// nil for a plain tensor.
     init?(_ name: String, _ metadata: JSONValue, _ source: any TensorSource) throws(FileError) {
-      func malformed(_ text: String) -> FileError {
-        FileError(.malformed, path: source.name, subject: "__metadata__.\(name)", text)
+      func malformed(_ rule: LayoutRule, _ text: String) -> FileError {
+        rule.broken(.malformed, path: source.name, subject: "__metadata__.\(name)", text)
       }
       guard let className = metadata["_type"]?.string else {
         let found = metadata["_type"].map { "has the class \($0.shown)" } ?? "is \(metadata.shown)"
-        throw malformed("\(found), but an object that names a class of tensors (\"_type\") is expected")
+        throw malformed(
+          .torchAOMetadata, "\(found), but an object that names a class of tensors (\"_type\") is expected")
       }
       guard className != plainClass else { return nil }
       let data = metadata["_data"] ?? [:]
-      guard let settings = data.object else { throw malformed("has the settings \(data.shown), which are no object") }
+      guard let settings = data.object else {
+        throw malformed(.torchAOClass, "has the settings \(data.shown), which are no object")
+      }
       let names = metadata["_tensor_data_names"] ?? []
       guard let dataNames = names.strings else {
-        throw malformed("has the parts \(names.shown), which is no list of names")
+        throw malformed(.torchAOClass, "has the parts \(names.shown), which is no list of names")
       }
       guard let point = name.lastIndex(of: ".") else {
-        throw malformed("is about a tensor of no module, of which torchao stores no parts")
+        throw malformed(.torchAOMetadata, "is about a tensor of no module, of which torchao stores no parts")
       }
       self.name = name
       self.className = className
@@ -264,7 +269,7 @@ extension TorchAOLayout {
       guard sizes.count == codes.shape.count, block.count == sizes.count, block.allSatisfy({ $0 > 0 }),
         zip(codes.shape, block).allSatisfy({ $0 % $1 == 0 })
       else {
-        throw FileError(
+        throw LayoutRule.torchAOClass.broken(
           .mismatch, path: parts.source.name, subject: name,
           "has blocks of \((setting("block_size") ?? .null).shown), which have to divide its shape \(codes.shape)")
       }
@@ -321,7 +326,7 @@ extension TorchAOLayout {
       let codesPerByte = 8 / levels.bits
       let (columns, isTooMany) = codes.columns.multipliedReportingOverflow(by: codesPerByte)
       guard codes.encoding == encoding, codes.shape.count >= 2, !isTooMany, columns % group == 0 else {
-        throw parts.mismatch(codes, "rows of whole groups of \(group) elements, of \(encoding.name)")
+        throw parts.mismatch(codes, "rows of whole groups of \(group) elements, of \(encoding.name)", .torchAOScales)
       }
       let (rows, groups) = (codes.rows, columns / group)
       let order = setting("is_swizzled_scales") ?? .bool(false)
@@ -334,7 +339,8 @@ extension TorchAOLayout {
         guard encodings.contains(scales.encoding),
           scales.byteCount == TiledNumbers.byteCount(rows: rows, groups: groups)
         else {
-          throw parts.mismatch(scales, "tiles of 128 rows by 4 groups for \(rows) rows of \(groups) groups")
+          throw parts.mismatch(
+            scales, "tiles of 128 rows by 4 groups for \(rows) rows of \(groups) groups", .torchAOScales)
         }
       } else {
         try parts.check(scales, encodings, outer + [groups])

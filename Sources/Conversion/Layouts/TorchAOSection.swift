@@ -55,13 +55,13 @@ struct TorchAOSection {
   /// - Throws: `FileError` where a weight is another than the section says.
   func check(_ name: String, _ className: String) throws(FileError) {
     guard classes.contains(className) else {
-      throw FileError(
+      throw LayoutRule.torchAOSection.broken(
         .mismatch, path: section.path, subject: name,
         "is a \(className), but what config.json says makes "
           + (classes.isEmpty ? "none" : classes.sorted().joined(separator: ", ")))
     }
     guard let entry = skipped.entry(for: name) else { return }
-    throw FileError(
+    throw LayoutRule.torchAOSection.broken(
       .mismatch, path: section.path, subject: name,
       "is quantized, but config.json's \"modules_to_not_convert\" says that it is not (\(FileError.quoted(entry)))")
   }

@@ -30,19 +30,19 @@ struct QuantizationSection {
     for key in keys {
       guard let value = config?[key]?.unlessNull else { continue }
       guard let members = value.object else {
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .malformed, path: path, subject: key, "is no object, so that it does not say how weights are quantized")
       }
       for name in ["quant_method", "method"] {
         guard let method = members[name]?.unlessNull, method.string == nil else { continue }
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .malformed, path: path, subject: "\(key).\(name)", "is no string, so that it names no way to quantize")
       }
     }
     guard let own = config?["quantization"]?.unlessNull, let other = config?["quantization_config"]?.unlessNull,
       own != other
     else { return }
-    throw FileError(
+    throw LayoutRule.oneSection.broken(
       .mismatch, path: path, subject: "quantization",
       "says something else than quantization_config does; mlx-lm reads the former, other programs the latter")
   }
@@ -55,7 +55,7 @@ struct QuantizationSection {
     let found = keys.compactMap { key in self[key].map { (key: key, value: $0) } }
     guard let first = found.first else { return nil }
     if let other = found.first(where: { $0.value != first.value }) {
-      throw FileError(
+      throw LayoutRule.settings.broken(
         .mismatch, path: path, subject: "quantization_config.\(other.key)",
         "says something else than \(first.key) does, which means the same")
     }
@@ -153,7 +153,7 @@ struct QuantizationSection {
     guard weights.isEmpty, !Self.whenLoading.contains(method), !members.isEmpty,
       method != "compressed-tensors" || self["quantization_status"]?.string != "frozen"
     else { return }
-    throw FileError(
+    throw LayoutRule.configAndTensors.broken(
       .mismatch, path: path, subject: method.isEmpty ? "quantization" : "quantization_config",
       "says that weights are quantized (\(says)), but none is; take it out of config.json where they are plain")
   }
