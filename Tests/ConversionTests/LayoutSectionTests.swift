@@ -41,7 +41,7 @@ import Testing
     Change("hqq-4bit", "config.json", hqq + ["rank"], 8, .unsupported),
     Change("hqq-4bit", "config.json", [section, "rotation"], true, .unsupported),
     Change("hqq-4bit", "config.json", [section, "skip_modules"], ["lm_head", "mlp.up_proj"], .mismatch),
-    Change("hqq-4bit", "config.json", [section, "quant_method"], "gptq", .unsupported),
+    Change("hqq-4bit", "config.json", [section, "quant_method"], "gptq", .mismatch),
     Change("hqq-4bit-exceptions", "config.json", [section, "quant_config", "mlp.up_proj"], nil, .mismatch),
     Change("quanto-int4", map, [module], nil, .mismatch),
     Change("quanto-int4", map, [module, "weights"], "qint2", .mismatch),
@@ -65,7 +65,7 @@ import Testing
       .unsupported),
     Change("torchao-int8", metadata, [tensor, "_tensor_data_names"], ["qdata", "scale"], .mismatch),
     Change("torchao-int8", metadata, ["tensor_names"], ["lm_head.weight"], .mismatch),
-    Change("torchao-int8", metadata, ["tensor_names"], nil, .unsupported),
+    Change("torchao-int8", metadata, ["tensor_names"], nil, .missing),
     Change(
       "torchao-int8", "config.json", [section, "quant_type", "default", "_type"], "Float8WeightOnlyConfig", .mismatch),
     Change(
@@ -73,7 +73,7 @@ import Testing
     Change("torchao-int8", "config.json", [section, "modules_to_not_convert"], ["model.layers.*.mlp"], .mismatch),
     Change("torchao-int8", "config.json", [section, "modules_to_not_convert"], [.string(module)], .mismatch),
     Change("torchao-int8", "config.json", [section, "rotation"], true, .unsupported),
-    Change("torchao-int8", "config.json", [section, "quant_method"], "fp8", .unsupported),
+    Change("torchao-int8", "config.json", [section, "quant_method"], "fp8", .mismatch),
     Change("torchao-mxfp8", metadata, [tensor, "_data", "elem_dtype", "_data"], "float6_e3m2", .unsupported),
     Change("torchao-mxfp8", metadata, [tensor, "_data", "elem_dtype", "_data"], "float8_e5m2", .mismatch),
     Change("torchao-mxfp8", metadata, [tensor, "_data", "block_size"], 16, .mismatch),

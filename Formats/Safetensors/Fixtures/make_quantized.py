@@ -6,6 +6,8 @@ import os
 import shutil
 import struct
 
+from files import INFINITY, NAN, safetensors
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Source: bitsandbytes/functional.py, get_4bit_type.
@@ -15,18 +17,6 @@ NF4 = [
     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 ]
 STATE = "w.quant_state.bitsandbytes__nf4"
-NAN, INFINITY = float("nan"), float("inf")
-
-
-def safetensors(tensors):
-    """Tensors: name to element type, shape and bytes."""
-    header, data = {}, b""
-    for name, (kind, shape, content) in tensors.items():
-        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(data), len(data) + len(content)]}
-        data += content
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data
 
 
 def floats(values, count=None):

@@ -74,7 +74,7 @@ struct AWQLayout: WeightLayout {
     let columns = settings.isGEMV ? codes.shape[1] * 8 : codes.shape[0]
     let group = settings.group == -1 ? columns : settings.group
     guard rows > 0, columns > 0, columns % group == 0 else {
-      throw parts.mismatch(codes, "rows that divide into groups of \(group), as config.json says")
+      throw parts.mismatch(codes, "rows that divide into groups of \(group), as config.json says", .awqGroups)
     }
     let groups = columns / group
     let stored: any StoredCodes

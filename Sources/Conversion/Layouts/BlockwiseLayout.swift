@@ -38,7 +38,8 @@ struct BlockwiseLayout: WeightLayout {
     for descriptor in source.tensors {
       guard let (name, code) = QuantState.recognize(descriptor.name) else { continue }
       guard seen.insert(name).inserted else {
-        throw FileError(.malformed, path: source.name, subject: name, "has more than one quantization state")
+        throw LayoutRule.state.broken(
+          .malformed, path: source.name, subject: name, "has more than one quantization state")
       }
       let weight = try Self.weight(name, code, stateName: descriptor.name, in: source)
       result.append(FoundWeight(place: name, weight: weight))
@@ -51,20 +52,20 @@ struct BlockwiseLayout: WeightLayout {
   ) throws(FileError) -> BlockwiseWeight {
     func part(_ ending: String) throws(FileError) -> TensorDescriptor {
       guard let descriptor = source.descriptor(of: name + ending) else {
-        throw FileError(
+        throw LayoutRule.stateParts.broken(
           .missing, path: source.name, subject: name + ending, "is not there, though \(stateName) announces it")
       }
       return descriptor
     }
     let state: QuantState
     guard let descriptor = source.descriptor(of: stateName), descriptor.byteCount <= 1 << 16 else {
-      throw FileError(.malformed, path: source.name, subject: stateName, "is longer than 64 KiB")
+      throw LayoutRule.stateParts.broken(.malformed, path: source.name, subject: stateName, "is longer than 64 KiB")
     }
     let document = try source.bytes(of: stateName)
     do throws(QuantStateError) {
       state = try QuantState(parsing: document, code: code)
     } catch {
-      throw FileError(.malformed, path: source.name, subject: stateName, error.description)
+      throw LayoutRule.stateParts.broken(.malformed, path: source.name, subject: stateName, error.description)
     }
     let codes = try part("")
     let absmax = try part(Part.absmax)
@@ -81,15 +82,15 @@ struct BlockwiseLayout: WeightLayout {
         codeBytes: codes.byteCount, absmaxCount: absmax.elementCount,
         nestedAbsmaxCount: nested?.absmax.elementCount)
     } catch {
-      throw FileError(.mismatch, path: source.name, subject: name, error.description)
+      throw LayoutRule.stateParts.broken(.mismatch, path: source.name, subject: name, error.description)
     }
     guard state.blockCount > 0 else {
-      throw FileError(
+      throw LayoutRule.parts.broken(
         .mismatch, path: source.name, subject: name, "has shape \(state.shape), but an empty weight has no codes")
     }
     // A stored width other than the expected one would be read past its end. GGUF has no unsigned bytes.
     guard state.nestedOffset == nil ? absmax.encoding == .f32 : absmax.encoding == .u8 || absmax.encoding == .i8 else {
-      throw FileError(
+      throw LayoutRule.stateParts.broken(
         .mismatch, path: source.name, subject: absmax.name,
         "has element type \(absmax.encoding.name), but \(state.nestedOffset == nil ? "f32" : "u8") is expected")
     }
@@ -117,14 +118,15 @@ struct BlockwiseLayout: WeightLayout {
     throws(FileError) -> [Float]
   {
     guard descriptor.encoding == .f32, count == nil || descriptor.elementCount == count else {
-      throw FileError(
+      throw LayoutRule.tables.broken(
         .mismatch, path: source.name, subject: descriptor.name,
         "has \(descriptor.elementCount) values of \(descriptor.encoding.name), "
           + "but \(count.map(String.init) ?? "some") of f32 are expected")
     }
     let values = try PlainTensor(descriptor, in: source).values()
     guard values.allSatisfy(\.isFinite) else {
-      throw FileError(.malformed, path: source.name, subject: descriptor.name, "holds values that are not finite")
+      throw LayoutRule.tables.broken(
+        .malformed, path: source.name, subject: descriptor.name, "holds values that are not finite")
     }
     return values
   }

@@ -29,7 +29,7 @@ struct CompressedTensorsLayout: WeightLayout {
       guard let codes = parts.part(".weight_packed") ?? parts.part(".weight") else { continue }
       try parts.requireElements(codes)
       if let entry = ignored.entry(for: parts.module) {
-        throw FileError(
+        throw LayoutRule.compressedTargets.broken(
           .mismatch, path: source.name, subject: codes.name,
           "is quantized, but config.json's \"ignore\" says that it is not (\(FileError.quoted(entry)))")
       }
@@ -67,7 +67,7 @@ struct CompressedTensorsLayout: WeightLayout {
     _ section: QuantizationSection, config: JSONValue?
   ) throws(FileError) -> GroupedWeight {
     guard !groups.isEmpty else {
-      throw FileError(
+      throw LayoutRule.compressedTargets.broken(
         .mismatch, path: section.path, subject: codes.name,
         "is quantized, but no config group of config.json is for it")
     }
@@ -88,7 +88,7 @@ struct CompressedTensorsLayout: WeightLayout {
         refusal = refusal ?? error
       }
     }
-    throw refusal ?? parts.mismatch(codes, "what a config group says")
+    throw refusal ?? parts.mismatch(codes, "what a config group says", .compressedGroup)
   }
 
   private static func others(_ parts: LayoutParts) -> [TensorDescriptor] { otherEndings.compactMap { parts.part($0) } }
@@ -99,7 +99,7 @@ struct CompressedTensorsLayout: WeightLayout {
   ) throws(FileError) -> GroupedWeight {
     let shape = try parts.require(".weight_shape", for: codes.name)
     guard shape.elementCount == 2, shape.encoding == .i64 || shape.encoding == .i32 else {
-      throw parts.mismatch(shape, "two numbers of i64")
+      throw parts.mismatch(shape, "two numbers of i64", .compressedShape)
     }
     let shapeBytes = try parts.source.bytes(of: shape.name)
     let width = shape.encoding.bytesPerBlock
@@ -107,13 +107,15 @@ struct CompressedTensorsLayout: WeightLayout {
     guard codes.encoding == .i32, codes.shape.count == 2, sizes[0] == codes.shape[0], sizes[1] > 0,
       sizes[1] <= Int64(codes.shape[1]) * 32
     else {
-      throw parts.mismatch(codes, "\(sizes[0]) rows of codes of \(group.bits) bits for \(sizes[1]) columns, of i32")
+      throw parts.mismatch(
+        codes, "\(sizes[0]) rows of codes of \(group.bits) bits for \(sizes[1]) columns, of i32", .compressedShape)
     }
     let (rows, columns, bits) = (codes.shape[0], Int(sizes[1]), group.bits)
     let isDense = codes.shape[1] == (columns * bits).dividedRoundingUp(by: 32)
     guard isDense || codes.shape[1] == columns.dividedRoundingUp(by: 32 / bits) else {
       throw parts.mismatch(
-        codes, "rows of \((columns * bits).dividedRoundingUp(by: 32)) words for \(columns) codes of \(bits) bits")
+        codes, "rows of \((columns * bits).dividedRoundingUp(by: 32)) words for \(columns) codes of \(bits) bits",
+        .compressedShape)
     }
     let groupColumns = group.block.columns == 0 ? columns : min(group.block.columns, columns)
     let groupCount = columns.dividedRoundingUp(by: groupColumns)

@@ -98,7 +98,7 @@ struct CompressedTensorsScheme {
       ("symmetric", "true or false", value("symmetric")?.bool != nil),
     ] where value(key) != nil && !isThat { throw refusal(key, kind) }
     guard weights.object != nil else {
-      throw FileError(
+      throw LayoutRule.compressedGroup.broken(
         .malformed, path: section.path, subject: place, "is no object, so that it says nothing of the weights")
     }
     let bits = value("num_bits").map { $0.int ?? 0 } ?? 8

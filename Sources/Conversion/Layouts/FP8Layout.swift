@@ -40,7 +40,7 @@ struct FP8Layout: WeightLayout {
       let found = Self.scaleEndings.compactMap { parts.part($0) }
       guard let scales = found.first else { continue }
       guard found.count == 1 else {
-        throw FileError(
+        throw LayoutRule.storedOnce.broken(
           .malformed, path: source.name, subject: found[1].name,
           "is there beside \(scales.name), so that \(codes.name) has two lots of scales")
       }
@@ -73,7 +73,8 @@ struct FP8Layout: WeightLayout {
         named.map {
           "one for each block of \($0.rows) x \($0.columns), as config.json says, of a matrix of \(codes.shape)"
         }
-          ?? "one scale, or one for each of \(codes.rows) rows: config.json has no \"weight_block_size\"")
+          ?? "one scale, or one for each of \(codes.rows) rows: config.json has no \"weight_block_size\"",
+        .fp8Blocks)
     }
     return try ScaledBytes(parts: parts, codes: codes, scales: scales, block: block).weight(
       levels: .e4m3, layout: FP8Layout(), typeName: "fp8", original: original, byte: .exponent, others: others)
@@ -93,7 +94,7 @@ struct FP8Layout: WeightLayout {
     }
     try parts.requireElements(codes)
     let columns = codes.shape[1] * 2
-    guard columns % 32 == 0 else { throw parts.mismatch(codes, "rows of whole blocks of 32 codes") }
+    guard columns % 32 == 0 else { throw parts.mismatch(codes, "rows of whole blocks of 32 codes", .fp8Blocks) }
     try parts.check(scales, [.f8E8M0], [codes.shape[0], columns / 32])
     return GroupedWeight(
       name: parts.weightName, shape: [codes.shape[0], columns], layout: FP8Layout(), typeName: "mxfp4",

@@ -33,7 +33,7 @@ struct GPTQLayout: WeightLayout {
     var result: [FoundWeight] = []
     for codes in source.tensors where codes.name.hasSuffix(".qweight") {
       guard let section else {
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .missing, path: source.name, subject: codes.name,
           "is a weight of GPTQ or AWQ, but there is no config.json with \"quantization_config\", which says how it is packed"
         )
@@ -138,11 +138,12 @@ struct GPTQLayout: WeightLayout {
     let fittingToo = fitting.first { zeros.shape == [groups, rows * $0.bits / 32] } ?? fitting.first
     guard let (bits, group, columns) = fittingToo, rows * bits % 32 == 0 else {
       let known = settings.schemes.map { "\($0.bits) bits in groups of \($0.group)" }.joined(separator: ", or ")
-      throw parts.mismatch(codes, "codes of \(known), as config.json says, for \(groups) groups")
+      throw parts.mismatch(codes, "codes of \(known), as config.json says, for \(groups) groups", .gptqGroups)
     }
     if order == nil, let other = fitting.first(where: { $0.bits == bits && $0.group != group }) {
       throw parts.mismatch(
-        codes, "\(parts.module).g_idx, since groups of \(group) and of \(other.group) fit, which config.json has")
+        codes, "\(parts.module).g_idx, since groups of \(group) and of \(other.group) fit, which config.json has",
+        .gptqGroups)
     }
     try parts.check(zeros, [.i32], [groups, rows * bits / 32])
     var stored = [codes.name, zeros.name, scales.name]

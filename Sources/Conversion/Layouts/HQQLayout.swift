@@ -54,6 +54,8 @@ struct HQQLayout: WeightLayout {
     let group: Int
     let axis: Int
     let packing: Packing
+    /// Whether the bytes of the codes are stored as floats, for programs that move only these.
+    let isViewed: Bool
 
     /// Rows and columns of the matrix that has a group in every row or column.
     var grid: (rows: Int, columns: Int) {
@@ -70,18 +72,29 @@ struct HQQLayout: WeightLayout {
     for codes in source.tensors where codes.name.hasSuffix(Self.codesEnding) {
       let parts = LayoutParts(
         module: String(codes.name.dropLast(Self.codesEnding.count)), layout: "HQQ", source: source)
-      if let section, settings == nil {
-        throw FileError(
-          .unsupported, path: source.name, subject: codes.name,
-          "is a weight of HQQ, but config.json says \(section.says)")
-      }
       let setting = try Self.setting(of: parts)
-      try settings?.check(parts.module, width: setting.width, group: setting.group, axis: setting.axis)
+      try settings?.check(parts.module, setting)
       tags.insert(LayerSettings.tag(of: parts.module))
       result.append(FoundWeight(place: codes.name, weight: try weight(parts, codes, setting, config: config)))
     }
     try settings?.checkPlain(source, quantized: tags)
+    try refuseOthers(beside: result, in: source)
     return result
+  }
+
+  /// A layer has no other parts than those that are known, and a bias.
+  private func refuseOthers(beside found: [FoundWeight], in source: any TensorSource) throws(FileError) {
+    let modules = Set(found.map { $0.weight.name.dropLast(".weight".count) })
+    guard !modules.isEmpty else { return }
+    let known = Set(found.flatMap(\.weight.storedNames))
+    for tensor in source.tensors {
+      guard let point = tensor.name.lastIndex(of: "."), modules.contains(tensor.name[..<point]),
+        !known.contains(tensor.name), ![".weight", ".bias"].contains(tensor.name[point...])
+      else { continue }
+      throw FileError(
+        .unsupported, path: source.name, subject: tensor.name,
+        "is beside the codes of a layer of HQQ, which is not known to have such a part; hqq opens it")
+    }
   }
 
   // MARK: - A layer
@@ -92,10 +105,15 @@ struct HQQLayout: WeightLayout {
         .unsupported, path: parts.source.name, subject: quantized.name,
         "holds scales or zeros in another form than floats, which is not read; hqq opens it")
     }
-    for ending in [".quant_scale", ".quant_zero"] where try number(ending, parts) != 0 {
+    for ending in [".quant_scale", ".quant_zero"] where try isTrue(ending, parts) {
       throw FileError(
         .unsupported, path: parts.source.name, subject: parts.module + ending,
         "says that scales or zeros are quantized themselves, which is not read; hqq opens it")
+    }
+    if parts.part(".channel_wise") != nil, try !isTrue(".channel_wise", parts) {
+      throw FileError(
+        .unsupported, path: parts.source.name, subject: parts.module + ".channel_wise",
+        "says that there is one scale for the whole matrix, which is not read; hqq opens it")
     }
     let name = try text(".packing", parts)
     guard let packing = Packing.all[name] else {
@@ -106,34 +124,49 @@ struct HQQLayout: WeightLayout {
     let width = try number(".nbits", parts)
     // 1.58 is stored as F32.
     guard packing.widths.contains(where: { abs($0 - width) < 1e-6 }) else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .mismatch, path: parts.source.name, subject: parts.module + ".nbits",
-        "is \(width), but the codes are packed as \(name)")
+        "is \(spelled(width)), but the codes are packed as \(name)")
     }
     if parts.part(".unpack_view_dtype") != nil, try text(".unpack_view_dtype", parts) != packing.type {
       throw FileError(
         .unsupported, path: parts.source.name, subject: parts.module + ".unpack_view_dtype",
         "is another type than \(packing.type), which \(name) is packed in")
     }
-    let shape = try numbers(".shape", parts).compactMap(Int.init(exactly:))
-    guard shape.count == 2, shape.allSatisfy({ $0 > 0 }), !shape[0].multipliedReportingOverflow(by: shape[1]).overflow
+    let sizes = try numbers(".shape", parts)
+    let shape = sizes.compactMap(Int.init(exactly:))
+    guard sizes.count == 2, shape.count == 2, shape.allSatisfy({ $0 > 0 }),
+      !shape[0].multipliedReportingOverflow(by: shape[1]).overflow
     else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".shape",
-        "is \(shape), which is no shape of a matrix")
+        "is [\(sizes.prefix(8).map(spelled).joined(separator: ", "))], which is no shape of a matrix")
     }
-    let group = Int(exactly: try number(".group_size", parts)) ?? 0
-    guard group > 0, shape[0] * shape[1] % group == 0 else {
-      throw FileError(
+    let size = try number(".group_size", parts)
+    guard let group = Int(exactly: size), group > 0, shape[0] * shape[1] % group == 0 else {
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ".group_size",
-        "is \(group), into which \(shape[0]) x \(shape[1]) elements cannot be divided")
+        "is \(spelled(size)), into which \(shape[0]) x \(shape[1]) elements cannot be divided")
     }
     let axis = try number(".axis", parts)
     guard axis == 0 || axis == 1 else {
-      throw FileError(.malformed, path: parts.source.name, subject: parts.module + ".axis", "is \(axis), not 0 or 1")
+      throw LayoutRule.hqqLayer.broken(
+        .malformed, path: parts.source.name, subject: parts.module + ".axis", "is \(spelled(axis)), not 0 or 1")
     }
-    return Setting(shape: shape, width: width, group: group, axis: Int(axis), packing: packing)
+    let isViewed = parts.part(".view_as_float") != nil ? try isTrue(".view_as_float", parts) : false
+    let setting = Setting(
+      shape: shape, width: width, group: group, axis: Int(axis), packing: packing, isViewed: isViewed)
+    // Of 3 bits the last words are padded; of other widths hqq packs whole words only.
+    let codes = packing.word.codes
+    guard packing.word.bits == 3 || setting.grid.rows % codes == 0 else {
+      throw LayoutRule.hqqLayer.broken(
+        .malformed, path: parts.source.name, subject: parts.module + ".group_size",
+        "leaves \(setting.grid.rows) rows of codes, but \(name) packs \(codes) into one")
+    }
+    return setting
   }
+
+  private static func spelled(_ number: Double) -> String { Int(exactly: number).map(String.init) ?? "\(number)" }
 
   private func weight(
     _ parts: LayoutParts, _ codes: TensorDescriptor, _ setting: Setting, config: JSONValue?
@@ -141,9 +174,7 @@ struct HQQLayout: WeightLayout {
     let (rows, columns) = setting.grid
     let word = setting.packing.word
     let storedRows = rows.dividedRoundingUp(by: word.codes)
-    // The same bytes may be stored as floats, for programs that move only these.
-    let isViewed = parts.part(".view_as_float") != nil ? try Self.number(".view_as_float", parts) != 0 : false
-    let encodings: [Encoding] = isViewed ? scaleEncodings : [word.byteCount == 1 ? .u8 : .i32]
+    let encodings: [Encoding] = setting.isViewed ? scaleEncodings : [word.byteCount == 1 ? .u8 : .i32]
     guard encodings.contains(codes.encoding), codes.shape.count == 2, codes.shape[0] == storedRows,
       (codes.shape[1] * codes.encoding.bytesPerBlock).quotientAndRemainder(dividingBy: word.byteCount) == (columns, 0)
     else {
@@ -172,11 +203,13 @@ struct HQQLayout: WeightLayout {
 
   // MARK: - Small tensors
 
-  private static func numbers(_ ending: String, _ parts: LayoutParts) throws(FileError) -> [Double] {
+  private static func numbers(
+    _ ending: String, _ parts: LayoutParts, _ encodings: [Encoding] = [.u8, .i32, .i64, .f32]
+  ) throws(FileError) -> [Double] {
     let part = try parts.require(ending, for: parts.module + codesEnding)
     let width = part.encoding.bytesPerBlock
-    guard part.elementCount <= 64, [.u8, .i32, .i64, .f32].contains(part.encoding) else {
-      throw parts.mismatch(part, "a few numbers of u8, i32, i64 or f32")
+    guard part.elementCount <= 64, encodings.contains(part.encoding) else {
+      throw parts.mismatch(part, "a few numbers of \(encodings.map(\.name).joined(separator: " or "))", .hqqLayer)
     }
     let bytes = try parts.source.bytes(of: part.name)
     return stride(from: 0, to: bytes.count, by: width).map { start in
@@ -193,14 +226,24 @@ struct HQQLayout: WeightLayout {
   private static func number(_ ending: String, _ parts: LayoutParts) throws(FileError) -> Double {
     let numbers = try numbers(ending, parts)
     guard numbers.count == 1, let number = numbers.first else {
-      throw FileError(
+      throw LayoutRule.hqqLayer.broken(
         .malformed, path: parts.source.name, subject: parts.module + ending, "holds \(numbers.count) numbers, not one")
     }
     return number
   }
 
+  private static func isTrue(_ ending: String, _ parts: LayoutParts) throws(FileError) -> Bool {
+    let number = try number(ending, parts)
+    guard number == 0 || number == 1 else {
+      throw LayoutRule.hqqLayer.broken(
+        .malformed, path: parts.source.name, subject: parts.module + ending,
+        "is \(spelled(number)), but only 0 (false) or 1 (true) has a meaning")
+    }
+    return number == 1
+  }
+
   private static func text(_ ending: String, _ parts: LayoutParts) throws(FileError) -> String {
-    String(decoding: try numbers(ending, parts).map { UInt8(exactly: $0) ?? 0 }, as: UTF8.self)
+    String(decoding: try numbers(ending, parts, [.u8]).map { UInt8(exactly: $0) ?? 0 }, as: UTF8.self)
   }
 
   // MARK: - An output
@@ -236,25 +279,42 @@ extension HQQLayout {
         throw section.refusal(of: "quant_config", "an object")
       }
       self.settings = settings
-      skipped = Set((section["skip_modules"]?.array ?? []).compactMap(\.string))
-      for (tag, entry) in isOneForAll ? ["quant_config": .object(settings)] : settings {
-        let place = "quantization_config.quant_config" + (isOneForAll ? "" : ".\(tag)")
-        try refuseUnknown(
-          entry, ["weight_quant_params", "scale_quant_params", "zero_quant_params", "offload_meta"], place)
-        try refuseUnknown(
-          entry["weight_quant_params"],
-          ["nbits", "group_size", "axis", "channel_wise", "optimize", "round_zero", "view_as_float"], place)
+      skipped = Set(try section.strings("skip_modules"))
+      let place = "quantization_config.quant_config"
+      for (tag, entry) in isOneForAll ? [] : settings.sorted(by: { $0.key < $1.key }) {
+        try check(entry, "\(place).\(tag)")
       }
+      if isOneForAll { try check(.object(settings), place) }
     }
 
-    private func refuseUnknown(_ object: JSONValue?, _ keys: Set<String>, _ place: String) throws(FileError) {
-      guard let stranger = object?.object?.keys.sorted().first(where: { !keys.contains($0) }) else { return }
+    /// What is said of one kind of layer, or of all.
+    private func check(_ entry: JSONValue, _ place: String) throws(FileError) {
+      let quantized = ["scale_quant_params", "zero_quant_params"]
+      try requireKnown(entry, ["weight_quant_params", "offload_meta"] + quantized, place)
+      try requireKnown(
+        entry["weight_quant_params"],
+        ["nbits", "group_size", "axis", "channel_wise", "optimize", "round_zero", "view_as_float"],
+        place + ".weight_quant_params")
+      guard let key = quantized.first(where: { entry[$0]?.unlessNull != nil }) else { return }
+      throw FileError(
+        .unsupported, path: section.path, subject: "\(place).\(key)",
+        "says that scales or zeros are quantized themselves, which is not read; hqq opens it")
+    }
+
+    /// - Throws: `FileError` for what is neither null nor an object of some keys.
+    private func requireKnown(_ value: JSONValue?, _ keys: [String], _ place: String) throws(FileError) {
+      guard let value = value?.unlessNull else { return }
+      guard let object = value.object else {
+        throw LayoutRule.hqqSection.broken(
+          .malformed, path: section.path, subject: place, "is \(value.shown), but an object is expected")
+      }
+      guard let stranger = object.keys.sorted().first(where: { !keys.contains($0) }) else { return }
       throw FileError(
         .unsupported, path: section.path, subject: "\(place).\(stranger)",
         "is a setting that is not known here, and may change what the weights are; hqq opens it")
     }
 
-    private var isOneForAll: Bool { settings["weight_quant_params"] != nil }
+    private var isOneForAll: Bool { settings.keys.contains("weight_quant_params") }
 
     /// What a layer is called in the section: its name without `model`, `layers` and numbers.
     static func tag(of module: String) -> String {
@@ -264,31 +324,42 @@ extension HQQLayout {
     }
 
     /// - Throws: `FileError` where a layer is another than the section says.
-    func check(_ module: String, width: Double, group: Int, axis: Int) throws(FileError) {
+    func check(_ module: String, _ setting: Setting) throws(FileError) {
       let tag = Self.tag(of: module)
       let entry = isOneForAll ? .object(settings) : settings[tag]
       guard let said = entry?["weight_quant_params"], !said.isNull, !skipped.contains(tag) else {
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: section.path, subject: module, "is quantized, but config.json says that it is not")
       }
-      let found: [(key: String, value: Double)] = [
-        ("nbits", width), ("group_size", Double(group)), ("axis", Double(axis)),
+      // A size of null is a whole row or column.
+      var size = said["group_size"]
+      if size == .null { size = .integer(setting.shape[setting.axis]) }
+      let found: [(key: String, said: JSONValue?, value: Double)] = [
+        ("nbits", said["nbits"], setting.width), ("group_size", size, Double(setting.group)),
+        ("axis", said["axis"], Double(setting.axis)),
       ]
-      for (key, value) in found {
-        // A size of null is a whole row or column.
-        guard let number = said[key].flatMap(\.unlessNull)?.double, abs(number - value) > 1e-6 else { continue }
-        throw FileError(
-          .mismatch, path: section.path, subject: "\(module).\(key)", "is \(value), but config.json says \(number)")
+      for (key, said, value) in found {
+        guard let said = said?.unlessNull, said.double.map({ abs($0 - value) < 1e-6 }) != true else { continue }
+        throw LayoutRule.hqqSection.broken(
+          .mismatch, path: section.path, subject: "\(module).\(key)",
+          "is \(HQQLayout.spelled(value)), but config.json says \(said.shown)")
+      }
+      for (key, value) in [("view_as_float", setting.isViewed), ("channel_wise", true)] {
+        guard let said = said[key]?.unlessNull, said != .bool(value) else { continue }
+        throw LayoutRule.hqqSection.broken(
+          .mismatch, path: section.path, subject: "\(module).\(key)",
+          "is \(value), but config.json says \(said.shown)")
       }
     }
 
     /// - Throws: `FileError` where a layer is plain that the section says to be quantized.
     func checkPlain(_ source: any TensorSource, quantized: Set<String>) throws(FileError) {
-      let tags = isOneForAll ? quantized : Set(settings.keys)
+      let said = settings.filter { $0.value["weight_quant_params"]?.unlessNull != nil }
+      let tags = isOneForAll ? quantized : Set(said.keys)
       for tensor in source.tensors where tensor.name.hasSuffix(".weight") && tensor.shape.count == 2 {
         let tag = Self.tag(of: String(tensor.name.dropLast(".weight".count)))
         guard tags.contains(tag), !skipped.contains(tag) else { continue }
-        throw FileError(
+        throw LayoutRule.hqqSection.broken(
           .mismatch, path: source.name, subject: tensor.name,
           "is stored as \(tensor.encoding.name), but config.json says how it is quantized")
       }

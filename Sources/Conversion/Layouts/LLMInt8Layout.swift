@@ -15,11 +15,11 @@ struct LLMInt8Layout: WeightLayout {
       let name = module + ".weight"
       guard let codes = source.descriptor(of: name), codes.encoding == .i8, codes.shape.count == 2 else { continue }
       guard codes.elementCount > 0 else {
-        throw FileError(
+        throw LayoutRule.parts.broken(
           .mismatch, path: source.name, subject: name, "has shape \(codes.shape), but an empty weight has no codes")
       }
       guard scales.encoding == .f32, scales.elementCount == codes.shape[0] else {
-        throw FileError(
+        throw LayoutRule.stateParts.broken(
           .mismatch, path: source.name, subject: scales.name,
           "should hold one f32 for each of the \(codes.shape[0]) rows of \(name)")
       }

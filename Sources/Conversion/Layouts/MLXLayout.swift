@@ -58,7 +58,7 @@ struct MLXLayout: WeightLayout {
       let parts = LayoutParts(module: module, layout: "MLX", source: source)
       guard let codes = parts.part(".weight"), codes.encoding == .u32 else { continue }
       guard let section else {
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .missing, path: source.name, subject: codes.name,
           "is a weight of MLX, but there is no config.json with \"quantization\", which says how many bits its codes have"
         )
@@ -104,7 +104,7 @@ struct MLXLayout: WeightLayout {
     } else {
       guard scales.encoding == .u8 else { throw parts.mismatch(scales, "u8 for the mode \(scheme.mode)") }
       if let biases = parts.part(Self.biasesEnding) {
-        throw FileError(
+        throw LayoutRule.mlxBiases.broken(
           .malformed, path: parts.source.name, subject: biases.name,
           "is there, but the mode \(scheme.mode) has no biases")
       }
@@ -136,12 +136,13 @@ struct MLXLayout: WeightLayout {
     _ numbers: StoredNumbers, by global: TensorDescriptor, _ outer: [Int], _ scheme: Scheme, _ parts: LayoutParts
   ) throws(FileError) -> NumbersOfStack {
     guard scheme.mode == "nvfp4", outer.count == 2 else {
-      throw parts.mismatch(global, "no such scale but for stacks of experts in the mode nvfp4")
+      throw parts.mismatch(global, "no such scale but for stacks of experts in the mode nvfp4", .mlxBiases)
     }
     try parts.check(global, [.f32], [outer[0]])
     let values = try PlainTensor(global, in: parts.source).values()
     guard values.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-      throw FileError(.malformed, path: parts.source.name, subject: global.name, "holds what is no scale")
+      throw LayoutRule.wholeScale.broken(
+        .malformed, path: parts.source.name, subject: global.name, "holds what is no scale")
     }
     // The largest scale times the largest code.
     return NumbersOfStack(numbers: numbers, factors: values.map { $0 / (448 * 6) }, rows: max(1, outer[1]))
@@ -157,16 +158,16 @@ struct MLXLayout: WeightLayout {
     if let members = entry?.object {
       named = try scheme(members, module: module, section)
     } else if let entry, entry.bool == nil {
-      throw FileError(
+      throw LayoutRule.mlxEntry.broken(
         .malformed, path: section.path, subject: "quantization.\(module)",
         "is neither an object nor true or false, so that it does not say how the module is quantized")
     }
     if entry == .bool(false) {
-      throw FileError(
+      throw LayoutRule.mlxEntry.broken(
         .mismatch, path: section.path, subject: module, "is quantized, but config.json says that it is not")
     }
     guard named.fits(words: words, groups: groups) else {
-      throw FileError(
+      throw LayoutRule.mlxEntry.broken(
         .mismatch, path: section.path, subject: module + ".weight",
         "has rows of \(words) words and \(groups) scales, which are no codes of \(named.bits) bits in groups of "
           + "\(named.group) (\(named.mode)), as config.json says")
@@ -214,7 +215,7 @@ struct MLXLayout: WeightLayout {
       guard let weight = source.descriptor(of: module + ".weight"), !found.contains(weight.name),
         entry.object != nil
       else { continue }
-      throw FileError(
+      throw LayoutRule.mlxEntry.broken(
         .mismatch, path: source.name, subject: weight.name,
         "is stored as \(weight.encoding.name), but config.json says how it is quantized")
     }

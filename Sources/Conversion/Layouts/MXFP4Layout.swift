@@ -30,17 +30,17 @@ struct MXFP4Layout: GroupWritingLayout {
       let name = String(blocks.name.dropLast(Self.blocksEnding.count))
       let scalesName = name + Self.scalesEnding
       guard let scales = source.descriptor(of: scalesName) else {
-        throw FileError(
+        throw LayoutRule.experts.broken(
           .missing, path: source.name, subject: scalesName, "is not there, though \(blocks.name) is: its exponents")
       }
       guard blocks.shape.count == 4, blocks.shape.last == Self.codeBytes, blocks.elementCount > 0 else {
-        throw FileError(
+        throw LayoutRule.experts.broken(
           .mismatch, path: source.name, subject: blocks.name,
           "has shape \(blocks.shape), but experts in MXFP4 are [experts, rows, blocks of a row, \(Self.codeBytes)], none of them 0"
         )
       }
       guard scales.encoding == .u8, scales.shape == Array(blocks.shape.dropLast()) else {
-        throw FileError(
+        throw LayoutRule.experts.broken(
           .mismatch, path: source.name, subject: scalesName,
           "has shape \(scales.shape) of \(scales.encoding.name), but \(blocks.name) needs "
             + "\(Array(blocks.shape.dropLast())) of u8, one exponent for each block")

@@ -72,8 +72,9 @@ struct ModelOptLayout: WeightLayout {
       ? codes.encoding == .u8 : codes.encoding == .f8E4M3 && isExponent(scales) == (algorithm == "mxfp8")
     guard !isOfThat else { return }
     throw parts.mismatch(
-      codes, "what config.json says: \(FileError.quoted(algorithm)), with scales of \(scales.encoding.name) beside them"
-    )
+      codes,
+      "what config.json says: \(FileError.quoted(algorithm)), with scales of \(scales.encoding.name) beside them",
+      .modelOptAlgorithm)
   }
 
   private static func isExponent(_ scales: TensorDescriptor) -> Bool {

@@ -41,7 +41,13 @@ struct QuantoLayout: WeightLayout {
     in source: any TensorSource, config: JSONValue?, beside: BesideConfig
   ) throws(FileError) -> [FoundWeight] {
     let file = Self.file
-    let map = beside.files[file]
+    let map = beside.files[file]?.object
+    if let document = beside.files[file], map == nil {
+      throw LayoutRule.quantoMap.broken(
+        .malformed, path: source.name, subject: file,
+        "is \(document.shown), but an object that says the type of each layer is expected")
+    }
+    let section = try Self.section(config, path: source.name)
     var result: [FoundWeight] = []
     var found: Set<String> = []
     for data in source.tensors {
@@ -50,18 +56,19 @@ struct QuantoLayout: WeightLayout {
       }
       let parts = LayoutParts(module: String(data.name.dropLast(ending.count)), layout: "quanto", source: source)
       guard let map else {
-        throw FileError(
+        throw LayoutRule.quantoMap.broken(
           .missing, path: source.name, subject: data.name,
           "is a part of a weight of optimum-quanto, but there is no \(file) beside it, which says its type")
       }
-      let type = try Self.type(of: parts.module, in: map, file, source)
+      let type = try Self.type(of: parts.module, in: map, section, source)
       found.insert(parts.module)
       result.append(
         FoundWeight(place: data.name, weight: try weight(parts, data, type, shape: beside.shape, config: config)))
     }
-    for (module, entry) in map?.object ?? [:] where !found.contains(module) {
+    let missed = (map ?? [:]).filter { !found.contains($0.key) && !$0.value.isNull }
+    for (module, entry) in missed.sorted(by: { $0.key < $1.key }) {
       guard entry["weights"]?.string == "none" else {
-        throw FileError(
+        throw LayoutRule.quantoMap.broken(
           .missing, path: source.name, subject: module + Self.dataEnding,
           "is not there, though \(file) says that the layer is quantized")
       }
@@ -73,24 +80,46 @@ struct QuantoLayout: WeightLayout {
     return result
   }
 
+  /// What transformers says in config.json of models that it quantizes so; nil where nothing is said.
+  private static func section(_ config: JSONValue?, path: String) throws(FileError) -> QuantizationSection? {
+    guard let section = QuantizationSection(config, path: path), section.method == "quanto" else { return nil }
+    try section.requireKnown(["weights", "activations", "modules_to_not_convert"])
+    return section
+  }
+
   private static func type(
-    of module: String, in map: JSONValue, _ file: String, _ source: any TensorSource
+    of module: String, in map: [String: JSONValue], _ section: QuantizationSection?, _ source: any TensorSource
   ) throws(FileError) -> CodeType {
-    guard let entry = map[module]?.object else {
-      throw FileError(
+    guard let value = map[module]?.unlessNull else {
+      throw LayoutRule.quantoMap.broken(
         .mismatch, path: source.name, subject: module, "is quantized, but \(file) does not say so")
+    }
+    guard let entry = value.object else {
+      throw LayoutRule.quantoMap.broken(
+        .malformed, path: source.name, subject: module, "is \(value.shown) in \(file), but an object is expected")
     }
     if let stranger = entry.keys.sorted().first(where: { $0 != "weights" && $0 != "activations" }) {
       throw FileError(
         .unsupported, path: source.name, subject: module,
         "has the setting \(FileError.quoted(stranger)) in \(file), which is not known here; optimum-quanto opens it")
     }
-    let name = entry["weights"]?.string ?? "none"
-    guard let type = CodeType.all[name] else {
+    if let activations = entry["activations"]?.unlessNull, activations.string == nil {
+      throw LayoutRule.quantoMap.broken(
+        .malformed, path: source.name, subject: module,
+        "has activations of the type \(activations.shown) in \(file), but a name is expected")
+    }
+    let said = entry["weights"] ?? .null
+    guard let name = said.string, let type = CodeType.all[name] else {
       throw FileError(
         .unsupported, path: source.name, subject: module,
-        "has the type \(FileError.quoted(name)) in \(file), which is not read; these are: "
+        "has the type \(said.shown) in \(file), which is not read; these are: "
           + CodeType.all.keys.sorted().joined(separator: ", ") + "; optimum-quanto opens it")
+    }
+    // transformers calls qint4 int4.
+    if let other = section?["weights"], other.string.map({ name == "q\($0)" || name.hasPrefix("q\($0)_") }) != true {
+      throw LayoutRule.quantoSection.broken(
+        .mismatch, path: source.name, subject: module,
+        "has the type \(FileError.quoted(name)) in \(file), but config.json says \(other.shown)")
     }
     return type
   }
@@ -102,6 +131,10 @@ struct QuantoLayout: WeightLayout {
   ) throws(FileError) -> GroupedWeight {
     let scales = try parts.require(Self.scaleEnding, for: data.name)
     let others = Self.otherEndings.compactMap { parts.part($0) }
+    for other in others where !scaleEncodings.contains(other.encoding) || other.elementCount != 1 {
+      throw parts.mismatch(other, "one number of \(scaleEncodings.map(\.name).joined(separator: " or "))", .quantoParts)
+    }
+    try parts.requireElements(data)
     let original = ModelElementType.of(config) ?? scales.encoding
     switch type {
     case .bytes(let levels, let encoding, let typeName):
@@ -109,13 +142,17 @@ struct QuantoLayout: WeightLayout {
         data.shape.count == 2
       else { throw parts.mismatch(data, "a matrix \(Self.dataEnding) of \(encoding.name)") }
       try parts.check(scales, scaleEncodings, [data.rows, 1])
+      if let shift = parts.part(Self.shiftEnding) {
+        throw parts.mismatch(shift, "none beside codes of a byte", .quantoParts)
+      }
       return try ScaledBytes(parts: parts, codes: data, scales: scales, block: (1, 0)).weight(
         levels: levels, layout: self, typeName: typeName, original: original, others: others)
     case .packed(let bits):
       guard let own = shape(parts.weightName) else {
         throw FileError(
           .unsupported, path: parts.source.name, subject: data.name,
-          "is of a model that is not known here, which alone tells how long its rows are; optimum-quanto opens it")
+          "is packed, and how long its rows are only the model tells, but config.json has none that is known here and has "
+            + "this weight; optimum-quanto opens it")
       }
       return try packed(parts, data, scales, bits: bits, own, original, others)
     }
@@ -126,14 +163,17 @@ struct QuantoLayout: WeightLayout {
     _ original: Encoding, _ others: [TensorDescriptor]
   ) throws(FileError) -> GroupedWeight {
     guard shape.count == 2, shape.allSatisfy({ $0 > 0 }), data.encoding == .u8, data.name.hasSuffix(Self.packedEnding)
-    else { throw parts.mismatch(data, "a matrix \(Self.packedEnding) of u8 for a weight of shape \(shape)") }
+    else {
+      throw parts.mismatch(data, "a matrix \(Self.packedEnding) of u8 for a weight of shape \(shape)", .quantoParts)
+    }
     let columns = Self.group(ofRows: shape[1])
     let (rows, isTooMany) = shape[0].multipliedReportingOverflow(by: shape[1] / columns)
     let word = StackedCodes.Word(bits: bits, codes: 8 / bits, isHighFirst: false)
     let storedRows = rows.dividedRoundingUp(by: word.codes)
     guard !isTooMany, data.shape == [storedRows, columns] else {
       throw parts.mismatch(
-        data, "[\(storedRows), \(columns)] of u8 for \(bits) bits and a weight of shape \(shape), as the model has it")
+        data, "[\(storedRows), \(columns)] of u8 for \(bits) bits and a weight of shape \(shape), as the model has it",
+        .quantoParts)
     }
     let shifts = try parts.require(Self.shiftEnding, for: data.name)
     try parts.check(scales, scaleEncodings, [rows, 1])

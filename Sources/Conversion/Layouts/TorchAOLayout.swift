@@ -18,51 +18,66 @@ struct TorchAOLayout: WeightLayout {
   func weights(
     in source: any TensorSource, config: JSONValue?, beside: BesideConfig
   ) throws(FileError) -> [FoundWeight] {
-    guard let list = beside.fileMetadata[Self.listKey] else { return [] }
-    let names = try Self.json(list, of: Self.listKey, source).array?.compactMap(\.string) ?? []
     let section = QuantizationSection(config, path: source.name)
+    guard let list = beside.fileMetadata[Self.listKey] else {
+      guard section?.method == name, let part = source.tensors.first(where: { Self.isPart($0.name) }) else { return [] }
+      throw LayoutRule.torchAOMetadata.broken(
+        .missing, path: source.name, subject: "__metadata__.\(Self.listKey)",
+        "is not there, which says of what weight \(FileError.quoted(part.name)) is a part")
+    }
+    guard let names = try Self.json(list, of: Self.listKey, source).strings else {
+      throw LayoutRule.torchAOMetadata.broken(
+        .malformed, path: source.name, subject: "__metadata__.\(Self.listKey)", "is no list of names of tensors")
+    }
     var result: [FoundWeight] = []
+    var plain: [String] = []
     var taken: Set<String> = []
     let settings = section?.method == name ? try section.map(TorchAOSection.init) : nil
     for name in names {
       guard let text = beside.fileMetadata[name] else {
-        throw FileError(
+        throw LayoutRule.torchAOMetadata.broken(
           .missing, path: source.name, subject: name, "is a tensor of torchao of which the file's metadata says nothing"
         )
       }
-      guard let flat = try FlatTensor(name, try Self.json(text, of: name, source), source) else { continue }
-      if let section, settings == nil {
-        throw FileError(
-          .unsupported, path: source.name, subject: name, "is a weight of torchao, but config.json says \(section.says)"
-        )
+      guard let flat = try FlatTensor(name, try Self.json(text, of: name, source), source) else {
+        plain.append(name)
+        continue
       }
       try settings?.check(name, flat.className)
       let weight = try flat.weight(layout: self, source)
       // A tensor that is listed twice is there once.
       guard taken.isDisjoint(with: weight.storedNames), let place = weight.storedNames.first else {
-        throw FileError(.malformed, path: source.name, subject: name, "is listed twice in the file's metadata")
+        throw LayoutRule.torchAOMetadata.broken(
+          .malformed, path: source.name, subject: name, "is listed twice in the file's metadata")
       }
       taken.formUnion(weight.storedNames)
       result.append(FoundWeight(place: place, weight: weight))
     }
-    let stray = source.tensors.first { tensor in
-      !taken.contains(tensor.name)
-        && tensor.name[(tensor.name.lastIndex(of: ".") ?? tensor.name.startIndex)...]
-          .hasPrefix("._")
+    if let shared = plain.first(where: taken.contains) {
+      throw LayoutRule.torchAOMetadata.broken(
+        .malformed, path: source.name, subject: shared,
+        "is a part of a torchao weight, but the file's metadata lists it as a tensor of its own")
     }
-    if let stray {
-      throw FileError(
+    if let stray = source.tensors.first(where: { !taken.contains($0.name) && Self.isPart($0.name) }) {
+      throw LayoutRule.torchAOMetadata.broken(
         .mismatch, path: source.name, subject: stray.name,
         "is named like a part of a torchao weight, but no weight of the file's metadata has it")
     }
     return result
   }
 
+  /// Whether a name is as that of a part, `P._weight_scale`.
+  private static func isPart(_ name: String) -> Bool {
+    let last = name[(name.lastIndex(of: ".") ?? name.startIndex)...]
+    return last.hasPrefix("._") && last.dropFirst(2).contains("_")
+  }
+
   private static func json(_ text: String, of key: String, _ source: any TensorSource) throws(FileError) -> JSONValue {
     do throws(JSONError) {
       return try JSONValue(parsing: Array(text.utf8))
     } catch {
-      throw FileError(.malformed, path: source.name, subject: "__metadata__.\(key)", error.description)
+      throw LayoutRule.torchAOMetadata.broken(
+        .malformed, path: source.name, subject: "__metadata__.\(key)", error.description)
     }
   }
 
@@ -149,17 +164,32 @@ extension TorchAOLayout {
 
     /// nil for a plain tensor.
     init?(_ name: String, _ metadata: JSONValue, _ source: any TensorSource) throws(FileError) {
-      let className = metadata["_type"]?.string ?? ""
+      func malformed(_ rule: LayoutRule, _ text: String) -> FileError {
+        rule.broken(.malformed, path: source.name, subject: "__metadata__.\(name)", text)
+      }
+      guard let className = metadata["_type"]?.string else {
+        let found = metadata["_type"].map { "has the class \($0.shown)" } ?? "is \(metadata.shown)"
+        throw malformed(
+          .torchAOMetadata, "\(found), but an object that names a class of tensors (\"_type\") is expected")
+      }
       guard className != plainClass else { return nil }
-      let point = name.lastIndex(of: ".")
-      let module = point.map { String(name[..<$0]) } ?? ""
-      let leaf = point.map { String(name[name.index(after: $0)...]) } ?? name
+      let data = metadata["_data"] ?? [:]
+      guard let settings = data.object else {
+        throw malformed(.torchAOClass, "has the settings \(data.shown), which are no object")
+      }
+      let names = metadata["_tensor_data_names"] ?? []
+      guard let dataNames = names.strings else {
+        throw malformed(.torchAOClass, "has the parts \(names.shown), which is no list of names")
+      }
+      guard let point = name.lastIndex(of: ".") else {
+        throw malformed(.torchAOMetadata, "is about a tensor of no module, of which torchao stores no parts")
+      }
       self.name = name
       self.className = className
-      parts = LayoutParts(module: module, layout: "torchao's \(className)", source: source)
-      prefix = "._\(leaf)_"
-      settings = metadata["_data"]?.object ?? [:]
-      dataNames = Set((metadata["_tensor_data_names"]?.array ?? []).compactMap(\.string))
+      parts = LayoutParts(module: String(name[..<point]), layout: "torchao's \(className)", source: source)
+      prefix = "._\(name[name.index(after: point)...])_"
+      self.settings = settings
+      self.dataNames = Set(dataNames)
       guard let known = Self.classes[className] else {
         let use = Self.packedForKernels[className].map { "is packed for \($0)" } ?? "is not known"
         throw refusal(
@@ -170,11 +200,15 @@ extension TorchAOLayout {
         throw refusal("has the setting \(FileError.quoted(stranger)), which \(className) is not known to have")
       }
       let all = known.data.union(known.optionalData)
-      if let stranger = dataNames.sorted().first(where: { !all.contains($0) }) {
+      if let stranger = self.dataNames.sorted().first(where: { !all.contains($0) }) {
         throw refusal("has the part \(FileError.quoted(stranger)), which changes what the weight is, and is not read")
       }
       guard known.data.isSubset(of: dataNames) else {
         throw refusal("lacks a part of \(known.data.sorted().joined(separator: ", ")) in the file's metadata")
+      }
+      for key in ["dtype", "orig_dtype"] {
+        guard let type = named(key), ModelElementType.named(type) == nil else { continue }
+        throw refusal("has the \(FileError.quoted(key)) \(FileError.quoted(type)), which is not read")
       }
     }
 
@@ -186,11 +220,11 @@ extension TorchAOLayout {
 
     private func setting(_ key: String) -> JSONValue? { settings[key].flatMap(\.unlessNull) }
 
-    /// An element type as torch calls it.
-    private func type(_ key: String) -> String? { setting(key)?["_data"]?.string }
+    /// An element type as torch calls it; of anything else what it is.
+    private func named(_ key: String) -> String? { setting(key).map { $0["_data"]?.string ?? $0.shown } }
 
     private var original: Encoding? {
-      [type("dtype"), type("orig_dtype")].lazy.compactMap { $0 }.compactMap { ModelElementType.named($0) }.first
+      ["dtype", "orig_dtype"].lazy.compactMap(named).compactMap { ModelElementType.named($0) }.first
     }
 
     private func part(_ data: String) throws(FileError) -> TensorDescriptor {
@@ -219,23 +253,29 @@ extension TorchAOLayout {
     private func blocked(_ layout: TorchAOLayout) throws(FileError) -> GroupedWeight {
       let codes = try part("qdata")
       let scales = try part("scale")
+      try parts.requireElements(codes)
+      let target = named("target_dtype") ?? "int8"
+      guard (1...8).contains(where: { target == "int\($0)" }) else {
+        throw refusal("has codes of the type \(FileError.quoted(target)), which is not read; int1 to int8 are")
+      }
       let kinds: [Encoding: (GroupLevels, String)] =
         className == "Float8Tensor"
-        ? [.f8E4M3: (.e4m3, "fp8"), .f8E5M2: (.e5m2, "fp8_e5m2")]
-        : [.i8: (.signedBytes, type("target_dtype") ?? "int8")]
+        ? [.f8E4M3: (.e4m3, "fp8"), .f8E5M2: (.e5m2, "fp8_e5m2")] : [.i8: (.signedBytes, target)]
       guard let (levels, typeName) = kinds[codes.encoding], codes.shape.count >= 2 else {
         throw parts.mismatch(codes, "a matrix of \(kinds.keys.map(\.name).sorted().joined(separator: " or "))")
       }
-      let block = (setting("block_size")?.array ?? []).compactMap(\.int)
-      guard block.count == codes.shape.count, block.allSatisfy({ $0 > 0 }),
-        zip(codes.shape, block).allSatisfy({ $0 % $1 == 0 }), let format = NumberFormat(scales.encoding),
-        scaleEncodings.contains(scales.encoding)
+      let sizes = setting("block_size")?.array ?? []
+      let block = sizes.compactMap(\.int)
+      guard sizes.count == codes.shape.count, block.count == sizes.count, block.allSatisfy({ $0 > 0 }),
+        zip(codes.shape, block).allSatisfy({ $0 % $1 == 0 })
       else {
-        throw parts.mismatch(
-          scales, "f16, bf16 or f32 and blocks of \(block), which has to divide the shape \(codes.shape)")
+        throw LayoutRule.torchAOClass.broken(
+          .mismatch, path: parts.source.name, subject: name,
+          "has blocks of \((setting("block_size") ?? .null).shown), which have to divide its shape \(codes.shape)")
       }
       let counts = zip(codes.shape, block).map { $0 / $1 }
       try parts.check(scales, scaleEncodings, counts)
+      guard let format = NumberFormat(scales.encoding) else { throw parts.mismatch(scales, "floats") }
       // Blocks of whole matrices of a stack, or of rows of each.
       let isWhole = counts.dropLast().allSatisfy { $0 == 1 }
       guard isWhole || block.dropLast(2).allSatisfy({ $0 == 1 }) else {
@@ -269,7 +309,8 @@ extension TorchAOLayout {
       let isNVFP4 = className == "NVFP4Tensor"
       let codes = try part("qdata")
       let scales = try part("scale")
-      let elementType = isNVFP4 ? "float4_e2m1fn_x2" : type("elem_dtype") ?? "nothing"
+      try parts.requireElements(codes)
+      let elementType = isNVFP4 ? "float4_e2m1fn_x2" : named("elem_dtype") ?? "null"
       let kinds: [String: (GroupLevels, Encoding, String)] = [
         "float4_e2m1fn_x2": (.e2m1, .u8, isNVFP4 ? "nvfp4" : "mxfp4"), "float8_e4m3fn": (.e4m3, .f8E4M3, "mxfp8"),
         "float8_e5m2": (.e5m2, .f8E5M2, "mxfp8_e5m2"),
@@ -285,17 +326,21 @@ extension TorchAOLayout {
       let codesPerByte = 8 / levels.bits
       let (columns, isTooMany) = codes.columns.multipliedReportingOverflow(by: codesPerByte)
       guard codes.encoding == encoding, codes.shape.count >= 2, !isTooMany, columns % group == 0 else {
-        throw parts.mismatch(codes, "rows of whole groups of \(group) elements, of \(encoding.name)")
+        throw parts.mismatch(codes, "rows of whole groups of \(group) elements, of \(encoding.name)", .torchAOScales)
       }
       let (rows, groups) = (codes.rows, columns / group)
-      let isTiled = setting("is_swizzled_scales")?.bool ?? false
+      let order = setting("is_swizzled_scales") ?? .bool(false)
+      guard let isTiled = order.bool else {
+        throw refusal("has \(order.shown) for \"is_swizzled_scales\", which is true or false")
+      }
       let outer = Array(codes.shape.dropLast())
       let encodings: [Encoding] = isNVFP4 ? [.f8E4M3] : [.f8E8M0, .u8]
       if isTiled {
         guard encodings.contains(scales.encoding),
           scales.byteCount == TiledNumbers.byteCount(rows: rows, groups: groups)
         else {
-          throw parts.mismatch(scales, "tiles of 128 rows by 4 groups for \(rows) rows of \(groups) groups")
+          throw parts.mismatch(
+            scales, "tiles of 128 rows by 4 groups for \(rows) rows of \(groups) groups", .torchAOScales)
         }
       } else {
         try parts.check(scales, encodings, outer + [groups])

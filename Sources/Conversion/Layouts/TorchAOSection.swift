@@ -7,7 +7,7 @@ struct TorchAOSection {
   private let section: QuantizationSection
   /// The classes of tensors that the configurations make.
   private let classes: Set<String>
-  private let skipped: [String]
+  private let skipped: SkippedTensors
 
   /// The class of tensors that a configuration makes.
   private static let made = [
@@ -28,22 +28,23 @@ struct TorchAOSection {
       "quant_type", "quant_type_kwargs", "modules_to_not_convert", "include_input_output_embeddings",
       "untie_embedding_weights",
     ])
-    let included = section["include_input_output_embeddings"] == .bool(true)
+    let skipped = try SkippedTensors(section, key: "modules_to_not_convert")
     // With embeddings included, the library takes them off this list.
-    skipped = included ? [] : (section["modules_to_not_convert"]?.array ?? []).compactMap(\.string)
-    guard let type = section["quant_type"]?["default"] else {
+    self.skipped = try section.isTrue("include_input_output_embeddings") ? SkippedTensors() : skipped
+    guard let type = section["quant_type"]?["default"]?.unlessNull else {
       throw section.refusal(
         of: "quant_type", "a configuration under \"default\", as transformers saves beside safetensors,")
     }
     var classes: Set<String> = []
     let lists = ["fqn_to_config", "module_fqn_to_config"]
-    let each = lists.lazy.compactMap { type["_data"]?[$0]?.object }.first.map { Array($0.values) } ?? [type]
-    for configuration in each where !configuration.isNull {
-      let name = configuration["_type"]?.string ?? ""
-      guard let made = Self.made[name] else {
+    let each = lists.lazy.compactMap { type["_data"]?[$0]?.object }.first
+    let configurations = each.map { each in each.sorted { $0.key < $1.key }.map(\.value) } ?? [type]
+    for configuration in configurations where !configuration.isNull {
+      let name = configuration["_type"]?.string
+      guard let made = name.flatMap({ Self.made[$0] }) else {
         throw FileError(
           .unsupported, path: section.path, subject: "quantization_config.quant_type",
-          "is a \(FileError.quoted(name)), which is not read; these are: "
+          "is a \(name.map(FileError.quoted) ?? configuration.shown), which is not read; these are: "
             + Self.made.keys.sorted().joined(separator: ", ") + "; torchao opens it")
       }
       classes.insert(made)
@@ -54,19 +55,14 @@ struct TorchAOSection {
   /// - Throws: `FileError` where a weight is another than the section says.
   func check(_ name: String, _ className: String) throws(FileError) {
     guard classes.contains(className) else {
-      throw FileError(
+      throw LayoutRule.torchAOSection.broken(
         .mismatch, path: section.path, subject: name,
-        "is a \(className), but what config.json says makes \(classes.sorted().joined(separator: ", "))")
+        "is a \(className), but what config.json says makes "
+          + (classes.isEmpty ? "none" : classes.sorted().joined(separator: ", ")))
     }
-    guard let entry = skipped.first(where: { Self.matches(name, $0) }) else { return }
-    throw FileError(
+    guard let entry = skipped.entry(for: name) else { return }
+    throw LayoutRule.torchAOSection.broken(
       .mismatch, path: section.path, subject: name,
       "is quantized, but config.json's \"modules_to_not_convert\" says that it is not (\(FileError.quoted(entry)))")
-  }
-
-  /// Whether an entry is for a tensor: an expression that matches its name up to the end of a part, or an ending of it.
-  private static func matches(_ name: String, _ entry: String) -> Bool {
-    if name.hasSuffix(entry) || name == entry || name.hasPrefix(entry + ".") { return true }
-    return (try? BoundedExpression(entry + "\\."))?.matchesStart(of: name) ?? false
   }
 }

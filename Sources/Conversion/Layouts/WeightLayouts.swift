@@ -52,13 +52,13 @@ package enum WeightLayouts {
     for layout in all {
       for weight in try layout.weights(in: source, config: config, beside: beside) {
         if refusesForeign, let section, !layout.methods.contains(section.method) {
-          throw FileError(
+          throw LayoutRule.configAndTensors.broken(
             .mismatch, path: source.name, subject: weight.place,
             "is a weight of \(layout.name), but config.json says \(section.says)")
         }
         found[weight.place] = weight
         for name in weight.weight.storedNames where !taken.insert(name).inserted {
-          throw FileError(
+          throw LayoutRule.storedOnce.broken(
             .malformed, path: source.name, subject: name,
             "belongs to two weights, one of which is \(weight.weight.name)")
         }
@@ -98,7 +98,7 @@ package enum WeightLayouts {
     for weight in weights {
       let isPlainToo = !weight.storedNames.contains(weight.name) && source.descriptor(of: weight.name) != nil
       guard isPlainToo || !names.insert(weight.name).inserted else { continue }
-      throw FileError(
+      throw LayoutRule.storedOnce.broken(
         .malformed, path: source.name, subject: weight.name,
         "is stored twice, \(isPlainToo ? "plain and" : "in two ways") quantized (\(weight.storedNames[0]))")
     }
@@ -132,14 +132,14 @@ package enum WeightLayouts {
       if let section {
         let isOfCodes = descriptor.name.hasSuffix(".weight") && codeEncodings.contains(descriptor.encoding)
         guard !isOfCodes, descriptor.encoding != .f8E8M0 else {
-          throw FileError(
+          throw LayoutRule.configAndTensors.broken(
             .missing, path: source.name, subject: descriptor.name,
             "holds \(isOfCodes ? "codes" : "scales") (\(descriptor.encoding.name)), as config.json says (\(section.says)), but "
               + "no \(isOfCodes ? "scales" : "codes") that go with them are there")
         }
       }
       if let (name, _, whole) = parts.first(where: { descriptor.name.hasSuffix($0.1) }) {
-        throw FileError(
+        throw LayoutRule.configAndTensors.broken(
           .missing, path: source.name, subject: descriptor.name,
           "is a part of a \(name) weight, but there is no \(whole) that it belongs to")
       }

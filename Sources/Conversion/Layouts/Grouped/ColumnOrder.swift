@@ -9,12 +9,12 @@ enum ColumnOrder {
   static func groups(
     of order: TensorDescriptor, columns: Int, group: Int, groups: Int, _ parts: LayoutParts, allowsNone: Bool = false
   ) throws(FileError) -> [Int32]? {
-    try parts.check(order, [.i32], [columns])
+    try parts.check(order, [.i32], [columns], .groupList)
     let bytes = try parts.source.bytes(of: order.name)
     let indices = stride(from: 0, to: bytes.count, by: 4).map { Int32(littleEndian: bytes[$0..<$0 + 4]) }
     if allowsNone, indices.allSatisfy({ $0 == -1 }) { return nil }
     if let place = indices.firstIndex(where: { $0 < 0 || Int($0) >= groups }) {
-      throw FileError(
+      throw LayoutRule.groupList.broken(
         .malformed, path: parts.source.name, subject: order.name,
         "says group \(indices[place]) for column \(place), but there are \(groups) groups")
     }

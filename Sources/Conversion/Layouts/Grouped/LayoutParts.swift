@@ -19,7 +19,7 @@ struct LayoutParts {
   /// - Throws: `FileError` where there is none.
   func require(_ ending: String, for whole: String) throws(FileError) -> TensorDescriptor {
     if let part = part(ending) { return part }
-    throw FileError(
+    throw LayoutRule.parts.broken(
       .missing, path: source.name, subject: module + ending, "is not there, though \(whole) is, a weight of \(layout)")
   }
 
@@ -31,17 +31,17 @@ struct LayoutParts {
 
   /// - Throws: `FileError` where a part has another shape or none of the types.
   func check(
-    _ part: TensorDescriptor, _ encodings: [Encoding], _ shape: [Int]
+    _ part: TensorDescriptor, _ encodings: [Encoding], _ shape: [Int], _ rule: LayoutRule = .parts
   ) throws(FileError) {
     guard encodings.contains(part.encoding), part.shape == shape else {
       throw mismatch(
-        part, "\(shape) of \(encodings.map(\.name).joined(separator: " or "))")
+        part, "\(shape) of \(encodings.map(\.name).joined(separator: " or "))", rule)
     }
   }
 
   /// The error of a part that is another than it should be.
-  func mismatch(_ part: TensorDescriptor, _ expected: String) -> FileError {
-    FileError(
+  func mismatch(_ part: TensorDescriptor, _ expected: String, _ rule: LayoutRule = .parts) -> FileError {
+    rule.broken(
       .mismatch, path: source.name, subject: part.name,
       "has shape \(part.shape) of \(part.encoding.name), but \(layout) needs \(expected)")
   }
@@ -51,7 +51,8 @@ struct LayoutParts {
     guard part.encoding == .f32, part.elementCount == 1 else { throw mismatch(part, "one number of f32") }
     let value = NumberFormat.float(.f32).decode(try source.bytes(of: part.name)).first ?? .nan
     guard value.isFinite, value > 0 else {
-      throw FileError(.malformed, path: source.name, subject: part.name, "is \(value), which is no scale")
+      throw LayoutRule.wholeScale.broken(
+        .malformed, path: source.name, subject: part.name, "is \(value), which is no scale")
     }
     return value
   }

@@ -18,7 +18,7 @@ struct ModuleTargets {
   init(_ entries: JSONValue?, key: String, _ section: QuantizationSection) throws(FileError) {
     guard let entries = entries?.unlessNull else { return }
     guard let texts = entries.array?.map(\.string), !texts.contains(nil) else {
-      throw FileError(
+      throw LayoutRule.compressedTargets.broken(
         .malformed, path: section.path, subject: "quantization_config.\(key)", "is no list of names of modules")
     }
     for text in texts.compactMap({ $0 }) {

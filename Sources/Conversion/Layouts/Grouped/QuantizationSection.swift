@@ -7,6 +7,8 @@ struct QuantizationSection {
   /// `quant_method`; empty where the section has none, as MLX's.
   let method: String
   let members: [String: JSONValue]
+  /// Whether it is what mlx-lm writes, or beside it.
+  private let isMLX: Bool
   /// What messages call the file of weights.
   let path: String
 
@@ -18,6 +20,7 @@ struct QuantizationSection {
     let key = Self.keys.first { config?[$0]?.object != nil }
     guard let key, let members = config?[key]?.object else { return nil }
     self.members = members
+    isMLX = config?["quantization"]?.object != nil
     self.path = path
     method = (members["quant_method"] ?? members["method"])?.string ?? ""
   }
@@ -27,19 +30,19 @@ struct QuantizationSection {
     for key in keys {
       guard let value = config?[key]?.unlessNull else { continue }
       guard let members = value.object else {
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .malformed, path: path, subject: key, "is no object, so that it does not say how weights are quantized")
       }
       for name in ["quant_method", "method"] {
         guard let method = members[name]?.unlessNull, method.string == nil else { continue }
-        throw FileError(
+        throw LayoutRule.oneSection.broken(
           .malformed, path: path, subject: "\(key).\(name)", "is no string, so that it names no way to quantize")
       }
     }
     guard let own = config?["quantization"]?.unlessNull, let other = config?["quantization_config"]?.unlessNull,
       own != other
     else { return }
-    throw FileError(
+    throw LayoutRule.oneSection.broken(
       .mismatch, path: path, subject: "quantization",
       "says something else than quantization_config does; mlx-lm reads the former, other programs the latter")
   }
@@ -52,7 +55,7 @@ struct QuantizationSection {
     let found = keys.compactMap { key in self[key].map { (key: key, value: $0) } }
     guard let first = found.first else { return nil }
     if let other = found.first(where: { $0.value != first.value }) {
-      throw FileError(
+      throw LayoutRule.settings.broken(
         .mismatch, path: path, subject: "quantization_config.\(other.key)",
         "says something else than \(first.key) does, which means the same")
     }
@@ -84,6 +87,21 @@ struct QuantizationSection {
     return members
   }
 
+  /// The strings of a list; none where it is not there.
+  /// - Throws: `FileError` for anything else.
+  func strings(_ key: String) throws(FileError) -> [String] {
+    guard let value = self[key] else { return [] }
+    guard let strings = value.strings else { throw refusal(of: key, "a list of strings") }
+    return strings
+  }
+
+  /// - Throws: `FileError` where it is there and no truth value.
+  func isTrue(_ key: String) throws(FileError) -> Bool {
+    guard let value = self[key] else { return false }
+    guard let truth = value.bool else { throw refusal(of: key, "true or false") }
+    return truth
+  }
+
   /// Refuses settings that change what codes stand for.
   func refuse(_ keys: [String]) throws(FileError) {
     for key in keys {
@@ -108,7 +126,10 @@ struct QuantizationSection {
   // MARK: - Methods
 
   /// What the section is of, as a sentence goes on.
-  var says: String { method.isEmpty ? "\"quantization\" (MLX)" : "quant_method \(FileError.quoted(method))" }
+  var says: String {
+    guard method.isEmpty else { return "quant_method \(FileError.quoted(method))" }
+    return isMLX ? "\"quantization\" (MLX)" : "no quant_method"
+  }
 
   /// Quantizers of transformers that quantize plain weights when they are loaded, so that a section may be of such.
   private static let whenLoading = ["bitsandbytes"]
@@ -132,7 +153,7 @@ struct QuantizationSection {
     guard weights.isEmpty, !Self.whenLoading.contains(method), !members.isEmpty,
       method != "compressed-tensors" || self["quantization_status"]?.string != "frozen"
     else { return }
-    throw FileError(
+    throw LayoutRule.configAndTensors.broken(
       .mismatch, path: path, subject: method.isEmpty ? "quantization" : "quantization_config",
       "says that weights are quantized (\(says)), but none is; take it out of config.json where they are plain")
   }
@@ -155,6 +176,12 @@ struct QuantizationSection {
 }
 
 extension JSONValue {
+  /// Those of a list; nil for a list of others, and for what is none.
+  var strings: [String]? {
+    guard let array, case let strings = array.compactMap(\.string), strings.count == array.count else { return nil }
+    return strings
+  }
+
   /// As messages show it, cut where it is long.
   var shown: String {
     let text = String(decoding: (try? serialized(pretty: false)) ?? [], as: UTF8.self)
