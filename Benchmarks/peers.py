@@ -391,7 +391,8 @@ REPACKED = [
     ("AWQ to MLX", "s-awq32", "out", "--layout mlx"),
     ("compressed-tensors to MLX", "s-ct32", "out", "--layout mlx"),
     ("GPTQ to compressed-tensors", "s-gptq32", "out", "--layout compressed-tensors"),
-    ("modelopt NVFP4 to compressed-tensors", "s-modelopt-nvfp4", "out", "--layout compressed-tensors"),
+    ("MLX mxfp4 to GGUF", "s-mlx-mxfp4", "out.gguf", ""),
+    ("MLX nvfp4 to GGUF", "s-mlx-nvfp4", "out.gguf", ""),
 ]
 
 

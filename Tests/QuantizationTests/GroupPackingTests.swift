@@ -30,6 +30,73 @@ import Testing
     }
   }
 
+  @Test(arguments: KernelSet.all, [(1, 7), (7, 1), (16, 16), (37, 50)])
+  func theOtherWayRound(kernels: KernelSet, size: (rows: Int, columns: Int)) {
+    let codes = Self.codes(size.rows * size.columns, bits: 8)
+    let turned = kernels.transposed(codes, rows: size.rows, columns: size.columns)
+    for row in 0..<size.rows {
+      for column in 0..<size.columns {
+        #expect(turned[column * size.rows + row] == codes[row * size.columns + column])
+      }
+    }
+    #expect(kernels.transposed(codes.map(Float.init), rows: size.rows, columns: size.columns) == turned.map(Float.init))
+  }
+
+  @Test(arguments: KernelSet.all) func codesAndWordsMove(kernels: KernelSet) {
+    var codes = Self.codes(67, bits: 8)
+    let moved = codes.map { $0 &+ 250 }
+    kernels.add(250, to: &codes)
+    #expect(codes == moved)
+    // A carry goes from byte to byte, not from word to word, and what is no whole word stays.
+    var words: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0, 0, 9]
+    kernels.add(0x0000_0001 as UInt32, toWordsOf: &words)
+    #expect(words == [0, 0, 0, 0, 0xff, 0xff, 0, 0, 9])
+  }
+
+  /// `scale * code + bias` and `scale * (code - zero)` are the same where `bias == -scale * zero`.
+  @Test(arguments: KernelSet.all) func zerosAndBiases(kernels: KernelSet) {
+    var groups = EncodedGroups()
+    let zeros = (0..<37).map { Float($0 % 16) }
+    groups.scales = zeros.indices.map { Float($0 + 1) / 256 }
+    groups.offsets = zeros
+    #expect(kernels.makeBiases(ofZerosOf: &groups, shift: 2, bits: 4))
+    #expect(groups.offsets == zip(zeros, groups.scales).map { -($0 + 2) * $1 })
+    #expect(kernels.makeZeros(ofBiasesOf: &groups, bits: 4))
+    #expect(groups.offsets == zeros.map { $0 + 2 })
+  }
+
+  /// Of the last of some groups, so that a vector's other lanes are right.
+  @Test(
+    arguments: KernelSet.all,
+    [
+      (0.5, 0.25, false),  // No whole code is zero.
+      (0, 1, false),  // All values are 1.
+      (0, 0, true),
+      (1 + 0x1p-22, -8 * (1 + 0x1p-22), false),  // A product with a code is longer than a Float.
+      (.infinity, 0, false),
+      (.nan, 0, false),
+    ] as [(Float, Float, Bool)]
+  ) func zerosThatThereAreNot(kernels: KernelSet, group: (scale: Float, bias: Float, isKept: Bool)) {
+    var groups = EncodedGroups()
+    groups.scales = Array(repeating: 0.5, count: 20) + [group.scale]
+    groups.offsets = Array(repeating: -4, count: 20) + [group.bias]
+    #expect(kernels.makeZeros(ofBiasesOf: &groups, bits: 4) == group.isKept)
+  }
+
+  @Test(
+    arguments: KernelSet.all,
+    [
+      (0x1.fffffep10, 15, false),  // The bias would be rounded.
+      (1e30, 8, false),  // A sum could be infinite.
+      (0.25, 15, true),
+    ] as [(Float, Float, Bool)]
+  ) func biasesThatThereAreNot(kernels: KernelSet, group: (scale: Float, zero: Float, isKept: Bool)) {
+    var groups = EncodedGroups()
+    groups.scales = Array(repeating: 0.5, count: 20) + [group.scale]
+    groups.offsets = Array(repeating: 8, count: 20) + [group.zero]
+    #expect(kernels.makeBiases(ofZerosOf: &groups, shift: 0, bits: 4) == group.isKept)
+  }
+
   @Test(arguments: KernelSet.all) func columns(kernels: KernelSet) {
     // Two columns of 32 codes, of a stride of 40.
     var codes = [UInt8](repeating: 0, count: 80)

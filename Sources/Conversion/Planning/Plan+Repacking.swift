@@ -46,15 +46,15 @@ extension Plan {
     return sources
   }
 
-  /// Numbers that are looked at together.
-  private static let lookedAt = 1 << 16
+  /// Numbers that are looked at together: of columns more, since whole lines of them are read at once.
+  private static func lookedAt(of weight: GroupedWeight) -> Int { weight.isStoredByColumns ? 1 << 20 : 1 << 16 }
 
   /// Whether all numbers of a weight's groups are kept.
   private static func isExact(_ weight: GroupedWeight, _ conversion: GroupConversion) throws(FileError) -> Bool {
     let height = max(1, conversion.target.extent.rows)
     let count =
       conversion.target.extent.rows == 0
-      ? weight.rowCount : max(1, lookedAt / (weight.groupsPerRow * height)) * height
+      ? weight.rowCount : max(1, lookedAt(of: weight) / (weight.groupsPerRow * height)) * height
     for first in stride(from: 0, to: weight.rowCount, by: count) {
       try Interruption.check(weight.source.name)
       let rows = first..<min(first + count, weight.rowCount)

@@ -117,7 +117,7 @@ final class SlabQueue: Sendable {
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
   private static let copiedElements = 1 << 19
   /// Of one that becomes groups.
-  private static let groupedElements = 1 << 19
+  private static let groupedElements = 1 << 18
   /// Of one whose lines are put together in memory.
   private static let gatheredElements = 1 << 20
   /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are read or written.
