@@ -120,7 +120,7 @@ struct GGUFDescription {
   /// Tells people and programs what the companion tensors are.
   private mutating func addSpelling(_ tensors: [PlannedTensor]) {
     for key in [Key.blockwiseType, Key.blockSize, Key.doubleQuantized] { metadata[key] = nil }
-    let spelled = tensors.filter { $0.spelling != nil }
+    let spelled = tensors.filter { $0.spelling?.layout.isKnownInGGUF == false }
     guard let first = spelled.first?.spelling else { return }
     for (key, value) in first.layout.metadata(of: first.type) { metadata[key] = value }
     let name = metadata[Key.blockwiseType]?.string ?? spelled[0].targetType

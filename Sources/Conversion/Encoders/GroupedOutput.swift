@@ -23,6 +23,8 @@ public struct GroupedOutput: Sendable {
   var factor: (@Sendable (Float) -> StoredNumbers.Factor)?
   /// The name of what shares that with other weights.
   var magnitudeOwner: String?
+  /// Whether the last bit of a number of the whole tensor is rounded, where groups are those that are there.
+  var isRounded = false
 
   /// Rows of a slab are a multiple of so many: those that share words or scales are packed together.
   var rowAlignment: Int {
@@ -39,7 +41,11 @@ public struct GroupedOutput: Sendable {
   /// Whether values have to be looked at once before any is encoded.
   var needsMagnitude: Bool { if case .values(let rounding) = origin { rounding.needsMagnitude } else { false } }
 
-  var isExact: Bool { if case .groups = origin { true } else { false } }
+  /// Whether groups are those that are there.
+  var isRepacked: Bool { if case .groups = origin { true } else { false } }
+
+  /// Whether every value stays what it is.
+  var isExact: Bool { isRepacked && !isRounded }
 
   /// What is left of whole rows of values.
   func survival(of values: Span<Float>, in groups: EncodedGroups, columns: Int) -> Survival {

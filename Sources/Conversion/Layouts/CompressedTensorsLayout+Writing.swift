@@ -101,7 +101,7 @@ extension CompressedTensorsLayout: GroupWritingLayout {
     return .dividedBy(number.isNormal ? number : 1)
   }
 
-  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor? {
+  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> KeptFactor? {
     type.name == "nvfp4" ? factor.dividing : factor.absent
   }
 

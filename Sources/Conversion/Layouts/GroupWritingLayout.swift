@@ -55,7 +55,7 @@ protocol GroupWritingLayout: WeightLayout {
   func factor(_ rounding: any GroupRounding, magnitude: Float) -> StoredNumbers.Factor
 
   /// The number for the whole tensor that stands for another spelling's; nil where none does.
-  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor?
+  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> KeptFactor?
 
   /// What weights share such a number with a weight; nil for a number of its own.
   func sharing(_ name: String, _ type: GroupType) -> String?
@@ -137,7 +137,7 @@ extension GroupWritingLayout {
     String(name.dropLast(".weight".count)) + ending
   }
   func factor(_ rounding: any GroupRounding, magnitude: Float) -> StoredNumbers.Factor { .none }
-  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor? { factor.absent }
+  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> KeptFactor? { factor.absent }
   func sharing(_ name: String, _ type: GroupType) -> String? { nil }
   var sectionKeys: [String] { ["quantization_config"] }
 

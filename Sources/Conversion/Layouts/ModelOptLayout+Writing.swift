@@ -37,7 +37,7 @@ extension ModelOptLayout: GroupWritingLayout {
     return .times(number.isNormal ? number : 1)
   }
 
-  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> StoredNumbers.Factor? {
+  func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> KeptFactor? {
     factor.multiplying
   }
 

@@ -55,6 +55,9 @@ protocol WeightLayout: Sendable {
   /// Who opens a folder of such weights; types of several readers in one folder are opened by none.
   func reader(of type: TargetType?) -> String
 
+  /// Whether llama.cpp knows such weights in a GGUF.
+  var isKnownInGGUF: Bool { get }
+
   /// What a GGUF says of weights that are spelled so in it.
   func metadata(of type: TargetType?) -> [(key: String, value: MetadataValue)]
 }
@@ -77,6 +80,7 @@ extension WeightLayout {
   ) throws(FileError) -> WeightForm? { nil }
   func notes(on tensors: [PlannedTensor]) -> [Note] { [] }
   func reader(of type: TargetType?) -> String { name }
+  var isKnownInGGUF: Bool { false }
   func metadata(of type: TargetType?) -> [(key: String, value: MetadataValue)] { [] }
 }
 

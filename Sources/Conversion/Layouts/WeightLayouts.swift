@@ -10,7 +10,7 @@ package enum WeightLayouts {
   static let all: [any WeightLayout] = [
     BlockwiseLayout(), LLMInt8Layout(), MXFP4Layout(), MLXLayout(), GPTQLayout(), AWQLayout(),
     CompressedTensorsLayout(),
-    FP8Layout(), ModelOptLayout(), HQQLayout(), QuantoLayout(), TorchAOLayout(),
+    FP8Layout(), ModelOptLayout(), HQQLayout(), QuantoLayout(), TorchAOLayout(), ScaledBlocksLayout(),
   ]
 
   /// Those that write groups.

@@ -13,8 +13,8 @@ extension Plan {
     case encode(TargetType)
     /// Groups of a layout, from values or from groups that are there.
     case group(any GroupWritingLayout, GroupType, Regrouping?)
-    /// One stored tensor of ggml's blocks, from groups that are there.
-    case blocks(Encoding, GroupedOutput)
+    /// Blocks of ggml, from groups that are there.
+    case blocks(ExactBlocks)
   }
 
   /// The planned tensor of an output: what becomes of the weight is decided, a layout gives that its stored tensors, and
@@ -127,9 +127,10 @@ extension Plan {
         return .copyRows(copied)
       }
       if copied?.name != wanted.name, container.tellsEverything,
-        let (encoding, blocks) = try exactBlocks(for: output.rows, checkpoint.inputs), encoding.name == wanted.name
+        let blocks = try exactBlocks(for: output.rows, named: output.name, checkpoint.inputs),
+        blocks.encoding.name == wanted.name
       {
-        return .blocks(encoding, blocks)
+        return .blocks(blocks)
       }
       return .encode(wanted)
     }
@@ -161,9 +162,9 @@ extension Plan {
       return .copyStored(source)
     }
     if container.tellsEverything, isMatrix(output),
-      let (encoding, blocks) = try exactBlocks(for: output.rows, checkpoint.inputs)
+      let blocks = try exactBlocks(for: output.rows, named: output.name, checkpoint.inputs)
     {
-      return .blocks(encoding, blocks)
+      return .blocks(blocks)
     }
     for layout in WeightLayouts.keeping
     where !container.canHold(.mxfp4) && (recipe.layout == nil || recipe.layout?.name == layout.name) {
@@ -195,8 +196,8 @@ extension Plan {
     switch decision {
     case .group(let layout, let type, let regrouping):
       return try grouped(output, as: type, by: layout, regrouping, checkpoint, destination)
-    case .blocks(let encoding, let blocks):
-      return try form(of: output, .group(blocks), encoding, encoding.name, destination)
+    case .blocks(let blocks):
+      return try form(of: output, blocks, destination)
     case .copyRows(let encoding):
       return try form(of: output, .copyRows, encoding, encoding.name, destination)
     case .copyStored(let source):
@@ -230,6 +231,19 @@ extension Plan {
     return WeightForm(
       action: action, planes: [PlannedPlane(descriptor: descriptor, content: .plane(0))], typeName: typeName,
       rows: output.rows)
+  }
+
+  /// The same of blocks, with a tensor of what they are multiplied with beside them.
+  private static func form(
+    of output: PlannedOutput, _ blocks: ExactBlocks, _ destination: Destination
+  ) throws(FileError) -> WeightForm {
+    let whole = try form(of: output, .group(blocks.output), blocks.encoding, blocks.encoding.name, destination)
+    guard !blocks.factors.isEmpty, let name = ScaledBlocksLayout.scaleName(of: output.name) else { return whole }
+    let scale = try TensorDescriptor(planned: name, encoding: .f32, shape: [blocks.factors.count], for: destination)
+    return WeightForm(
+      action: whole.action,
+      planes: whole.planes + [PlannedPlane(descriptor: scale, content: .constant(blocks.factors.littleEndianBytes))],
+      typeName: whole.typeName, rows: whole.rows, spelling: Spelling(layout: ScaledBlocksLayout(), type: nil))
   }
 
   /// The stored tensors of the source under the output's name.

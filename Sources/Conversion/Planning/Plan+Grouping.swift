@@ -92,7 +92,7 @@ extension Plan {
     of output: PlannedOutput, as type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint
   ) throws(FileError) -> Regrouping? {
     let rows = try rows(of: output, in: layout)
-    guard let form = output.source?.storedForm, let factor = layout.factor(keeping: form.factor, type),
+    guard let form = output.source?.storedForm, let kept = layout.factor(keeping: form.factor, type),
       rows.copiedEncoding != nil
     else { return nil }
     var elements = layout.scaleElements
@@ -101,9 +101,12 @@ extension Plan {
     }
     for element in elements.isEmpty ? [.f32] : elements {
       var target = layout.target(type, element: element)
-      target.factor = factor
+      target.factor = kept.isExact ? kept.factor : form.factor
       if layout.holdsOrder { target.order = form.order }
-      if let found = try regrouping(rows, as: target, checkpoint.inputs) { return found }
+      if var found = try regrouping(rows, as: target, checkpoint.inputs) {
+        if !kept.isExact { found.roundedFactor = kept.factor }
+        return found
+      }
     }
     return nil
   }
@@ -142,13 +145,14 @@ extension Plan {
             planned: layout.storedName(of: output.name, part.ending), encoding: part.encoding, shape: part.shape,
             for: destination), content: content))
     }
-    let kept = regrouping.map { $0.conversion.target.factor }
+    let kept = regrouping.map { $0.roundedFactor ?? $0.conversion.target.factor }
     return WeightForm(
       action: .group(
         GroupedOutput(
           origin: regrouping.map { .groups($0.blocks, $0.conversion) } ?? .values(rounding), planes: planes,
           levels: target.levels, offset: target.offset, extent: target.extent,
-          factor: { kept ?? layout.factor(rounding, magnitude: $0) }, magnitudeOwner: layout.sharing(output.name, type))
+          factor: { kept ?? layout.factor(rounding, magnitude: $0) }, magnitudeOwner: layout.sharing(output.name, type),
+          isRounded: regrouping?.roundedFactor != nil)
       ),
       planes: stored, typeName: type.name, rows: rows,
       spelling: Spelling(layout: layout, type: TargetType(groups: type)))

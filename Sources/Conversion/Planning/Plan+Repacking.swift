@@ -12,25 +12,36 @@ extension Plan {
     let conversion: GroupConversion
     /// The rows that are read, which may have been turned.
     let rows: DerivedTensor
+    /// What is stored for the whole tensor in place of the target's factor, where that has no spelling and is rounded.
+    var roundedFactor: StoredNumbers.Factor?
   }
 
   /// The groups of some rows in a spelling that keeps every value; nil where it does not, which may take a look at the scales.
+  /// - Parameter factors: what is done with the scales of each source, in place of the target's own.
   static func regrouping(
-    _ rows: DerivedTensor, as target: GroupTarget, _ inputs: TensorInputs
+    _ rows: DerivedTensor, as target: GroupTarget, factors: [StoredNumbers.Factor]? = nil, _ inputs: TensorInputs
   ) throws(FileError) -> Regrouping? {
-    guard let blocks = GroupBlocks(rows.copiedEncoding), let sources = try storedGroups(of: rows, inputs),
-      let form = sources.first?.storedForm, sources.allSatisfy({ $0.storedForm == form }),
-      let conversion = GroupConversion(from: form, to: target, columns: rows.columns)
-    else { return nil }
-    // Of blocks of ggml scales are not looked at alone: what one could not hold is told when it is poured.
-    if !conversion.isCertain || sources.allSatisfy({ $0 is GroupedWeight }) {
+    guard let blocks = GroupBlocks(rows.copiedEncoding), let sources = try storedGroups(of: rows, inputs) else {
+      return nil
+    }
+    var first: (form: GroupForm, conversion: GroupConversion)?
+    for (place, source) in sources.enumerated() {
+      var target = target
+      if let factors { target.factor = factors[place] }
+      guard var form = source.storedForm,
+        let conversion = GroupConversion(from: form, to: target, columns: rows.columns)
+      else { return nil }
+      if factors != nil { form.factor = .none }
+      guard first == nil || first?.form == form else { return nil }
+      first = first ?? (form, conversion)
+      let weight = source as? GroupedWeight
+      // Of blocks of ggml scales are not looked at alone: what one could not hold is told when it is poured.
+      guard !conversion.isCertain || weight != nil else { continue }
       // Rows that share scales are those of one stored weight.
       guard target.extent.rows == 1 || sources.count == 1 && rows.derivation.sources.count == 1 else { return nil }
-      for source in sources {
-        guard let weight = source as? GroupedWeight, try isExact(weight, conversion) else { return nil }
-      }
+      guard let weight, try isExact(weight, conversion) else { return nil }
     }
-    return Regrouping(blocks: blocks, conversion: conversion, rows: rows)
+    return first.map { Regrouping(blocks: blocks, conversion: $0.conversion, rows: rows) }
   }
 
   /// The stored weights behind rows that are whole rows of them; nil where they are anything else.
@@ -64,26 +75,71 @@ extension Plan {
     return true
   }
 
+  /// Blocks of a GGUF that hold the very codes and scales of rows; what a tensor of them is multiplied with may be rounded.
+  struct ExactBlocks {
+    let encoding: Encoding
+    let output: GroupedOutput
+    /// What each matrix is multiplied with; none where that is nothing.
+    var factors: [Float] = []
+  }
+
   /// The type of a GGUF that holds the very values of rows, and how they get into it; nil where there is none.
+  /// - Parameter name: of the output.
   static func exactBlocks(
-    for rows: DerivedTensor, _ inputs: TensorInputs
-  ) throws(FileError) -> (encoding: Encoding, output: GroupedOutput)? {
+    for rows: DerivedTensor, named name: String, _ inputs: TensorInputs
+  ) throws(FileError) -> ExactBlocks? {
     guard case .interchange? = GroupBlocks(rows.copiedEncoding) else { return nil }
-    for name in GroupedBlocks.names {
-      guard let blocks = GroupedBlocks.named(name), let encoding = Catalog.entry(named: name)?.encoding,
+    for type in GroupedBlocks.names {
+      guard let blocks = GroupedBlocks.named(type), let encoding = Catalog.entry(named: type)?.encoding,
         rows.columns % encoding.elementsPerBlock == 0
       else { continue }
       let target = GroupTarget(blocks)
-      guard let found = try regrouping(rows, as: target, inputs) else { continue }
-      return (
-        encoding,
-        GroupedOutput(
-          origin: .groups(found.blocks, found.conversion),
-          planes: [BlockPlane(blocks: blocks, encoding: encoding, columns: rows.columns)], levels: target.levels,
-          offset: target.offset, extent: target.extent)
-      )
+      func output(_ found: Regrouping, _ factors: [MatrixFactor] = []) -> ExactBlocks {
+        let plane = BlockPlane(
+          blocks: blocks, encoding: encoding, columns: rows.columns, factors: factors.map(\.own),
+          rowsPerFactor: rows.rowCount / max(1, factors.count))
+        return ExactBlocks(
+          encoding: encoding,
+          output: GroupedOutput(
+            origin: .groups(found.blocks, found.conversion), planes: [plane], levels: target.levels,
+            offset: target.offset, extent: target.extent, isRounded: !factors.allSatisfy(\.isExact)),
+          factors: factors.map(\.number))
+      }
+      if let found = try regrouping(rows, as: target, inputs) { return output(found) }
+      guard encoding == .nvfp4, ScaledBlocksLayout.scaleName(of: name) != nil,
+        let factors = try factors(of: rows, inputs),
+        let found = try regrouping(rows, as: target, factors: factors.map(\.own), inputs)
+      else { continue }
+      let isOneOfAll = rows.shape.count == 2
+      return output(found, isOneOfAll ? Array(factors.prefix(1)) : factors)
     }
     return nil
+  }
+
+  /// What the scales of a matrix are multiplied with.
+  private struct MatrixFactor {
+    /// As it is read.
+    let own: StoredNumbers.Factor
+    /// As something that is multiplied with.
+    let number: Float
+    let isExact: Bool
+  }
+
+  /// What the scales of each stored weight behind rows are multiplied with: of a matrix the same for all, of a stack one for each
+  /// of its matrices. Nil where it is otherwise.
+  private static func factors(of rows: DerivedTensor, _ inputs: TensorInputs) throws(FileError) -> [MatrixFactor]? {
+    guard let sources = try storedGroups(of: rows, inputs) else { return nil }
+    var factors: [MatrixFactor] = []
+    for source in sources {
+      guard let own = source.storedForm?.factor, let kept = own.multiplying, case .times(let number) = kept.factor
+      else {
+        return nil
+      }
+      factors.append(MatrixFactor(own: own, number: number, isExact: kept.isExact))
+    }
+    let isStack = rows.shape.count == 3 && sources.count == rows.shape[0] && sources.allSatisfy { $0.shape.count == 2 }
+    let isMatrix = rows.shape.count == 2 && factors.allSatisfy { $0.own == factors.first?.own }
+    return isStack || isMatrix ? factors : nil
   }
 }
 

@@ -21,7 +21,7 @@ public enum NonFinite {
     for tensor in plan.tensors {
       switch tensor.action {
       case .encode: break
-      case .group(let output) where !output.isExact: break
+      case .group(let output) where !output.isRepacked: break
       case .group, .copyRows, .copyStored: continue
       }
       if try firstElement(of: tensor.rows) != nil { names.insert(tensor.name) }

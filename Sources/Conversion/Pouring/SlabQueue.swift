@@ -181,7 +181,7 @@ final class SlabQueue: Sendable {
       // Codes take a byte each, values four.
       let limit =
         isTurned
-        ? (output.isExact ? 2 * turnedElements : turnedElements)
+        ? (output.isRepacked ? 2 * turnedElements : turnedElements)
         : planned.gathersPlanes ? gatheredElements : groupedElements
       return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:

@@ -95,7 +95,8 @@ struct CheckCommand: TalkingCommand {
     let (errors, warnings) = (check.count(of: .error), check.count(of: .warning))
     let found =
       errors + warnings == 0
-      ? "nothing wrong"
+      ? check.inspection?.obstacle == nil
+        ? "nothing wrong" : "nothing wrong in the files, but its weights could not be looked at"
       : "\(errors) \(errors == 1 ? "error" : "errors"), \(warnings) \(warnings == 1 ? "warning" : "warnings")"
     return "\(model): \(found)" + (against.map { ", beside \($0)" } ?? "")
   }

@@ -8,6 +8,13 @@ protocol GroupNumbers: Sendable {
   func values(
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
   ) throws(FileError) -> [Float]
+
+  /// How each number is stored, and what is done with all of them; nil where that is not the same for all.
+  var storedAs: (format: NumberFormat, factor: StoredNumbers.Factor)? { get }
+}
+
+extension GroupNumbers {
+  var storedAs: (format: NumberFormat, factor: StoredNumbers.Factor)? { nil }
 }
 
 /// One number for all.
@@ -56,6 +63,8 @@ struct StoredNumbers: GroupNumbers {
   /// Whether the numbers of a group lie side by side, and not those of a row.
   var isTransposed = false
   var factor = Factor.none
+
+  var storedAs: (format: NumberFormat, factor: Factor)? { (format, factor) }
 
   func values(
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource

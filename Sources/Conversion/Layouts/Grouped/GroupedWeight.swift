@@ -61,7 +61,7 @@ final class GroupedWeight: LaidOutWeight {
   // MARK: - As groups
 
   var groupForm: GroupForm? {
-    guard groups.groupOfColumn == nil || sort != nil, width == columns, let numbers = groups.scales as? StoredNumbers,
+    guard groups.groupOfColumn == nil || sort != nil, width == columns, let numbers = groups.scales.storedAs,
       columns > 0,
       columns % groups.columns == 0
     else { return nil }
