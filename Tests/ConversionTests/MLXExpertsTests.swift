@@ -1,6 +1,7 @@
 import Architectures
 import Bytes
 import Foundation
+import JSON
 import Quantization
 import Tensors
 import TestSupport
@@ -48,5 +49,56 @@ import Testing
     )
     #expect(Set(before.keys) == Set(after.keys))
     for (name, tensor) in before { #expect(after[name]?.bytes == tensor.bytes, "\(name)") }
+  }
+
+  // MARK: - gpt-oss
+
+  private static let gptOss = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Fixtures/Families/GptOssForCausalLM-mxfp4").path
+
+  /// Gates and ups, which are rows in turn of one tensor, have names of their own; mlx-gpt-oss.json has what mlx-lm makes of them.
+  @Test func gptOssIsWrittenAsMLXDoes() async throws {
+    let bench = try Workbench()
+    let plan = try Plan(
+      converting: try Checkpoint(path: Self.gptOss), to: Destination(path: bench.path("out")),
+      recipe: Recipe(.layout("mlx")))
+    #expect(plan.tensors.allSatisfy { $0.cost.isExact })
+    try await plan.pour(workers: 2)
+    let path = LayoutFixtureTests.path("mlx-gpt-oss.json")
+    let expected = try #require(try JSONValue(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))).object)
+    let found = try Workbench.tensors(at: plan.destination.path + "/model.safetensors")
+    #expect(Set(expected.map(\.key)) == Set(found.keys))
+    for (name, entry) in expected {
+      let tensor = try #require(found[name])
+      #expect(tensor.shape == entry["shape"]?.array?.compactMap(\.int), "\(name)")
+      #expect(SHA256.hexadecimal(of: tensor.bytes) == entry["sha256"]?.string, "\(name)")
+    }
+  }
+
+  @Test func gptOssIsRead() async throws {
+    let bench = try Workbench()
+    let folder = try await bench.convert(Self.gptOss, to: "mlx", Recipe(.layout("mlx")))
+    let checkpoint = try Checkpoint(path: folder)
+    try checkpoint.checkTensors()
+    // Back to where it came from, into a GGUF, and into itself, every byte is what it was.
+    let back = try await bench.convert(folder, to: "back", Recipe(.layout("mxfp4")))
+    let (one, other) = (
+      try await bench.convert(Self.gptOss, to: "one.gguf"), try await bench.convert(folder, to: "other.gguf")
+    )
+    let again = try await bench.convert(folder, to: "again")
+    for (before, after) in [
+      (
+        try Workbench.tensors(at: Self.gptOss + "/model.safetensors"),
+        try Workbench.tensors(at: back + "/model.safetensors")
+      ),
+      (try Workbench.ggufTensors(at: one), try Workbench.ggufTensors(at: other)),
+      (
+        try Workbench.tensors(at: folder + "/model.safetensors"),
+        try Workbench.tensors(at: again + "/model.safetensors")
+      ),
+    ] {
+      #expect(before.keys.sorted() == after.keys.sorted())
+      for (name, tensor) in before { #expect(after[name]?.bytes == tensor.bytes, "\(name)") }
+    }
   }
 }

@@ -36,6 +36,10 @@ import Testing
     try folder.write("{}".utf8, to: "none.json")
     try Command.expectFailure(
       ["hash", model, "--check", folder.file("none.json")], mentions: ["not a list of digests"])
+    // What hash prints for people.
+    let plain = try Command.succeed("hash", model).output
+    let shown = try folder.write([UInt8](plain.utf8), to: "list.txt")
+    try Command.expectFailure(["hash", model, "--check", shown], mentions: ["not a list of digests", "--json"])
   }
 
   @Test(

@@ -14,7 +14,7 @@ public struct Fusion: Hashable, Sendable {
   }
 
   /// One part of the tensor.
-  func part(_ number: Int, of whole: Derivation) -> Derivation {
+  package func part(_ number: Int, of whole: Derivation) -> Derivation {
     let plain = isTransposed ? whole.applying(Transposition()) : whole
     guard counts.count > 1 else { return plain }
     let (place, size) = (MergedRows(counts).places[number], counts.reduce(0, +))
@@ -24,7 +24,7 @@ public struct Fusion: Hashable, Sendable {
   }
 
   /// The tensor of all parts.
-  func whole(_ parts: [Derivation]) -> Derivation {
+  package func whole(_ parts: [Derivation]) -> Derivation {
     let plain =
       parts.count == 1
       ? parts[0] : .making(isOfColumns ? MergedColumns(counts) as any TensorTransform : MergedRows(counts), of: parts)

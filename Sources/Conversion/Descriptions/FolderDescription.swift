@@ -181,7 +181,9 @@ struct FolderDescription {
     let section = spelling.layout.quantizationConfig(spelling.type, of: tensors, elementType: elementType, own: own)
     guard !section.isEmpty else { return }
     for key in keys { config[key] = .object(section) }
-    for (name, content) in (spelling.layout as? any GroupWritingLayout)?.smallFiles(section) ?? [] {
+    guard let layout = spelling.layout as? any GroupWritingLayout else { return }
+    config = layout.readable(config)
+    for (name, content) in layout.smallFiles(section) {
       sidecars.append(try Self.sidecar(name, content, destination))
     }
   }

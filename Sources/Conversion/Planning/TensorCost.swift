@@ -54,7 +54,8 @@ extension Derivation {
     switch self {
     case .source: true
     case .made(let transform, let inputs):
-      (transform is any RowTransform || transform is Transposition) && inputs.allSatisfy(\.keepsValues)
+      (transform is any RowTransform || transform is Transposition || transform is GroupedColumns
+        || transform is MergedColumns) && inputs.allSatisfy(\.keepsValues)
     }
   }
 }

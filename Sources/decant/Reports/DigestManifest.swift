@@ -85,7 +85,8 @@ struct DigestManifest {
     do throws(JSONError) {
       document = try JSONValue(parsing: bytes)
     } catch {
-      throw FileError(.malformed, path: path, error.description)
+      throw FileError(
+        .malformed, path: path, "is not a list of digests as decant hash --json prints it: \(error.description)")
     }
     guard let definition = document["format"]?.string.flatMap({ Self.formats[$0] }),
       let entries = document["tensors"]?.array

@@ -5,6 +5,7 @@
 The values in expected.json are those of `mx.dequantize` in F32, with scales and biases as F32: each code times its scale,
 rounded, plus its bias, rounded. Notes say what the library gives in the model's type where that is something else.
 """
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import tempfile
 import mlx.core as mx
 import numpy as np
 from mlx_lm.convert import convert
+from mlx_lm.models.gpt_oss import Model, ModelArgs
 from mlx_lm.utils import load_model, quantize_model, save_config, save_model
 from pathlib import Path
 from tokenizers import Tokenizer, models
@@ -172,7 +174,23 @@ def make_experts_scaled(source):
     finish("experts-nvfp4-scaled")
 
 
+def list_experts_of_gpt_oss():
+    """What mlx-lm makes of the tensors of a gpt-oss whose experts are in MXFP4, as digests: mlx-gpt-oss.json."""
+    source = os.path.join(base.HERE, "..", "Families", "GptOssForCausalLM-mxfp4")
+    with open(os.path.join(source, "config.json")) as file:
+        config = json.load(file)
+    tensors = Model(ModelArgs.from_dict(config)).sanitize(mx.load(os.path.join(source, "model.safetensors")))
+    result = {}
+    for name, tensor in sorted(tensors.items()):
+        data = np.array(tensor.view(mx.uint16) if tensor.dtype == mx.bfloat16 else tensor)
+        result[name] = {"shape": list(tensor.shape), "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+    with open(os.path.join(base.HERE, "mlx-gpt-oss.json"), "w") as file:
+        json.dump(result, file, indent=1)
+        file.write("\n")
+
+
 def main():
+    list_experts_of_gpt_oss()
     with tempfile.TemporaryDirectory() as source:
         source_with_tokenizer(source, base.SOURCE)
         for bits in (1, 2, 3, 4, 5, 6, 8):

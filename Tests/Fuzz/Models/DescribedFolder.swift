@@ -2,7 +2,7 @@ internal import Bytes
 internal import JSON
 
 /// A model's folder in a few bytes, so that whatever they are, the file of safetensors itself is in order: config.json, a zero, a
-/// line `NAME TYPE ROWS,COLUMNS` for each tensor, a zero, and the tensors' bytes one after another, again and again where
+/// line `NAME TYPE ROWS,COLUMNS` for each tensor `META KEY VALUE` for what the file says besides or `FILE NAME JSON` for a small file, a zero, and the tensors' bytes one after another, again and again where
 /// there are too few.
 struct DescribedFolder {
   /// Why bytes describe none.
@@ -20,6 +20,8 @@ struct DescribedFolder {
 
   /// nil where there is nothing before the first zero.
   let config: JSONValue?
+  /// Small files beside it, by their names.
+  let files: [String: JSONValue]
   /// The bytes of the file.
   let safetensors: [UInt8]
 
@@ -28,9 +30,19 @@ struct DescribedFolder {
     guard parts.count == 3 else { throw Refusal(description: "there are no three parts") }
     config = parts[0].isEmpty ? nil : try JSONValue(parsing: Array(parts[0]))
     var members: [String] = []
+    var (metadata, files): ([String: JSONValue], [String: JSONValue]) = ([:], [:])
     var end = 0
     for line in String(decoding: parts[1], as: UTF8.self).split(separator: "\n") {
       let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+      if fields.count > 2, fields[0] == "META" || fields[0] == "FILE" {
+        let value = fields.dropFirst(2).joined(separator: " ")
+        if fields[0] == "META" {
+          metadata[String(fields[1])] = .string(value)
+        } else {
+          files[String(fields[1])] = try JSONValue(parsing: Array(value.utf8))
+        }
+        continue
+      }
       guard fields.count >= 2, let width = Self.widths[fields[fields.count - 2]] else {
         throw Refusal(description: "a line is no tensor")
       }
@@ -49,6 +61,11 @@ struct DescribedFolder {
       )
       end += count
     }
+    if !metadata.isEmpty {
+      let text = String(decoding: try JSONValue.object(metadata).serialized(pretty: false), as: UTF8.self)
+      members.append("\"__metadata__\":\(text)")
+    }
+    self.files = files
     let header = Array("{\(members.joined(separator: ","))}".utf8)
     let data = parts[2]
     var writer = ByteWriter()

@@ -10,7 +10,9 @@ extension ModelsTargets {
     bytes in
     let folder = try DescribedFolder(bytes)
     let file = try SafetensorsFile(InputBytes(folder.safetensors))
-    let weights = try WeightLayouts.weights(of: file, config: folder.config).weights
+    let weights = try WeightLayouts.weights(
+      of: file, config: folder.config, beside: BesideConfig(fileMetadata: file.metadata, files: folder.files)
+    ).weights
     try FuzzFinding.unless(Set(weights.map(\.name)).count == weights.count, "two weights have one name")
     let stored = weights.flatMap(\.storedNames)
     try FuzzFinding.unless(Set(stored).count == stored.count, "a tensor belongs to two weights")

@@ -188,6 +188,19 @@ def states():
     write("layouts/int8.safetensors", safetensors({
         "a.SCB": ("F32", [2], struct.pack("<2f", 1.5, 3)), "a.weight": ("I8", [2, 4], bytes(range(8))),
         "a.weight_format": ("U8", [], b"\x00"), "b": ("F16", [3], bytes(6))}))
+    write("layouts/nvfp4-scale.gguf", gguf_with_scale())
+
+
+def gguf_with_scale():
+    """Two stacked matrices of one block of NVFP4 each, and a number for each."""
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    infos = text(b"e.weight") + struct.pack("<I3QIQ", 3, 64, 1, 2, 40, 0)
+    infos += text(b"e.scale") + struct.pack("<IQIQ", 1, 2, 0, 96)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 2, 0) + infos
+    data = bytes(range(72)) + bytes(24) + struct.pack("<2f", 0.5, 2)
+    return head + bytes(-len(head) % 32) + data
 
 
 def folders():
@@ -197,9 +210,14 @@ def folders():
         data = (folder / "model.safetensors").read_bytes()
         (length,) = struct.unpack("<Q", data[:8])
         header = json.loads(data[8 : 8 + length])
+        short = lambda text: text.replace("model.layers.0.self_attn.k_proj", "p")
         lines = [
-            f"{name.replace('model.layers.0.self_attn.k_proj', 'p')} {entry['dtype']} {','.join(map(str, entry['shape']))}\n"
-            for name, entry in header.items()]
+            f"META {short(key)} {short(value)}\n" for key, value in header.pop("__metadata__", {}).items() if key != "format"]
+        lines += [
+            f"FILE {each.name} {short(json.dumps(json.loads(each.read_text()), separators=(',', ':')))}\n"
+            for each in sorted(folder.glob("*.json")) if each.name == "quanto_qmap.json"]
+        lines += [
+            f"{short(name)} {entry['dtype']} {','.join(map(str, entry['shape']))}\n" for name, entry in header.items()]
         config = json.loads((folder / "config.json").read_text(), object_hook=lambda members: {
             key: value for key, value in members.items() if value is not None})
         write(f"quantized-folders/{folder.name}", b"\0".join([
