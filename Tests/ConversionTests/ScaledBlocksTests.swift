@@ -145,6 +145,17 @@ import Testing
     #expect(error?.subject == "a.scale" && error?.message.contains(message) == true, "\(error?.description ?? what)")
   }
 
+  /// llama.cpp would multiply with it.
+  @Test func isReadBesideNVFP4Only() throws {
+    let bench = try Workbench()
+    let path = bench.path("a.gguf")
+    let scale = RawTensor("blk.0.attn_q.scale", shape: [1], values: [0.25])
+    try Self.write(
+      [("blk.0.attn_q.weight", .mxfp4, [2, 64], [UInt8](repeating: 0x38, count: 68)), Self.entry(scale)], to: path)
+    let error = #expect(throws: FileError.self) { try Checkpoint(path: path) }
+    #expect(error?.code == .unsupported && error?.subject == "blk.0.attn_q.scale")
+  }
+
   @Test func isRead() throws {
     let bench = try Workbench()
     let path = bench.path("a.gguf")

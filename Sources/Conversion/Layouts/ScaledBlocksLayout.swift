@@ -32,6 +32,7 @@ struct ScaledBlocksLayout: WeightLayout {
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
     guard let blocks = GroupedBlocks.named(Encoding.nvfp4.name) else { return [] }
+    try refuseOthers(in: source)
     var found: [FoundWeight] = []
     for codes in source.tensors where codes.encoding == .nvfp4 && codes.name.hasSuffix(".weight") {
       let parts = LayoutParts(
@@ -62,6 +63,21 @@ struct ScaledBlocksLayout: WeightLayout {
             source: source)))
     }
     return found
+  }
+
+  /// llama.cpp multiplies what comes of any weight with such a number.
+  private func refuseOthers(in source: any TensorSource) throws(FileError) {
+    for scale in source.tensors where scale.encoding == .f32 && scale.name.hasSuffix(Self.ending) {
+      let name = String(scale.name.dropLast(Self.ending.count)) + ".weight"
+      // In a safetensors file FP8 has such parts too.
+      let known: [Encoding] = [.nvfp4, .f8E4M3, .f8E5M2]
+      guard Self.scaleName(of: name) != nil, let weight = source.descriptor(of: name),
+        !known.contains(weight.encoding)
+      else { continue }
+      throw FileError(
+        .unsupported, path: source.name, subject: scale.name,
+        "multiplies \(name), which is \(weight.encoding.name); such a number is read beside nvfp4 only")
+    }
   }
 
   func reader(of type: TargetType?) -> String { "llama.cpp" }

@@ -2,7 +2,8 @@ internal import Bytes
 public import Tensors
 
 /// Everything about an output before a weight is read: every file with its header, every tensor with its source, type
-/// and place. Made from headers and options alone; printed by a dry run, carried out by `pour`.
+/// and place. Made from headers and options, and from the scales of weights that are to be repacked exactly; printed by a dry run,
+/// carried out by `pour`.
 public struct Plan: Sendable {
   /// What is written, as the person named it.
   public let destination: Destination
