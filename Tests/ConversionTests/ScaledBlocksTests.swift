@@ -90,6 +90,29 @@ import Testing
     #expect(error < (original.map(abs).max() ?? 0) / 100)
   }
 
+  /// modelopt divides by 2688, which leaves a number below the normal ones of such weights.
+  @Test(arguments: [1e-34, 1e-36, 1e-37] as [Float]) func tinyWeightsKeepTheirSize(size: Float) async throws {
+    let bench = try Workbench()
+    let original = LayoutFixtureTests.path("source")
+    let folder = bench.path("tiny")
+    try FileManager.default.copyItem(atPath: original, toPath: folder)
+    var tensors = try Workbench.tensors(at: original + "/model.safetensors").values.sorted { $0.name < $1.name }
+    for place in tensors.indices where tensors[place].name.contains("self_attn") {
+      let tensor = tensors[place]
+      tensors[place] = RawTensor(
+        tensor.name, type: tensor.type, shape: tensor.shape, values: tensor.values.map { $0 * size })
+    }
+    try Data(try RawSafetensors.bytes(of: tensors)).write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
+    let type = try GroupRequest(layout: "modelopt").type(named: "nvfp4")
+    let output = try await bench.convert(folder, to: "out", Recipe(.linearLayers(type)))
+    let name = "model.layers.0.self_attn.q_proj.weight"
+    let before = try #require(try Checkpoint(path: folder).weights.first { $0.name == name }).values()
+    let after = try #require(try Checkpoint(path: output).weights.first { $0.name == name }).values()
+    let largest = before.map(abs).max() ?? 0
+    let error = zip(before, after).map { abs($0 - $1) }.max() ?? 0
+    #expect(largest > 0 && error < largest / 3)
+  }
+
   // MARK: - Experts
 
   /// Each expert has a number of its own, and so has each matrix of the stack.
@@ -121,6 +144,15 @@ import Testing
       try weight.read(elements: 1003..<5099, into: &span, scratch: &scratch)
       #expect(try part == Array(weight.values()[1003..<5099]))
     }
+    // And back, each with its own.
+    let again = try Plan(
+      converting: back, to: Destination(path: bench.path("again")), recipe: Recipe(.layout("modelopt")))
+    try await again.pour(workers: 2)
+    let found = try Workbench.tensors(at: again.destination.path + "/model.safetensors")
+    for (name, part) in parts where name.contains("gate_proj") || name.contains("up_proj") {
+      #expect(found[name]?.bytes == part.bytes, "\(name)")
+    }
+    #expect(again.tensors.filter { $0.name.contains("up_proj") }.allSatisfy { $0.cost == .repacked })
     // Rows of 32 fill no block of 64.
     #expect(plan.tensors.first { $0.name == "blk.0.ffn_down_exps.weight" }?.targetType != "nvfp4")
   }
@@ -128,21 +160,45 @@ import Testing
   // MARK: - What is wrong
 
   static let wrong: [(what: String, tensor: RawTensor, message: String)] = [
-    ("two numbers", RawTensor("a.scale", shape: [2], values: [1, 1]), "one number of f32 for each matrix"),
-    ("another type", RawTensor("a.scale", type: "F16", shape: [1], values: [1]), "one number of f32 for each matrix"),
-    ("NaN", RawTensor("a.scale", shape: [1], values: [.nan]), "which is no scale"),
-    ("infinite", RawTensor("a.scale", shape: [1], values: [.infinity]), "which is no scale"),
-    ("zero", RawTensor("a.scale", shape: [1], values: [0]), "which is no scale"),
-    ("negative", RawTensor("a.scale", shape: [1], values: [-1]), "which is no scale"),
+    ("two numbers", RawTensor("output.scale", shape: [2], values: [1, 1]), "one number of f32 for each matrix"),
+    ("two dimensions", RawTensor("output.scale", shape: [1, 1], values: [1]), "one number of f32 for each matrix"),
+    (
+      "another type", RawTensor("output.scale", type: "F16", shape: [1], values: [1]),
+      "one number of f32 for each matrix"
+    ),
+    ("NaN", RawTensor("output.scale", shape: [1], values: [.nan]), "which is no scale"),
+    ("infinite", RawTensor("output.scale", shape: [1], values: [.infinity]), "which is no scale"),
+    ("zero", RawTensor("output.scale", shape: [1], values: [0]), "which is no scale"),
+    ("negative", RawTensor("output.scale", shape: [1], values: [-1]), "which is no scale"),
   ]
+
+  /// What E4M3 has a sign for and the blocks have not, is decoded as before.
+  @Test func negativeScalesAreDecoded() async throws {
+    let bench = try Workbench()
+    let original = LayoutFixtureTests.path("modelopt-nvfp4-weights-only")
+    let folder = bench.path("negative")
+    try FileManager.default.copyItem(atPath: original, toPath: folder)
+    var tensors = try Workbench.tensors(at: original + "/model.safetensors").values.sorted { $0.name < $1.name }
+    let name = "model.layers.0.self_attn.q_proj.weight_scale"
+    let place = try #require(tensors.firstIndex { $0.name == name })
+    tensors[place].bytes[5] |= 0x80
+    try Data(try RawSafetensors.bytes(of: tensors)).write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
+    let plan = try Plan(
+      converting: try Checkpoint(path: folder), to: Destination(path: bench.path("out.gguf")), recipe: Recipe(.keep))
+    #expect(plan.tensors.first { $0.name == "blk.0.attn_q.weight" }?.targetType == "bf16")
+    #expect(plan.tensors.first { $0.name == "blk.0.attn_k.weight" }?.cost == .repacked)
+    try await plan.pour(workers: 2)
+  }
 
   @Test(arguments: wrong.indices) func isRefused(number: Int) throws {
     let (what, scale, message) = Self.wrong[number]
     let bench = try Workbench()
     let path = bench.path("a.gguf")
-    try Self.write([("a.weight", .nvfp4, [2, 64], [UInt8](repeating: 0x38, count: 72)), Self.entry(scale)], to: path)
+    try Self.write(
+      [("output.weight", .nvfp4, [2, 64], [UInt8](repeating: 0x38, count: 72)), Self.entry(scale)], to: path)
     let error = #expect(throws: FileError.self, "\(what)") { try Checkpoint(path: path) }
-    #expect(error?.subject == "a.scale" && error?.message.contains(message) == true, "\(error?.description ?? what)")
+    #expect(
+      error?.subject == "output.scale" && error?.message.contains(message) == true, "\(error?.description ?? what)")
   }
 
   /// llama.cpp would multiply with it.
@@ -154,19 +210,23 @@ import Testing
       [("blk.0.attn_q.weight", .mxfp4, [2, 64], [UInt8](repeating: 0x38, count: 68)), Self.entry(scale)], to: path)
     let error = #expect(throws: FileError.self) { try Checkpoint(path: path) }
     #expect(error?.code == .unsupported && error?.subject == "blk.0.attn_q.scale")
+    let other = RawTensor("token_embd.scale", shape: [1], values: [0.25])
+    try Self.write(
+      [("token_embd.weight", .nvfp4, [2, 64], [UInt8](repeating: 0x38, count: 72)), Self.entry(other)], to: path)
+    #expect(throws: FileError.self) { try Checkpoint(path: path) }
   }
 
   @Test func isRead() throws {
     let bench = try Workbench()
     let path = bench.path("a.gguf")
-    let scale = RawTensor("a.scale", shape: [1], values: [0.25])
+    let scale = RawTensor("output.scale", shape: [1], values: [0.25])
     let codes = [UInt8](repeating: 0x38, count: 72)
-    try Self.write([("a.weight", .nvfp4, [2, 64], codes), Self.entry(scale)], to: path)
+    try Self.write([("output.weight", .nvfp4, [2, 64], codes), Self.entry(scale)], to: path)
     let weight = try #require(try Checkpoint(path: path).weights.first)
-    try Self.write([("a.weight", .nvfp4, [2, 64], codes)], to: bench.path("b.gguf"))
+    try Self.write([("output.weight", .nvfp4, [2, 64], codes)], to: bench.path("b.gguf"))
     let plain = try #require(try Checkpoint(path: bench.path("b.gguf")).weights.first).values()
     #expect(try weight.values() == plain.map { $0 * 0.25 } && plain.contains { $0 != 0 })
-    #expect(weight.storedNames == ["a.weight", "a.scale"])
+    #expect(weight.storedNames == ["output.weight", "output.scale"])
   }
 
   private static func entry(_ tensor: RawTensor) -> (String, Encoding, [Int], [UInt8]) {

@@ -33,8 +33,8 @@ extension ModelOptLayout: GroupWritingLayout {
 
   func factor(_ rounding: any GroupRounding, magnitude: Float) -> StoredNumbers.Factor {
     let number = (rounding as? NVFP4Rounding)?.globalScale(magnitude: magnitude) ?? 1
-    // Of nothing but zeros any number will do, but for 0 and what 1/0 is.
-    return .times(number.isNormal ? number : 1)
+    // Of nothing but zeros any number will do, but for 0.
+    return .times(number > 0 && number.isFinite ? number : 1)
   }
 
   func factor(keeping factor: StoredNumbers.Factor, _ type: GroupType) -> KeptFactor? {

@@ -32,14 +32,17 @@ struct ScaledBlocksLayout: WeightLayout {
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {
     guard let blocks = GroupedBlocks.named(Encoding.nvfp4.name) else { return [] }
-    try refuseOthers(in: source)
     var found: [FoundWeight] = []
-    for codes in source.tensors where codes.encoding == .nvfp4 && codes.name.hasSuffix(".weight") {
+    for scale in source.tensors where scale.encoding.elementsPerBlock == 1 && scale.name.hasSuffix(Self.ending) {
       let parts = LayoutParts(
-        module: String(codes.name.dropLast(".weight".count)), layout: name, source: source)
-      guard let scale = parts.part(Self.ending) else { continue }
+        module: String(scale.name.dropLast(Self.ending.count)), layout: name, source: source)
+      guard let codes = parts.part(".weight") else { continue }
+      guard codes.encoding == .nvfp4, Self.scaleName(of: codes.name) != nil else {
+        try refuse(scale, beside: codes, source)
+        continue
+      }
       let matrices = codes.shape.dropLast(2).reduce(1, *)
-      guard scale.encoding == .f32, scale.elementCount == matrices, codes.elementCount > 0 else {
+      guard scale.encoding == .f32, scale.shape == [matrices], codes.elementCount > 0 else {
         throw FileError(
           .mismatch, path: source.name, subject: scale.name,
           "has shape \(scale.shape) of \(scale.encoding.name), but there is to be one number of f32 for each matrix, of which "
@@ -65,19 +68,19 @@ struct ScaledBlocksLayout: WeightLayout {
     return found
   }
 
-  /// llama.cpp multiplies what comes of any weight with such a number.
-  private func refuseOthers(in source: any TensorSource) throws(FileError) {
-    for scale in source.tensors where scale.encoding == .f32 && scale.name.hasSuffix(Self.ending) {
-      let name = String(scale.name.dropLast(Self.ending.count)) + ".weight"
-      // In a safetensors file FP8 has such parts too.
-      let known: [Encoding] = [.nvfp4, .f8E4M3, .f8E5M2]
-      guard Self.scaleName(of: name) != nil, let weight = source.descriptor(of: name),
-        !known.contains(weight.encoding)
-      else { continue }
-      throw FileError(
-        .unsupported, path: source.name, subject: scale.name,
-        "multiplies \(name), which is \(weight.encoding.name); such a number is read beside nvfp4 only")
-    }
+  /// What llama.cpp multiplies with, and what it would not look for.
+  private func refuse(
+    _ scale: TensorDescriptor, beside weight: TensorDescriptor, _ source: any TensorSource
+  ) throws(FileError) {
+    // In a safetensors file other layouts have such parts too.
+    guard scale.encoding == .f32, weight.encoding == .nvfp4 || Self.scaleName(of: weight.name) != nil,
+      ![Encoding.f8E4M3, .f8E5M2].contains(weight.encoding)
+    else { return }
+    throw FileError(
+      .unsupported, path: source.name, subject: scale.name,
+      weight.encoding == .nvfp4
+        ? "would multiply \(weight.name), for which llama.cpp has no such number"
+        : "multiplies \(weight.name), which is \(weight.encoding.name); such a number is read beside nvfp4 only")
   }
 
   func reader(of type: TargetType?) -> String { "llama.cpp" }

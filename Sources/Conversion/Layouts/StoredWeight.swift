@@ -86,14 +86,15 @@ extension StoredWeight {
 /// A weight of several stored tensors, in the spelling of a layout.
 protocol LaidOutWeight: StoredWeight {
   /// What its groups hold, where they lie along its rows; nil for other weights.
-  var groupForm: GroupForm? { get }
+  /// - Parameter matrix: the number of one in a stack; nil for all, where they are alike.
+  func groupForm(ofMatrix matrix: Int?) -> GroupForm?
   var layout: any WeightLayout { get }
   /// The type that gives such weights; nil for a spelling that is not written.
   var type: TargetType? { get }
 }
 
 extension LaidOutWeight {
-  var groupForm: GroupForm? { nil }
+  func groupForm(ofMatrix matrix: Int?) -> GroupForm? { nil }
 }
 
 extension StoredWeight {
@@ -104,8 +105,9 @@ extension StoredWeight {
   }
 
   /// What the groups of the stored weight hold; nil where it has none along its rows.
-  var storedForm: GroupForm? {
-    if let laidOut = self as? any LaidOutWeight { return laidOut.groupForm }
+  /// - Parameter matrix: as `LaidOutWeight.groupForm`.
+  func storedForm(ofMatrix matrix: Int?) -> GroupForm? {
+    if let laidOut = self as? any LaidOutWeight { return laidOut.groupForm(ofMatrix: matrix) }
     guard case .ggml(let blocks)? = GroupBlocks(copiedEncoding) else { return nil }
     return GroupForm(blocks)
   }

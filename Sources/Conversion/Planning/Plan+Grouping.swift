@@ -51,7 +51,8 @@ extension Plan {
   ) throws(FileError) -> Decision? {
     guard let source = output.source, source.isQuantized else { return nil }
     if let laidOut = source as? any LaidOutWeight, isSpelled(laidOut, recipe, checkpoint) { return nil }
-    if let form = source.storedForm {
+    let form = source.storedForm(ofMatrix: output.derivation.matrix)
+    if let form {
       for type in layout.types(holding: form) where unfitness(of: output, for: type) == nil {
         if let like, layout.common(TargetType(groups: type)) != layout.common(like) { continue }
         if let found = try regrouping(of: output, as: type, layout, checkpoint) {
@@ -59,7 +60,7 @@ extension Plan {
         }
       }
     }
-    var nearest = layout.types(ofBits: source.codeBits ?? 8, form: source.storedForm)
+    var nearest = layout.types(ofBits: source.codeBits ?? 8, form: form)
     if let like {
       nearest.removeAll { layout.common($0) != layout.common(like) }
       nearest.append(like)
@@ -92,7 +93,8 @@ extension Plan {
     of output: PlannedOutput, as type: GroupType, _ layout: any GroupWritingLayout, _ checkpoint: Checkpoint
   ) throws(FileError) -> Regrouping? {
     let rows = try rows(of: output, in: layout)
-    guard let form = output.source?.storedForm, let kept = layout.factor(keeping: form.factor, type),
+    guard let form = output.source?.storedForm(ofMatrix: output.derivation.matrix),
+      let kept = layout.factor(keeping: form.factor, type),
       rows.copiedEncoding != nil
     else { return nil }
     var elements = layout.scaleElements

@@ -28,7 +28,7 @@ extension Plan {
     for (place, source) in sources.enumerated() {
       var target = target
       if let factors { target.factor = factors[place] }
-      guard var form = source.storedForm,
+      guard var form = source.storedForm(ofMatrix: rows.derivation.matrix),
         let conversion = GroupConversion(from: form, to: target, columns: rows.columns)
       else { return nil }
       if factors != nil { form.factor = .none }
@@ -39,7 +39,7 @@ extension Plan {
       guard !conversion.isCertain || weight != nil else { continue }
       // Rows that share scales are those of one stored weight.
       guard target.extent.rows == 1 || sources.count == 1 && rows.derivation.sources.count == 1 else { return nil }
-      guard let weight, try isExact(weight, conversion) else { return nil }
+      guard let weight, try isExact(weight, rowsOf(rows.derivation, in: weight), conversion) else { return nil }
     }
     return first.map { Regrouping(blocks: blocks, conversion: $0.conversion, rows: rows) }
   }
@@ -60,15 +60,26 @@ extension Plan {
   /// Numbers that are looked at together: of columns more, since whole lines of them are read at once.
   private static func lookedAt(of weight: GroupedWeight) -> Int { weight.isStoredByColumns ? 1 << 20 : 1 << 16 }
 
-  /// Whether all numbers of a weight's groups are kept.
-  private static func isExact(_ weight: GroupedWeight, _ conversion: GroupConversion) throws(FileError) -> Bool {
+  /// The rows of a weight that a derivation takes.
+  private static func rowsOf(_ derivation: Derivation, in weight: GroupedWeight) -> Range<Int> {
+    guard let matrix = derivation.matrix, let count = weight.shape.first, matrix < count else {
+      return 0..<weight.rowCount
+    }
+    let height = weight.rowCount / count
+    return matrix * height..<(matrix + 1) * height
+  }
+
+  /// Whether all numbers of the groups of some rows are kept.
+  private static func isExact(
+    _ weight: GroupedWeight, _ all: Range<Int>, _ conversion: GroupConversion
+  ) throws(FileError) -> Bool {
     let height = max(1, conversion.target.extent.rows)
     let count =
       conversion.target.extent.rows == 0
-      ? weight.rowCount : max(1, lookedAt(of: weight) / (weight.groupsPerRow * height)) * height
-    for first in stride(from: 0, to: weight.rowCount, by: count) {
+      ? all.count : max(1, lookedAt(of: weight) / (weight.groupsPerRow * height)) * height
+    for first in stride(from: all.lowerBound, to: all.upperBound, by: max(1, count)) {
       try Interruption.check(weight.source.name)
-      let rows = first..<min(first + count, weight.rowCount)
+      let rows = first..<min(first + count, all.upperBound)
       var groups = try weight.numbers(ofRows: rows)
       guard conversion.convert(&groups, rows: rows.count), conversion.target.holds(groups) else { return false }
     }
@@ -131,7 +142,8 @@ extension Plan {
     guard let sources = try storedGroups(of: rows, inputs) else { return nil }
     var factors: [MatrixFactor] = []
     for source in sources {
-      guard let own = source.storedForm?.factor, let kept = own.multiplying, case .times(let number) = kept.factor
+      guard let own = source.storedForm(ofMatrix: rows.derivation.matrix)?.factor, let kept = own.multiplying,
+        case .times(let number) = kept.factor
       else {
         return nil
       }
@@ -147,8 +159,25 @@ extension GroupTarget {
   /// Whether numbers of groups have a stored form.
   func holds(_ groups: EncodedGroups) -> Bool {
     let plane = NumberPlane(format: scales, rows: 0, factor: factor)
-    guard plane.bytes(of: groups.scales) != nil else { return false }
+    guard plane.bytes(of: groups.scales) != nil, !isUnsigned || !groups.scales.contains(where: { $0.sign == .minus })
+    else {
+      return false
+    }
     guard offset == .bias, let biases else { return true }
     return biases.encode(groups.offsets) != nil
+  }
+}
+
+extension Derivation {
+  /// The number of the one matrix that it takes of a stack; nil for anything else.
+  var matrix: Int? {
+    switch self {
+    case .source: return nil
+    case .made(let stacked as StackedTensor, let inputs):
+      if case .source? = inputs.first { return stacked.number }
+      return nil
+    case .made(let transform, let inputs):
+      return inputs.count == 1 && transform is any RowTransform ? inputs[0].matrix : nil
+    }
   }
 }

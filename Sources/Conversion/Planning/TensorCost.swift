@@ -12,6 +12,8 @@ public enum TensorCost: Hashable, Sendable, CustomStringConvertible {
   case encoded
   /// Values that were rounded before, to codes of so many bits, are rounded once more.
   case encodedAgain(bits: Int)
+  /// Codes and scales are kept, and the last bit of what a whole tensor is multiplied with is rounded.
+  case rescaled
 
   public var description: String {
     switch self {
@@ -19,6 +21,7 @@ public enum TensorCost: Hashable, Sendable, CustomStringConvertible {
     case .repacked: "repacked (exact)"
     case .encoded: "encoded"
     case .encodedAgain(let bits): "encoded again (from \(bits) bits: adds error)"
+    case .rescaled: "encoded again (codes kept: rounds the last bit of a scale)"
     }
   }
 
@@ -28,7 +31,7 @@ public enum TensorCost: Hashable, Sendable, CustomStringConvertible {
     case .copied: "copied"
     case .repacked: "repacked"
     case .encoded: "encoded"
-    case .encodedAgain: "encoded_again"
+    case .encodedAgain, .rescaled: "encoded_again"
     }
   }
 
@@ -41,6 +44,7 @@ extension PlannedTensor {
     switch action {
     case .copyRows, .copyStored: return .copied
     case .group(let output) where output.isExact: return .repacked
+    case .group(let output) where output.isRepacked: return .rescaled
     case .group: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded
     case .encode where isKeptByType: return .repacked
     case .encode: return sourceBits.map { .encodedAgain(bits: $0) } ?? .encoded

@@ -47,9 +47,10 @@ struct BlockScales: GroupNumbers {
   /// Of one matrix.
   let rows: Int
 
-  var storedAs: (format: NumberFormat, factor: StoredNumbers.Factor)? {
-    guard let first = factors.first, factors.allSatisfy({ $0 == first }) else { return nil }
-    return (GroupForm(codes.blocks).scales, .times(first))
+  func stored(ofMatrix matrix: Int?) -> (format: NumberFormat, factor: StoredNumbers.Factor)? {
+    let own = matrix.map { factors.indices.contains($0) ? factors[$0] : nil } ?? factors.first
+    guard let own, matrix != nil || factors.allSatisfy({ $0 == own }) else { return nil }
+    return (GroupForm(codes.blocks).scales, .times(own))
   }
 
   func values(

@@ -9,12 +9,13 @@ protocol GroupNumbers: Sendable {
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource
   ) throws(FileError) -> [Float]
 
-  /// How each number is stored, and what is done with all of them; nil where that is not the same for all.
-  var storedAs: (format: NumberFormat, factor: StoredNumbers.Factor)? { get }
+  /// How each number is stored, and what is done with it: with all of a matrix the same.
+  /// - Parameter matrix: the number of one in a stack; nil for all, where nil is the answer if they differ.
+  func stored(ofMatrix matrix: Int?) -> (format: NumberFormat, factor: StoredNumbers.Factor)?
 }
 
 extension GroupNumbers {
-  var storedAs: (format: NumberFormat, factor: StoredNumbers.Factor)? { nil }
+  func stored(ofMatrix matrix: Int?) -> (format: NumberFormat, factor: StoredNumbers.Factor)? { nil }
 }
 
 /// One number for all.
@@ -64,7 +65,7 @@ struct StoredNumbers: GroupNumbers {
   var isTransposed = false
   var factor = Factor.none
 
-  var storedAs: (format: NumberFormat, factor: Factor)? { (format, factor) }
+  func stored(ofMatrix matrix: Int?) -> (format: NumberFormat, factor: Factor)? { (format, factor) }
 
   func values(
     rows: Range<Int>, groups: Range<Int>, from source: any TensorSource

@@ -14,6 +14,8 @@ struct GroupTarget: Hashable, Sendable {
   var zero: Float?
   /// The group of each column, where groups are not runs of columns.
   var order: [Int32]?
+  /// Whether scales have no sign, whatever their format.
+  var isUnsigned = false
 }
 
 extension GroupTarget {
@@ -22,6 +24,6 @@ extension GroupTarget {
     let form = GroupForm(blocks)
     self.init(
       levels: form.levels, offset: form.offset, extent: GroupExtent(columns: form.columns), scales: form.scales,
-      biases: form.offset == .bias ? form.scales : nil, zero: form.zero)
+      biases: form.offset == .bias ? form.scales : nil, zero: form.zero, isUnsigned: form.scales == .e4m3)
   }
 }

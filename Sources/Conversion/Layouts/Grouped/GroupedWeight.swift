@@ -60,11 +60,14 @@ final class GroupedWeight: LaidOutWeight {
 
   // MARK: - As groups
 
-  var groupForm: GroupForm? {
-    guard groups.groupOfColumn == nil || sort != nil, width == columns, let numbers = groups.scales.storedAs,
-      columns > 0,
-      columns % groups.columns == 0
-    else { return nil }
+  /// Whether groups lie along its rows.
+  private var hasRuns: Bool {
+    (groups.groupOfColumn == nil || sort != nil) && width == columns && columns > 0 && columns % groups.columns == 0
+      && groups.scales.stored(ofMatrix: 0) != nil
+  }
+
+  func groupForm(ofMatrix matrix: Int?) -> GroupForm? {
+    guard hasRuns, let numbers = groups.scales.stored(ofMatrix: matrix) else { return nil }
     return GroupForm(
       levels: groups.levels, offset: groups.offset, columns: groups.columns, isRow: groups.isRow,
       scales: numbers.format,
@@ -73,7 +76,7 @@ final class GroupedWeight: LaidOutWeight {
   }
 
   var copiedEncoding: Encoding? {
-    groupForm.map { InterchangeBlocks($0.levels, $0.offset, columns: $0.columns, order: sort).encoding }
+    hasRuns ? InterchangeBlocks(groups.levels, groups.offset, columns: groups.columns, order: sort).encoding : nil
   }
 
   func readEncoded(fromElement element: Int, into bytes: inout MutableRawSpan) throws(FileError) {
