@@ -119,6 +119,9 @@ import Testing
     Refused(
       fixture: "Gemma3ForConditionalGeneration-plain", changes: ["final_logit_softcapping": 30.0],
       subject: "text_config.final_logit_softcapping"),
+    Refused(
+      fixture: "Gemma3ForCausalLM-plain",
+      changes: ["sliding_window": nil], subject: "sliding_window"),
     Refused(fixture: "MptForCausalLM-plain", changes: ["alibi_bias_max": 4], subject: "attn_config.alibi_bias_max"),
     Refused(
       fixture: "MixtralForCausalLM-plain", changes: ["num_experts_per_tok": 100], subject: "num_experts_per_tok"),

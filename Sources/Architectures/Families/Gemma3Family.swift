@@ -88,6 +88,8 @@ struct Gemma3Family: DecoderFamily {
     let activation = try values.activation(source, "hidden_activation")
     let period = values.count(.windowPeriod) ?? 6
     let isSliding = values.slidingLayers { ($0 + 1) % period != 0 }
+    // transformers runs no layer of that kind without one.
+    if isSliding.contains(true), values.count(.slidingWindow) == nil { throw source.setting.missing("sliding_window") }
     var decoder = Decoder(
       layers: isSliding.map { isSliding in
         var own = attention
