@@ -106,14 +106,15 @@ families: release
 	$(INTEROP_VENV)/bin/python Tests/Interop/families/families.py --decant $(abspath $(DECANT)) --llama-cpp "$(LLAMA_CPP)" \
 	  $(if $(LLAMA_BIN),--llama-bin "$(LLAMA_BIN)" $(if $(FAMILIES_ARGUMENTS),,--table Formats/FAMILIES.md)) $(FAMILIES_ARGUMENTS)
 
-# INTEROP_ENVIRONMENTS: keeps a virtual environment for each library. LAYOUTS_ARGUMENTS: --only, --work, --model and others, with which
-# no table is written unless --table names its file.
+# INTEROP_ENVIRONMENTS: keeps a virtual environment for each library. LLAMA_CPP: a source tree of llama.cpp, whose converter GGUFs of
+# NVFP4 are compared with; left out without it. LAYOUTS_ARGUMENTS: --only, --work, --model and others, with which no table is written
+# unless --table names its file.
 INTEROP_ENVIRONMENTS ?= $(or $(TMPDIR),/tmp)/decant-interop-environments
 layouts: release
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	@$(INTEROP_VENV)/bin/pip install -q -r Tests/Interop/requirements.txt
 	$(INTEROP_VENV)/bin/python Tests/Interop/layouts/layouts.py --decant $(abspath $(DECANT)) --environments "$(INTEROP_ENVIRONMENTS)" \
-	  --install $(if $(LAYOUTS_ARGUMENTS),,--table Formats/LAYOUTS.md) $(LAYOUTS_ARGUMENTS)
+	  --install $(if $(LLAMA_CPP),--llama-cpp "$(LLAMA_CPP)") $(if $(LAYOUTS_ARGUMENTS),,--table Formats/LAYOUTS.md) $(LAYOUTS_ARGUMENTS)
 
 # REAL_CACHE: keeps the models that are fetched (350 MB). LLAMA_BIN: a folder with llama-perplexity and llama-tokenize; what needs
 # them is left out without it. REAL_ARGUMENTS: --only, --text, --work, --table, --readme and others.

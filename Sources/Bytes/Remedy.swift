@@ -7,6 +7,8 @@ public enum Remedy: Hashable, Sendable {
   case chooseType
   /// Allow a type with smaller blocks where rows fit none.
   case allowFallback
+  /// Take groups of another size, or refuse types that do not fit.
+  case chooseGroups
   /// Refuse types that do not fit, rather than to store others.
   case refuseFallback
   /// Store values that are NaN or infinite unquantized.
@@ -40,6 +42,7 @@ public enum Remedy: Hashable, Sendable {
   public var sentence: String {
     switch self {
     case .replaceExisting: "a destination that replaces what exists takes its place"
+    case .chooseGroups: "take groups of another size, or refuse what does not fit"
     case .chooseType: "give it another type with an override of the recipe"
     case .allowFallback:
       "a recipe that does not refuse fallbacks stores it so, or give it another type with an override"

@@ -157,7 +157,7 @@ import Testing
     let error = #expect(throws: FileError.self) {
       try Plan(converting: source, to: Destination(path: bench.path("out")), recipe: Recipe(.linearLayers(type)))
     }
-    #expect(error?.message.contains("nothing become int4 of gptq") == true, "\(error?.message ?? "")")
+    #expect(error?.message.contains("no weight becomes int4 of gptq") == true, "\(error?.message ?? "")")
   }
 
   @Test func aLayoutIsForFolders() throws {

@@ -48,6 +48,6 @@ enum KnownSettings {
     "partial_rotary_factor", "rope_parameters", "rope_scaling", "rope_theta", "original_max_position_embeddings",
     // Written beside what says the same.
     "embedding_fraction", "moe_intermediate_size", "n_ctx", "norm_type",
-    "_sliding_window_pattern", "sliding_window_pattern", "layer_types",
+    "_sliding_window_pattern", "sliding_window_pattern", "layer_types", "rope_local_base_freq",
   ]
 }

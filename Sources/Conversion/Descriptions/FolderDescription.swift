@@ -182,7 +182,9 @@ struct FolderDescription {
     guard !section.isEmpty else { return }
     for key in keys { config[key] = .object(section) }
     guard let layout = spelling.layout as? any GroupWritingLayout else { return }
-    config = layout.readable(config)
+    let readable = layout.readable(config)
+    config = readable.config
+    notes += readable.notes
     for (name, content) in layout.smallFiles(section) {
       sidecars.append(try Self.sidecar(name, content, destination))
     }

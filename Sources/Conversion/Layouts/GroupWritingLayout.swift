@@ -82,8 +82,8 @@ protocol GroupWritingLayout: WeightLayout {
   /// - Parameter section: what config.json says.
   func smallFiles(_ section: [String: JSONValue]) -> [(name: String, content: JSONValue)]
 
-  /// config.json in the words that its readers know, where they pass over others.
-  func readable(_ config: [String: JSONValue]) -> [String: JSONValue]
+  /// config.json in the words that its readers know, where they pass over others, and what they do otherwise.
+  func readable(_ config: [String: JSONValue]) -> (config: [String: JSONValue], notes: [Note])
 
   /// Whether config.json has to say what codes are, so that a file alone is not enough.
   var needsConfig: Bool { get }
@@ -130,7 +130,7 @@ extension GroupWritingLayout {
     let added = modules.filter { !known.contains($0) }
     return section.merging([listKey: .array((known + added).map(JSONValue.string))]) { $1 }
   }
-  func readable(_ config: [String: JSONValue]) -> [String: JSONValue] { config }
+  func readable(_ config: [String: JSONValue]) -> (config: [String: JSONValue], notes: [Note]) { (config, []) }
   var storesTransposed: Bool { false }
   var writtenMethods: [String] { methods }
   var holdsOrder: Bool { false }

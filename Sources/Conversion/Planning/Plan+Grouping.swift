@@ -226,8 +226,10 @@ extension Plan {
     let left = tensors.first { $0.substitution != nil }
     throw FileError(
       .unsupported, path: destination.path, subject: left?.name,
-      (left?.substitution.map { "would stay as it is, and nothing become \(type.name) of \(layout.key): \($0)" })
-        ?? "no weight of the model is one that \(layout.key) quantizes")
+      (left?.substitution.map { "no weight becomes \(type.name) of \(layout.key): \($0)" })
+        ?? "no weight of the model is one that \(layout.key) quantizes"
+        + (layout.storesTransposed ? ", which is for the experts of gpt-oss" : ""),
+      remedy: left == nil ? nil : .chooseGroups)
   }
 
   /// - Throws: `FileError` where values of weights would change.

@@ -77,7 +77,8 @@ extension Plan {
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []
-    notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors)
+    notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors, recipe)
+    notes += Self.notes(ofDecoded: tensors, recipe, destination)
     let nonFinite = tensors.filter(\.keepsNonFinite)
     for (type, tensors) in Dictionary(grouping: nonFinite, by: \.targetType).sorted(by: { $0.key < $1.key }) {
       notes.append(Note("holds values that are NaN or infinite, and is stored as \(type)", of: tensors.map(\.name)))
@@ -104,7 +105,8 @@ extension Plan {
     ofLeftAlone outputs: [PlannedOutput], _ choices: [TypeChoice], _ model: any Model, _ recipe: Recipe,
     _ checkpoint: Checkpoint
   ) throws(FileError) -> [Note] {
-    guard recipe.isForTransformers, case .linearLayers(let type) = recipe.rule else { return [] }
+    guard case .linearLayers(let type) = recipe.rule else { return [] }
+    guard recipe.isForTransformers else { return notes(ofStacks: outputs, choices, model, type) }
     var (left, isAnyQuantized) = ([String](), false)
     for (output, choice) in zip(outputs, choices) {
       if case .type = choice {
@@ -123,6 +125,35 @@ extension Plan {
         remedy: .chooseType)
     }
     return [Note("stays as it is: \(reason)", of: left, remedy: .chooseType)]
+  }
+
+  /// Experts in one tensor that a layout has no form for.
+  private static func notes(
+    ofStacks outputs: [PlannedOutput], _ choices: [TypeChoice], _ model: any Model, _ type: TargetType
+  ) -> [Note] {
+    guard let layout = type.groups?.layout else { return [] }
+    let left = zip(outputs, choices).filter { output, choice in
+      guard case .kept = choice else { return false }
+      return output.rows.shape.count == 3 && model.linearLayer(output.name) != nil
+    }
+    guard !left.isEmpty else { return [] }
+    return [
+      Note(
+        "stays as it is: \(layout) quantizes matrices, and this holds all experts of a layer", of: left.map(\.0.name))
+    ]
+  }
+
+  /// Weights that a GGUF has unquantized, though they were quantized.
+  private static func notes(ofDecoded tensors: [PlannedTensor], _ recipe: Recipe, _ destination: Destination) -> [Note]
+  {
+    guard case .keep = recipe.rule, destination.container.tellsEverything else { return [] }
+    let decoded = tensors.filter(\.losesQuantization)
+    guard let first = decoded.first else { return [] }
+    return [
+      Note(
+        "was quantized (\(first.sourceType)), and is stored as \(first.targetType), since a GGUF has no form that holds it "
+          + "exactly; quantize it to a type such as q4_k_m to have it small", of: decoded.map(\.name))
+    ]
   }
 
   private static func notes(ofQuantizedAgain tensors: [PlannedTensor]) -> [Note] {
@@ -209,13 +240,15 @@ extension Plan {
   }
 
   /// One note for each type that takes the place of another, and why.
-  private static func notes(ofSubstitutions tensors: [PlannedTensor]) -> [Note] {
+  private static func notes(ofSubstitutions tensors: [PlannedTensor], _ recipe: Recipe) -> [Note] {
+    var remedy = Remedy.refuseFallback
+    if case .linearLayers(let type) = recipe.rule, type.groups != nil { remedy = .chooseGroups }
     var names: [String: [String]] = [:]
     for tensor in tensors {
       guard let reason = tensor.substitution else { continue }
       names["stored as \(tensor.targetType), since \(reason)", default: []].append(tensor.name)
     }
-    return names.sorted { $0.key < $1.key }.map { Note($0.key, of: $0.value, remedy: .refuseFallback) }
+    return names.sorted { $0.key < $1.key }.map { Note($0.key, of: $0.value, remedy: remedy) }
   }
 
   /// - Throws: `FileError` when the recipe asks for what only a GGUF has.

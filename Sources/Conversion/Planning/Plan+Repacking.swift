@@ -116,13 +116,15 @@ extension Plan {
             offset: target.offset, extent: target.extent, isRounded: !factors.allSatisfy(\.isExact)),
           factors: factors.map(\.number))
       }
-      if let found = try regrouping(rows, as: target, inputs) { return output(found) }
-      guard encoding == .nvfp4, ScaledBlocksLayout.scaleName(of: name) != nil,
-        let factors = try factors(of: rows, inputs),
+      // A number that is there is kept, as llama.cpp's converter does, though it may be a power of two.
+      if encoding == .nvfp4, ScaledBlocksLayout.scaleName(of: name) != nil,
+        let factors = try factors(of: rows, inputs), factors.contains(where: { $0.number != 1 }),
         let found = try regrouping(rows, as: target, factors: factors.map(\.own), inputs)
-      else { continue }
-      let isOneOfAll = rows.shape.count == 2
-      return output(found, isOneOfAll ? Array(factors.prefix(1)) : factors)
+      {
+        let isOneOfAll = rows.shape.count == 2
+        return output(found, isOneOfAll ? Array(factors.prefix(1)) : factors)
+      }
+      if let found = try regrouping(rows, as: target, inputs) { return output(found) }
     }
     return nil
   }

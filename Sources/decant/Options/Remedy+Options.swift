@@ -7,6 +7,7 @@ extension Remedy {
     case .replaceExisting: "--force replaces it"
     case .chooseType: "give it another type with --tensor-type"
     case .allowFallback: "without --no-fallback it is stored so, or choose its type with --tensor-type"
+    case .chooseGroups: "--group-size takes other groups, --no-fallback refuses what does not fit"
     case .refuseFallback: "--no-fallback refuses that"
     case .keepNonFinite: "--allow-nonfinite keeps such tensors unquantized"
     case .leaveOutProvenance: "--no-provenance leaves it out"

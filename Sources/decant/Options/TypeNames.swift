@@ -45,6 +45,10 @@ enum TypeNames {
     if ["iq1_", "iq2_", "iq3_"].contains(where: { name.lowercased().hasPrefix($0) }) {
       return "\(name) is read here, but not yet written; those of the fewest bits that are written are q2_k and iq4_xs."
     }
+    let layouts = LayoutNames.all.filter { (try? GroupRequest(layout: $0).type(named: name.lowercased())) != nil }
+    if !layouts.isEmpty {
+      return "\(name) is a type of layouts; say which with --layout: \(layouts.joined(separator: ", "))."
+    }
     return "There is no type \(name)" + Spelling.question(about: name, in: allRules)
       + (Spelling.nearest(to: name, in: allRules) == nil ? "; the" : " The")
       + " types are \(allRules.joined(separator: ", "))."

@@ -154,6 +154,10 @@ struct TypeOptions: ParsableArguments {
   /// Refuses what would change nothing.
   /// - Parameter name: the type that is asked for; nil for none.
   func checkUse(with name: String?) throws {
+    if let layout, name == nil, try overrides().isEmpty, outputTensorType == nil, tokenEmbeddingType == nil {
+      throw ValidationError(
+        "--layout \(layout) says how weights of a type are spelled; say which with --type, such as --type int4.")
+    }
     let recipe = try name.map { try ruled(by: $0) }
     var types =
       try overrides().map(\.type) + [outputTensorType, tokenEmbeddingType].compactMap(\.self).map(type(named:))

@@ -1,6 +1,7 @@
 """What llama.cpp's converter makes of folders of NVFP4: the type, shape and digest of every tensor of the GGUF, in gguf.json.
 
-    python3 make_gguf.py LLAMA_CPP      the sources of llama.cpp, whose gguf-py and conversion are used
+    python3 make_gguf.py LLAMA_CPP                  the sources of llama.cpp, whose gguf-py and conversion are used
+    python3 make_gguf.py LLAMA_CPP FOLDER GGUF      only one folder, to a file
 
 The folders have no tokenizer, so that the tokens that the converter would want are made up.
 """
@@ -29,21 +30,29 @@ def without_vocabulary(model):
     model.gguf_writer.add_token_types([1] * count)
 
 
-def main(sources):
+def prepare(sources):
     sys.path[:0] = [os.path.join(sources, "gguf-py"), sources]
     import conversion
-    import gguf
 
     for module in pkgutil.iter_modules(conversion.__path__):
         for each in vars(importlib.import_module("conversion." + module.name)).values():
             if isinstance(each, type) and "set_vocab" in vars(each):
                 each.set_vocab = without_vocabulary
+
+
+def convert(sources, folder, path):
+    sys.argv = ["convert_hf_to_gguf.py", folder, "--outfile", path, "--outtype", "bf16"]
+    runpy.run_path(os.path.join(sources, sys.argv[0]), run_name="__main__")
+
+
+def main(sources):
+    import gguf
+
     result = {}
     for folder in FOLDERS:
         with tempfile.TemporaryDirectory() as here:
             path = os.path.join(here, "out.gguf")
-            sys.argv = ["convert_hf_to_gguf.py", os.path.join(base.HERE, folder), "--outfile", path, "--outtype", "bf16"]
-            runpy.run_path(os.path.join(sources, sys.argv[0]), run_name="__main__")
+            convert(sources, os.path.join(base.HERE, folder), path)
             result[folder] = {
                 tensor.name: {
                     "type": tensor.tensor_type.name.lower(), "shape": [int(size) for size in reversed(tensor.shape)],
@@ -55,4 +64,6 @@ def main(sources):
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]))
+    sources, *rest = map(os.path.abspath, sys.argv[1:])
+    prepare(sources)
+    convert(sources, *rest) if rest else main(sources)

@@ -109,6 +109,9 @@ GPT_OSS = {"gpt-oss, experts in mxfp4": "GptOssForCausalLM-mxfp4", "gpt-oss, BF1
 # Fixtures that `convert` does not take: experts are stacked under names of mlx-lm's own. `make test` reads them all the same.
 UNCONVERTED = ["mlx-experts", "mlx-experts-mxfp4", "mlx-experts-nvfp4-scaled"]
 
+# What llama.cpp's converter makes GGUFs of without decoding it.
+CONVERTED_BY_LLAMA_CPP = ["compressed-tensors nvfp4 to gguf", "modelopt nvfp4 to gguf"]
+
 # What is not BF16 is quantized to these.
 USUAL = [
     Target("bitsandbytes", "nf4"), Target("mlx", "int4"), Target("gptq", "int4"), Target("awq", "int4"),

@@ -1,12 +1,14 @@
 """Proves the layouts of quantized weights beside the libraries that they are for: `from x to y`, by Decant, opened by y's library.
 
-    python layouts.py --decant PATH --environments DIR [--work DIR] [--only NAME ...] [--table FILE]
+    python layouts.py --decant PATH --environments DIR [--work DIR] [--only NAME ...] [--to LAYOUT ...] [--llama-cpp DIR]
+                      [--table FILE]
     python layouts.py --environments DIR --install
 
 --environments: a folder with a virtual environment for each of Tests/Fixtures/Layouts/requirements-*.txt that is needed;
 --install makes those that are missing. --model: a folder of a BF16 model; the small one of the fixtures by default. --text: what
-logits are compared on. --only: parts of names of what is converted; then no table can be written. Prints a line for each thing that
-does not hold, and exits with 1 when there is one.
+logits are compared on. --only: parts of names of what is converted, --to: layouts that are opened; then no table can be written. Of
+a large model they also keep the folders few, as each is kept beside what it is decoded to. Prints a line for each thing that does
+not hold, and exits with 1 when there is one. --llama-cpp: a source tree, whose converter makes GGUFs of NVFP4 for comparison.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from gguf import GGUFReader
 
 import chains
 import environments
@@ -42,6 +45,7 @@ class Chain:
         self.exact = None  # whether Decant says that no value changed
         self.error = None  # of values beside those of the source, relative
         self.beside = None  # what the library makes of the same model
+        self.converted = None  # beside llama.cpp's converter: tensors of the same bytes, with a number of the tensor in them, all
         self.opened = None  # what the library said
         self.failures = []
 
@@ -54,19 +58,30 @@ class Chain:
         print(self.failures[-1], flush=True)
 
 
+def is_multiplied(ours, theirs, factor):
+    """Whether blocks of NVFP4 have the same codes, and the scales of the others times a factor."""
+    ours, theirs = ours.reshape(-1, 36), theirs.reshape(-1, 36)
+    scale = lambda block: np.where(block >> 3, np.ldexp(8.0 + (block & 7), (block >> 3) - 10), np.ldexp(1.0 * (block & 7), -9))
+    scales = [scale(blocks[:, :4].astype(np.int32)) for blocks in (ours, theirs)]
+    return np.array_equal(ours[:, 4:], theirs[:, 4:]) and np.array_equal(scales[0], scales[1] * float(factor.item()))
+
+
 class Interop:
     def __init__(self, options):
         self.options, self.work = options, options.work
         self.chains, self.sources, self.fixtures, self.failures, self.decoded_folders = [], {}, {}, [], {}
         self.tokens = self.decant("tokenize", options.model, "--text", options.text, "--json").json()["ids"][:CONTEXT]
-        config = json.loads((options.model / "config.json").read_text())
-        self.tokens[0] = config["bos_token_id"]
+        if json.loads((options.model / "tokenizer_config.json").read_text()).get("add_bos_token", True):
+            self.tokens[0] = json.loads((options.model / "config.json").read_text())["bos_token_id"]
 
     def decant(self, *words):
         return run(self.options.decant, *words)
 
     def wanted(self, *names):
         return not self.options.only or any(word in name for word in self.options.only for name in names)
+
+    def opens(self, library):
+        return not self.options.to or library in self.options.to
 
     # MARK: Workers
 
@@ -100,7 +115,7 @@ class Interop:
         folder = self.work / "sources"
         folder.mkdir(exist_ok=True)
         self.sources[BF16] = self.options.model
-        needed = {target.theirs for target in chains.TARGETS} if self.wanted(BF16) else set()
+        needed = {target.theirs for target in chains.TARGETS if self.opens(target.layout)} if self.wanted(BF16) else set()
         chosen = [source for source in SOURCES if self.wanted(source.name) or source.name in needed]
         by_library = {}
         for source in chosen:
@@ -148,12 +163,14 @@ class Interop:
         origin = {source.name: source.library or "gguf" for source in SOURCES if source.library or source.kind}
 
         def add(kind, source, target, library, command, *more):
+            if not self.opens(library):
+                return
             name = f"{source}-{target}".replace(" ", "-").replace(",", "").replace("/", "-")
             path = folder / (name + (".gguf" if target == "gguf" else ""))
             self.chains.append(Chain(kind, source, target, path, library, [command, self.sources[source], path, *more]))
 
         for name in self.sources:
-            if name in origin and self.wanted(name):
+            if name in origin and self.wanted(name) and self.opens(origin[name]):
                 self.chains.append(Chain("read", name, None, self.sources[name], origin[name]))
         if BF16 in self.sources and self.wanted(BF16):
             for target in chains.TARGETS:
@@ -170,7 +187,8 @@ class Interop:
                 continue
             self.sources[name] = worker.ROOT / "Tests/Fixtures/Families" / fixture
             if fixture.endswith("mxfp4"):
-                self.chains.append(Chain("read", name, None, self.sources[name], "mxfp4"))
+                if self.opens("mxfp4"):
+                    self.chains.append(Chain("read", name, None, self.sources[name], "mxfp4"))
                 add("convert", name, "gguf", None, "convert")
             else:
                 add("quantize", name, "mxfp4 mxfp4", "mxfp4", "quantize", "--layout", "mxfp4", "--type", "mxfp4")
@@ -208,7 +226,10 @@ class Interop:
         return self.decoded_folders[path]
 
     def ask_for_exact(self, chain, said):
-        """`--exact-only` refuses where a value changes, and only there."""
+        """`--exact-only` refuses where a value changes, and only there.
+
+        It looks at all values that an element type might not have; without it the costs tell the worst of those that are many.
+        """
         command, source, path, *more = chain.arguments
         exact = all(tensor["cost"] in ("copied", "repacked") for tensor in said["tensors"])
         try:
@@ -216,8 +237,13 @@ class Interop:
             allowed = True
         except Failed:
             allowed = False
-        if allowed != exact:
-            chain.fail(f"--exact-only {'allows' if allowed else 'refuses'} it, though its costs are {said['costs']}")
+        if exact and not allowed:
+            chain.fail(f"--exact-only refuses it, though its costs are {said['costs']}")
+        if allowed and not exact:
+            before, after = (worker.tensors(self.decoded(path)) for path in (self.sources[chain.source], chain.folder))
+            changed = [name for name in before if name not in after or not np.array_equal(before[name](), after[name]())]
+            if changed:
+                chain.fail(f"--exact-only allows it, and {len(changed)} tensors change: {', '.join(changed[:3])}")
 
     def measure(self, chain, names):
         """The relative error beside the source."""
@@ -250,6 +276,37 @@ class Interop:
             chain.beside = f"{len(other) - len(differing)} of {len(other)} tensors: {why}"
             if not target.differs:
                 chain.fail(f"{len(differing)} of {len(other)} stored tensors are not the library's: {', '.join(differing[:3])}")
+
+    def beside_converter(self, chain):
+        """How many tensors of a GGUF of NVFP4 are those that llama.cpp's converter writes, byte for byte.
+
+        It also writes scales of activations; and numbers of whole tensors that Decant has made part of the scales of groups, where
+        that changes none of them.
+        """
+        path = self.work / "converter.gguf"
+        try:
+            run(sys.executable, worker.FIXTURES / "make_gguf.py", self.options.llama_cpp, self.sources[chain.source], path)
+        except Failed as error:
+            return chain.fail(f"llama.cpp: {error}")
+        ours, theirs = ({tensor.name: tensor for tensor in GGUFReader(file).tensors} for file in (chain.folder, path))
+        theirs = {name: tensor for name, tensor in theirs.items() if not name.endswith(".input_scale")}
+        parts = {name for name in theirs if name.endswith(".scale") and name not in ours}
+        same, multiplied, wrong = 0, 0, sorted(ours.keys() - theirs.keys())
+        for name, other in theirs.items():
+            own, part = ours.get(name), name.removesuffix("weight") + "scale"
+            if name in parts:
+                continue
+            if own is None or own.tensor_type != other.tensor_type or own.shape.tolist() != other.shape.tolist():
+                wrong.append(name)
+            elif own.data.tobytes() == other.data.tobytes() and part not in parts:
+                same += 1
+            elif part in parts and is_multiplied(own.data, other.data, theirs[part].data):
+                multiplied += 1
+            else:
+                wrong.append(name)
+        chain.converted = [same, multiplied, len(theirs) - len(parts)]
+        if wrong:
+            chain.fail(f"{len(wrong)} of {len(theirs)} tensors are not those of llama.cpp's converter: {', '.join(wrong[:3])}")
 
     # MARK: Opening
 
@@ -309,7 +366,7 @@ class Interop:
 
     def all(self):
         (self.work / "decoded").mkdir(exist_ok=True)
-        if not self.options.only:
+        if not self.options.only and not self.options.to:
             self.read_fixtures()
         self.make_sources()
         self.plan_chains()
@@ -321,6 +378,8 @@ class Interop:
                 chain.fail(error)
             if chain.source == BF16 and targets[chain.target].theirs:
                 self.beside_theirs(chain, targets[chain.target])
+            if chain.name in chains.CONVERTED_BY_LLAMA_CPP and self.options.llama_cpp:
+                self.beside_converter(chain)
         self.open_all()
         for failure in self.failures:
             print(failure, flush=True)
@@ -335,6 +394,8 @@ def main():
     parser.add_argument("--model", type=Path, default=worker.ROOT / "Tests/Fixtures/TinyLlama")
     parser.add_argument("--text", type=Path, default=worker.ROOT / "Tests/Fixtures/heldout.txt")
     parser.add_argument("--only", nargs="+", default=[], help="parts of names of what is converted")
+    parser.add_argument("--llama-cpp", type=Path)
+    parser.add_argument("--to", nargs="+", default=[], choices=LIBRARIES, help="layouts that are opened")
     parser.add_argument("--jobs", type=int, default=2, help="libraries that work side by side")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
@@ -345,8 +406,8 @@ def main():
         return 0 if options.install else parser.error("--decant is needed")
     missing = [library.key for library in LIBRARIES.values()
                if not environments.python(options.environments, library.environment).exists()]
-    if options.table and (options.only or missing):
-        parser.error(f"--table is of everything: no --only, and environments of all libraries ({', '.join(missing)})")
+    if options.table and (options.only or options.to or missing):
+        parser.error(f"--table is of everything: no --only, no --to, and environments of all libraries ({', '.join(missing)})")
     with tempfile.TemporaryDirectory(prefix="decant-layouts-") as temporary:
         options.work = options.work or Path(temporary)
         options.work.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,15 @@ def matrix(chains, columns):
     return lines_of(["From", *(TITLES.get(column, column) for column in columns)], ["---"] + [":-:"] * len(columns), rows)
 
 
+def beside_converter(chains):
+    rows = []
+    for chain in chains:
+        same, multiplied, count = chain.converted
+        rows.append([chain.source, f"{same} of {count}", multiplied or ""])
+    titles = ["From", "Tensors of the same bytes", "Of the same values, with `.scale` in the scales of groups"]
+    return lines_of(titles, ["---", "--:", "--:"], rows)
+
+
 def markdown(interop):
     chains = interop.chains
     of = lambda kind: [chain for chain in chains if chain.kind == kind]
@@ -102,6 +111,11 @@ def markdown(interop):
         "`convert --layout`, and `convert` to a GGUF, of what the libraries themselves (and Decant, of GGUFs) have made.", "",
         *matrix(converted, LAYOUTS),
     ]
+    converted_too = [chain for chain in chains if chain.converted]
+    if converted_too:
+        lines += [
+            "## NVFP4 in a GGUF, beside llama.cpp's converter", "",
+            "What the converter writes, but for scales of activations.", "", *beside_converter(converted_too)]
     if refused:
         lines += ["## Refused", "", *(f"- {reason} ({', '.join(names)})" for reason, names in refused.items()), ""]
     if failures:
