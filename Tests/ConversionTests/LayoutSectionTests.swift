@@ -271,4 +271,35 @@ import Testing
     #expect(error.code == .unsupported && error.subject == part.name, "\(error)")
     #expect(error.message.contains(scheme.name) && error.message.contains(scheme.library), "\(error)")
   }
+
+  // MARK: - Settings that are not known
+
+  private static func strangers(in folder: String) throws -> [String] {
+    try Checkpoint(path: folder).notes.map(\.cause).filter { $0.contains("quantization_config has settings") }
+  }
+
+  /// What the libraries themselves write is known.
+  @Test(arguments: LayoutFixtureTests.read) func librariesAreKnown(folder: String) throws {
+    #expect(try Self.strangers(in: LayoutFixtureTests.path(folder)).isEmpty)
+  }
+
+  @Test(arguments: [
+    "awq-gemm-group32", "bitsandbytes-nf4", "bitsandbytes-int8", "compressed-tensors-int4-group32", "fp8-block",
+    "gptq-4bit-group32", "mlx-affine-4bit", "modelopt-nvfp4", "mxfp4-gpt-oss",
+  ]) func aStrangerIsTold(folder: String) throws {
+    let bench = try Workbench()
+    let path = bench.path("copy")
+    try FileManager.default.copyItem(atPath: LayoutFixtureTests.path(folder), toPath: path)
+    let file = URL(fileURLWithPath: path + "/config.json")
+    var config = try #require(try JSONValue(parsing: [UInt8](Data(contentsOf: file))).object)
+    for key in ["quantization_config", "quantization"] {
+      guard var section = config[key]?.object else { continue }
+      section["foo"] = 3
+      section["nothing"] = JSONValue.null
+      config[key] = .object(section)
+    }
+    try Data(JSONValue.object(config).serialized(pretty: true)).write(to: file)
+    let notes = try Self.strangers(in: path)
+    #expect(notes.count == 1 && notes[0].hasSuffix(": foo"), "\(notes)")
+  }
 }

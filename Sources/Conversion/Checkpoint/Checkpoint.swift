@@ -97,7 +97,8 @@ public struct Checkpoint: Sendable {
     weights = found.weights
     let inputs = TensorInputs(model: path, tensors: weights)
     var tensors = found.tensors
-    var notes = opened.remarks
+    let strangers = found.notes
+    var notes = opened.remarks + strangers
     if let known {
       let form = try HuggingFaceForm(
         of: MLXExperts.unstacked(tensors, known, inputs), known, tiesByFlag: known.tiesHead, isFolder: true,

@@ -12,6 +12,9 @@ internal import Tensors
 struct AWQLayout: WeightLayout {
   var name: String { "awq" }
   var methods: [String] { ["awq", "gptq", "auto-round", "intel/auto-round"] }
+
+  /// Programs write both ways with one set of settings.
+  var settings: Set<String>? { GPTQLayout.known }
   private static let bits = 4
 
   private struct Settings {

@@ -28,6 +28,16 @@ struct BlockwiseLayout: WeightLayout {
   var name: String { "bitsandbytes" }
   var methods: [String] { Set(BlockwiseCode.all.map(\.owner)).sorted() }
 
+  /// Source: transformers `BitsAndBytesConfig`.
+  var settings: Set<String>? { Self.known }
+  static let known: Set<String> = [
+    "quant_method", "load_in_4bit", "load_in_8bit", "_load_in_4bit", "_load_in_8bit", "bnb_4bit_compute_dtype",
+    "bnb_4bit_quant_storage", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant", "llm_int8_enable_fp32_cpu_offload",
+    "llm_int8_has_fp16_weight", "llm_int8_skip_modules", "llm_int8_threshold", "modules_to_not_convert",
+    // Of the spelling of ours.
+    "quant_type", "block_size", "double_quant", "format",
+  ]
+
   var parts: [(ending: String, whole: String)] {
     [Part.absmax, Part.quantMap, Part.nestedAbsmax, Part.nestedMap].map { ($0, "quantization state") }
   }

@@ -13,6 +13,15 @@ struct CompressedTensorsLayout: WeightLayout {
   var name: String { "compressed-tensors" }
   var methods: [String] { ["compressed-tensors"] }
 
+  /// Source: compressed-tensors `QuantizationConfig`.
+  var settings: Set<String>? { Self.known }
+  private static let known: Set<String> = [
+    "quant_method", "format", "config_groups", "ignore", "kv_cache_scheme", "sparsity_config", "transform_config",
+    "quantization_status", "global_compression_ratio", "version", "run_compressed", "dequantize",
+    "use_optimized_inference",
+    "provider",
+  ]
+
   private static let otherEndings = [".input_scale", ".input_global_scale", ".output_scale", ".input_zero_point"]
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {

@@ -13,6 +13,14 @@ struct FP8Layout: WeightLayout {
   var name: String { "fp8" }
   var methods: [String] { ["fp8", "fbgemm_fp8"] }
 
+  /// Source: transformers `FineGrainedFP8Config`, `FbgemmFp8Config`.
+  var settings: Set<String>? { Self.known }
+  private static let known: Set<String> = [
+    "quant_method", "activation_scheme", "weight_block_size", "modules_to_not_convert", "modules_to_convert",
+    "ignored_layers",
+    "fmt", "scale_fmt", "dequantize", "expert_dtype", "activation_scale_ub", "kv_cache_scheme", "version",
+  ]
+
   private static let scaleEndings = [".weight_scale_inv", ".weight_scale", ".scale", ".qscale_weight"]
   /// Scales of what a weight is multiplied with.
   private static let activationEndings = [

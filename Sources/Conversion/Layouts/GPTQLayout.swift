@@ -13,6 +13,32 @@ struct GPTQLayout: WeightLayout {
   var name: String { "gptq" }
   var methods: [String] { ["gptq", "auto-round", "intel/auto-round"] }
 
+  /// Source: GPTQModel `QuantizeConfig`, transformers `GPTQConfig`, auto-round.
+  var settings: Set<String>? { Self.known }
+  static let known: Set<String> = [
+    "quant_method", "method", "bits", "w_bit", "group_size", "q_group_size", "checkpoint_format", "format",
+    "packing_format",
+    "pack_dtype", "data_type", "sym", "zero_point", "desc_act", "dynamic", "extra_config", "lm_head", "rotation",
+    "adapter",
+    "is_marlin_format", "act_bits", "version", "modules_to_not_convert", "modules_in_block_to_quantize",
+    // How weights were found, and by what.
+    "act_data_type", "act_dynamic", "act_group_aware", "act_group_size", "act_sym", "amp", "auto_forward_data_parallel",
+    "autoround_version", "backend", "batch_size", "block_name_to_quantize", "cache_block_outputs",
+    "calibration_data_device",
+    "compute_device_filter", "damp_auto_increment", "damp_percent", "dataset", "device", "disable_exllama",
+    "enable_minmax_tuning", "enable_norm_bias_tuning", "enable_quanted_input", "exllama_config", "fallback", "foem",
+    "gc_mode",
+    "gptaq", "gptaq_alpha", "gradient_accumulate_steps", "hessian", "iters", "low_gpu_mem_usage", "lr",
+    "max_input_length", "meta",
+    "minmax_lr", "mock_quantization", "model_file_base_name", "model_name_or_path", "model_seqlen",
+    "module_name_preceding_first_block", "moe", "mse", "nsamples", "offload_to_disk", "offload_to_disk_path",
+    "pack_impl",
+    "pad_token_id", "parallel_packing", "process", "provider", "quantizer", "scale_dtype", "seqlen", "static_groups",
+    "super_bits",
+    "super_group_size", "to_quant_block_names", "tokenizer", "true_sequential", "use_cuda_fp16", "use_exllama",
+    "vram_strategy", "wait_for_submodule_finalizers",
+  ]
+
   /// What the section says of all modules.
   private struct Settings {
     /// Widths of codes, and groups' sizes, that modules may have; -1 is a whole row.

@@ -6,6 +6,7 @@ internal import Tensors
 /// bitsandbytes' LLM.int8: `P.weight` in I8 with a row absmax `P.SCB`.
 struct LLMInt8Layout: WeightLayout {
   var name: String { "bitsandbytes" }
+  var settings: Set<String>? { BlockwiseLayout.known }
   var parts: [(ending: String, whole: String)] { [(".SCB", "weight of type i8")] }
 
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] {

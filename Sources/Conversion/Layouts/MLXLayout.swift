@@ -16,6 +16,12 @@ struct MLXLayout: WeightLayout {
   var name: String { "mlx" }
   var methods: [String] { ["mlx", ""] }
 
+  /// Source: mlx-lm `utils.py`.
+  var settings: Set<String>? { Self.known }
+  private static let known: Set<String> = [
+    "quant_method", "group_size", "bits", "mode", "linear_class", "quantization_mode",
+  ]
+
   /// How a module is quantized.
   private struct Scheme: Equatable {
     let mode: String

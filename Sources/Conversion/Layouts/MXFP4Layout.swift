@@ -20,6 +20,12 @@ struct MXFP4Layout: GroupWritingLayout {
 
   var name: String { "mxfp4" }
 
+  /// Source: transformers `Mxfp4Config`.
+  var settings: Set<String>? { Self.known }
+  private static let known: Set<String> = [
+    "quant_method", "modules_to_not_convert", "dequantize", "version",
+  ]
+
   var parts: [(ending: String, whole: String)] {
     Self.stacks.map { ($0 + Self.scalesEnding, "tensor \(Self.blocksEnding)") }
   }

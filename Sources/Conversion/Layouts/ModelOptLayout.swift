@@ -12,6 +12,13 @@ struct ModelOptLayout: WeightLayout {
   var name: String { "modelopt" }
   var methods: [String] { ["modelopt", "modelopt_fp4", "modelopt_mixed", "modelopt_fp8"] }
 
+  /// Source: modelopt `convert_hf_config`.
+  var settings: Set<String>? { Self.known }
+  private static let known: Set<String> = [
+    "quant_method", "quant_algo", "kv_cache_quant_algo", "kv_cache_scheme", "group_size", "exclude_modules", "ignore",
+    "config_groups", "quantized_layers", "producer", "has_zero_point", "pre_quant_scale",
+  ]
+
   private static let algorithms = [
     "fp8", "fp8_per_channel_per_token", "fp8_pb_wo", "nvfp4", "w4a16_nvfp4", "mxfp8", "mixed_precision",
   ]

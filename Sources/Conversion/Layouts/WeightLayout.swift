@@ -12,6 +12,9 @@ protocol WeightLayout: Sendable {
   /// The `quant_method`s of config.json that tell of such weights.
   var methods: [String] { get }
 
+  /// Keys of its section that are read, or say nothing of what weights are; nil where it holds them against a list itself.
+  var settings: Set<String>? { get }
+
   /// Endings of stored names that belong to a weight of this layout, and what such a weight cannot be without.
   var parts: [(ending: String, whole: String)] { get }
 
@@ -64,6 +67,7 @@ protocol WeightLayout: Sendable {
 
 extension WeightLayout {
   var methods: [String] { [name] }
+  var settings: Set<String>? { nil }
   var parts: [(ending: String, whole: String)] { [] }
   func weights(in source: any TensorSource, config: JSONValue?) throws(FileError) -> [FoundWeight] { [] }
   func weights(

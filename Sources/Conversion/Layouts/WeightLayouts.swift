@@ -28,6 +28,8 @@ package enum WeightLayouts {
     package let weights: [any StoredWeight]
     /// How each tensor of a model comes about, under the names of the container.
     package let tensors: [NamedDerivation]
+    /// What config.json says of quantized weights that is not read.
+    var notes: [Note] = []
   }
 
   /// The weights of a file or folder.
@@ -87,7 +89,25 @@ package enum WeightLayouts {
           derivation: weight.map { $0.isTransposed || isTransposed(stored.name) } == true
             ? derivation.applying(Transposition()) : derivation))
     }
-    return Weights(weights: weights, tensors: tensors)
+    return Weights(weights: weights, tensors: tensors, notes: section.map(notes) ?? [])
+  }
+
+  /// Settings that no layout of that method knows.
+  private static func notes(on section: QuantizationSection) -> [Note] {
+    let layouts = all.filter { $0.methods.contains(section.method) }
+    let known = layouts.compactMap(\.settings)
+    guard !layouts.isEmpty, known.count == layouts.count else { return [] }
+    // MLX's section names modules too, by their paths.
+    let strangers = section.members.keys.filter { key in
+      section[key] != nil && !known.contains { $0.contains(key) } && section[key]?.object == nil
+        && !key.contains(".")
+    }
+    guard !strangers.isEmpty else { return [] }
+    return [
+      Note(
+        "quantization_config has settings that are not known here, and nothing is made of them: "
+          + strangers.sorted().joined(separator: ", "))
+    ]
   }
 
   /// A weight is stored once: not quantized in two ways, and not plain beside it.
