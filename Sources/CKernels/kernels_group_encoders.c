@@ -399,34 +399,62 @@ float decant_nvfp4_number(float magnitude, enum decant_element element, enum dec
   return number < INFINITY ? number : 1;
 }
 
-// `magnitude` is the number of the whole tensor that the library stores.
-static KERNEL float nvfp4_values(const struct group *group, const struct decant_rounding *how,
-                                 enum decant_element element) {
-  float absmax = absmax_of(group, element), scale;
-  switch (how->rule) {
+// The scale of a group of NVFP4, and what its values are divided by; 0 where all of its codes are 0. `magnitude` is the number
+// of the whole tensor that the library stores.
+static KERNEL float nvfp4_scale(float absmax, float magnitude, enum decant_rule rule, enum decant_element element,
+                                float *divisor) {
+  float scale;
+  switch (rule) {
     case DECANT_NVFP4_MLX:
       scale = float_of_e4m3(e4m3_of(rounded_to(absmax / 6, element)));
-      if (scale == 0) {
-        ENCODE(group, element, value, (int32_t)bits_of(value) & 0)
-      } else {
-        ENCODE(group, element, value, signed_e2m1(rounded_to(value / scale, element), false, SIGN_OF_NONZERO_CODES))
-      }
+      *divisor = scale;
       return scale;
-    case DECANT_NVFP4_COMPRESSED_TENSORS: {
-      scale = float_of_e4m3(e4m3_of(how->magnitude * rounded_to(absmax / 6, element)));
-      if (scale == 0) scale = 0.125f;
-      float divisor = scale / how->magnitude;
-      ENCODE(group, element, value, signed_e2m1(value / divisor, true, SIGN_OF_NEGATIVES))
+    case DECANT_NVFP4_COMPRESSED_TENSORS:
+      scale = float_of_e4m3(e4m3_of(magnitude * rounded_to(absmax / 6, element)));
+      scale = scale == 0 ? 0.125f : scale;
+      *divisor = scale / magnitude;
       return scale;
-    }
-    default: {
-      scale = absmax / (6 * how->magnitude);
+    default:
+      scale = absmax / (6 * magnitude);
       // Of a tensor of zeros too, for which the library has no number.
-      if (!(scale > 0)) scale = 1;
+      scale = scale > 0 ? scale : 1;
       scale = float_of_e4m3(e4m3_of(scale > 0x1p-9f ? scale : 0x1p-9f));
-      float divisor = scale * how->magnitude;
-      ENCODE(group, element, value, signed_e2m1(value / divisor, true, SIGN_OF_NEGATIVES))
+      *divisor = scale * magnitude;
       return scale;
+  }
+}
+
+static KERNEL void nvfp4_codes(const struct group *group, float divisor, enum decant_rule rule,
+                               enum decant_element element) {
+  if (rule != DECANT_NVFP4_MLX) {
+    ENCODE(group, element, value, signed_e2m1(value / divisor, true, SIGN_OF_NEGATIVES))
+  } else if (divisor == 0) {
+    ENCODE(group, element, value, (int32_t)bits_of(value) & 0)
+  } else {
+    ENCODE(group, element, value, signed_e2m1(rounded_to(value / divisor, element), false, SIGN_OF_NONZERO_CODES))
+  }
+}
+
+// Groups whose scales are computed side by side: one after another each would wait for the one before.
+#define GROUPS_AT_ONCE 32
+
+static KERNEL void nvfp4_groups(const float *restrict values, size_t count, const struct decant_rounding *how,
+                                enum decant_rule rule, enum decant_element element, uint8_t *restrict codes,
+                                float *restrict scales) {
+  for (size_t first = 0; first < count; first += GROUPS_AT_ONCE) {
+    float largest[GROUPS_AT_ONCE] = {0}, divisors[GROUPS_AT_ONCE], found[GROUPS_AT_ONCE];
+    size_t own = smaller_size(GROUPS_AT_ONCE, count - first);
+    for (size_t i = 0; i < own; i++) {
+      struct group group = {values + (first + i) * 16, codes + (first + i) * 16, 1, 16, 16};
+      largest[i] = absmax_of(&group, element);
+    }
+    LANES for (size_t i = 0; i < GROUPS_AT_ONCE; i++) {
+      found[i] = nvfp4_scale(largest[i], how->magnitude, rule, element, divisors + i);
+    }
+    for (size_t i = 0; i < own; i++) {
+      struct group group = {values + (first + i) * 16, codes + (first + i) * 16, 1, 16, 16};
+      nvfp4_codes(&group, divisors[i], rule, element);
+      scales[first + i] = found[i];
     }
   }
 }
@@ -434,12 +462,32 @@ static KERNEL float nvfp4_values(const struct group *group, const struct decant_
 static KERNEL float nvfp4_group(const struct group *group, const struct decant_rounding *how,
                                 enum decant_element element, float *offset) {
   (void)offset;
-  if (group->rows != 1 || group->columns != 16) return nvfp4_values(group, how, element);
-  // Of a size that the compiler knows: a vector or two.
-  struct group sixteen = {group->values, group->codes, 1, 16, 16};
-  return nvfp4_values(&sixteen, how, element);
+  float divisor, scale = nvfp4_scale(absmax_of(group, element), how->magnitude, how->rule, element, &divisor);
+  nvfp4_codes(group, divisor, how->rule, element);
+  return scale;
 }
-COMPILE_ENCODER(round_nvfp4, nvfp4_group)
+
+// What is known when it is compiled makes loops without branches.
+#define NVFP4_GROUPS(RULE, ELEMENT) \
+  if (how->rule == RULE) return nvfp4_groups(values, rows * columns / 16, how, RULE, ELEMENT, codes, scales);
+#define NVFP4_OF(ELEMENT)                                                                  \
+  if (how->group_rows == 1 && how->group_columns == 16 && columns % 16 == 0) {             \
+    NVFP4_GROUPS(DECANT_NVFP4_MLX, ELEMENT)                                                \
+    NVFP4_GROUPS(DECANT_NVFP4_COMPRESSED_TENSORS, ELEMENT)                                 \
+    NVFP4_GROUPS(DECANT_NVFP4_MODELOPT, ELEMENT)                                           \
+  }                                                                                        \
+  FOR_GROUPS(nvfp4_group(&group, how, ELEMENT, &offset))
+
+static KERNEL void round_nvfp4 PARAMETERS {
+  if (how->element == DECANT_F16) {
+    NVFP4_OF(DECANT_F16)
+  } else if (how->element == DECANT_BF16) {
+    NVFP4_OF(DECANT_BF16)
+  } else {
+    NVFP4_OF(DECANT_F32)
+  }
+}
+DECANT_COMPILE(void, round_nvfp4, PARAMETERS, (values, rows, columns, how, codes, scales, offsets))
 
 static KERNEL float float8_group(const struct group *group, const struct decant_rounding *how,
                                  enum decant_element element, float *offset) {
