@@ -118,7 +118,18 @@ struct Mistral3Family: DecoderFamily {
     if let scale = model.values.number(.yarnScale) {
       parameters["mscale_all_dim"] = .number(scale.shortest)
       parameters["mscale"] = 1.0
-      parameters["attention_factor"] = nil
+      // Where these two do not give it, it is said.
+      let own = rotation.embedding.attentionFactor
+      var isUsual = true
+      if case .yarn(let yarn) = rotation.embedding.scaling {
+        let factor = Double(yarn.factor)
+        isUsual =
+          own
+          == Float(
+            YarnScaling.magnitude(factor: factor, scale: 1)
+              / YarnScaling.magnitude(factor: factor, scale: Double(scale)))
+      }
+      parameters["attention_factor"] = isUsual ? nil : .number(own.shortest)
     }
     return ["rope_parameters": .object(parameters), "rope_scaling": nil]
   }
