@@ -105,6 +105,8 @@ final class SlabQueue: Sendable {
   private struct Cursor {
     var tensor = 0
     var slab = 0
+    /// Of the tensor under way.
+    var slabElements = 0
     var progress: TensorProgress?
     var merged: [(name: String, change: @Sendable () -> Double)] = []
   }
@@ -138,7 +140,8 @@ final class SlabQueue: Sendable {
       guard cursor.tensor < plan.tensors.count else { return nil }
       let planned = plan.tensors[cursor.tensor]
       let elementCount = planned.elementCount
-      let slabElements = Self.elementsPerSlab(planned)
+      if cursor.progress == nil { cursor.slabElements = Self.elementsPerSlab(planned) }
+      let slabElements = cursor.slabElements
       let slabCount = max(1, elementCount.dividedRoundingUp(by: slabElements))
       let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
       if cursor.progress == nil, planned.isMerged {

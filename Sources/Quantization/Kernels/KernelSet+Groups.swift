@@ -23,24 +23,24 @@ extension KernelSet {
 
   /// A matrix of `rows * columns` numbers, row after row, as one of `columns * rows`.
   package func transposed(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
-    precondition(matrix.count == rows * columns)
-    guard rows > 1, columns > 1 else { return matrix }
     let loop = unsafe table.transpose_floats
-    var turned = [Float](repeating: 0, count: matrix.count)
-    unsafe turned.withUnsafeMutableBufferPointer { turned in
-      if let to = turned.baseAddress { unsafe loop(matrix, rows, columns, to) }
-    }
-    return turned
+    return unsafe turned(matrix, rows, columns, zero: 0) { unsafe loop(matrix, rows, columns, $0) }
   }
 
   /// The same with a byte each.
   package func transposed(_ matrix: [UInt8], rows: Int, columns: Int) -> [UInt8] {
+    let loop = unsafe table.transpose_codes
+    return unsafe turned(matrix, rows, columns, zero: 0) { unsafe loop(matrix, rows, columns, $0) }
+  }
+
+  private func turned<Element>(
+    _ matrix: [Element], _ rows: Int, _ columns: Int, zero: Element, _ loop: (UnsafeMutablePointer<Element>) -> Void
+  ) -> [Element] {
     precondition(matrix.count == rows * columns)
     guard rows > 1, columns > 1 else { return matrix }
-    let loop = unsafe table.transpose_codes
-    var turned = [UInt8](repeating: 0, count: matrix.count)
+    var turned = [Element](repeating: zero, count: matrix.count)
     unsafe turned.withUnsafeMutableBufferPointer { turned in
-      if let to = turned.baseAddress { unsafe loop(matrix, rows, columns, to) }
+      if let to = turned.baseAddress { unsafe loop(to) }
     }
     return turned
   }
