@@ -85,6 +85,7 @@ final class PartialOutput: Sendable {
   func setLengths(_ files: [StagedOutput.File]) throws(FileError) {
     for (number, descriptor) in descriptors.enumerated() {
       guard let byteCount = files[number].byteCount else { continue }
+      try SystemCall.reserve(descriptor, byteCount: byteCount, path: places.stagedPaths[number])
       try SystemCall.setLength(descriptor, to: byteCount, path: places.stagedPaths[number])
     }
   }

@@ -2,6 +2,24 @@
 // standard library's own views do not know that and count as unsafe.
 
 extension Array where Element == UInt8 {
+  /// An array of so many bytes, all of which `fill` has to write: what it leaves out may be anything.
+  public init<Failure: Error>(
+    count: Int, filledBy fill: (inout MutableRawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    var failure: Failure?
+    unsafe self.init(unsafeUninitializedCapacity: count) { elements, initializedCount in
+      var bytes = unsafe MutableRawSpan(
+        _unsafeBytes: UnsafeMutableRawBufferPointer(start: elements.baseAddress, count: count))
+      do throws(Failure) {
+        try fill(&bytes)
+        initializedCount = count
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
   /// Lends the elements as raw bytes to write to.
   public mutating func withMutableBytes<Result, Failure: Error>(
     _ body: (inout MutableRawSpan) throws(Failure) -> Result
@@ -101,8 +119,13 @@ extension MutableRawSpan {
 extension RawSpan {
   /// One Float in the machine's byte order.
   public func float(at offset: Int) -> Float {
+    Float(bitPattern: word(at: offset))
+  }
+
+  /// 32 bits in the machine's byte order.
+  public func word(at offset: Int) -> UInt32 {
     precondition(offset >= 0 && 4 <= byteCount - offset, "there is no such number")
-    return Float(bitPattern: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    return unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
   }
 
   /// One byte.

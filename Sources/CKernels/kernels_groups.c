@@ -75,16 +75,25 @@ static KERNEL void pack_codes(const uint8_t *restrict codes, size_t count, unsig
 DECANT_COMPILE(void, pack_codes, (const uint8_t *codes, size_t count, unsigned bits, uint8_t *bytes),
                (codes, count, bits, bytes))
 
+// Runs of 32 codes of a column that are moved together: rows of codes may all fall on the same lines of a cache, which has
+// to fetch each no more than once.
+#define RUNS_AT_ONCE 4
+
 // Words of 32 bits whose codes run down a column: `bits` rows of words have 32 codes of each of `columns` columns, a stream
 // of bits from word to word. `codes` gets a row of `stride` bytes for each column.
 static KERNEL void unpack_word_columns(const uint8_t *restrict words, size_t word_rows, size_t columns, unsigned bits,
                                        uint8_t *restrict codes, size_t stride) {
   size_t runs = word_rows / bits;
-  for (size_t run = 0; run < runs; run++) {
+  for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
+    size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
     for (size_t column = 0; column < columns; column++) {
-      uint8_t stream[32];
-      for (unsigned i = 0; i < bits; i++) memcpy(stream + 4 * i, words + 4 * ((run * bits + i) * columns + column), 4);
-      unpack_stream(stream, 32, bits, codes + column * stride + 32 * run);
+      for (size_t run = first; run < last; run++) {
+        uint8_t stream[32];
+        for (unsigned i = 0; i < bits; i++) {
+          memcpy(stream + 4 * i, words + 4 * ((run * bits + i) * columns + column), 4);
+        }
+        unpack_codes(stream, 32, bits, codes + column * stride + 32 * run);
+      }
     }
   }
 }
@@ -106,11 +115,16 @@ DECANT_COMPILE(void, unpack_columns,
 static KERNEL void pack_word_columns(const uint8_t *restrict codes, size_t stride, size_t word_rows, size_t columns,
                                      unsigned bits, uint8_t *restrict words) {
   size_t runs = word_rows / bits;
-  for (size_t run = 0; run < runs; run++) {
+  for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
+    size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
     for (size_t column = 0; column < columns; column++) {
-      uint8_t stream[32];
-      pack_stream(codes + column * stride + 32 * run, 32, bits, stream);
-      for (unsigned i = 0; i < bits; i++) memcpy(words + 4 * ((run * bits + i) * columns + column), stream + 4 * i, 4);
+      for (size_t run = first; run < last; run++) {
+        uint8_t stream[32];
+        pack_codes(codes + column * stride + 32 * run, 32, bits, stream);
+        for (unsigned i = 0; i < bits; i++) {
+          memcpy(words + 4 * ((run * bits + i) * columns + column), stream + 4 * i, 4);
+        }
+      }
     }
   }
 }
@@ -208,6 +222,29 @@ static KERNEL void add_to_words(uint8_t *restrict words, size_t count, uint32_t 
   }
 }
 DECANT_COMPILE(void, add_to_words, (uint8_t *words, size_t count, uint32_t addend), (words, count, addend))
+
+static KERNEL bool is_uniform(const uint8_t *codes, size_t count) {
+  uint8_t differs = 0;
+  LANES for (size_t i = 1; i < count; i++) differs |= codes[i] ^ codes[0];
+  return differs == 0;
+}
+DECANT_COMPILE(bool, is_uniform, (const uint8_t *codes, size_t count), (codes, count))
+
+static KERNEL bool codes_of_zeros(const float *restrict zeros, size_t count, unsigned bits, unsigned addend,
+                                  uint8_t *restrict codes) {
+  float most = (float)((1u << bits) - 1);
+  uint32_t lost = 0;
+  LANES for (size_t i = 0; i < count; i++) {
+    float zero = zeros[i] >= 0 && zeros[i] <= most ? zeros[i] : 0;
+    int32_t code = (int32_t)zero;
+    lost |= (uint32_t) !((float)code == zeros[i]);
+    codes[i] = (uint8_t)(((uint32_t)code + addend) & ((1u << bits) - 1));
+  }
+  return lost == 0;
+}
+DECANT_COMPILE(bool, codes_of_zeros,
+               (const float *zeros, size_t count, unsigned bits, unsigned addend, uint8_t *codes),
+               (zeros, count, bits, addend, codes))
 
 // Whether a scale times any code is no longer than a float, so that it does not matter in which order it is computed.
 static KERNEL bool is_short(float scale, unsigned bits) {

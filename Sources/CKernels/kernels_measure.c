@@ -21,6 +21,18 @@ static KERNEL size_t first_non_finite(const float *restrict values, size_t count
 }
 DECANT_COMPILE(size_t, first_non_finite, (const float *values, size_t count), (values, count))
 
+static KERNEL bool are_equal(const float *values, const float *others, size_t count) {
+  const size_t run = 1024;
+  for (size_t start = 0; start < count; start += run) {
+    size_t end = smaller_size(start + run, count);
+    uint32_t differs = 0;
+    LANES for (size_t i = start; i < end; i++) differs |= (uint32_t) !(values[i] == others[i]);
+    if (differs) return false;
+  }
+  return true;
+}
+DECANT_COMPILE(bool, are_equal, (const float *values, const float *others, size_t count), (values, others, count))
+
 static KERNEL float largest_magnitude(const float *restrict values, size_t count) {
   int32_t largest = 0;
   for (size_t i = 0; i < count; i++) largest = larger(largest, magnitude_bits(values[i]));

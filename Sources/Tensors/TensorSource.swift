@@ -19,9 +19,26 @@ public protocol TensorSource: Sendable {
   /// Fills `bytes` with those of tensor `name` that begin `offset` bytes into it.
   /// - Throws: `FileError` when there is no such tensor, the range is not inside it, or the file ends early.
   func read(_ name: String, at offset: Int, into bytes: inout MutableRawSpan) throws(FileError)
+
+  /// Fills `bytes` with lines of tensor `name`, `length` bytes each: the first begins `offset` bytes into it, and every other
+  /// one `stride` bytes after the one before.
+  /// - Throws: as `read`.
+  func readLines(
+    _ name: String, at offset: Int, stride: Int, length: Int, into bytes: inout MutableRawSpan
+  ) throws(FileError)
 }
 
 extension TensorSource {
+  public func readLines(
+    _ name: String, at offset: Int, stride: Int, length: Int, into bytes: inout MutableRawSpan
+  ) throws(FileError) {
+    guard stride != length else { return try read(name, at: offset, into: &bytes) }
+    for (line, start) in Swift.stride(from: 0, to: bytes.byteCount, by: max(1, length)).enumerated() {
+      var part = bytes._mutatingExtracting(start..<start + length)
+      try read(name, at: offset + line * stride, into: &part)
+    }
+  }
+
   public var inputFiles: [InputFile] { [] }
 
   /// - Throws: `FileError` when a file is no longer what it was when it was opened: what was read may be of two states.

@@ -53,6 +53,39 @@ import Testing
     #expect(words == [0, 0, 0, 0, 0xff, 0xff, 0, 0, 9])
   }
 
+  /// In any place of a vector, and after the last whole one.
+  @Test(arguments: KernelSet.all, [0, 1, 15, 16, 40, 1024, 1030]) func whatIsTheSame(kernels: KernelSet, place: Int) {
+    var codes = [UInt8](repeating: 7, count: 1031)
+    #expect(kernels.isUniform(codes) && kernels.isUniform([]) && kernels.isUniform([3]))
+    codes[place] = 6
+    #expect(!kernels.isUniform(codes))
+
+    func areEqual(_ one: [Float], _ other: [Float]) -> Bool { kernels.areEqual(one.span, other.span) }
+    let values = (0..<1031).map { Float($0) / 8 }
+    #expect(areEqual(values, values))
+    for (value, other, isEqual) in [
+      (1, 1.0000001, false), (0, -0, true), (.nan, .nan, false), (.infinity, .infinity, true),
+    ]
+      as [(Float, Float, Bool)]
+    {
+      var (one, two) = (values, values)
+      (one[place], two[place]) = (value, other)
+      #expect(areEqual(one, two) == isEqual)
+    }
+    #expect(!areEqual(values, values.dropLast()))
+  }
+
+  @Test(arguments: KernelSet.all, [2, 3, 4, 8]) func zerosBecomeCodes(kernels: KernelSet, bits: Int) {
+    let most = 1 << bits - 1
+    let zeros = (0..<67).map { Float($0 % (most + 1)) }
+    #expect(
+      kernels.codes(ofZeros: zeros, bits: bits, addend: -1) == zeros.map { UInt8((Int($0) + most) & most) })
+    for lost in [-1, 0.5, Float(most + 1), .nan, .infinity, 1e20] {
+      #expect(kernels.codes(ofZeros: zeros + [lost], bits: bits, addend: 0) == nil)
+      #expect(kernels.codes(ofZeros: [lost] + zeros, bits: bits, addend: 0) == nil)
+    }
+  }
+
   /// `scale * code + bias` and `scale * (code - zero)` are the same where `bias == -scale * zero`.
   @Test(arguments: KernelSet.all) func zerosAndBiases(kernels: KernelSet) {
     var groups = EncodedGroups()

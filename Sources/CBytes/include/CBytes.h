@@ -13,6 +13,10 @@ int decant_argument_count(void);
 /// The word of that number; NULL where there is none.
 const char *decant_argument(int number);
 
+/// Has the file system set aside the room of a file's first bytes, so that writing them needs no looking for it. Answers
+/// -1 and sets `errno` where there is too little of it, or a signal came; does nothing where the file system cannot.
+int decant_reserve(int descriptor, long long byteCount);
+
 /// Has the system begin to write to disk what has been written into the file so far, without waiting for it. Does
 /// nothing where the system has no such call.
 void decant_start_writing(int descriptor);

@@ -229,17 +229,20 @@ enum {
   K(SET, void, transpose_codes, (const uint8_t *matrix, size_t rows, size_t columns, uint8_t *turned))                 \
   /* Adds to every code, modulo 256. */                                                                                \
   K(SET, void, add_to_codes, (uint8_t *codes, size_t count, unsigned addend))                                          \
+  /* Whether all codes are the same. */                                                                                \
+  K(SET, bool, is_uniform, (const uint8_t *codes, size_t count))                                                       \
+  /* Zeros as codes of up to 8 bits, `addend` added modulo 2^bits. Returns false where one is no such code. */         \
+  K(SET, bool, codes_of_zeros, (const float *zeros, size_t count, unsigned bits, unsigned addend, uint8_t *codes))     \
   /* Adds to every word of 32 bits, modulo 2^32. */                                                                    \
   K(SET, void, add_to_words, (uint8_t *words, size_t count, uint32_t addend))                                          \
   /* From `scale * code + offset` to `scale * (code - offset)`, and back with zeros that `shift` is added to first, in   \
      place. Returns false where a value would change, or would depend on how it is computed. */                        \
   K(SET, bool, zeros_of_biases, (const float *scales, float *offsets, size_t count, unsigned bits))                    \
   K(SET, bool, biases_of_zeros, (const float *scales, float *offsets, size_t count, unsigned bits, float shift))       \
-  /* Blocks of ggml as groups. Closing returns how many could be made of `count`: less where a number or a code does not \
-     fit the next one. */                                                                                              \
+  /* Blocks of ggml as groups. Closing returns false where a number or a code does not fit. */                         \
   K(SET, void, open_blocks, (const uint8_t *blocks, size_t count, enum decant_block_groups kind, uint8_t *codes,       \
     float *scales, float *_Nullable offsets))                                                                          \
-  K(SET, size_t, close_blocks, (const uint8_t *codes, const float *scales, const float *_Nullable offsets,             \
+  K(SET, bool, close_blocks, (const uint8_t *codes, const float *scales, const float *_Nullable offsets,             \
     size_t count, enum decant_block_groups kind, uint8_t *blocks))                                                     \
   DECANT_GROUPS(K, SET, round_affine)                                                                                 \
   DECANT_GROUPS(K, SET, round_min_max)                                                                                \
@@ -251,6 +254,8 @@ enum {
   DECANT_GROUPS(K, SET, round_float8)                                                                                 \
   /* Measures and sums. */                                                                                             \
   K(SET, size_t, first_non_finite, (const float *values, size_t count))                                                \
+  /* Whether all values equal those of the other side: zeros do whatever their signs, NaN does not. */                 \
+  K(SET, bool, are_equal, (const float *values, const float *others, size_t count))                                    \
   K(SET, float, largest_magnitude, (const float *values, size_t count))                                                \
   /* The sum of squares over 16 lanes (value i goes to lane i % 16), then of the lanes in order. */                    \
   K(SET, double, sum_of_squares, (const float *values, size_t count))                                                  \

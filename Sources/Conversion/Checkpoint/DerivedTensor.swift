@@ -83,6 +83,16 @@ public final class DerivedTensor: RowSource {
     derivation.sources.contains { (try? inputs.tensor($0))?.isStoredByColumns == true }
   }
 
+  /// Whether every stored tensor behind it is small enough to be kept in memory while it is read by columns.
+  var isHeld: Bool {
+    derivation.sources.allSatisfy { reference in
+      guard let weight = try? inputs.tensor(reference) else { return false }
+      return weight.storedNames.allSatisfy {
+        HeldTensors.holds(byteCount: weight.source.descriptor(of: $0)?.byteCount ?? 0)
+      }
+    }
+  }
+
   // MARK: - Encoded elements
 
   /// The stored encoding, where elements can be copied without decoding them; nil where they must be computed.

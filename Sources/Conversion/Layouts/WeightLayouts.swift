@@ -51,8 +51,9 @@ package enum WeightLayouts {
     if refusesForeign { try section?.refuseUnknownMethod() }
     var taken: Set<String> = []
     var found: [String: FoundWeight] = [:]
+    let held = HeldTensors(source)
     for layout in all {
-      for weight in try layout.weights(in: source, config: config, beside: beside) {
+      for weight in try layout.weights(in: held, config: config, beside: beside) {
         if refusesForeign, let section, !layout.methods.contains(section.method) {
           throw LayoutRule.configAndTensors.broken(
             .mismatch, path: source.name, subject: weight.place,

@@ -16,6 +16,8 @@ final class PourWorker {
 
   /// Bytes that are copied at once where nothing is computed.
   private static let copySize = 4 << 20
+  /// Bytes of a plane put together in memory that are written at once: other workers write into the file too.
+  private static let gatheredSize = 1 << 20
 
   init(plan: Plan, output: any PourTarget, magnitudes: Magnitudes) {
     self.plan = plan
@@ -57,7 +59,11 @@ final class PourWorker {
       case .tail(let number): try write(tails[number], count: tails[number].count, to: plane, at: 0)
       case .plane(let number):
         guard let bytes = slab.progress.gathered(plane: number) else { continue }
-        try write(bytes, count: bytes.count, to: plane, at: 0)
+        for start in stride(from: 0, to: bytes.count, by: Self.gatheredSize) {
+          try bytes.withBytes(in: start..<min(start + Self.gatheredSize, bytes.count)) { part throws(FileError) in
+            try write(part, to: plane, at: start)
+          }
+        }
       case .stored: continue
       }
     }

@@ -120,9 +120,13 @@ final class SlabQueue: Sendable {
   private static let copiedElements = 1 << 19
   /// Of one that becomes groups.
   private static let groupedElements = 1 << 18
+  /// Of one whose groups are kept: codes take a byte each, values four.
+  private static let repackedElements = 1 << 20
+  /// Of one whose rows are columns of what is kept in memory: lines are not shorter than what a cache moves.
+  private static let heldElements = 1 << 19
   /// Of one whose lines are put together in memory.
   private static let gatheredElements = 1 << 20
-  /// Of one whose rows are columns of what is stored: the taller, the longer are the runs that are read or written.
+  /// Of one whose rows are columns of what is read or written: the taller, the longer are the runs that are read or written.
   private static let turnedElements = 1 << 22
 
   init(_ plan: Plan, finished: [Int: FinishedTensor]) {
@@ -174,23 +178,24 @@ final class SlabQueue: Sendable {
       let wholeRows = planned.rows.slabElements(atMost: limit)
       return wholeRows % block == 0 ? wholeRows : max(1, limit / block) * block
     }
-    let isTurned = planned.rows.isStoredByColumns
+    let isHeld = planned.rows.isStoredByColumns && planned.rows.isHeld
+    let isTurned = planned.rows.isStoredByColumns && !isHeld
     switch planned.action {
     case .copyStored:
       return max(1, planned.elementCount)
     case .group(let output):
       let height = output.rowAlignment
       let isTurned = isTurned || (output.isTurned && !planned.gathersPlanes)
-      // Codes take a byte each, values four.
       let limit =
         isTurned
         ? (output.isRepacked ? 2 * turnedElements : turnedElements)
-        : planned.gathersPlanes ? gatheredElements : groupedElements
+        : planned.gathersPlanes
+          ? gatheredElements : output.isRepacked ? repackedElements : isHeld ? heldElements : groupedElements
       return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
     case .encode(let encoder):
-      let limit = isTurned ? turnedElements : DerivedTensor.slabElements
+      let limit = isTurned ? turnedElements : isHeld ? heldElements : DerivedTensor.slabElements
       return elements(
         encoder.needsWholeRows ? max(limit, planned.rows.columns) : limit, encoder.codec.elementsPerBlock)
     }

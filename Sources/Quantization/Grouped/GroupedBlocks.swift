@@ -72,6 +72,6 @@ public struct GroupedBlocks: Sendable {
     precondition(groups.scales.count == count * groupsPerBlock && groups.codes.count == groups.scales.count * columns)
     precondition(blocks.byteCount == count * bytesPerBlock)
     precondition(groups.offsets.count == (offset == .none ? 0 : groups.scales.count))
-    return kernels.closeBlocks(groups, count: count, kind, into: &blocks) == count
+    return kernels.closeBlocks(groups, count: count, kind, into: &blocks)
   }
 }

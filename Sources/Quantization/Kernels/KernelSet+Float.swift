@@ -26,7 +26,7 @@ extension KernelSet {
   }
 
   /// One byte a value, the index of `table` with its 256 entries.
-  func decodeBytes(_ bytes: RawSpan, table entries: [Float], into values: inout MutableSpan<Float>) {
+  package func decodeBytes(_ bytes: RawSpan, table entries: [Float], into values: inout MutableSpan<Float>) {
     precondition(entries.count == 256)
     let loop = unsafe table.decode_bytes
     unsafe bytes.withUnsafeBytes { bytes in

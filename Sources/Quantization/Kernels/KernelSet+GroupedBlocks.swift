@@ -21,17 +21,17 @@ extension KernelSet {
     }
   }
 
-  /// Returns how many blocks could be made.
+  /// Returns whether all could be made.
   func closeBlocks(
     _ groups: EncodedGroups, count: Int, _ kind: decant_block_groups, into blocks: inout MutableRawSpan
-  ) -> Int {
+  ) -> Bool {
     let loop = unsafe table.close_blocks
     return unsafe groups.codes.withUnsafeBufferPointer { codes in
       unsafe groups.scales.withUnsafeBufferPointer { scales in
         unsafe groups.offsets.withUnsafeBufferPointer { offsets in
           unsafe blocks.withUnsafeMutableBytes { blocks in
             guard let to = blocks.baseAddress, let codes = codes.baseAddress, let scales = scales.baseAddress else {
-              return count
+              return true
             }
             return unsafe loop(
               codes, scales, offsets.isEmpty ? nil : offsets.baseAddress, count, kind,

@@ -63,6 +63,26 @@ extension KernelSet {
     }
   }
 
+  /// Whether all codes are the same; true of none.
+  package func isUniform(_ codes: [UInt8]) -> Bool {
+    unsafe codes.withUnsafeBufferPointer { codes in
+      guard let start = codes.baseAddress else { return true }
+      return unsafe table.is_uniform(start, codes.count)
+    }
+  }
+
+  /// Whole numbers as codes of up to eight bits, with `addend` added modulo `2^bits`; nil where one is no such code.
+  package func codes(ofZeros zeros: [Float], bits: Int, addend: Int) -> [UInt8]? {
+    precondition((1...8).contains(bits))
+    let loop = unsafe table.codes_of_zeros
+    var codes = [UInt8](repeating: 0, count: zeros.count)
+    let isKept = unsafe codes.withUnsafeMutableBufferPointer { codes in
+      guard let to = codes.baseAddress else { return true }
+      return unsafe loop(zeros, zeros.count, UInt32(bits), UInt32(truncatingIfNeeded: addend), to)
+    }
+    return isKept ? codes : nil
+  }
+
   /// Makes the biases of `scale * code + bias` the zeros of `scale * (code - zero)`.
   /// - Returns: false where a value would change, or would depend on how it is computed; the biases are of no use then.
   package func makeZeros(ofBiasesOf groups: inout EncodedGroups, bits: Int) -> Bool {

@@ -10,6 +10,17 @@ extension KernelSet {
     return index < values.count ? index : nil
   }
 
+  /// Whether as many values are those of the other side: zeros are equal whatever their signs, NaN equals nothing.
+  public func areEqual(_ values: Span<Float>, _ others: Span<Float>) -> Bool {
+    guard values.count == others.count else { return false }
+    return unsafe values.withUnsafeBufferPointer { values in
+      unsafe others.withUnsafeBufferPointer { others in
+        guard let one = values.baseAddress, let other = others.baseAddress else { return true }
+        return unsafe table.are_equal(one, other, values.count)
+      }
+    }
+  }
+
   /// The largest magnitude; NaN or infinite where one is, 0 of nothing.
   public func largestMagnitude(of values: Span<Float>) -> Float {
     unsafe values.withUnsafeBufferPointer { values in

@@ -17,9 +17,11 @@ struct BlockPlane: GroupPlane {
     guard let count = encoding.byteCount(elements: rows.count * columns),
       let start = encoding.byteCount(elements: rows.lowerBound * columns)
     else { return false }
-    var bytes = [UInt8](repeating: 0, count: count)
     var groups = groups
-    guard dividing(&groups, rows), bytes.withMutableBytes({ blocks.close(groups, into: &$0) }) else { return false }
+    guard dividing(&groups, rows) else { return false }
+    var isKept = false
+    let bytes = [UInt8](count: count) { isKept = blocks.close(groups, into: &$0) }
+    guard isKept else { return false }
     try bytes.withBytes { bytes throws(FileError) in try put(bytes, .run(at: start, of: count)) }
     return true
   }

@@ -15,8 +15,7 @@ struct ColumnCodePlane: GroupPlane {
     _ groups: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
     let wordRows = columns * bits / 32
-    var words = [UInt8](repeating: 0, count: 4 * wordRows * part.count)
-    words.withMutableBytes { words in
+    let words = [UInt8](count: 4 * wordRows * part.count) { words in
       groups.codes.withBytes {
         KernelSet.best.packColumns($0, stride: columns, columns: part.count, bits: bits, into: &words)
       }

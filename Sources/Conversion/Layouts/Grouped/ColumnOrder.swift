@@ -10,8 +10,9 @@ enum ColumnOrder {
     of order: TensorDescriptor, columns: Int, group: Int, groups: Int, _ parts: LayoutParts, allowsNone: Bool = false
   ) throws(FileError) -> [Int32]? {
     try parts.check(order, [.i32], [columns], .groupList)
-    let bytes = try parts.source.bytes(of: order.name)
-    let indices = stride(from: 0, to: bytes.count, by: 4).map { Int32(littleEndian: bytes[$0..<$0 + 4]) }
+    let indices = try parts.source.bytes(of: order.name).withBytes { bytes in
+      stride(from: 0, to: bytes.byteCount, by: 4).map { Int32(bitPattern: bytes.word(at: $0)) }
+    }
     if allowsNone, indices.allSatisfy({ $0 == -1 }) { return nil }
     if let place = indices.firstIndex(where: { $0 < 0 || Int($0) >= groups }) {
       throw LayoutRule.groupList.broken(

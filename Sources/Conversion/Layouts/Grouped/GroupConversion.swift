@@ -174,7 +174,7 @@ struct GroupConversion: Sendable {
 extension [Float] {
   /// What all elements are; nil where they differ, or there are none.
   fileprivate var onlyElement: Float? {
-    guard let first else { return nil }
-    return allSatisfy { $0 == first } ? first : nil
+    guard let first, first == first else { return nil }
+    return KernelSet.best.areEqual(span.extracting(droppingLast: 1), span.extracting(droppingFirst: 1)) ? first : nil
   }
 }

@@ -84,31 +84,28 @@ struct StoredNumbers: GroupNumbers {
   private func plain(
     _ rows: Range<Int>, _ groups: Range<Int>, _ source: any TensorSource
   ) throws(FileError) -> [Float] {
-    if groups.count == self.groups { return try run(rows.lowerBound * self.groups, rows.count * groups.count, source) }
-    var numbers: [Float] = []
-    for row in rows { numbers += try run(row * self.groups + groups.lowerBound, groups.count, source) }
-    return numbers
+    if groups.count == self.groups {
+      return try lines(rows.lowerBound * self.groups, 1, stride: 0, length: rows.count * groups.count, source)
+    }
+    return try lines(
+      rows.lowerBound * self.groups + groups.lowerBound, rows.count, stride: self.groups, length: groups.count, source)
   }
 
   private func transposed(
     _ rows: Range<Int>, _ groups: Range<Int>, _ source: any TensorSource
   ) throws(FileError) -> [Float] {
-    let lines: [Float]
-    if rows.count == self.rows {
-      lines = try run(groups.lowerBound * self.rows, groups.count * self.rows, source)
-    } else {
-      var each: [Float] = []
-      each.reserveCapacity(rows.count * groups.count)
-      for group in groups { each += try run(group * self.rows + rows.lowerBound, rows.count, source) }
-      lines = each
-    }
+    let lines = try lines(
+      groups.lowerBound * self.rows + rows.lowerBound, groups.count, stride: self.rows, length: rows.count, source)
     return KernelSet.best.transposed(lines, rows: groups.count, columns: rows.count)
   }
 
-  private func run(_ first: Int, _ count: Int, _ source: any TensorSource) throws(FileError) -> [Float] {
-    var bytes = [UInt8](repeating: 0, count: count * format.byteCount)
-    try bytes.withMutableBytes { part throws(FileError) in
-      try source.read(name, at: first * format.byteCount, into: &part)
+  /// So many lines of so many numbers, which begin `stride` numbers apart.
+  private func lines(
+    _ first: Int, _ count: Int, stride: Int, length: Int, _ source: any TensorSource
+  ) throws(FileError) -> [Float] {
+    let size = format.byteCount
+    let bytes = try [UInt8](count: count * length * size) { bytes throws(FileError) in
+      try source.readLines(name, at: first * size, stride: stride * size, length: length * size, into: &bytes)
     }
     return format.decode(bytes)
   }
@@ -151,13 +148,16 @@ struct PackedNumbers: GroupNumbers {
     let found = try codes.codes(ofAny: part, columns: columns, from: source)
     func number(_ code: UInt8) -> Float { Float((Int(code) + addend) % modulus) - shift }
     // Where weights were rounded symmetrically all zeros are the same.
-    if let first = found.first, found.allSatisfy({ $0 == first }) {
+    if let first = found.first, KernelSet.best.isUniform(found) {
       return Array(repeating: number(first), count: found.count)
     }
     // One of 256 codes each.
     let table = (0...UInt8.max).map(number)
     let ordered =
       isTransposed ? KernelSet.best.transposed(found, rows: groups.count, columns: rows.count) : found
-    return ordered.map { table[Int($0)] }
+    var values = [Float](repeating: 0, count: ordered.count)
+    var span = values.mutableSpan
+    ordered.withBytes { KernelSet.best.decodeBytes($0, table: table, into: &span) }
+    return values
   }
 }

@@ -22,8 +22,7 @@ struct InterleavedCodePlane: GroupPlane {
   func write(
     codes: [UInt8], rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) {
-    var words = [UInt8](repeating: 0, count: columns * part.count / 2)
-    words.withMutableBytes { words in
+    let words = [UInt8](count: columns * part.count / 2) { words in
       codes.withBytes {
         KernelSet.best.packWordRows($0, rows: columns, order: InterleavedCodes.order, into: &words)
       }

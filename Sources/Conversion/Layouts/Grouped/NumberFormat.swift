@@ -55,7 +55,7 @@ enum NumberFormat: Hashable, Sendable {
 
   /// - Returns: nil where a number is not one of the format.
   func encode(_ values: [Float]) -> [UInt8]? {
-    nearest(values).flatMap { decode($0) == values ? $0 : nil }
+    nearest(values).flatMap { KernelSet.best.areEqual(decode($0).span, values.span) ? $0 : nil }
   }
 
   /// The nearest numbers of the format, or others where a number is far from all; nil where one would not be finite.

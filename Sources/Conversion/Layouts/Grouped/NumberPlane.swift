@@ -40,6 +40,6 @@ struct NumberPlane: GroupPlane {
     guard let nearest = format.nearest(numbers.map(factor.stored)) else { return nil }
     var found = format.decode(nearest)
     factor.apply(to: &found)
-    return found == numbers ? nearest : nil
+    return KernelSet.best.areEqual(found.span, numbers.span) ? nearest : nil
   }
 }

@@ -28,7 +28,7 @@ struct PackedNumberPlane: GroupPlane {
   func write(
     _ encoded: EncodedGroups, rows part: Range<Int>, _ put: (RawSpan, PlaneLines) throws(FileError) -> Void
   ) throws(FileError) -> Bool {
-    guard var zeros = codes(of: encoded.offsets) else { return false }
+    guard var zeros = KernelSet.best.codes(ofZeros: encoded.offsets, bits: bits, addend: addend) else { return false }
     if packing != .interleaved { zeros = KernelSet.best.transposed(zeros, rows: part.count, columns: groups) }
     switch packing {
     case .interleaved:
@@ -66,18 +66,5 @@ struct PackedNumberPlane: GroupPlane {
       }
     }
     return true
-  }
-
-  /// Zeros as they are packed; nil where one of them is not kept.
-  private func codes(of zeros: [Float]) -> [UInt8]? {
-    let mask = 1 << bits - 1
-    var codes = [UInt8](repeating: 0, count: zeros.count)
-    var isKept = true
-    for (place, zero) in zeros.enumerated() {
-      let code = zero >= 0 && zero <= Float(mask) ? Int(zero) : 0
-      isKept = isKept && Float(code) == zero
-      codes[place] = UInt8(truncatingIfNeeded: (code + addend) & mask)
-    }
-    return isKept ? codes : nil
   }
 }

@@ -49,28 +49,26 @@ struct RowCodes: StoredCodes {
   var columnAlignment: Int { 32 }
 
   func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8] {
-    var codes = [UInt8](repeating: 0, count: part.count)
-    guard part.count > 0 else { return codes }
-    if part.columns.count == columns, rowBytes * 8 == columns * bits {
-      try unpack(at: part.rows.lowerBound * rowBytes, count: part.count, 0..<part.count, of: &codes, source)
-      return codes
+    guard part.count > 0 else { return [] }
+    let width = part.columns.count
+    let isRun = width == columns && rowBytes * 8 == columns * bits
+    let line = isRun ? part.rows.count * rowBytes : (width * bits).dividedRoundingUp(by: 8)
+    var bytes = try [UInt8](count: isRun ? line : part.rows.count * line) { bytes throws(FileError) in
+      try source.readLines(
+        name, at: part.rows.lowerBound * rowBytes + part.columns.lowerBound * bits / 8, stride: rowBytes, length: line,
+        into: &bytes)
     }
-    for (place, row) in part.rows.enumerated() {
-      try unpack(
-        at: row * rowBytes + part.columns.lowerBound * bits / 8, count: part.columns.count,
-        place * part.columns.count..<(place + 1) * part.columns.count, of: &codes, source)
-    }
-    return codes
-  }
-
-  private func unpack(
-    at offset: Int, count: Int, _ range: Range<Int>, of codes: inout [UInt8], _ source: any TensorSource
-  ) throws(FileError) {
-    var bytes = [UInt8](repeating: 0, count: (count * bits).dividedRoundingUp(by: 8))
-    try bytes.withMutableBytes { part throws(FileError) in try source.read(name, at: offset, into: &part) }
     if wordAddend != 0 { KernelSet.best.add(wordAddend, toWordsOf: &bytes) }
-    codes.withMutableBytes(in: range) { codes in
-      bytes.withBytes { KernelSet.best.unpack($0, bits: bits, count: count, into: &codes) }
+    return [UInt8](count: part.count) { codes in
+      bytes.withBytes { bytes in
+        guard bytes.byteCount * 8 != part.count * bits else {
+          return KernelSet.best.unpack(bytes, bits: bits, count: part.count, into: &codes)
+        }
+        for row in 0..<part.rows.count {
+          var own = codes._mutatingExtracting(row * width..<(row + 1) * width)
+          KernelSet.best.unpack(bytes.extracting(row * line..<(row + 1) * line), bits: bits, count: width, into: &own)
+        }
+      }
     }
   }
 }
@@ -119,14 +117,17 @@ struct WholeWordColumnCodes: StoredCodes {
     let wordRows =
       part.columns.lowerBound / columnAlignment..<part.columns.upperBound.dividedRoundingUp(by: columnAlignment)
     var codes = [UInt8](repeating: 0, count: part.count)
-    var bytes = [UInt8](repeating: 0, count: 4 * part.rows.count)
-    for (place, wordRow) in wordRows.enumerated() {
-      try bytes.withMutableBytes { bytes throws(FileError) in
-        try source.read(name, at: 4 * (wordRow * rows + part.rows.lowerBound), into: &bytes)
-      }
+    let line = 4 * part.rows.count
+    var bytes = [UInt8](repeating: 0, count: line * wordRows.count)
+    try bytes.withMutableBytes { bytes throws(FileError) in
+      try source.readLines(
+        name, at: 4 * (wordRows.lowerBound * rows + part.rows.lowerBound), stride: 4 * rows, length: line, into: &bytes)
+    }
+    for place in 0..<wordRows.count {
       let first = place * columnAlignment
       for row in 0..<part.rows.count {
-        let word = UInt32(littleEndian: bytes[4 * row..<4 * row + 4])
+        let start = place * line + 4 * row
+        let word = UInt32(littleEndian: bytes[start..<start + 4])
         for column in first..<min(first + columnAlignment, part.columns.count) {
           codes[row * part.columns.count + column] =
             UInt8(truncatingIfNeeded: word >> UInt32((column - first) * bits)) & UInt8(1 << bits - 1)
@@ -156,21 +157,16 @@ struct ColumnCodes: StoredCodes {
     // Whole runs of 32 codes; what a column lacks of the last is zero.
     let runs = part.columns.count.dividedRoundingUp(by: 32)
     let width = part.rows.count
-    var words = [UInt8](repeating: 0, count: 4 * runs * bits * width)
-    if width == rows {
-      try words.withMutableBytes(in: 0..<4 * wordRows.count * width) { bytes throws(FileError) in
-        try source.read(name, at: 4 * wordRows.lowerBound * rows, into: &bytes)
-      }
-    } else {
-      for (place, row) in wordRows.enumerated() {
-        try words.withMutableBytes(in: 4 * place * width..<4 * (place + 1) * width) { bytes throws(FileError) in
-          try source.read(name, at: 4 * (row * rows + part.rows.lowerBound), into: &bytes)
-        }
-      }
+    let storedCount = 4 * wordRows.count * width
+    let words = try [UInt8](count: 4 * runs * bits * width) { bytes throws(FileError) in
+      var stored = bytes._mutatingExtracting(0..<storedCount)
+      try source.readLines(
+        name, at: 4 * (wordRows.lowerBound * rows + part.rows.lowerBound), stride: 4 * rows, length: 4 * width,
+        into: &stored)
+      for place in storedCount..<bytes.byteCount { bytes.store(UInt8(0), at: place) }
     }
     let stride = 32 * runs
-    var codes = [UInt8](repeating: 0, count: width * stride)
-    codes.withMutableBytes { codes in
+    let codes = [UInt8](count: width * stride) { codes in
       words.withBytes { KernelSet.best.unpackColumns($0, columns: width, bits: bits, into: &codes, stride: stride) }
     }
     guard stride != part.columns.count else { return codes }
@@ -199,20 +195,12 @@ struct InterleavedCodes: StoredCodes {
     let words = part.rows.lowerBound / 8..<part.rows.upperBound.dividedRoundingUp(by: 8)
     let depth = part.columns.count
     let line = 4 * words.count
-    var bytes = [UInt8](repeating: 0, count: line * depth)
-    if 8 * words.count == rows {
-      try bytes.withMutableBytes { bytes throws(FileError) in
-        try source.read(name, at: part.columns.lowerBound * line, into: &bytes)
-      }
-    } else {
-      for (place, column) in part.columns.enumerated() {
-        try bytes.withMutableBytes(in: place * line..<(place + 1) * line) { bytes throws(FileError) in
-          try source.read(name, at: column * rows / 2 + 4 * words.lowerBound, into: &bytes)
-        }
-      }
+    let bytes = try [UInt8](count: line * depth) { bytes throws(FileError) in
+      try source.readLines(
+        name, at: part.columns.lowerBound * rows / 2 + 4 * words.lowerBound, stride: rows / 2, length: line,
+        into: &bytes)
     }
-    var codes = [UInt8](repeating: 0, count: 8 * words.count * depth)
-    codes.withMutableBytes { codes in
+    let codes = [UInt8](count: 8 * words.count * depth) { codes in
       bytes.withBytes { KernelSet.best.unpackWordRows($0, rows: depth, order: Self.order, into: &codes) }
     }
     let skipped = part.rows.lowerBound - 8 * words.lowerBound
