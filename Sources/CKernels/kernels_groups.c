@@ -63,7 +63,11 @@ static KERNEL void pack_codes(const uint8_t *restrict codes, size_t count, unsig
     case 2: return pack_stream(codes, count, 2, bytes);
     case 3: return pack_stream(codes, count, 3, bytes);
     case 4:
-      for (size_t i = 0; i < count / 2; i++) bytes[i] = (uint8_t)(codes[2 * i] | codes[2 * i + 1] << 4);
+      // Both codes are in a word of 16 bits, the second one 4 bits too high.
+      LANES for (size_t i = 0; i < count / 2; i++) {
+        uint32_t pair = load_u16(codes + 2 * i);
+        bytes[i] = (uint8_t)(pair | pair >> 4);
+      }
       if (count % 2) bytes[count / 2] = codes[count - 1];
       return;
     case 5: return pack_stream(codes, count, 5, bytes);
@@ -78,6 +82,7 @@ DECANT_COMPILE(void, pack_codes, (const uint8_t *codes, size_t count, unsigned b
 // Runs of 32 codes of a column that are moved together: rows of codes may all fall on the same lines of a cache, which has
 // to fetch each no more than once.
 #define RUNS_AT_ONCE 4
+#define COLUMNS_AT_ONCE 16
 
 // Words of 32 bits whose codes run down a column: `bits` rows of words have 32 codes of each of `columns` columns, a stream
 // of bits from word to word. `codes` gets a row of `stride` bytes for each column.
@@ -86,13 +91,25 @@ static KERNEL void unpack_word_columns(const uint8_t *restrict words, size_t wor
   size_t runs = word_rows / bits;
   for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
     size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
-    for (size_t column = 0; column < columns; column++) {
-      for (size_t run = first; run < last; run++) {
-        uint8_t stream[32];
-        for (unsigned i = 0; i < bits; i++) {
-          memcpy(stream + 4 * i, words + 4 * ((run * bits + i) * columns + column), 4);
+    size_t tall = (last - first) * bits;
+    if (bits == 8) {
+      for (size_t column = 0; column < columns; column++) {
+        for (size_t row = 0; row < tall; row++) {
+          memcpy(codes + column * stride + 32 * first + 4 * row, words + 4 * ((first * 8 + row) * columns + column), 4);
         }
-        unpack_codes(stream, 32, bits, codes + column * stride + 32 * run);
+      }
+      continue;
+    }
+    for (size_t column = 0; column < columns; column += COLUMNS_AT_ONCE) {
+      size_t wide = smaller_size(COLUMNS_AT_ONCE, columns - column);
+      uint32_t tile[COLUMNS_AT_ONCE][8 * RUNS_AT_ONCE];
+      for (size_t row = 0; row < tall; row++) {
+        uint32_t line[COLUMNS_AT_ONCE];
+        memcpy(line, words + 4 * ((first * bits + row) * columns + column), 4 * wide);
+        for (size_t i = 0; i < wide; i++) tile[i][row] = line[i];
+      }
+      for (size_t i = 0; i < wide; i++) {
+        unpack_codes((const uint8_t *)tile[i], 32 * (last - first), bits, codes + (column + i) * stride + 32 * first);
       }
     }
   }
@@ -117,13 +134,25 @@ static KERNEL void pack_word_columns(const uint8_t *restrict codes, size_t strid
   size_t runs = word_rows / bits;
   for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
     size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
-    for (size_t column = 0; column < columns; column++) {
-      for (size_t run = first; run < last; run++) {
-        uint8_t stream[32];
-        pack_codes(codes + column * stride + 32 * run, 32, bits, stream);
-        for (unsigned i = 0; i < bits; i++) {
-          memcpy(words + 4 * ((run * bits + i) * columns + column), stream + 4 * i, 4);
+    size_t tall = (last - first) * bits;
+    if (bits == 8) {
+      for (size_t column = 0; column < columns; column++) {
+        for (size_t row = 0; row < tall; row++) {
+          memcpy(words + 4 * ((first * 8 + row) * columns + column), codes + column * stride + 32 * first + 4 * row, 4);
         }
+      }
+      continue;
+    }
+    for (size_t column = 0; column < columns; column += COLUMNS_AT_ONCE) {
+      size_t wide = smaller_size(COLUMNS_AT_ONCE, columns - column);
+      uint32_t tile[COLUMNS_AT_ONCE][8 * RUNS_AT_ONCE];
+      for (size_t i = 0; i < wide; i++) {
+        pack_codes(codes + (column + i) * stride + 32 * first, 32 * (last - first), bits, (uint8_t *)tile[i]);
+      }
+      for (size_t row = 0; row < tall; row++) {
+        uint32_t line[COLUMNS_AT_ONCE];
+        for (size_t i = 0; i < COLUMNS_AT_ONCE; i++) line[i] = tile[i][row];
+        memcpy(words + 4 * ((first * bits + row) * columns + column), line, 4 * wide);
       }
     }
   }
