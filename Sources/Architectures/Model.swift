@@ -46,6 +46,14 @@ public protocol Model: Sendable {
   /// Whether a weight of the Hugging Face form is stored `[in, out]`.
   func isStoredTransposed(_ name: String) -> Bool
 
+  /// How tensors of the Hugging Face form come from themselves where the inner neurons of a feed-forward network are in
+  /// another order, so that the columns of its last product may be.
+  /// - Parameters:
+  ///   - order: the neuron at each place.
+  ///   - down: the weight of that product.
+  /// - Returns: nil where that is no such weight, or its neighbours cannot be reordered.
+  func reordering(_ order: [Int], neuronsOf down: String) -> [NamedDerivation]?
+
   /// Name, shape and necessity of every tensor of the Hugging Face form.
   /// - Parameter most: where more than so many are necessary, the rest is not listed.
   func expectedTensors(most: Int) -> [ExpectedTensor]

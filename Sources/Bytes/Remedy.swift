@@ -9,6 +9,8 @@ public enum Remedy: Hashable, Sendable {
   case allowFallback
   /// Take groups of another size, or refuse types that do not fit.
   case chooseGroups
+  /// Put columns in act-order in the order of their groups.
+  case undoActOrder
   /// Refuse types that do not fit, rather than to store others.
   case refuseFallback
   /// Store values that are NaN or infinite unquantized.
@@ -46,6 +48,7 @@ public enum Remedy: Hashable, Sendable {
     case .chooseType: "give it another type with an override of the recipe"
     case .allowFallback:
       "a recipe that does not refuse fallbacks stores it so, or give it another type with an override"
+    case .undoActOrder: "a recipe that undoes act-order keeps them, with the network's neurons in another order"
     case .refuseFallback: "a recipe that refuses fallbacks does not let that pass"
     case .keepNonFinite: "a recipe can keep such tensors unquantized"
     case .leaveOutProvenance: "a destination that records no provenance leaves it out"

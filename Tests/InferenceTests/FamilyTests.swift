@@ -71,6 +71,37 @@ import Testing
     #expect(difference < 1e-4)
   }
 
+  /// Models whose feed-forward networks have their parts in tensors that have them otherwise than along rows.
+  private static let withoutOrder = ["GPT2LMHeadModel", "GptOssForCausalLM", "GraniteMoeForCausalLM"]
+
+  /// The inner neurons of feed-forward networks, shared and of experts too, may be in any order, if all weights and biases
+  /// of one network agree on it.
+  @Test(arguments: names) func neuronsInAnotherOrder(_ name: String) async throws {
+    var checkpoint = try Checkpoint(path: "\(Self.folder)/\(name)")
+    let model = try #require(checkpoint.model)
+    let own = Dictionary(uniqueKeysWithValues: checkpoint.tensors.map { ($0.name, $0.derivation) })
+    var changed: [String: Derivation] = [:]
+    for (number, tensor) in checkpoint.tensors.enumerated() {
+      let columns = try DerivedTensor(tensor.derivation, inputs: checkpoint.inputs).columns
+      // A rotation of each network by a number of its own, backwards.
+      let order = (0..<columns).map { (2 * columns - $0 - 1 - number % columns) % columns }
+      guard let neighbours = model.reordering(order, neuronsOf: tensor.name) else { continue }
+      for neighbour in neighbours where own[neighbour.name] != nil {
+        #expect(changed[neighbour.name] == nil, "\(neighbour.name) is of two networks")
+        changed[neighbour.name] = neighbour.derivation.substituting(own)
+      }
+      changed[tensor.name] = tensor.derivation.applying(Transposition()).applying(RowPermutation(order))
+        .applying(Transposition())
+    }
+    let isWithout = Self.withoutOrder.contains { name.hasPrefix($0) }
+    #expect(changed.isEmpty == isWithout)
+    for index in checkpoint.tensors.indices {
+      guard let derivation = changed[checkpoint.tensors[index].name] else { continue }
+      checkpoint.tensors[index].derivation = derivation
+    }
+    #expect(try await difference(checkpoint, name) < 1e-4)
+  }
+
   @Test(arguments: names) func theGGUFAndTheWayBack(_ name: String) async throws {
     let source = "\(Self.folder)/\(name)"
     let reference = try Reference("\(source)/reference.json")

@@ -95,6 +95,10 @@ struct DecoderModel: Model {
     return layer == .plain && !family.hasPlainLinearLayers ? .unusual : layer
   }
 
+  func reordering(_ order: [Int], neuronsOf down: String) -> [NamedDerivation]? {
+    table.reordering(order, neuronsOf: down)
+  }
+
   func isStoredTransposed(_ name: String) -> Bool { table.isStoredTransposed(huggingFace: name) }
 
   func huggingFaceTensors(fromGGUF names: [String], path: String) throws(FileError) -> [NamedDerivation] {

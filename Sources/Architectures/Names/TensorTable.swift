@@ -132,6 +132,27 @@ public struct TensorTable: Sendable {
   /// The number of the layer that a tensor of the Hugging Face form is in.
   public func layer(ofHuggingFace name: String) -> Int? { place(ofHuggingFace: name)?.layer }
 
+  /// The one tensor of the model that a name of the Hugging Face form stands for, its layer, and the expert that it is of.
+  func module(huggingFace name: String) -> (tensor: ModuleTensor, layer: Int?, expert: Int?)? {
+    guard let place = place(ofHuggingFace: name) else { return nil }
+    let row = row(place)
+    switch row.huggingFace {
+    case .each(let names):
+      guard let part = names.firstIndex(where: { huggingFaceName($0, place.layer) == name }) else { return nil }
+      return (row.tensors[part], place.layer, nil)
+    case .experts:
+      let rest = Self.layerAndRest(of: name, layerPrefix)?.rest ?? name[...]
+      return Self.pattern(of: rest).expert.map { (row.tensors[0], place.layer, $0) }
+    case .fused, .nowhere: return nil
+    }
+  }
+
+  /// The rows of a layer, or of what is outside of layers.
+  func rows(ofLayer layer: Int?) -> [TensorRow] { (layer.map { kinds[kindOfLayer[$0]] } ?? globals).rows }
+
+  /// The name of the Hugging Face form that a row has without the prefix of its layer.
+  func storedName(_ name: String, layer: Int?) -> String { huggingFaceName(name, layer) }
+
   // MARK: - Directions
 
   /// How each tensor of the Hugging Face form comes from those of a GGUF.

@@ -30,6 +30,13 @@ public struct TensorInputs: Sendable {
     TensorInputs(inputs: inputs + [Input(path, tensors)])
   }
 
+  /// These with other weights of the model under the same names.
+  func replacing(_ weights: [String: any StoredWeight]) -> TensorInputs {
+    guard let model = inputs.first else { return self }
+    return TensorInputs(
+      inputs: [Input(model.path, model.tensors.map { weights[$0.name] ?? $0 })] + inputs.dropFirst())
+  }
+
   public var count: Int { inputs.count }
 
   /// - Throws: `FileError` when there is no such tensor.

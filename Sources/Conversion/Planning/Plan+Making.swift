@@ -31,7 +31,9 @@ extension Plan {
   ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination, of: checkpoint)
-    var notes = checkpoint.notes
+    let undone = try Self.undoingActOrder(of: checkpoint, to: destination, recipe, version: version)
+    let checkpoint = undone.checkpoint
+    var notes = checkpoint.notes + undone.notes
     let writing = try destination.container.requireWriting(destination.path)
     let outputs = try Self.outputs(of: checkpoint, writing, recipe)
     let circumstances = try recipe.circumstances(of: checkpoint)
@@ -79,6 +81,7 @@ extension Plan {
     notes += try importance?.notes(ofModelWith: names) ?? []
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors, recipe)
     notes += Self.notes(ofDecoded: tensors, recipe, destination)
+    if recipe.keepsGroups { notes += Self.notes(ofActOrder: tensors, checkpoint, recipe) }
     let nonFinite = tensors.filter(\.keepsNonFinite)
     for (type, tensors) in Dictionary(grouping: nonFinite, by: \.targetType).sorted(by: { $0.key < $1.key }) {
       notes.append(Note("holds values that are NaN or infinite, and is stored as \(type)", of: tensors.map(\.name)))

@@ -53,6 +53,8 @@ public struct Recipe: Sendable {
   public var refusesFallback: Bool
   /// Whether it is refused that a value of a weight changes.
   public var isExactOnly = false
+  /// Whether columns in act-order are put in the order of their groups where that keeps codes that would be rounded again.
+  public var undoesActOrder = false
   /// Tensors, by output name, that stay as they are whatever the rules say.
   public private(set) var kept: Set<String>
   /// Layers that are left out of a GGUF.
@@ -106,6 +108,14 @@ public struct Recipe: Sendable {
   }
 
   // MARK: - Choosing
+
+  /// Whether groups that are there are kept where the output can hold them.
+  var keepsGroups: Bool {
+    switch rule {
+    case .keep, .layout: true
+    default: false
+    }
+  }
 
   /// Whether it is only spelled otherwise what is quantized.
   var isRespelling: Bool { if case .layout = rule { true } else { false } }

@@ -25,6 +25,7 @@ extension Recipe {
     members["embedding_type"] = embeddingType.map { .string($0.text) }
     if leavesOutput { members["leaves_output"] = true }
     if refusesFallback { members["refuses_fallback"] = true }
+    if undoesActOrder { members["undoes_act_order"] = true }
     if !kept.isEmpty { members["kept"] = .array(kept.sorted().map(JSONValue.string)) }
     if !prunedLayers.isEmpty { members["pruned_layers"] = .array(prunedLayers.sorted().map(JSONValue.integer)) }
     var texts: [JSONValue] = []
@@ -87,6 +88,7 @@ extension Recipe {
     embeddingType = try type(document["embedding_type"])
     leavesOutput = document["leaves_output"]?.bool ?? false
     refusesFallback = document["refuses_fallback"]?.bool ?? false
+    undoesActOrder = document["undoes_act_order"]?.bool ?? false
     self = keeping(Set((document["kept"]?.array ?? []).compactMap(\.string)))
     prunedLayers = Set((document["pruned_layers"]?.array ?? []).compactMap(\.int))
     for entry in document["metadata"]?.array ?? [] {

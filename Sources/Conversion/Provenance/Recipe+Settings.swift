@@ -18,6 +18,7 @@ extension Recipe {
     if let outputType { lines.append("the output matrix is \(outputType.text)") }
     if let embeddingType { lines.append("the token embedding is \(embeddingType.text)") }
     if leavesOutput { lines.append("the output matrix stays what it is") }
+    if undoesActOrder { lines.append("act-order is undone") }
     if let first = kept.min() {
       lines.append("\(kept.count) tensors stay what they are, such as \(FileError.quoted(first))")
     }

@@ -25,6 +25,13 @@ struct ConvertCommand: TalkingCommand {
       would change. Into a GGUF, weights become the ggml type that holds them
       exactly, or are decoded.
 
+      GPTQ's act-order (desc_act) gives columns to groups in any order, which only
+      GPTQ and compressed-tensors can say. --undo-act-order reorders the neurons of
+      a feed-forward network, which computes the same then, so that the groups of
+      its last weight are runs of columns and its codes are kept. Adapters and
+      importance matrices of the original do not fit the result, and its tensors
+      are not those of the original one by one.
+
       \(PlanReport.keys)
 
       EXAMPLES
@@ -53,6 +60,12 @@ struct ConvertCommand: TalkingCommand {
       valueName: "layout"), completion: .list(LayoutNames.all))
   var layout: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Reorder the neurons of feed-forward networks where that keeps the codes of a weight in act-order (GPTQ's desc_act)."
+    ))
+  var undoActOrder = false
+
   @Option(
     help: ArgumentHelp(
       "Write an adapter as a GGUF: the model that it is for, or a folder with its config.json.", valueName: "model"),
@@ -69,13 +82,16 @@ struct ConvertCommand: TalkingCommand {
       throw ValidationError(
         "--layout and --dtype contradict each other: one keeps weights quantized, the other does not.")
     }
+    if undoActOrder, dtype != nil {
+      throw ValidationError("--undo-act-order keeps codes, and with --dtype there are none.")
+    }
     if let dtype, type == nil {
       throw ValidationError("--dtype \(dtype): the element types are \(TypeNames.elements.joined(separator: ", ")).")
     }
     guard base != nil else { return }
     for (option, isGiven) in [
       ("--adapter", !adapters.adapters.isEmpty), ("--allow-nonfinite", outputOptions.allowNonfinite),
-      ("--layout", layout != nil), ("--exact-only", outputOptions.exactOnly),
+      ("--layout", layout != nil), ("--undo-act-order", undoActOrder), ("--exact-only", outputOptions.exactOnly),
       ("--split-max-size", outputOptions.splitMaxSize != nil),
       ("--pre-tokenizer", outputOptions.cutting.preTokenizer != nil),
     ] where isGiven {
@@ -102,7 +118,8 @@ struct ConvertCommand: TalkingCommand {
       throw FileError(.unsupported, path: input, "is an adapter, not a model", remedy: .nameBase)
     }
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let recipe = Recipe(layout.map(Recipe.Rule.layout) ?? type.map(Recipe.Rule.elements) ?? .keep)
+    var recipe = Recipe(layout.map(Recipe.Rule.layout) ?? type.map(Recipe.Rule.elements) ?? .keep)
+    recipe.undoesActOrder = undoActOrder
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
   }
 }

@@ -8,6 +8,7 @@ extension Remedy {
     case .chooseType: "give it another type with --tensor-type"
     case .allowFallback: "without --no-fallback it is stored so, or choose its type with --tensor-type"
     case .chooseGroups: "--group-size takes other groups, --no-fallback refuses what does not fit"
+    case .undoActOrder: "--undo-act-order keeps them, with the network's neurons in another order"
     case .refuseFallback: "--no-fallback refuses that"
     case .keepNonFinite: "--allow-nonfinite keeps such tensors unquantized"
     case .leaveOutProvenance: "--no-provenance leaves it out"

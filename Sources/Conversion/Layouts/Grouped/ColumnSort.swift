@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Digests
 internal import Quantization
+internal import Tensors
 
 /// Columns sorted by the group that each belongs to, so that groups are runs of them.
 struct ColumnSort: Sendable {
@@ -30,6 +31,17 @@ struct ColumnSort: Sendable {
     return result
   }
 
+  /// A run of columns of whole rows that were sorted.
+  func sorted(_ codes: [UInt8], columns run: Range<Int>) -> [UInt8] {
+    guard run.count < columns.count else { return sorted(codes) }
+    var result: [UInt8] = []
+    result.reserveCapacity(codes.count / columns.count * run.count)
+    for row in stride(from: 0, to: codes.count, by: columns.count) {
+      for column in columns[run] { result.append(codes[row + column]) }
+    }
+    return result
+  }
+
   /// Codes of whole rows in the order of columns again.
   func restored(_ codes: [UInt8]) -> [UInt8] {
     var result = codes
@@ -37,5 +49,20 @@ struct ColumnSort: Sendable {
       for (place, column) in columns.enumerated() { result[row + column] = codes[row + place] }
     }
     return result
+  }
+}
+
+/// Codes of columns in another order than they are stored.
+struct SortedCodes: StoredCodes {
+  let codes: any StoredCodes
+  let sort: ColumnSort
+
+  var columnAlignment: Int { 1 }
+  var isByColumns: Bool { codes.isByColumns }
+
+  func codes(of part: RowPart, from source: any TensorSource) throws(FileError) -> [UInt8] {
+    let whole = RowPart(rows: part.rows, columns: 0..<sort.columns.count)
+    return sort.sorted(
+      try codes.codes(ofAny: whole, columns: sort.columns.count, from: source), columns: part.columns)
   }
 }

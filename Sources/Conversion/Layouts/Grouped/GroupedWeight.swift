@@ -58,6 +58,19 @@ final class GroupedWeight: LaidOutWeight {
   var isQuantized: Bool { true }
   var isStoredByColumns: Bool { codes.isByColumns }
 
+  /// The same with columns in the order of their groups, which are runs of them then, and that order; nil where they are, or
+  /// groups differ in size.
+  var inOrderOfGroups: (weight: GroupedWeight, order: [Int])? {
+    guard let sort, width == columns else { return nil }
+    var groups = groups
+    groups.groupOfColumn = nil
+    let weight = GroupedWeight(
+      name: name, shape: shape, layout: layout, typeName: typeName, storedNames: storedNames,
+      originalEncoding: originalEncoding, codes: SortedCodes(codes: codes, sort: sort), groups: groups, type: type,
+      source: source)
+    return (weight, sort.columns)
+  }
+
   // MARK: - As groups
 
   /// Whether groups lie along its rows.
@@ -111,12 +124,7 @@ final class GroupedWeight: LaidOutWeight {
   private func sortedCodes(of part: RowPart) throws(FileError) -> [UInt8] {
     guard let sort else { return try codes.codes(ofAny: part, columns: columns, from: source) }
     let whole = RowPart(rows: part.rows, columns: 0..<columns)
-    let sorted = sort.sorted(try codes.codes(ofAny: whole, columns: columns, from: source))
-    guard part.columns.count < columns else { return sorted }
-    return part.rows.indices.flatMap { row in
-      let start = (row - part.rows.lowerBound) * columns
-      return sorted[start + part.columns.lowerBound..<start + part.columns.upperBound]
-    }
+    return sort.sorted(try codes.codes(ofAny: whole, columns: columns, from: source), columns: part.columns)
   }
 
   var groupsPerRow: Int { max(1, columns / groups.columns) }
