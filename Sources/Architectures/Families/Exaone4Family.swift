@@ -35,9 +35,7 @@ struct Exaone4Family: DecoderFamily {
     if window != nil, pattern.isEmpty { pattern = try Self.pattern(source) }
     let isSliding = values.slidingLayers { window != nil && !pattern.isEmpty && pattern[$0 % pattern.count] }
     values[.windowPattern] = window.map { _ in .flags(isSliding) }
-    if source.metadata != nil {
-      values[.layerKinds] = .texts(isSliding.map { $0 ? "sliding_attention" : "full_attention" })
-    }
+    values[.layerKinds] = .texts(isSliding.map { $0 ? "sliding_attention" : "full_attention" })
     return Decoder(
       layers: isSliding.map { isSliding in
         var own = attention

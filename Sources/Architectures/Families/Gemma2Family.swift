@@ -18,10 +18,10 @@ struct Gemma2Family: DecoderFamily {
     ).withHeadDimension.saidUnlessUsual + [
       .number(
         .scoreSoftCap, "attn_logit_softcapping", gguf: "attn_logit_softcapping", default: .value(.number(50)),
-        ggufDefault: .value(.number(50))),
+        ggufDefault: .value(.number(50)), nullIsNone: true),
       .number(
         .logitSoftCap, "final_logit_softcapping", gguf: "final_logit_softcapping", default: .value(.number(30)),
-        ggufDefault: .value(.number(30))),
+        ggufDefault: .value(.number(30)), nullIsNone: true),
       .window(default: .value(.count(4096))), .layerKindList, .flag(.hasAttentionBias, "attention_bias"),
       .number(
         .queryScalar, "query_pre_attn_scalar", default: .value(.number(256)), ggufDefault: Hyperparameter.Default.none),
@@ -42,10 +42,6 @@ struct Gemma2Family: DecoderFamily {
     try values.checkLayerKinds(source)
     try source.config?.require(
       "use_bidirectional_attention", false, because: "attention to what follows is not supported")
-    // Null is none.
-    for (key, name) in [
-      (Hyperparameter.Key.scoreSoftCap, "attn_logit_softcapping"), (.logitSoftCap, "final_logit_softcapping"),
-    ] where source.config?.isNull(name) == true { values[key] = nil }
     if source.config == nil, values[.slidingWindow] == nil { values[.slidingWindow] = .count(4096) }
     // The largest model is told by its layers. Source: llama.cpp's loader.
     if values[.queryScalar] == nil {

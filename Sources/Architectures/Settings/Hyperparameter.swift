@@ -86,11 +86,11 @@ extension Hyperparameter {
   /// A number; nil for none where `default` says so.
   static func number(
     _ key: Key, _ config: String..., gguf: String? = nil, default fallback: Default = .required,
-    ggufDefault: Default? = nil, isPositive: Bool = true
+    ggufDefault: Default? = nil, isPositive: Bool = true, nullIsNone: Bool = false
   ) -> Hyperparameter {
     Hyperparameter(
       key, .number(isPositive: isPositive), config: config, gguf: gguf, configDefault: fallback,
-      ggufDefault: ggufDefault ?? (gguf == nil ? fallback : .required))
+      ggufDefault: ggufDefault ?? (gguf == nil ? fallback : .required), nullIsNone: nullIsNone)
   }
 
   static func flag(
