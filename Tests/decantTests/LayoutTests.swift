@@ -41,6 +41,8 @@ import Testing
     #expect(report["costs"]?["encoded"]?.int == (layout == "mlx" ? 30 : 28), "\(report["costs"] ?? nil)")
     let section = try Self.section(output)
     for (key, value) in says { #expect(section[key] == value, "\(key)") }
+    #expect(try Command.succeed("inspect", output, "--json").json()["layouts"] == [.string(layout)])
+    #expect(try Command.succeed("inspect", output).output.contains("Quantized as     \(layout)\n"))
     // What was made says how, and is made again.
     #expect(try Command.succeed("rebuild", output, "--from", TinyLlama.path).output.contains("the same"))
     #expect(try Command.succeed("check", output).output.contains("nothing wrong"))
@@ -54,13 +56,31 @@ import Testing
     let report = try Command.succeed("convert", first, second, "--layout", "mlx", "--exact-only", "--json").json()
     #expect(report["costs"] == ["copied": 11, "repacked": 28])
     try Command.succeed("convert", second, third)
-    #expect(try Command.succeed("inspect", third, "--json").json()["types"]?["q4_0"]?["tensors"] == 28)
+    let inspected = try Command.succeed("inspect", third, "--json").json()
+    #expect(inspected["types"]?["q4_0"]?["tensors"] == 28 && inspected["layouts"] == nil)
     for other in [second, third] {
       let compared = try Command.succeed(
         "compare", first, other, "--text", TinyLlama.heldOutText, "--chunks", "1", "--context", "64", "--json"
       ).json()
       #expect(compared["kl"]?["max"]?.double == 0)
     }
+  }
+
+  /// Columns that belong to groups in any order, as GPTQModel wrote them.
+  @Test func actOrderIsUndoneWhereItIsAskedFor() throws {
+    let folder = try TemporaryFolder()
+    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/Layouts/gptq-4bit-ordered").path
+    let left = try Command.succeed("convert", source, folder.file("left.gguf"))
+    #expect(left.errors.contains("--undo-act-order"))
+    let undone = try Command.succeed("convert", source, folder.file("undone.gguf"), "--undo-act-order")
+    #expect(undone.errors.contains("its act-order is undone") && !undone.errors.contains("--undo-act-order"))
+    for (name, count) in [("left", nil), ("undone", 1)] as [(String, Int?)] {
+      let types = try Command.succeed("inspect", folder.file(name + ".gguf"), "--json").json()["types"]
+      #expect(types?["q4_0"]?["tensors"]?.int == count)
+    }
+    let result = try Command.run("convert", source, folder.file("out"), "--undo-act-order", "--dtype", "f16")
+    #expect(result.exitCode == 64 && result.errors.contains("--undo-act-order"))
   }
 
   @Test func aDryRunTellsWhatItCosts() throws {

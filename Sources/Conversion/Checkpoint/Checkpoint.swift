@@ -242,6 +242,13 @@ public struct Checkpoint: Sendable {
   /// Bytes of the files that hold the weights, headers included, packed where they are packed.
   public var fileByteCount: Int { source.fileByteCount }
 
+  /// The layouts that quantized weights are spelled in, sorted; none where there are no such weights, or types of the container
+  /// hold them.
+  public var layoutNames: [String] {
+    container.tellsEverything
+      ? [] : Set(weights.compactMap { ($0 as? any LaidOutWeight)?.layout.name }).sorted()
+  }
+
   /// Weights as the model counts them, however they are packed.
   public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }
 

@@ -52,6 +52,9 @@ struct InspectionReport {
     ]
     if let checkpoint = inspection.checkpoint {
       rows += (checkpoint.model?.overview ?? unknownOverview).map { [$0.label, $0.text.printable] }
+      if !checkpoint.layoutNames.isEmpty {
+        rows.append(["Quantized as", checkpoint.layoutNames.joined(separator: ", ")])
+      }
       rows.append(["Weights", NumberText.grouped(checkpoint.parameterCount)])
       rows.append(["Bits per weight", NumberText.fixed(checkpoint.bitsPerWeight, 3)])
     } else {
@@ -126,7 +129,7 @@ struct InspectionReport {
   // MARK: - For programs
 
   /// Keys: `path`, `container`, `packed`, `bytes`, `files`, `types`, and where the model is known `model`, `weights`,
-  /// `bits_per_weight`; `provenance` where the file says how it was made; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
+  /// `bits_per_weight`, and `layouts` where weights are quantized in one; `provenance` where the file says how it was made; `tensors` and `metadata` when asked for; `obstacle` where it cannot be converted.
   func json(tensors: Bool, metadata: Bool, isVerbose: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
       "path": .string(inspection.path), "container": .string(inspection.container.name),
@@ -144,6 +147,9 @@ struct InspectionReport {
     members["types"] = .object(types)
     if let checkpoint = inspection.checkpoint {
       members["weights"] = .integer(checkpoint.parameterCount)
+      if !checkpoint.layoutNames.isEmpty {
+        members["layouts"] = .array(checkpoint.layoutNames.map(JSONValue.string))
+      }
       members["bits_per_weight"] = .number(checkpoint.bitsPerWeight)
       if let model = checkpoint.model {
         members["model"] =
