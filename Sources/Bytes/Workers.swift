@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Synchronization
 
 /// A team of fixed size that works through items. Which worker gets which item is left to chance; what an item computes
@@ -71,6 +72,26 @@ public struct Workers: Hashable, Sendable {
     try await work(team: items, taking: { numbers.next() }, with: { $0 }) { (item, worker) throws(Failure) in
       let result = try body(item, worker)
       collected.results.withLock { $0.append((item, result)) }
+    }
+    return collected.results.withLock { $0.sorted { $0.item < $1.item }.map(\.result) }
+  }
+
+  /// What `body` gives for every item below `items`, in the order of the items, or what it throws; for callers that wait.
+  package func outcomes<Value: Sendable, Failure: Error>(
+    _ items: Int, _ body: @Sendable (_ item: Int) throws(Failure) -> Value
+  ) -> [Result<Value, Failure>] {
+    @Sendable func outcome(_ item: Int) -> Result<Value, Failure> {
+      do throws(Failure) { return .success(try body(item)) } catch { return .failure(error) }
+    }
+    let team = min(count, items)
+    guard team > 1 else { return (0..<items).map(outcome) }
+    let collected = Collected<Result<Value, Failure>>()
+    let numbers = Numbers(below: items)
+    DispatchQueue.concurrentPerform(iterations: team) { _ in
+      while let item = numbers.next() {
+        let result = outcome(item)
+        collected.results.withLock { $0.append((item, result)) }
+      }
     }
     return collected.results.withLock { $0.sorted { $0.item < $1.item }.map(\.result) }
   }

@@ -31,7 +31,9 @@ struct Job {
         recipe = recipe.keeping(try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
         StatusLine.shared.begin("planning")
       }
-      return try Plan(converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading)
+      return try Plan(
+        converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading,
+        workers: options.workers.count)
     }
   }
 

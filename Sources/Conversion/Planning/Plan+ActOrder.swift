@@ -7,7 +7,7 @@ extension Plan {
   /// kept exactly only so.
   /// - Returns: what the plan is of, and what is to be told.
   static func undoingActOrder(
-    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String
+    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String, workers: Int
   ) throws(FileError) -> (checkpoint: Checkpoint, notes: [Note]) {
     let ordered = checkpoint.orderedWeights
     guard recipe.undoesActOrder else { return (checkpoint, []) }
@@ -26,8 +26,10 @@ extension Plan {
     var recipe = recipe
     recipe.undoesActOrder = false
     recipe.isExactOnly = false
-    let before = try Plan(of: checkpoint, to: destination, recipe, version: version)
-    let after = try Plan(of: checkpoint.reordering(Array(ordered.values)), to: destination, recipe, version: version)
+    let before = try Plan(of: checkpoint, to: destination, recipe, version: version, workers: workers)
+    let after = try Plan(
+      of: checkpoint.reordering(Array(ordered.values)), to: destination, recipe, version: version,
+      workers: workers)
     /// The weights behind outputs that are exact.
     func exact(_ plan: Plan) -> Set<String> {
       Set(plan.tensors.filter(\.cost.isExact).flatMap { $0.rows.derivation.sources.map(\.name) })

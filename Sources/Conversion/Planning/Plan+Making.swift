@@ -5,10 +5,13 @@ internal import Tensors
 
 extension Plan {
   /// Plans the whole output of a conversion.
-  /// - Parameter alsoReading: paths of what the job reads beside the model and what the recipe names.
+  /// - Parameters:
+  ///   - alsoReading: paths of what the job reads beside the model and what the recipe names.
+  ///   - workers: how many tensors are looked at at a time.
   /// - Throws: `FileError` for whatever would make the output wrong or impossible.
   public init(
-    converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, alsoReading: [String] = []
+    converting checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, alsoReading: [String] = [],
+    workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
     var failures = FileErrors()
     let inputPaths = try checkpoint.inputPaths + (recipe.importance.map { [$0.name] } ?? [])
@@ -17,7 +20,7 @@ extension Plan {
     var recipe = recipe
     if destination.container.tellsEverything, recipe.modelName == nil { recipe.modelName = try checkpoint.modelName }
     self = try failures.finish { [recipe] () throws(FileError) in
-      let plan = try Plan(of: checkpoint, to: destination, recipe)
+      let plan = try Plan(of: checkpoint, to: destination, recipe, workers: workers)
       if isFree { try destination.check(files: plan.stagedFiles, against: inputs) }
       return plan
     }
@@ -27,11 +30,13 @@ extension Plan {
   /// Plans without a look at what is at the destination.
   /// - Parameter version: the version of Decant that the output names.
   init(
-    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current
+    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current,
+    workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
     try checkpoint.checkTensors()
     try Self.check(recipe, for: destination, of: checkpoint)
-    let undone = try Self.undoingActOrder(of: checkpoint, to: destination, recipe, version: version)
+    let undone = try Self.undoingActOrder(
+      of: checkpoint, to: destination, recipe, version: version, workers: workers)
     let checkpoint = undone.checkpoint
     var notes = checkpoint.notes + undone.notes
     let writing = try destination.container.requireWriting(destination.path)
@@ -46,11 +51,23 @@ extension Plan {
     var tensors: [PlannedTensor] = []
     tensors.reserveCapacity(outputs.count)
     var failures = FileErrors()
-    for (output, choice) in zip(outputs, choices) {
-      let planned = failures.attempt { () throws(FileError) in
-        try Self.planned(output, choice, checkpoint, destination, recipe, &importance)
+    if importance == nil {
+      let outcomes = Workers(count: max(1, workers)).outcomes(outputs.count) { number throws(FileError) in
+        var none: PlannedImportance?
+        return try Self.planned(outputs[number], choices[number], checkpoint, destination, recipe, &none)
       }
-      if let planned { tensors.append(planned) }
+      for outcome in outcomes {
+        let planned = failures.attempt { () throws(FileError) in try outcome.get() }
+        if let planned { tensors.append(planned) }
+      }
+    } else {
+      // It notes what is asked of it.
+      for (output, choice) in zip(outputs, choices) {
+        let planned = failures.attempt { () throws(FileError) in
+          try Self.planned(output, choice, checkpoint, destination, recipe, &importance)
+        }
+        if let planned { tensors.append(planned) }
+      }
     }
     try failures.check()
     if case .layout(let key) = recipe.rule, let layout = WeightLayouts.writing(key),
