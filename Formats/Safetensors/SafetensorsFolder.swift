@@ -58,7 +58,9 @@ extension SafetensorsFolder {
     func numbered(_ name: String) -> NumberedName? { NumberedName(name, ending: SafetensorsFormat.fileEnding) }
     if files.contains(mainName) {
       choice.fileNames = [mainName]
-      if let index = indexes.first {
+      if let index = indexes.first,
+        try !ShardIndex<SafetensorsFormat>.lists(only: mainName, FileSystem.join(path, index))
+      {
         choice.warnings.append("\(FileSystem.join(path, index)): is not followed, because \(mainName) is there too")
       } else if let shard = files.first(where: { numbered($0) != nil }) {
         choice.warnings.append("\(FileSystem.join(path, shard)): is not read, because \(mainName) is there too")

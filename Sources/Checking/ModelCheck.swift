@@ -157,7 +157,9 @@ public struct ModelCheck: Sendable {
     try compareTokenizers(inspection, original, text)
     do {
       let differences = try await ModelDifferences(original, inspection, workers: workers, onProgress: onProgress)
-      add(differences.tensors, sameCount: differences.sameTensorCount)
+      let isReordered = inspection.checkpoint?.hasReorderedNeurons != original.checkpoint?.hasReorderedNeurons
+      let reordered = isReordered ? inspection.checkpoint?.tensorsOfNeurons ?? [] : []
+      add(differences.tensors, sameCount: differences.sameTensorCount, reordered: reordered)
     } catch let error as FileError where error.code == .unsupported || error.code == .malformed {
       findings.add(.note, .original, error)
     }
@@ -285,7 +287,8 @@ public struct ModelCheck: Sendable {
   /// Values that point elsewhere are those of another tensor, or in another order.
   private static let leastCosine = 0.5
 
-  private mutating func add(_ differences: [TensorDifference], sameCount: Int) {
+  /// - Parameter reordered: tensors whose rows or columns are those of neurons in another order.
+  private mutating func add(_ differences: [TensorDifference], sameCount: Int, reordered: Set<String>) {
     func names(_ isMeant: (TensorDifference.Kind) -> Bool) -> [String] {
       differences.filter { isMeant($0.kind) }.map(\.name)
     }
@@ -306,8 +309,18 @@ public struct ModelCheck: Sendable {
       } else if error.relativeRMS > Self.usualError(bits: bits[difference.name] ?? 0) {
         far.append(difference.name)
       }
-      if error.relativeRMS > worst.error { worst = (difference.name, error.relativeRMS) }
+      if error.relativeRMS > worst.error, !reordered.contains(difference.name) {
+        worst = (difference.name, error.relativeRMS)
+      }
     }
+    let moved = others.filter(reordered.contains)
+    if !moved.isEmpty {
+      findings.add(
+        .note, .original,
+        "cannot be held against the original one by one: the neurons of its network are in another order (act-order was undone)",
+        of: moved)
+    }
+    others.removeAll(where: reordered.contains)
     if !others.isEmpty {
       findings.add(
         .error, .original,

@@ -38,6 +38,16 @@ package struct ShardIndex<Format: ShardedFormat> {
     try reader.finish()
   }
 
+  /// Whether an index lists that one file alone, as mlx-lm writes it.
+  package static func lists(only file: String, _ path: String) throws(FileError) -> Bool {
+    do throws(FileError) {
+      return Set(try ShardIndex(readingFrom: path).shards.values) == [file]
+    } catch {
+      guard error.code != .system, error.code != .interrupted else { throw error }
+      return false
+    }
+  }
+
   private mutating func parseShards(_ reader: inout FileJSONReader) throws(FileError) {
     guard try reader.peek() == .object else {
       throw reader.broken(Format.indexFile, "must be an object of file names")

@@ -27,6 +27,16 @@ import Testing
     #expect(squares == (0..<100).map { $0 * $0 })
   }
 
+  /// For callers that wait, with what each item throws.
+  @Test(arguments: [1, 3, 16], [0, 1, 50]) func outcomesComeInTheOrderOfItems(count: Int, items: Int) {
+    struct Odd: Error, Equatable { let item: Int }
+    let outcomes = Workers(count: count).outcomes(items) { item throws(Odd) in
+      guard item % 2 == 0 else { throw Odd(item: item) }
+      return item * item
+    }
+    #expect(outcomes == (0..<items).map { $0 % 2 == 0 ? .success($0 * $0) : .failure(Odd(item: $0)) })
+  }
+
   @Test(arguments: [1, 4]) func anErrorStopsTheRest(_ count: Int) async {
     struct Failure: Error {}
     let tally = Tally()

@@ -90,6 +90,29 @@ import Testing
     #expect(undoing.tensors.map(\.rows.derivation) == usual.tensors.map(\.rows.derivation))
   }
 
+  /// Whatever is made of it later, what knows the neurons by their places does not fit.
+  @Test func isRememberedByWhatIsMadeOfIt() async throws {
+    let bench = try Workbench()
+    let source = try Checkpoint(path: LayoutFixtureTests.path("gptq-4bit-ordered"))
+    #expect(!source.hasReorderedNeurons)
+    let (first, second) = (bench.path("first.gguf"), bench.path("second"))
+    try await Plan(converting: source, to: Destination(path: first), recipe: Self.recipe(.keep)).pour(workers: 1)
+    let undone = try Checkpoint(path: first)
+    let plan = try Plan(
+      converting: undone, to: Destination(path: second), recipe: Recipe(.elements(try TargetType(named: "f32"))))
+    try await plan.pour(workers: 1)
+    for path in [first, second] {
+      #expect(try Checkpoint(path: path).hasReorderedNeurons)
+      #expect(try Inspection(path: path).provenance?.summary.hasSuffix(", act-order undone") == true)
+    }
+    #expect(undone.tensorsOfNeurons == Set(Self.inner + [Self.down]))
+    var recipe = Recipe(.keep)
+    #expect(Plan.notes(ofReorderedNeurons: undone, recipe).isEmpty)
+    recipe.importance = try ImportanceMatrix(path: ImportanceMatrixTests.path("valid/one.gguf"))
+    #expect(Plan.notes(ofReorderedNeurons: undone, recipe).count == 1)
+    #expect(Plan.notes(ofReorderedNeurons: source, recipe).isEmpty)
+  }
+
   @Test func isRecordedAndMadeAgain() async throws {
     let bench = try Workbench()
     let source = try Checkpoint(path: LayoutFixtureTests.path("gptq-4bit-ordered"))

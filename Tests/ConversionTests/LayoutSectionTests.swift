@@ -193,6 +193,34 @@ import Testing
     #expect(try values(path) == values(LayoutFixtureTests.path(folder)))
   }
 
+  /// As AutoGPTQ and AutoAWQ wrote them before transformers had a key for it.
+  @Test(
+    arguments: [
+      ("gptq-4bit-group32", "quantize_config.json", ["bits": 4, "group_size": 32, "desc_act": false, "sym": true]),
+      (
+        "awq-gemm-group32", "quant_config.json",
+        ["w_bit": 4, "q_group_size": 32, "zero_point": true, "version": "GEMM"]
+      ),
+    ] as [(String, String, JSONValue)])
+  func theSectionInAFileOfItsOwn(_ folder: String, _ name: String, _ own: JSONValue) throws {
+    let bench = try Workbench()
+    let path = try write(folder, into: bench, Change(folder, "config.json", [Self.section], nil, .missing))
+    for other in ["quantize_config.json", "quant_config.json"] where try FileSystem.hasFile("\(path)/\(other)") {
+      try FileManager.default.removeItem(atPath: "\(path)/\(other)")
+    }
+    #expect(throws: FileError.self) { try Checkpoint(path: path) }
+    try bench.folder.write(try own.serialized(), to: "model/" + name)
+    func values(_ path: String) throws -> [String: [Float]] {
+      Dictionary(uniqueKeysWithValues: try Checkpoint(path: path).weights.map { ($0.name, try $0.values()) })
+    }
+    #expect(try values(path) == values(LayoutFixtureTests.path(folder)))
+    // Of weights that are no longer quantized it says nothing.
+    try bench.folder.write(try own.serialized(), to: "model/" + name)
+    let plain = try TinyCheckpoint().write(to: bench.path("plain"))
+    try bench.folder.write(try own.serialized(), to: "plain/" + name)
+    #expect(try Checkpoint(path: plain).layoutNames.isEmpty)
+  }
+
   // MARK: - What does not hold any more
 
   @Test(arguments: ["quanto-int4", "torchao-int8", "hqq-4bit"]) func whatIsDecodedIsNotSaidToBeQuantized(

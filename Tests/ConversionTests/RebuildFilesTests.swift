@@ -53,7 +53,8 @@ import Testing
     let names = tensors.map { "\"\($0.descriptor.name)\"" }
     #expect(
       try await differences(of: output)
-        == (["the header"] + names).map { "the padding after \($0) in o.gguf is not zero" })
+        == ["the padding after the header in o.gguf is not zero, or the header was edited since and ends elsewhere"]
+        + names.map { "the padding after \($0) in o.gguf is not zero" })
   }
 
   @Test func paddingOfEveryFileOfASplitSetIsCompared() async throws {

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import Packed
 import Safetensors
 import Tensors
@@ -41,6 +42,17 @@ struct FolderTests {
     let folder = try SafetensorsFolder(path: fixtures.path("valid/" + name))
     #expect(folder.warnings.count == 1)
     #expect(folder.warnings.first?.hasSuffix(sentence) == true, "\(folder.warnings)")
+  }
+
+  /// As mlx-lm writes it.
+  @Test func anIndexOfOneFileIsNothingOdd() throws {
+    let temporary = try TemporaryFolder()
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixtures.path("valid/single/model.safetensors"))))
+    try temporary.write(bytes, to: "model.safetensors")
+    for (file, count) in [("model.safetensors", 0), ("model-00001-of-00002.safetensors", 1)] {
+      try temporary.write(#"{"weight_map": {"a": "\#(file)"}}"#.utf8, to: "model.safetensors.index.json")
+      #expect(try SafetensorsFolder(path: temporary.path).warnings.count == count)
+    }
   }
 
   /// transformers reads the shards in the order of their names; the last that has a tensor counts, whatever the index says.

@@ -44,6 +44,16 @@ extension Checkpoint {
       result.tensors[index].derivation = derivation
     }
     result.unmergedTensors = result.tensors
+    result.hasReorderedNeurons = true
     return result
+  }
+
+  /// Tensors of the Hugging Face form that depend on the order of inner neurons.
+  package var tensorsOfNeurons: Set<String> {
+    guard let model else { return [] }
+    return Set(
+      tensors.flatMap { tensor in
+        model.reordering([], neuronsOf: tensor.name).map { [tensor.name] + $0.map(\.name) } ?? []
+      })
   }
 }

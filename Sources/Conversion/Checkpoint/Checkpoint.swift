@@ -44,6 +44,8 @@ public struct Checkpoint: Sendable {
   public internal(set) var adapters: [Adapter] = []
   /// The same without adapters.
   var unmergedTensors: [NamedDerivation]
+  /// Whether the inner neurons of its feed-forward networks are in another order than in the model that it comes from.
+  public internal(set) var hasReorderedNeurons = false
   /// What opening the model found and a person should know.
   public internal(set) var notes: [Note]
 
@@ -59,6 +61,7 @@ public struct Checkpoint: Sendable {
     } else {
       try self.init(opened, besideConfigIn: opened.folder ?? FileSystem.parent(path), path: path)
     }
+    hasReorderedNeurons = Provenance.saysReordered(opened)
   }
 
   /// A model whose files hold its weights, beside a config.json.
@@ -71,7 +74,8 @@ public struct Checkpoint: Sendable {
       .missing, path: path,
       "there is no config.json beside the weights, so that nothing is known of the model but its tensors")
     if try FileSystem.hasFile(configPath) {
-      let document = try QuantizationSection.completed(try Checkpoint.json(at: configPath), in: folder)
+      let document = try QuantizationSection.completed(
+        try Checkpoint.json(at: configPath), in: folder, besides: source)
       config = document
       if let family = ModelFamilies.family(ofConfig: document) {
         model = try family.model(fromConfig: document, path: configPath)

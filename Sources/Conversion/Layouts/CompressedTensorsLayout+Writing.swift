@@ -152,7 +152,8 @@ extension CompressedTensorsLayout: GroupWritingLayout {
     }
   }
 
-  private static let orderEnding = ".weight_g_idx"
+  /// What the list of groups is called after its module.
+  static let orderEnding = ".weight_g_idx"
 
   private static func numbers(_ numbers: Int...) -> [UInt8] {
     var writer = ByteWriter()

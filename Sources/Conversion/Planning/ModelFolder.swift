@@ -35,9 +35,9 @@ enum ModelFolder {
       "vocab.txt", "*.model", "*.model.v*", "*.tiktoken", "normalizer.json", "preprocessor_config.json",
       "processor_config.json", "video_preprocessor_config.json", "image_processor_config.json", "params.json",
       "configuration.json")
-    + Kind.quantization("quanto_qmap.json", "hf_quant_config.json", isRead: true)
     + Kind.quantization(
-      "quantize_config.json", "quantization_config.json", "quant_config.json", "quant_log.csv", isRead: false)
+      "quanto_qmap.json", "hf_quant_config.json", "quantize_config.json", "quant_config.json", isRead: true)
+    + Kind.quantization("quantization_config.json", "quant_log.csv", isRead: false)
     // What the model may be used for, and who made it.
     + Kind.beside(
       "readme*", "license*", "licence*", "copying*", "notice*", "use_policy*", "acceptable_use_policy*", "model_card*",

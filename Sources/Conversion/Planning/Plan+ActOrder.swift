@@ -14,8 +14,8 @@ extension Plan {
     guard recipe.importance == nil, checkpoint.adapters.isEmpty else {
       throw FileError(
         .unsupported, path: checkpoint.path,
-        "act-order is undone without adapters and importance matrices, which know the neurons by their places: do that first, "
-          + "and then the rest")
+        "act-order is not undone together with adapters or an importance matrix: they know the neurons by their places, and would "
+          + "not fit afterwards either")
     }
     guard !ordered.isEmpty else {
       return (
@@ -47,6 +47,19 @@ extension Plan {
       "its act-order is undone: the neurons of the network are in another order, the model computes the same, and adapters "
         + "and importance matrices of the original do not fit", of: gained)
     return (checkpoint.reordering(gained.compactMap { ordered[$0] }), notes)
+  }
+
+  /// What knows the neurons of the original by their places.
+  static func notes(ofReorderedNeurons checkpoint: Checkpoint, _ recipe: Recipe) -> [Note] {
+    let what = [
+      checkpoint.adapters.isEmpty ? nil : "an adapter", recipe.importance == nil ? nil : "an importance matrix",
+    ].compactMap(\.self).joined(separator: " or ")
+    guard checkpoint.hasReorderedNeurons, !what.isEmpty else { return [] }
+    return [
+      Note(
+        "\(checkpoint.path) has the neurons of its feed-forward networks in another order than the original (act-order was "
+          + "undone): \(what) that was made for the original gives a wrong result, one made for this model fits")
+    ]
   }
 
   /// What could be kept if act-order were undone.

@@ -206,7 +206,8 @@ extension Plan {
         throw FileError(
           .unsupported, path: destination.path, subject: copied.name,
           "would stay the \(copied.targetType) of \(layout.key) that it is, beside \(first.tensor.name), which becomes "
-            + "another one; give it a type too", remedy: .chooseType)
+            + "\(first.type.text); take the groups that the model has for all, or give it a type too",
+          remedy: .chooseGroups)
       }
       let commons = Set(tensors.compactMap { $0.type(in: layout) }.map { layout.common($0) }).sorted()
       guard commons.count > 1 else { continue }
@@ -243,6 +244,20 @@ extension Plan {
         + "but only what is exact was asked for")
   }
 
+  /// Weights whose groups are not runs of columns, in a layout that has lists of groups.
+  static func notes(ofLists tensors: [PlannedTensor]) -> [Note] {
+    let listed = tensors.filter { tensor in
+      tensor.planes.contains { $0.descriptor.name.hasSuffix(CompressedTensorsLayout.orderEnding) }
+        && !tensor.isCopiedWhole
+    }
+    guard !listed.isEmpty else { return [] }
+    return [
+      Note(
+        "is in act-order (actorder \"group\"), which compressed-tensors reads up to version 0.18 and no longer from 0.19 on",
+        of: listed.map(\.name))
+    ]
+  }
+
   /// What became of weights that were to be spelled another way.
   static func notes(
     ofSpelled tensors: [PlannedTensor], as key: String, _ checkpoint: Checkpoint
@@ -254,14 +269,22 @@ extension Plan {
         "holds no quantized weight that \(key) could spell; quantize it to a type of \(key) instead")
     }
     let name = WeightLayouts.writing(key)?.name
-    guard quantized.contains(where: { $0.spelling?.layout.name == name }) else {
+    let isAnySpelled = quantized.contains { $0.spelling?.layout.name == name }
+    guard isAnySpelled || !quantized.allSatisfy(\.isMerged) else {
       throw FileError(
         .unsupported, path: checkpoint.path, subject: first.name,
-        "is a \(first.sourceType) weight that \(key) has no form for, and there is no other that it could spell")
+        "and every other quantized weight is changed by an adapter, so that there is none that \(key) could spell; "
+          + "quantize the merged model to a type of \(key)")
     }
-    let decoded = quantized.filter { $0.spelling == nil }
+    guard isAnySpelled else {
+      throw FileError(
+        .unsupported, path: checkpoint.path, subject: first.name,
+        "is \(first.sourceType), which \(key) has no form for, and there is no other weight that it could spell; quantize the "
+          + "model to a type of \(key)")
+    }
+    let decoded = quantized.filter { $0.spelling == nil && !$0.isMerged }
     guard !decoded.isEmpty else { return [] }
-    return [Note("\(key) has no form for them, so that they are stored unquantized", of: decoded.map(\.name))]
+    return [Note("is stored unquantized, since \(key) has no form for it", of: decoded.map(\.name))]
   }
 }
 

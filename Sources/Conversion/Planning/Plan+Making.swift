@@ -98,6 +98,7 @@ extension Plan {
     notes += try importance?.notes(ofModelWith: names) ?? []
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors, recipe)
     notes += Self.notes(ofDecoded: tensors, recipe, destination)
+    notes += Self.notes(ofLists: tensors) + Self.notes(ofReorderedNeurons: checkpoint, recipe)
     if recipe.keepsGroups { notes += Self.notes(ofActOrder: tensors, checkpoint, recipe) }
     let nonFinite = tensors.filter(\.keepsNonFinite)
     for (type, tensors) in Dictionary(grouping: nonFinite, by: \.targetType).sorted(by: { $0.key < $1.key }) {
@@ -166,9 +167,19 @@ extension Plan {
   /// Weights that a GGUF has unquantized, though they were quantized.
   private static func notes(ofDecoded tensors: [PlannedTensor], _ recipe: Recipe, _ destination: Destination) -> [Note]
   {
-    guard case .keep = recipe.rule, destination.container.tellsEverything else { return [] }
-    let decoded = tensors.filter(\.losesQuantization)
+    guard case .keep = recipe.rule else { return [] }
+    // Of what an adapter changes another note says why.
+    let decoded = tensors.filter { $0.losesQuantization && !$0.isMerged }
     guard let first = decoded.first else { return [] }
+    guard destination.container.tellsEverything else {
+      let rounded = decoded.filter { !$0.cost.isExact }
+      guard let first = rounded.first else { return [] }
+      return [
+        Note(
+          "was quantized (\(first.sourceType)), and is rounded to \(first.targetType); as f32 every value stays what it is",
+          of: rounded.map(\.name))
+      ]
+    }
     return [
       Note(
         "was quantized (\(first.sourceType)), and is stored as \(first.targetType), since a GGUF has no form that holds it "
@@ -224,7 +235,8 @@ extension Plan {
     let types = Dictionary(grouping: merged) { "\($0.targetType), not as \($0.sourceType)" }
     return types.sorted { $0.key < $1.key }.map { types, tensors in
       Note(
-        "merged and stored as \(types) as in the model: what an adapter changes is quantized only where a type is given",
+        "merged and stored as \(types) as in the model: what an adapter changes is quantized only where a type is given, and a "
+          + "layout where the model has one",
         of: tensors.map(\.name))
     }
   }

@@ -58,6 +58,7 @@ public struct Provenance: Sendable {
     if !checkpoint.adapters.isEmpty {
       members["adapters"] = .array(checkpoint.adapters.map { .number(Double($0.weight)) })
     }
+    if checkpoint.hasReorderedNeurons { members["reordered_neurons"] = true }
     if let bytes = destination.maximumFileBytes { members["maximum_file_bytes"] = .integer(bytes) }
     document = .object(members)
   }
@@ -109,6 +110,16 @@ public struct Provenance: Sendable {
     return weights
   }
 
+  /// The same of a file or folder, of which nothing else is read.
+  static func saysReordered(_ opened: OpenedContainer) -> Bool {
+    let recipe = opened.metadata?[Key.recipe]?.string ?? opened.fileMetadata[Key.recipe]
+    guard let recipe, recipe.utf8.count <= longestRecipe, recipe.contains("reordered_neurons") else { return false }
+    return (try? JSONValue(parsing: Array(recipe.utf8)))?["reordered_neurons"]?.bool == true
+  }
+
+  /// Whether the inner neurons of feed-forward networks are in another order than in the model that was quantized first.
+  var hasReorderedNeurons: Bool { document["reordered_neurons"]?.bool == true }
+
   var maximumFileBytes: Int? { document["maximum_file_bytes"]?.int }
 
   /// The keys with their values, in the order in which they are written.
@@ -137,6 +148,7 @@ public struct Provenance: Sendable {
   /// The recipe in a few words: `linear_layers nf4/64`, `mix q4_k_m`.
   public var summary: String {
     [document["rule"]?.string, document["type"]?.string].compactMap(\.self).joined(separator: " ")
+      + (hasReorderedNeurons ? ", act-order undone" : "")
   }
 
   // MARK: - Digests, which are known last

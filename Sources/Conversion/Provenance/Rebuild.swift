@@ -175,7 +175,9 @@ public struct Rebuild: Sendable {
     let tensor = file.tensors.last { $0.offset <= difference.offset }
     guard let tensor, difference.offset - tensor.offset < tensor.descriptor.byteCount else {
       let place = tensor.map { FileError.quoted($0.descriptor.name) } ?? "the header"
+      // A header that was made longer or shorter in place ends elsewhere.
       return "the padding after \(place) in \(name) is not zero"
+        + (tensor == nil ? ", or the header was edited since and ends elsewhere" : "")
     }
     return "\(FileError.quoted(tensor.descriptor.name)) has other bytes"
   }

@@ -5,7 +5,7 @@ extension Remedy {
   var options: String {
     switch self {
     case .replaceExisting: "--force replaces it"
-    case .chooseType: "give it another type with --tensor-type"
+    case .chooseType: "`decant quantize` gives it another type with --tensor-type"
     case .allowFallback: "without --no-fallback it is stored so, or choose its type with --tensor-type"
     case .chooseGroups: "--group-size takes other groups, --no-fallback refuses what does not fit"
     case .undoActOrder: "--undo-act-order keeps them, with the network's neurons in another order"

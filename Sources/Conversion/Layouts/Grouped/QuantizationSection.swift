@@ -158,13 +158,33 @@ struct QuantizationSection {
       "says that weights are quantized (\(says)), but none is; take it out of config.json where they are plain")
   }
 
-  /// config.json with the section that older files of modelopt have in hf_quant_config.json alone.
-  static func completed(_ config: JSONValue, in folder: String) throws(FileError) -> JSONValue {
-    let path = FileSystem.join(folder, "hf_quant_config.json")
-    guard var members = config.object, config["quantization_config"]?.unlessNull == nil, try FileSystem.hasFile(path),
-      let section = try Checkpoint.json(at: path)["quantization"]?.object
+  /// Files that have the section where config.json has none, and the method that they are of. They lie beside weights that were
+  /// decoded, too, so that they count where there is a `qweight`. Source: AutoGPTQ, AutoAWQ.
+  private static let older = [("quantize_config.json", "gptq"), ("quant_config.json", "awq")]
+
+  /// config.json with the section that older files of modelopt have in hf_quant_config.json alone, and those of AutoGPTQ and
+  /// AutoAWQ in files of their own.
+  static func completed(
+    _ config: JSONValue, in folder: String, besides source: any TensorSource
+  ) throws(FileError) -> JSONValue {
+    guard var members = config.object,
+      ["quantization_config", "quantization"].allSatisfy({ config[$0]?.unlessNull == nil })
     else { return config }
-    members["quantization_config"] = .object(section.merging(["quant_method": "modelopt"]) { own, _ in own })
+    func section(_ name: String, _ method: String, _ key: String?) throws(FileError) -> JSONValue? {
+      let path = FileSystem.join(folder, name)
+      guard try FileSystem.hasFile(path) else { return nil }
+      let document = try Checkpoint.json(at: path)
+      guard let found = (key.map { document[$0] } ?? document)?.object else { return nil }
+      return .object(found.merging(["quant_method": .string(method)]) { own, _ in own })
+    }
+    var found = try section("hf_quant_config.json", "modelopt", "quantization")
+    for (name, method) in older where found == nil && source.tensors.contains(where: { $0.name.hasSuffix(".qweight") })
+    {
+      let section = try section(name, method, nil)
+      if section?["bits"] != nil || section?["w_bit"] != nil { found = section }
+    }
+    guard let found else { return config }
+    members["quantization_config"] = found
     return .object(members)
   }
 
