@@ -70,6 +70,20 @@ import Testing
     }
   }
 
+  /// Zero points that are all the middle of the codes are not stored where a layout can say so.
+  @Test(arguments: [
+    ("gptq-4bit-group32", "compressed-tensors", true), ("gptq-4bit-zeros-v2", "compressed-tensors", false),
+    ("awq-gptqmodel-symmetric", "gptq", true), ("awq-gemm-group32", "gptq", false),
+  ]) func middleZerosAreNone(folder: String, layout: String, isSymmetric: Bool) throws {
+    let bench = try Workbench()
+    let source = try Checkpoint(path: LayoutFixtureTests.path(folder))
+    let plan = try Plan(
+      converting: source, to: Destination(path: bench.path("out")), recipe: Recipe(.layout(layout)))
+    let spelled = plan.tensors.compactMap(\.spelling?.type?.groups)
+    #expect(!spelled.isEmpty && spelled.allSatisfy { $0.isSymmetric == isSymmetric })
+    #expect(plan.tensors.allSatisfy { !$0.isSourceQuantized || $0.cost.isExact })
+  }
+
   // MARK: - GGUF
 
   static let blocks = ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "mxfp4", "nvfp4"]

@@ -40,8 +40,8 @@ extension CompressedTensorsLayout: GroupWritingLayout {
   func types(holding form: GroupForm) -> [GroupType] {
     switch form.levels {
     case .integers, .signedBytes:
-      return [4, 8].filter { $0 >= form.levels.bits || form.offset == .bias }.map {
-        type("int\($0)", form.extent, isSymmetric: form.isSymmetric)
+      return [4, 8].filter { $0 >= form.levels.bits || form.offset == .bias }.flatMap { bits in
+        form.symmetries.map { type("int\(bits)", form.extent, isSymmetric: $0) }
       }
     case .e2m1: return ["mxfp4", "nvfp4"].flatMap { name in types.filter { $0.name == name } }
     case .e5m2: return []

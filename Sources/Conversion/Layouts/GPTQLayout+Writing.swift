@@ -26,9 +26,8 @@ extension GPTQLayout: GroupWritingLayout {
 
   func types(holding form: GroupForm) -> [GroupType] {
     guard form.levels.wholeNumbers != nil else { return [] }
-    return Self.bits.filter { $0 >= form.levels.bits || form.offset == .bias }.map {
-      GroupType(
-        layout: key, name: "int\($0)", extent: form.extent, isSymmetric: form.isSymmetric)
+    return Self.bits.filter { $0 >= form.levels.bits || form.offset == .bias }.flatMap { bits in
+      form.symmetries.map { GroupType(layout: key, name: "int\(bits)", extent: form.extent, isSymmetric: $0) }
     }.filter(has)
   }
 

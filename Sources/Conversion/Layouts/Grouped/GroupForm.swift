@@ -23,6 +23,9 @@ extension GroupForm {
   /// Whether one number stands for 0 in all groups.
   var isSymmetric: Bool { offset == .none || (offset == .zero && zero != nil) }
 
+  /// What types that hold such groups may be: those with zeros of their own may all have the middle one, which a look tells.
+  var symmetries: [Bool] { isSymmetric ? [true] : [true, false] }
+
   /// The columns of a scale; 0 for a whole row.
   var extent: GroupExtent { isRow ? .row : GroupExtent(columns: columns) }
 }
