@@ -98,9 +98,10 @@ extension LaidOutWeight {
 }
 
 extension StoredWeight {
-  /// Bits of a code, about: what it was quantized to; nil for what is not quantized.
+  /// Bits of a code, what it was quantized to: where it has no groups about; nil for what is not quantized.
   var codeBits: Int? {
     guard isQuantized, elementCount > 0 else { return nil }
+    if let form = storedForm(ofMatrix: 0) { return form.levels.bits }
     return max(1, byteCount * 8 / elementCount)
   }
 
