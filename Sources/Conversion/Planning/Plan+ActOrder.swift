@@ -9,7 +9,6 @@ extension Plan {
   static func undoingActOrder(
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String, workers: Int
   ) throws(FileError) -> (checkpoint: Checkpoint, notes: [Note]) {
-    let ordered = checkpoint.orderedWeights
     guard recipe.undoesActOrder else { return (checkpoint, []) }
     guard recipe.importance == nil, checkpoint.adapters.isEmpty else {
       throw FileError(
@@ -17,6 +16,7 @@ extension Plan {
         "act-order is not undone together with adapters or an importance matrix: they know the neurons by their places, and would "
           + "not fit afterwards either")
     }
+    let ordered = checkpoint.orderedWeights
     guard !ordered.isEmpty else {
       return (
         checkpoint,

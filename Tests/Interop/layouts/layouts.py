@@ -409,7 +409,9 @@ def main():
     if options.table and (options.only or options.to or missing):
         parser.error(f"--table is of everything: no --only, no --to, and environments of all libraries ({', '.join(missing)})")
     with tempfile.TemporaryDirectory(prefix="decant-layouts-") as temporary:
-        options.work = options.work or Path(temporary)
+        options.work = (options.work or Path(temporary)).resolve()
+        # Libraries are started elsewhere.
+        options.model = options.model.resolve()
         options.work.mkdir(parents=True, exist_ok=True)
         interop = Interop(options)
         interop.all()

@@ -115,7 +115,9 @@ def loaded(load, job):
 
 
 def run(load, make=None):
-    jobs, results = sys.argv[1:]
+    jobs, results = map(os.path.abspath, sys.argv[1:])
+    # Some libraries leave files where they are started.
+    os.chdir(os.path.dirname(results))
     with open(results, "w") as file:
         for line in open(jobs):
             job = json.loads(line)
