@@ -73,10 +73,10 @@ static KERNEL bool store_powers(const float *restrict values, size_t count, uint
   return lost == 0;
 }
 
-// The scales of NVFP4: E4M3 whose sign ggml ignores, and whose NaN is 0 to it.
+// The scales of NVFP4: E4M3 whose sign ggml ignores. Of its two NaNs the one without a sign is 0 to it, the other one the
+// number after the largest, which no E4M3 holds.
 static KERNEL float e4m3_scale(uint32_t code) {
-  uint32_t magnitude = code & 0x7fu;
-  return magnitude == 0x7f ? 0.0f : float_of_half(magnitude << 7) * 256.0f;
+  return code == 0x7f ? 0.0f : float_of_half((code & 0x7fu) << 7) * 256.0f;
 }
 
 static KERNEL void load_e4m3s(const uint8_t *restrict codes, size_t count, float *restrict values) {

@@ -60,6 +60,14 @@ import Testing
     #expect(kept > bytes.count / size / 3)
   }
 
+  /// ggml ignores the sign of a scale of nvfp4, and takes one of the two NaNs for 0. Source: `ggml_ue4m3_to_fp32`.
+  @Test(arguments: KernelSet.all) func scalesOfNVFP4(kernels: KernelSet) throws {
+    let blocks = try #require(GroupedBlocks.named("nvfp4")).with(kernels)
+    let opened = blocks.opened([0x7f, 0xff, 0xfe, 0x80] + [UInt8](repeating: 0x11, count: 32))
+    #expect(opened.scales == [0, 480, 448, 0])
+    #expect(blocks.closed(opened) == nil)
+  }
+
   /// Numbers that a type cannot store, and codes that it has not.
   @Test(arguments: GroupedBlocks.names, KernelSet.all) func refused(name: String, kernels: KernelSet) throws {
     let blocks = try #require(GroupedBlocks.named(name)).with(kernels)

@@ -12,9 +12,9 @@ final class HeldTensors: TensorSource {
   /// What is kept, in bytes.
   struct Sizes: Sendable {
     /// Of one tensor at most.
-    var tensor = 64 << 20
+    var tensor = 48 << 20
     /// Of all together, once the last one has come.
-    var all = 96 << 20
+    var all = 72 << 20
     /// What is read at once.
     var part = 1 << 18
   }
