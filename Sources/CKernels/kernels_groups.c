@@ -92,14 +92,6 @@ static KERNEL void unpack_word_columns(const uint8_t *restrict words, size_t wor
   for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
     size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
     size_t tall = (last - first) * bits;
-    if (bits == 8) {
-      for (size_t column = 0; column < columns; column++) {
-        for (size_t row = 0; row < tall; row++) {
-          memcpy(codes + column * stride + 32 * first + 4 * row, words + 4 * ((first * 8 + row) * columns + column), 4);
-        }
-      }
-      continue;
-    }
     for (size_t column = 0; column < columns; column += COLUMNS_AT_ONCE) {
       size_t wide = smaller_size(COLUMNS_AT_ONCE, columns - column);
       uint32_t tile[COLUMNS_AT_ONCE][8 * RUNS_AT_ONCE];
@@ -115,13 +107,26 @@ static KERNEL void unpack_word_columns(const uint8_t *restrict words, size_t wor
   }
 }
 
+// The same of bytes, of which a word has four as they are.
+static KERNEL void unpack_byte_columns(const uint8_t *restrict words, size_t word_rows, size_t columns,
+                                       uint8_t *restrict codes, size_t stride) {
+  for (size_t first = 0; first < word_rows; first += 8 * RUNS_AT_ONCE) {
+    size_t last = smaller_size(first + 8 * RUNS_AT_ONCE, word_rows);
+    for (size_t column = 0; column < columns; column++) {
+      for (size_t row = first; row < last; row++) {
+        memcpy(codes + column * stride + 4 * row, words + 4 * (row * columns + column), 4);
+      }
+    }
+  }
+}
+
 static KERNEL void unpack_columns(const uint8_t *restrict words, size_t word_rows, size_t columns, unsigned bits,
                                   uint8_t *restrict codes, size_t stride) {
   switch (bits) {
     case 2: return unpack_word_columns(words, word_rows, columns, 2, codes, stride);
     case 3: return unpack_word_columns(words, word_rows, columns, 3, codes, stride);
     case 4: return unpack_word_columns(words, word_rows, columns, 4, codes, stride);
-    case 8: return unpack_word_columns(words, word_rows, columns, 8, codes, stride);
+    case 8: return unpack_byte_columns(words, word_rows, columns, codes, stride);
     default: return unpack_word_columns(words, word_rows, columns, bits, codes, stride);
   }
 }
@@ -135,14 +140,6 @@ static KERNEL void pack_word_columns(const uint8_t *restrict codes, size_t strid
   for (size_t first = 0; first < runs; first += RUNS_AT_ONCE) {
     size_t last = smaller_size(first + RUNS_AT_ONCE, runs);
     size_t tall = (last - first) * bits;
-    if (bits == 8) {
-      for (size_t column = 0; column < columns; column++) {
-        for (size_t row = 0; row < tall; row++) {
-          memcpy(words + 4 * ((first * 8 + row) * columns + column), codes + column * stride + 32 * first + 4 * row, 4);
-        }
-      }
-      continue;
-    }
     for (size_t column = 0; column < columns; column += COLUMNS_AT_ONCE) {
       size_t wide = smaller_size(COLUMNS_AT_ONCE, columns - column);
       uint32_t tile[COLUMNS_AT_ONCE][8 * RUNS_AT_ONCE];
@@ -158,13 +155,25 @@ static KERNEL void pack_word_columns(const uint8_t *restrict codes, size_t strid
   }
 }
 
+static KERNEL void pack_byte_columns(const uint8_t *restrict codes, size_t stride, size_t word_rows, size_t columns,
+                                     uint8_t *restrict words) {
+  for (size_t first = 0; first < word_rows; first += 8 * RUNS_AT_ONCE) {
+    size_t last = smaller_size(first + 8 * RUNS_AT_ONCE, word_rows);
+    for (size_t column = 0; column < columns; column++) {
+      for (size_t row = first; row < last; row++) {
+        memcpy(words + 4 * (row * columns + column), codes + column * stride + 4 * row, 4);
+      }
+    }
+  }
+}
+
 static KERNEL void pack_columns(const uint8_t *restrict codes, size_t stride, size_t word_rows, size_t columns,
                                 unsigned bits, uint8_t *restrict words) {
   switch (bits) {
     case 2: return pack_word_columns(codes, stride, word_rows, columns, 2, words);
     case 3: return pack_word_columns(codes, stride, word_rows, columns, 3, words);
     case 4: return pack_word_columns(codes, stride, word_rows, columns, 4, words);
-    case 8: return pack_word_columns(codes, stride, word_rows, columns, 8, words);
+    case 8: return pack_byte_columns(codes, stride, word_rows, columns, words);
     default: return pack_word_columns(codes, stride, word_rows, columns, bits, words);
   }
 }

@@ -51,23 +51,23 @@ extension Plan {
     var tensors: [PlannedTensor] = []
     tensors.reserveCapacity(outputs.count)
     var failures = FileErrors()
+    let outcomes: [Result<PlannedTensor, FileError>]
     if importance == nil {
-      let outcomes = Workers(count: max(1, workers)).outcomes(outputs.count) { number throws(FileError) in
+      outcomes = Workers(count: max(1, workers)).outcomes(outputs.count) { number throws(FileError) in
         var none: PlannedImportance?
         return try Self.planned(outputs[number], choices[number], checkpoint, destination, recipe, &none)
       }
-      for outcome in outcomes {
-        let planned = failures.attempt { () throws(FileError) in try outcome.get() }
-        if let planned { tensors.append(planned) }
-      }
     } else {
       // It notes what is asked of it.
-      for (output, choice) in zip(outputs, choices) {
-        let planned = failures.attempt { () throws(FileError) in
+      outcomes = zip(outputs, choices).map { output, choice in
+        Result { () throws(FileError) in
           try Self.planned(output, choice, checkpoint, destination, recipe, &importance)
         }
-        if let planned { tensors.append(planned) }
       }
+    }
+    for outcome in outcomes {
+      let planned = failures.attempt { () throws(FileError) in try outcome.get() }
+      if let planned { tensors.append(planned) }
     }
     try failures.check()
     if case .layout(let key) = recipe.rule, let layout = WeightLayouts.writing(key),
