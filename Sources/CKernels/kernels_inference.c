@@ -406,6 +406,32 @@ DECANT_COMPILE(void, log_softmax_row,
                (const float *logits, size_t count, struct decant_log_softmax *result),
                (logits, count, result))
 
+static KERNEL size_t draw_row(float *logits, size_t count, double draw, struct decant_log_softmax *softmax) {
+  log_softmax_row(logits, count, softmax);
+  const float maximum = softmax->maximum;
+  const float scale = (float)exp(-softmax->log_sum);
+  for (size_t index = 0; index < count; index += WIDTH) {
+    const size_t here = count - index;
+    Floats x;
+    if (here >= WIDTH) load(&x, logits + index);
+    else load_some(&x, logits + index, here, -INFINITY);
+    x -= maximum;
+    exponential(&x);
+    x = x * scale;
+    if (here >= WIDTH) store(logits + index, &x);
+    else store_some(logits + index, &x, here);
+  }
+  double total = 0;
+  for (size_t index = 0; index < count; index++) {
+    total += (double)logits[index];
+    if (total > draw) return index;
+  }
+  // The shares add up to 1 only about.
+  return softmax->top;
+}
+DECANT_COMPILE(size_t, draw_row, (float *logits, size_t count, double draw, struct decant_log_softmax *softmax),
+               (logits, count, draw, softmax))
+
 static KERNEL double divergence_row(
     const float *before, float before_maximum, const float *after, float after_maximum, size_t count) {
   Doubles before_sum = {}, after_sum = {}, weighted = {};

@@ -13,10 +13,12 @@ public import Quantization
     multiply(a, b, isPlain: false, into: result, adding: adding, memory: memory)
   }
 
-  /// `result = a * b`. Shapes: `a` [m, k], `b` [k, n], `result` [m, n].
-  public func multiply(_ a: MatrixPart, _ b: MatrixPart, into result: MatrixPart, memory: Matrix) {
+  /// `result = a * b`, or added to what `result` holds. Shapes: `a` [m, k], `b` [k, n], `result` [m, n].
+  public func multiply(
+    _ a: MatrixPart, _ b: MatrixPart, into result: MatrixPart, adding: Bool = false, memory: Matrix
+  ) {
     precondition(a.columns.count == b.rows.count && result.columns.count == b.columns.count, "shapes do not fit")
-    multiply(a, b, isPlain: true, into: result, adding: false, memory: memory)
+    multiply(a, b, isPlain: true, into: result, adding: adding, memory: memory)
   }
 
   private func multiply(

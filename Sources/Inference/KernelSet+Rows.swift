@@ -136,7 +136,7 @@ public import Quantization
 }
 
 extension Activation {
-  fileprivate var kernel: decant_activation {
+  var kernel: decant_activation {
     switch self {
     case .silu: DECANT_SILU
     case .gelu: DECANT_GELU

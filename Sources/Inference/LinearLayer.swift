@@ -1,3 +1,4 @@
+internal import Architectures
 internal import Bytes
 internal import Quantization
 internal import Tensors
@@ -7,6 +8,8 @@ internal import Tensors
 struct LinearLayer: Sendable {
   /// Name of the weight: `model.layers.0.mlp.up_proj.weight`.
   let name: String
+  /// How the weight comes from the tensors of the Hugging Face form.
+  let derivation: Derivation
   let weight: any RowSource
   /// `out` values; nil where there is none.
   let bias: [Float]?

@@ -15,8 +15,12 @@ extension LoadedModel {
   }
 
   /// Runs windows of equal length as far as the last layer.
-  /// - Parameter observer: is shown what every linear layer but the head is given.
-  func run(_ windows: [[Int32]], workers: Workers, observer: (any InputObserver)? = nil) async throws -> ModelRun {
+  /// - Parameters:
+  ///   - observer: is shown what every linear layer but the head is given.
+  ///   - end: the first step that is not carried out; nil for all.
+  func run(
+    _ windows: [[Int32]], workers: Workers, observer: (any InputObserver)? = nil, upTo end: Int? = nil
+  ) async throws -> ModelRun {
     let length = windows.first?.count ?? 0
     precondition(windows.allSatisfy { $0.count == length }, "windows have one length")
     for token in windows.joined() where token < 0 || Int(token) >= vocabularySize {
@@ -25,7 +29,7 @@ extension LoadedModel {
         "token \(token) is outside the model's vocabulary of \(vocabularySize); is this the model's own tokenizer?")
     }
     let run = ModelRun(model: self, windows: windows, workers: workers, observer: observer)
-    for step in steps { try await run.carryOut(step) }
+    for step in steps[..<(end ?? steps.count)] { try await run.carryOut(step) }
     return run
   }
 
@@ -147,6 +151,16 @@ struct ModelRun: Sendable {
 
   /// The normalized stream at the wanted positions of every window.
   func finish(at positions: Range<Int>) async throws -> Matrix {
+    let result = try await normalizedStream(at: positions)
+    guard let projection = model.finalProjection, result.rows > 0 else { return result }
+    let projected = Matrix(rows: result.rows, columns: projection.outputs)
+    try await Self.apply(
+      [(projection, projected.part())], to: result.part(), workers: workers, memories: memories, adding: false)
+    return projected
+  }
+
+  /// What the last norm gives, before what is done between it and the head.
+  func normalizedStream(at positions: Range<Int>) async throws -> Matrix {
     precondition(positions.lowerBound >= 0 && positions.upperBound <= length, "positions lie in the windows")
     let result = Matrix(rows: windows.count * positions.count, columns: model.hiddenSize)
     guard result.rows > 0 else { return result }
@@ -159,18 +173,13 @@ struct ModelRun: Sendable {
       )
       if let norm = model.finalNorm { Self.normalize(from, norm, into: to) } else { KernelSet.best.copy(from, to: to) }
     }
-    guard let projection = model.finalProjection else { return result }
-    let projected = Matrix(rows: result.rows, columns: projection.outputs)
-    try await Self.apply(
-      [(projection, projected.part())], to: result.part(), workers: workers, memories: memories, adding: false)
-    return projected
+    return result
   }
 
   // MARK: Parts of steps
 
   /// Blocks of rows, dealt out to the workers.
-  private func forEachBlock(_ body: @escaping @Sendable (_ rows: Range<Int>, _ worker: Int) throws -> Void) async throws
-  {
+  func forEachBlock(_ body: @escaping @Sendable (_ rows: Range<Int>, _ worker: Int) throws -> Void) async throws {
     let blocks = Panel.pieces(tokens, of: 64)
     try await workers.forEach(blocks.count) { block, worker in try body(blocks[block], worker) }
   }
@@ -237,19 +246,16 @@ struct ModelRun: Sendable {
   /// One head of rows.
   static func normalize(_ input: MatrixPart, _ norm: LoadedNorm, head: Int, into output: MatrixPart) {
     let width = input.columns.count
-    // Weights that all heads share, or each head's own.
-    func own(_ values: [Float]) -> [Float] {
-      values.count <= width ? values : Array(values[head * width..<(head + 1) * width])
-    }
+    let (weight, bias) = (norm.weight(ofHead: head, width: width), norm.bias(ofHead: head, width: width))
     switch norm.norm.kind {
     case .rootMeanSquare:
       KernelSet.best.normalize(
-        input, weight: norm.weight.isEmpty ? Array(repeating: 1, count: width) : own(norm.weight),
-        epsilon: norm.norm.epsilon, into: output)
-      if !norm.bias.isEmpty { KernelSet.best.add(own(norm.bias), columns: 0..<width, to: output) }
+        input, weight: weight.isEmpty ? Array(repeating: 1, count: width) : weight, epsilon: norm.norm.epsilon,
+        into: output)
+      if !bias.isEmpty { KernelSet.best.add(bias, columns: 0..<width, to: output) }
     case .layer:
       KernelSet.best.normalizeLayer(
-        input, weight: own(norm.weight), bias: own(norm.bias), epsilon: norm.norm.epsilon, into: output)
+        input, weight: weight, bias: bias, epsilon: norm.norm.epsilon, into: output)
     }
   }
 

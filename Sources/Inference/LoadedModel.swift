@@ -17,6 +17,8 @@ public struct LoadedModel: LanguageModel {
   public let hasOwnHead: Bool
 
   let steps: [Step]
+  /// The steps of each layer. Between them nothing but the stream is handed on.
+  let layers: [Range<Int>]
   let finalNorm: LoadedNorm?
   let finalProjection: LinearLayer?
   let head: LinearLayer
@@ -42,6 +44,7 @@ public struct LoadedModel: LanguageModel {
     logitScale = pass.logitScale
     logitSoftCap = pass.logitSoftCap
     widths = pass.widths
+    layers = pass.layers
     var steps: [Step] = []
     steps.reserveCapacity(pass.operations.count)
     for operation in pass.operations { steps.append(try Step(operation, loader)) }

@@ -8,7 +8,7 @@ extension ModelRun {
   /// weights are multiplied only for its own tokens.
   func mix(_ mixture: LoadedMixture, from: ForwardPass.Register, to: ForwardPass.Register) async throws {
     let input = part(from, columns: mixture.ups.first?.inputs ?? 0)
-    let assignments = await assignments(mixture.experts)
+    let assignments = await assignments(mixture.experts, by: matrix(.routes))
     let inner = Matrix(rows: max(1, assignments.count), columns: mixture.size)
     if observer != nil {
       for (expert, places) in assignments.byExpert.enumerated() where !places.isEmpty {
@@ -29,8 +29,7 @@ extension ModelRun {
 
   // MARK: - Routes
 
-  private func assignments(_ experts: FeedForward.Experts) async -> ExpertAssignments {
-    let routes = matrix(.routes)
+  func assignments(_ experts: FeedForward.Experts, by routes: Matrix) async -> ExpertAssignments {
     let chosen = await workers.map(tokens) { token, _ in
       routes.withRow(token) { Self.choose($0, experts) }
     }
@@ -38,7 +37,7 @@ extension ModelRun {
   }
 
   /// The experts of a token and their weights. Of equal ones the first is taken.
-  private static func choose(
+  static func choose(
     _ routes: Span<Float>, _ experts: FeedForward.Experts
   ) -> [(expert: Int, weight: Float)] {
     var numbers = (0..<experts.count).map { routes[$0] }
@@ -53,7 +52,7 @@ extension ModelRun {
     return zip(order, weights).map { ($0, $1) }
   }
 
-  private static func softmax(_ numbers: [Float]) -> [Float] {
+  static func softmax(_ numbers: [Float]) -> [Float] {
     let largest = numbers.max() ?? 0
     let powers = numbers.map { Double.exp(Double($0) - Double(largest)) }
     let sum = powers.reduce(0, +)
@@ -62,7 +61,7 @@ extension ModelRun {
 
   // MARK: - Products
 
-  private static func gather(_ tokens: [Int], of input: MatrixPart, into target: Matrix) {
+  static func gather(_ tokens: [Int], of input: MatrixPart, into target: Matrix) {
     for (row, token) in tokens.enumerated() {
       input.matrix.withRow(input.rows.lowerBound + token) { values in
         target.withMutableRows(row..<row + 1) { own in
@@ -146,7 +145,7 @@ extension ModelRun {
 }
 
 /// Which tokens each expert has, and their weights: places in order of the experts, and of the tokens of each.
-private struct ExpertAssignments: Sendable {
+struct ExpertAssignments: Sendable {
   /// The places of each expert.
   let byExpert: [Range<Int>]
   private let places: [(token: Int, weight: Float)]

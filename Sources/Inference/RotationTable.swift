@@ -28,4 +28,13 @@ internal import RealModule
     self.cosines = cosines
     self.sines = sines
   }
+
+  private init(positions: Int, pairs: Int, cosines: [Float], sines: [Float]) {
+    (self.positions, self.pairs, self.cosines, self.sines) = (positions, pairs, cosines, sines)
+  }
+
+  /// What turns the other way round: for gradients.
+  var reversed: RotationTable {
+    RotationTable(positions: positions, pairs: pairs, cosines: cosines, sines: sines.map { -$0 })
+  }
 }

@@ -29,7 +29,9 @@ struct WeightLoader {
   }
 
   func linear(_ linear: ForwardPass.Linear) throws(FileError) -> LinearLayer {
-    LinearLayer(name: linear.weight.name, weight: try tensor(linear.weight), bias: try vector(linear.bias))
+    LinearLayer(
+      name: linear.weight.name, derivation: linear.weight.derivation, weight: try tensor(linear.weight),
+      bias: try vector(linear.bias))
   }
 
   func head(_ head: ForwardPass.Linear) throws(FileError) -> LinearLayer {
@@ -38,7 +40,8 @@ struct WeightLoader {
         .missing, path: modelName, subject: head.weight.name,
         "there is no such tensor, and the configuration does not say that the embedding is used for it")
     }
-    return LinearLayer(name: head.weight.name, weight: source, bias: try vector(head.bias))
+    return LinearLayer(
+      name: head.weight.name, derivation: head.weight.derivation, weight: source, bias: try vector(head.bias))
   }
 
   /// One layer for each matrix of a stack.
@@ -54,7 +57,7 @@ struct WeightLoader {
       layers.append(
         LinearLayer(
           name: ExpertName(weight: weight.name, number: number, count: count).description,
-          weight: try tensor(weight), bias: try vector(linear.bias.map(part))))
+          derivation: weight.derivation, weight: try tensor(weight), bias: try vector(linear.bias.map(part))))
     }
     return layers
   }
@@ -67,13 +70,4 @@ struct WeightLoader {
       norm: normalization.norm, weight: weight, bias: try vector(normalization.bias) ?? [],
       heads: normalization.heads)
   }
-}
-
-/// A norm with the values of its tensors.
-struct LoadedNorm: Sendable {
-  let norm: Norm
-  /// The offset is in them; empty for none.
-  let weight: [Float]
-  let bias: [Float]
-  let heads: Int
 }

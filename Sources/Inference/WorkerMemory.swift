@@ -12,7 +12,11 @@ final class WorkerMemory: Sendable {
     /// What a product needs.
     private(set) lazy var product = KernelSet.productMemory()
 
-    enum Purpose: Hashable, Sendable { case panel, gate, gathered, queries, keys, scores }
+    enum Purpose: Hashable, Sendable {
+      case panel, gate, gathered, queries, keys, scores
+      // Of the way back.
+      case queryGradient, keyGradient, scoreGradient, capped, turned
+    }
 
     /// A matrix of that size; its values are whatever was left there.
     mutating func matrix(_ purpose: Purpose, rows: Int, columns: Int) -> Matrix {

@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  private func expected(_ name: String) throws -> (tokens: [Int32], logits: [Float], vocabulary: Int) {
+  static func expected(_ name: String) throws -> (tokens: [Int32], logits: [Float], vocabulary: Int) {
     let file = try SafetensorsFile(path: "\(Self.folder)/\(name)/expected.safetensors")
     let tokens = try file.bytes(of: "tokens")
     let ids = stride(from: 0, to: tokens.count, by: 4).map { start in
@@ -49,7 +49,7 @@ import Testing
 
   /// The largest difference of logits, as a part of the largest logit.
   private func difference(_ checkpoint: Checkpoint, _ name: String) async throws -> Float {
-    let expected = try expected(name)
+    let expected = try Self.expected(name)
     let model = try load(checkpoint)
     #expect(model.vocabularySize == expected.vocabulary)
     let scale = expected.logits.map(\.magnitude).max() ?? 1

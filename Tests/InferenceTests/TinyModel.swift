@@ -56,6 +56,19 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     self.tensors = tensors
   }
 
+  private init(_ other: TinyModel, tensors: [String: ArraySource]) {
+    (title, configuration, self.tensors) = (other.title, other.configuration, tensors)
+  }
+
+  /// The same with weights that are multiples of `unit`.
+  func rounded(to unit: Float) -> TinyModel {
+    TinyModel(
+      self,
+      tensors: tensors.mapValues { tensor in
+        ArraySource(shape: tensor.shape, array: tensor.array.map { ($0 / unit).rounded() * unit })
+      })
+  }
+
   func model() throws(FileError) -> LoadedModel {
     try LoadedModel(configuration: configuration) { name throws(FileError) in tensors[name] }
   }

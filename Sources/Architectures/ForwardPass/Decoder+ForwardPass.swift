@@ -75,6 +75,7 @@ private struct ForwardPassBuilder {
   let table: TensorTable
   let path: String
   var operations: [ForwardPass.Operation] = []
+  var layers: [Range<Int>] = []
   var widths: [ForwardPass.Register: Int] = [:]
 
   init(decoder: Decoder, table: TensorTable, path: String) {
@@ -100,12 +101,16 @@ private struct ForwardPassBuilder {
     if let norm = try normalization(.embeddingNorm, decoder.embeddingNorm) {
       operations.append(.normalize(norm, from: .stream, to: .stream))
     }
-    for layer in 0..<decoder.layerCount { try add(decoder.layer(layer), layer) }
+    for layer in 0..<decoder.layerCount {
+      let first = operations.count
+      try add(decoder.layer(layer), layer)
+      layers.append(first..<operations.count)
+    }
     // As transformers does, a tied model is run with its embedding even where a head is stored beside it.
     let head = decoder.tiesHead ? embedding : try weight(.head)
     return ForwardPass(
       hiddenSize: decoder.hiddenSize, vocabularySize: decoder.vocabularySize, operations: operations,
-      finalNorm: try normalization(.finalNorm, decoder.finalNorm),
+      layers: layers, finalNorm: try normalization(.finalNorm, decoder.finalNorm),
       finalProjection: decoder.embeddingSize == nil ? nil : ForwardPass.Linear(try weight(.headProjection)),
       head: ForwardPass.Linear(head, bias: optionalWeight(ModuleTensor(.head, .bias), nil)),
       hasOwnHead: !decoder.tiesHead, logitScale: decoder.logitScale, logitSoftCap: decoder.logitSoftCap,

@@ -107,6 +107,8 @@ public struct ForwardPass: Sendable {
   public var hiddenSize: Int
   public var vocabularySize: Int
   public var operations: [Operation]
+  /// The operations of each layer. Between them nothing but the stream is handed on.
+  public var layers: [Range<Int>]
   public var finalNorm: Normalization?
   /// What rows are given to after the last norm, before the head; nil for nothing.
   public var finalProjection: Linear?

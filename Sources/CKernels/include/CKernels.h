@@ -291,12 +291,29 @@ enum {
   /* sums[c] += values[r][c]^2, row after row, in Double. */                                                           \
   K(SET, void, add_squares, (const float *values, size_t stride, size_t rows, size_t columns, double *sums))           \
   K(SET, void, log_softmax_row, (const float *logits, size_t count, struct decant_log_softmax *result))                \
+  /* Logits become the shares of their softmax. Returns the first place up to which these are more than `draw`, which   \
+     is of [0, 1). */                                                                                                  \
+  K(SET, size_t, draw_row, (float *logits, size_t count, double draw, struct decant_log_softmax *softmax))             \
   /* Kullback-Leibler divergence, in nats, of the distribution of `after` from that of `before`; everything but the    \
      logits in Double. Exactly 0 for equal rows. */                                                                    \
   K(SET, double, divergence_row, (const float *before, float before_maximum, const float *after,                       \
     float after_maximum, size_t count))                                                                                \
   K(SET, void, difference, (const float *before, const float *after, size_t count,                                     \
     struct decant_difference *result))                                                                                 \
+  /* Reverse mode: `gradient`, with respect to what a step has given, becomes the one with respect to what it was given,   \
+     in place. Of both norms; the mean is taken away first where `is_centered`. */                                     \
+  K(SET, void, norm_reverse, (const float *input, size_t input_stride, const float *_Nullable weight, float epsilon,   \
+    bool is_centered, size_t rows, size_t columns, float *gradient, size_t stride))                                    \
+  /* Gates and ups become their gradients. */                                                                          \
+  K(SET, void, activate_reverse, (float *gate, float *_Nullable up, size_t stride, size_t rows, size_t columns,        \
+    enum decant_activation activation, const float *gradient, size_t gradient_stride))                                 \
+  K(SET, void, softmax_reverse, (const float *shares, size_t stride, size_t rows, size_t columns, float *gradient,     \
+    size_t gradient_stride))                                                                                           \
+  K(SET, void, soft_cap_reverse, (const float *capped, size_t stride, size_t rows, size_t columns, float cap,          \
+    float *gradient, size_t gradient_stride))                                                                          \
+  /* Adds values, each rounded to a multiple of 1 / scale, to sums of such multiples. Returns false where one is no     \
+     number, or a sum is too large. */                                                                                 \
+  K(SET, bool, add_exactly, (const float *values, size_t count, double scale, int64_t *sums))                          \
   K(SET, void, multiply, (const struct decant_product *product))
 
 #define DECANT_KERNEL_FIELD(SET, RESULT, NAME, PARAMETERS) RESULT(*NAME) PARAMETERS;
