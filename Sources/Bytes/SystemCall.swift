@@ -557,6 +557,8 @@ enum SystemCall {
   /// The user whom the system asks about. The corresponding C function is `geteuid`.
   static func user() -> UInt32 { UInt32(geteuid()) }
 
+  static func processIdentifier() -> Int32 { getpid() }
+
   /// Number of processors that are on line. The corresponding C function is `sysconf`.
   static func processorCount() -> Int {
     max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))

@@ -189,6 +189,17 @@ void decant_multiply_baseline(const struct decant_product *product) { multiply(p
 #else
 void decant_multiply_baseline(const struct decant_product *product) { multiply(product, (Tile){2, 1, false}); }
 #endif
+// Sums that depend on no processor: tiles of any shape add up the same numbers in the same order.
+void decant_multiply_unfused_baseline(const struct decant_product *product) { multiply(product, (Tile){2, 1, false}); }
+#if defined(__x86_64__)
+DECANT_V3 void decant_multiply_unfused_v3(const struct decant_product *product) { multiply(product, (Tile){6, 1, false}); }
+#if defined(__OPTIMIZE__)
+DECANT_V4 void decant_multiply_unfused_v4(const struct decant_product *product) { multiply(product, (Tile){12, 2, false}); }
+#else
+DECANT_V4 void decant_multiply_unfused_v4(const struct decant_product *product) { multiply(product, (Tile){6, 1, false}); }
+#endif
+#endif
+
 #if defined(__x86_64__)
 DECANT_V3 void decant_multiply_v3(const struct decant_product *product) { multiply(product, (Tile){6, 1, true}); }
 #if defined(__OPTIMIZE__)

@@ -1,5 +1,6 @@
 public import Bytes
 public import Inference
+internal import Quantization
 
 /// Measures models on windows of text. Memory stays bounded: logits are made a piece at a time, and a few numbers are
 /// kept of each scored place.

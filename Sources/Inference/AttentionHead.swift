@@ -1,5 +1,5 @@
 internal import Architectures
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import RealModule
 
 /// One head of queries, and what it does with rows of a window.

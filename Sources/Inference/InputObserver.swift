@@ -1,3 +1,4 @@
+@_spi(Benchmarks) internal import Quantization
 internal import Bytes
 /// Is shown what the linear layers of a model are given while it runs.
 protocol InputObserver: Sendable {

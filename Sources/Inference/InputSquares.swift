@@ -1,5 +1,5 @@
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import Synchronization
 
 /// The squares of what each linear layer is given, summed column by column over all tokens that a model has read. Sums

@@ -1,7 +1,7 @@
 public import Architectures
 internal import Bytes
 internal import CKernels
-public import Quantization
+@_spi(Benchmarks) public import Quantization
 
 /// The steps of a forward pass between its products, each with its shapes checked first.
 @_spi(Benchmarks) extension KernelSet {

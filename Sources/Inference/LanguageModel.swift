@@ -1,3 +1,4 @@
+public import Quantization
 public import Bytes
 /// A model that predicts tokens: what a measurement needs to know of one.
 ///

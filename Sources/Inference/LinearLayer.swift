@@ -1,6 +1,5 @@
-internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import Tensors
 
 /// A weight `[out, in]` that stays as it is stored, and its bias. Its rows are decoded a panel at a time, into memory
@@ -8,8 +7,8 @@ internal import Tensors
 struct LinearLayer: Sendable {
   /// Name of the weight: `model.layers.0.mlp.up_proj.weight`.
   let name: String
-  /// How the weight comes from the tensors of the Hugging Face form.
-  let derivation: Derivation
+  /// What tells it from all other layers: `ForwardPass.NamedLinear.key`.
+  let key: String
   let weight: any RowSource
   /// `out` values; nil where there is none.
   let bias: [Float]?

@@ -1,6 +1,6 @@
 internal import Architectures
 public import Bytes
-internal import Quantization
+@_spi(Benchmarks) public import Quantization
 internal import RealModule
 internal import Tensors
 

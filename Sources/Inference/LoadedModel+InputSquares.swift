@@ -1,3 +1,4 @@
+@_spi(Benchmarks) internal import Quantization
 public import Bytes
 
 extension LoadedModel {

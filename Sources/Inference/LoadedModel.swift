@@ -16,6 +16,8 @@ public struct LoadedModel: LanguageModel {
   /// Whether the head is a weight of its own, rather than the embedding.
   public let hasOwnHead: Bool
 
+  /// The linear layers, the head last.
+  public let linears: [ForwardPass.NamedLinear]
   let steps: [Step]
   /// The steps of each layer. Between them nothing but the stream is handed on.
   let layers: [Range<Int>]
@@ -36,7 +38,11 @@ public struct LoadedModel: LanguageModel {
     _ pass: ForwardPass, name: String = "model",
     weights: @escaping (Derivation) throws(FileError) -> (any RowSource)?
   ) throws(FileError) {
-    let loader = WeightLoader(modelName: name, weights: weights)
+    let linears = pass.linears
+    let loader = WeightLoader(
+      modelName: name,
+      keys: Dictionary(linears.map { ($0.linear.weight.derivation, $0.key) }) { first, _ in first }, weights: weights)
+    self.linears = linears
     self.name = name
     vocabularySize = pass.vocabularySize
     hiddenSize = pass.hiddenSize

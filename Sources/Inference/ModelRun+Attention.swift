@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 
 extension ModelRun {
   /// Attention proper: every head of every window by itself, from queries, keys and values into `mixed`.

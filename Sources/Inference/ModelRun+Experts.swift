@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import RealModule
 
 extension ModelRun {

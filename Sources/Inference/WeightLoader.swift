@@ -5,6 +5,8 @@ internal import Tensors
 /// Gets weights by their derivations and compares their shapes with what the model asks for.
 struct WeightLoader {
   let modelName: String
+  /// What tells linear layers from each other, by the derivations of their weights.
+  let keys: [Derivation: String]
   let weights: (Derivation) throws(FileError) -> (any RowSource)?
 
   func tensor(_ weight: ForwardPass.Weight) throws(FileError) -> any RowSource {
@@ -30,9 +32,11 @@ struct WeightLoader {
 
   func linear(_ linear: ForwardPass.Linear) throws(FileError) -> LinearLayer {
     LinearLayer(
-      name: linear.weight.name, derivation: linear.weight.derivation, weight: try tensor(linear.weight),
+      name: linear.weight.name, key: key(linear), weight: try tensor(linear.weight),
       bias: try vector(linear.bias))
   }
+
+  private func key(_ linear: ForwardPass.Linear) -> String { keys[linear.weight.derivation] ?? linear.weight.name }
 
   func head(_ head: ForwardPass.Linear) throws(FileError) -> LinearLayer {
     guard let source = try optional(head.weight) else {
@@ -41,23 +45,18 @@ struct WeightLoader {
         "there is no such tensor, and the configuration does not say that the embedding is used for it")
     }
     return LinearLayer(
-      name: head.weight.name, derivation: head.weight.derivation, weight: source, bias: try vector(head.bias))
+      name: head.weight.name, key: key(head), weight: source, bias: try vector(head.bias))
   }
 
   /// One layer for each matrix of a stack.
   func experts(_ linear: ForwardPass.Linear, count: Int) throws(FileError) -> [LinearLayer] {
     var layers: [LinearLayer] = []
     for number in 0..<count {
-      func part(_ weight: ForwardPass.Weight) -> ForwardPass.Weight {
-        ForwardPass.Weight(
-          weight.derivation.applying(StackedTensor(number, of: count)), shape: Array(weight.shape.dropFirst()),
-          isOptional: weight.isOptional)
-      }
-      let weight = part(linear.weight)
+      let expert = linear.expert(number, of: count)
       layers.append(
         LinearLayer(
-          name: ExpertName(weight: weight.name, number: number, count: count).description,
-          derivation: weight.derivation, weight: try tensor(weight), bias: try vector(linear.bias.map(part))))
+          name: ExpertName(weight: expert.weight.name, number: number, count: count).description,
+          key: key(expert), weight: try tensor(expert.weight), bias: try vector(expert.bias)))
     }
     return layers
   }

@@ -1,4 +1,4 @@
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import Synchronization
 
 /// What one worker needs beside its inputs and outputs, kept from item to item. The lock is never waited for, since a
@@ -16,6 +16,8 @@ final class WorkerMemory: Sendable {
       case panel, gate, gathered, queries, keys, scores
       // Of the way back.
       case queryGradient, keyGradient, scoreGradient, capped, turned
+      // Of sums of moments.
+      case tile
     }
 
     /// A matrix of that size; its values are whatever was left there.

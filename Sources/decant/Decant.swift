@@ -52,7 +52,8 @@ struct Decant: AsyncParsableCommand {
       CommandGroup(
         name: "File surgery", subcommands: [SplitCommand.self, JoinCommand.self, EditCommand.self]),
       CommandGroup(
-        name: "Measuring", subcommands: [PerplexityCommand.self, CompareCommand.self, ImatrixCommand.self]),
+        name: "Measuring",
+        subcommands: [PerplexityCommand.self, CompareCommand.self, CalibrateCommand.self, ImatrixCommand.self]),
     ])
 
   /// Failures of ours print as one line without the usage text.

@@ -110,7 +110,8 @@ import Testing
     // The signs of the stored tensor, wherever its rows have got to.
     let signs = try Self.signs(like: checkpoint)
     let gradients = WeightGradients { layer in
-      try DerivedTensor(layer.derivation, inputs: signs).values().map(Double.init)
+      let linear = try #require(model.linears.first { $0.key == layer.key }?.linear)
+      return try DerivedTensor(linear.weight.derivation, inputs: signs).values().map(Double.init)
     }
     let loss = try await model.reverse(
       [window], label: { .token(labels[$0]) }, observer: gradients, workers: Workers(count: 2))

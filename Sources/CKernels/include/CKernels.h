@@ -103,6 +103,77 @@ struct decant_rounding {
   float magnitude;
 };
 
+// How codes become values.
+enum decant_grid_kind {
+  // scale * level.
+  DECANT_GRID_SCALED,
+  // scale * (code - zero), a whole zero.
+  DECANT_GRID_ZEROS,
+  // scale * code + offset.
+  DECANT_GRID_OFFSETS,
+  // The scale is a whole multiple of one that several blocks have in common.
+  DECANT_GRID_MULTIPLES,
+  // So is what is taken away after that.
+  DECANT_GRID_MULTIPLES_AND_MINIMUMS,
+};
+
+// What scales are stored as.
+enum decant_scale {
+  DECANT_SCALE_F32,
+  DECANT_SCALE_F16,
+  DECANT_SCALE_BF16,
+  // A power of two.
+  DECANT_SCALE_POWER,
+  // A float of eight bits, times a number of the whole tensor.
+  DECANT_SCALE_E4M3,
+  // One of 256 levels, times the largest of some scales, and an offset.
+  DECANT_SCALE_NESTED,
+};
+
+// A number that is fitted again while codes are kept.
+enum decant_refit { DECANT_REFIT_SCALE, DECANT_REFIT_SUPER, DECANT_REFIT_MULTIPLE, DECANT_REFIT_MINIMUM };
+
+// What values a type can store: levels in ascending order, times scales.
+struct decant_grid {
+  enum decant_grid_kind kind;
+  enum decant_scale rounding;
+  const float *levels, *midpoints;
+  size_t count;
+  // Whether level c is the first one plus c.
+  bool is_uniform;
+  bool has_both_signs;
+  // Elements that share a scale, and those that share what scales are multiples of.
+  size_t block, superblock;
+  // The level of the largest magnitude.
+  float reference;
+  float least_multiple, most_multiple;
+  // Where the search of affine grids begins, in codes below all of them, and by how much it goes on.
+  float least_steps, step;
+  float number;
+  const float *_Nullable nested_map;
+  float nested_offset;
+};
+
+enum { DECANT_CALIBRATED_ROWS = 8 };
+
+// Rows that are encoded together. Tables have a row for each: of columns, blocks or superblocks.
+struct decant_calibrated {
+  struct decant_grid grid;
+  size_t rows, columns;
+  // The column at each place of the order in which they are encoded: whole superblocks, of whole blocks.
+  const uint32_t *_Nullable order;
+  // How much of an error at place p moves the target at place q > p: factor[p * columns + q].
+  const float *_Nullable factor;
+  // What an error at a place costs.
+  const float *_Nullable weights;
+  // By places: what is to be stored, and the same moved by errors.
+  const float *_Nullable originals;
+  float *_Nullable targets;
+  const float *_Nullable nested;
+  uint8_t *codes;
+  float *scales, *offsets, *multiples, *minimums, *super_scales, *super_minimums;
+};
+
 // What is done between the products of a feed-forward network.
 enum decant_activation {
   // x / (1 + exp(-x)).
@@ -314,6 +385,21 @@ enum {
   /* Adds values, each rounded to a multiple of 1 / scale, to sums of such multiples. Returns false where one is no     \
      number, or a sum is too large. */                                                                                 \
   K(SET, bool, add_exactly, (const float *values, size_t count, double scale, int64_t *sums))                          \
+  /* Factors of symmetric matrices: kernels_factor.c. */                                                               \
+  K(SET, bool, factor_block, (double *block, size_t stride, size_t size))                                              \
+  K(SET, void, solve_rows, (const double *block, size_t block_stride, size_t size, double *rows, size_t stride,        \
+    size_t count, double *scaled, size_t scaled_stride))                                                               \
+  K(SET, void, subtract_product, (const double *left, size_t left_stride, const double *right, size_t right_stride,    \
+    size_t rows, size_t columns, size_t depth, double *result, size_t stride))                                         \
+  /* The scale of every block of a row by itself, which leaves the least weighted error. Weights are by columns. */     \
+  K(SET, void, search_scales, (const struct decant_grid *grid, const float *values, const float *weights,              \
+    size_t columns, float *scales))                                                                                    \
+  /* Calibrated encoding of a few rows, and one sweep of descent on one row whose slopes are given. */                   \
+  K(SET, void, encode_with_feedback, (const struct decant_calibrated *rows))                                           \
+  K(SET, void, descend, (const struct decant_calibrated *rows, const float *moments, float *slopes))                   \
+  K(SET, void, decode_calibrated, (const struct decant_calibrated *rows, float *values))                               \
+  /* The product without fused multiply-add: the same bits of every set. */                                            \
+  K(SET, void, multiply_unfused, (const struct decant_product *product))                                               \
   K(SET, void, multiply, (const struct decant_product *product))
 
 #define DECANT_KERNEL_FIELD(SET, RESULT, NAME, PARAMETERS) RESULT(*NAME) PARAMETERS;

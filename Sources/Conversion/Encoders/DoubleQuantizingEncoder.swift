@@ -21,6 +21,14 @@ struct DoubleQuantizingEncoder: TensorEncoder {
   /// Of the output.
   let path: String
 
+  /// The bytes of the state with an offset; nil where there is none with it.
+  func state(offset: Float) -> [UInt8]? {
+    try? QuantState(
+      code: state.code, blockSize: state.blockSize, elementType: state.elementType, shape: state.shape,
+      nestedOffset: offset
+    ).serialized()
+  }
+
   func prepared(for shape: [Int]) -> any SlabEncoder { Slabs(codec: codec, state: state, path: path) }
 
   private final class Slabs: SlabEncoder {
@@ -37,8 +45,8 @@ struct DoubleQuantizingEncoder: TensorEncoder {
       scales = Mutex([])
     }
 
-    func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError) {
-      try codec.encode(values, into: &bytes)
+    func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(SlabFailure) {
+      do throws(CodecError) { try codec.encode(values, into: &bytes) } catch { throw .codec(error) }
       let last = codec.planeCount - 1
       let size = codec.byteCount(plane: last, elements: values.count)
       let own = [Float](bytes: bytes.bytes.extracting(bytes.byteCount - size..<bytes.byteCount))

@@ -11,7 +11,7 @@ struct NonFiniteEncoder: TensorEncoder, SlabEncoder {
 
   func prepared(for shape: [Int]) -> any SlabEncoder { self }
 
-  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError) {
+  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(SlabFailure) {
     bytes.copy(values, at: 0)
   }
 }

@@ -13,7 +13,7 @@ struct PlainEncoder: TensorEncoder, SlabEncoder {
 
   func prepared(for shape: [Int]) -> any SlabEncoder { self }
 
-  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError) {
-    try codec.encode(values, into: &bytes)
+  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(SlabFailure) {
+    do throws(CodecError) { try codec.encode(values, into: &bytes) } catch { throw .codec(error) }
   }
 }

@@ -15,6 +15,9 @@ public protocol TensorEncoder: Sendable {
   /// Whether it looks at whole rows; any run of whole blocks will do otherwise.
   var needsWholeRows: Bool { get }
 
+  /// Whether it looks at whole matrices.
+  var needsWholeMatrices: Bool { get }
+
   /// Whether values that are NaN or infinite are stored rather than refused.
   var keepsNonFinite: Bool { get }
 
@@ -29,6 +32,7 @@ public protocol TensorEncoder: Sendable {
 extension TensorEncoder {
   public var importance: [Float]? { nil }
   public var needsWholeRows: Bool { false }
+  public var needsWholeMatrices: Bool { false }
   public var keepsNonFinite: Bool { false }
   public var settings: String { "" }
 }
@@ -37,11 +41,18 @@ extension TensorEncoder {
 public protocol SlabEncoder: Sendable {
   /// Encodes the values from element number `first` on.
   /// - Parameter bytes: takes the codec's planes, one after another.
-  /// - Throws: `CodecError` with indices that count from the first value given.
-  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError)
+  /// - Throws: `SlabFailure`, indices counting from the first value given.
+  func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(SlabFailure)
 
   /// The bytes of the planes that are known only when all slabs are done, by their numbers.
   func tails() throws(FileError) -> [[UInt8]]
+}
+
+/// Why a slab cannot be encoded.
+public enum SlabFailure: Error {
+  case codec(CodecError)
+  /// What the encoder has to read beside the weight cannot be read.
+  case file(FileError)
 }
 
 extension SlabEncoder {

@@ -32,7 +32,7 @@ struct WeightedEncoder: TensorEncoder {
     /// Of one matrix.
     let rows: Int
 
-    func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(CodecError) {
+    func encode(_ values: Span<Float>, from first: Int, into bytes: inout MutableRawSpan) throws(SlabFailure) {
       let rowBytes = codec.byteCount(elements: columns)
       let slab = first / columns..<(first + values.count) / columns
       var row = slab.lowerBound
@@ -46,7 +46,7 @@ struct WeightedEncoder: TensorEncoder {
             values.extracting(place.lowerBound * columns..<place.upperBound * columns),
             importance: weights.span.extracting(matrix * columns..<(matrix + 1) * columns), into: &target)
         } catch {
-          throw error.moved(by: place.lowerBound * columns)
+          throw .codec(error.moved(by: place.lowerBound * columns))
         }
         row = part.upperBound
       }

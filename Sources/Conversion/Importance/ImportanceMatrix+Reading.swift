@@ -127,7 +127,7 @@ extension ImportanceMatrix {
 
 extension String {
   /// What is before `suffix`; nil where this does not end with it.
-  fileprivate func dropping(suffix: String) -> String? {
+  func dropping(suffix: String) -> String? {
     hasSuffix(suffix) ? String(dropLast(suffix.count)) : nil
   }
 }

@@ -93,6 +93,7 @@ extension Plan {
       }
       notes.append(unifying.note)
     }
+    notes += try Self.calibrate(&tensors, checkpoint, recipe)
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     notes += try importance?.notes(ofModelWith: names) ?? []

@@ -19,7 +19,7 @@ public struct PlannedTensor: Sendable {
   public let name: String
   public let shape: [Int]
   public let rows: DerivedTensor
-  public let action: Action
+  public internal(set) var action: Action
   /// The stored tensors the weight becomes.
   public let planes: [PlannedPlane]
   /// What the weight was stored as.

@@ -69,6 +69,10 @@ public struct Recipe: Sendable {
   public var preTokenizer: String?
   /// How much each column of each weight matters.
   public var importance: ImportanceMatrix?
+  /// What is known of linear layers; their codes and scales are chosen by it where the type has any.
+  public var calibration: Calibration?
+  /// Takes what that has gained.
+  public let gains = CalibrationGains()
 
   public init(_ rule: Rule, overrides: [Override] = [], refusesFallback: Bool = false, kept: Set<String> = []) {
     self.rule = rule

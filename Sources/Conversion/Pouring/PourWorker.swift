@@ -120,12 +120,16 @@ final class PourWorker {
     let values = try read(planned.rows, slab, into: valueBuffer)
     try measureMovement(of: planned, to: values, slab)
     let prepared = slab.progress.encoder(planned, encoder)
-    do throws(CodecError) {
-      try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(CodecError) in
+    do throws(SlabFailure) {
+      try encoded.withMutableBytes(in: 0..<byteCount) { bytes throws(SlabFailure) in
         try prepared.encode(values.span.extracting(0..<count), from: firstElement, into: &bytes)
       }
     } catch {
-      throw Self.failure(error, planned, firstElement: firstElement, path: plan.destination.path)
+      switch error {
+      case .file(let failure): throw failure
+      case .codec(let failure):
+        throw Self.failure(failure, planned, firstElement: firstElement, path: plan.destination.path)
+      }
     }
     if let codec = codec as? any BlockCodec {
       slab.progress.keep(

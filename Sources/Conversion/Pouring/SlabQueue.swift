@@ -194,6 +194,8 @@ final class SlabQueue: Sendable {
       return max(1, limit / max(1, planned.rows.columns * height)) * height * max(1, planned.rows.columns)
     case .copyRows:
       return elements(copiedElements, planned.planes.first?.descriptor.encoding.elementsPerBlock ?? 1)
+    case .encode(let encoder) where encoder.needsWholeMatrices:
+      return max(1, planned.shape.suffix(2).reduce(1, *))
     case .encode(let encoder):
       let limit = isTurned ? turnedElements : isHeld ? heldElements : DerivedTensor.slabElements
       return elements(

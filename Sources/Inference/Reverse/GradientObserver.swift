@@ -1,3 +1,4 @@
+@_spi(Benchmarks) internal import Quantization
 internal import Bytes
 
 /// Is shown what the linear layers of a model are given, and the gradient of the loss with respect to what they give.

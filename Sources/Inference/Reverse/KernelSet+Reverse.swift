@@ -1,6 +1,6 @@
 internal import Architectures
 internal import CKernels
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 
 /// The steps of a forward pass backwards, each with its shapes checked first. Gradients are changed in place: from those
 /// with respect to what a step has given to those with respect to what it was given.

@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 
 extension ReverseRun {
   /// Attention proper. Shares are computed again, block by block; the heads of queries that share keys and values are one

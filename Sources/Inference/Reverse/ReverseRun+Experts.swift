@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 
 extension ReverseRun {
   /// Back through a mixture of experts, one expert after the other, and through the choice of experts to its routes. Which

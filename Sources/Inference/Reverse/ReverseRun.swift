@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Bytes
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import RealModule
 
 /// Reverse mode: the way back through the steps of a `ModelRun`, from the gradient of a loss with respect to what they have

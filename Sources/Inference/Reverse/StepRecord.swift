@@ -1,5 +1,5 @@
 internal import Architectures
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 
 /// A step of a forward pass and what it was given, as far as the way back needs it.
 struct StepRecord: Sendable {

@@ -68,6 +68,15 @@ public struct BlockwiseCode: Hashable, Sendable, CustomStringConvertible {
     rounding = .integer(levels: zero - 1)
   }
 
+  /// Codes that an encoder writes, by ascending value, one for each value.
+  var levels: [Int] {
+    switch rounding {
+    case .nearest(let order, _):
+      order.reduce(into: []) { if $0.last.map({ values[$0] }) != values[$1] { $0.append($1) } }
+    case .integer: Array(1..<values.count)
+    }
+  }
+
   /// The code of zero, which fills the second half of a last byte.
   public var zeroCode: Int { code(of: 0, absmax: 0, isPartialBlock: false) }
 

@@ -99,3 +99,29 @@ public struct BlockwiseCodec: ReferencedCodec {
     }
   }
 }
+
+extension BlockwiseCodec: ScalarCodec {
+  public var grid: ScalarGrid {
+    .scaled(code.levels.map { code.values[$0] }, rounding: .f32, block: blockSize, reference: 1)
+  }
+
+  public func pack(_ rows: CodedRows, into bytes: inout MutableRawSpan) throws(CodecError) {
+    precondition(
+      bytes.byteCount == byteCount(elements: rows.rows * rows.columns), "the bytes are not those of the rows")
+    let order = code.levels
+    if code.bits == 8 {
+      for (place, level) in rows.codes.enumerated() {
+        bytes.storeBytes(of: UInt8(order[Int(level)]), toByteOffset: place, as: UInt8.self)
+      }
+    } else {
+      for place in stride(from: 0, to: rows.codes.count, by: 2) {
+        let byte = UInt8(order[Int(rows.codes[place])] << 4 | order[Int(rows.codes[place + 1])])
+        bytes.storeBytes(of: byte, toByteOffset: place / 2, as: UInt8.self)
+      }
+    }
+    let scales = byteCount(plane: 0, elements: rows.codes.count)
+    for (block, scale) in rows.scales.enumerated() {
+      bytes.storeBytes(of: scale.bitPattern.littleEndian, toByteOffset: scales + 4 * block, as: UInt32.self)
+    }
+  }
+}

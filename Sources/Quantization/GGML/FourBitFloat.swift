@@ -26,4 +26,16 @@ enum FourBitFloat {
     let codes = bytes.map { $0 & 15 } + bytes.map { $0 >> 4 }
     return codes.map { doubled[Int($0)] * halfScale }
   }
+
+  /// The values that codes stand for, in ascending order.
+  static let levels = doubled.indices.filter { $0 != 8 }.map { doubled[$0] / 2 }.sorted()
+
+  /// The code of each of them.
+  private static let codeOfLevel = doubled.indices.filter { $0 != 8 }.sorted { doubled[$0] < doubled[$1] }
+
+  /// The codes of numbers of levels, as `pack` stores them.
+  static func pack(levels: [Int]) -> [UInt8] {
+    let half = levels.count / 2
+    return (0..<half).map { UInt8(codeOfLevel[levels[$0]] | codeOfLevel[levels[$0 + half]] << 4) }
+  }
 }

@@ -49,3 +49,13 @@ public struct IQ4_NL: WeightedBlockCodec {
     kernels.decodeIQ4_NL(bytes, into: &values)
   }
 }
+
+extension IQ4_NL: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled(LevelSearch.levels, rounding: .f16, block: 32, hasBothSigns: true, reference: 127)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(block.scales[0]) + GGMLBlock.packedHalves(block.codes)
+  }
+}

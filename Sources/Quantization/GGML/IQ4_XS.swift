@@ -37,6 +37,10 @@ public struct IQ4_XS: WeightedBlockCodec {
     let indices = zip(runs, multiples).flatMap { values, multiple in
       LevelSearch.packedIndices(of: values, inverse: GGMLBlock.inverse(of: scale * Float(multiple)))
     }
+    return try Self.bytes(scale: scale, multiples, indices: indices)
+  }
+
+  private static func bytes(scale: Float, _ multiples: [Int], indices: [UInt8]) throws(CodecError) -> [UInt8] {
     let stored = multiples.map { $0 + 32 }
     let high = stored.enumerated().reduce(UInt16(0)) { $0 | UInt16($1.element >> 4) << UInt16(2 * $1.offset) }
     let low = stride(from: 0, to: 8, by: 2).map { UInt8(stored[$0] & 15 | (stored[$0 + 1] & 15) << 4) }
@@ -63,5 +67,16 @@ public struct IQ4_XS: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeIQ4_XS(bytes, into: &values)
+  }
+}
+
+extension IQ4_XS: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiples(-32...31, of: LevelSearch.levels, block: 32, reference: 127)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    let indices = (0..<8).flatMap { GGMLBlock.packedHalves(Array(block.codes[32 * $0..<32 * ($0 + 1)])) }
+    return try Self.bytes(scale: block.superScale, block.multiples, indices: indices)
   }
 }

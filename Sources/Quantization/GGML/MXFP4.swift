@@ -53,3 +53,15 @@ public struct MXFP4: BlockCodec {
     kernels.decodeMXFP4(bytes, into: &values)
   }
 }
+
+extension MXFP4: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled(FourBitFloat.levels, rounding: .power, block: 32, reference: 6)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    let exponent = Int(block.scales[0].exponent) + 127
+    guard block.scales[0] > 0, (0..<255).contains(exponent) else { throw .scaleOverflow(index: 0) }
+    return [UInt8(exponent)] + FourBitFloat.pack(levels: block.codes)
+  }
+}

@@ -61,3 +61,15 @@ public struct NVFP4: BlockCodec {
     kernels.decodeNVFP4(bytes, into: &values)
   }
 }
+
+extension NVFP4: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled(FourBitFloat.levels, rounding: .e4m3, block: 16, reference: 6)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    // Rounding a scale that is one already gives its code.
+    block.scales.map { Self.code(of: $0) }
+      + (0..<4).flatMap { FourBitFloat.pack(levels: Array(block.codes[16 * $0..<16 * ($0 + 1)])) }
+  }
+}

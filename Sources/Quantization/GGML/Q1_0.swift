@@ -18,10 +18,13 @@ public struct Q1_0: BlockCodec {
 
   public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
     let scale = values.reduce(Float(0)) { $0 + $1.magnitude } / 128
-    let signs = stride(from: 0, to: 128, by: 8).map { first in
-      values[first..<first + 8].reversed().reduce(UInt8(0)) { $0 << 1 | ($1 >= 0 ? 1 : 0) }
+    return try GGMLBlock.half(scale) + Self.packed(values.map { $0 >= 0 ? 1 : 0 })
+  }
+
+  private static func packed(_ codes: [UInt8]) -> [UInt8] {
+    stride(from: 0, to: 128, by: 8).map { first in
+      codes[first..<first + 8].reversed().reduce(UInt8(0)) { $0 << 1 | $1 }
     }
-    return try GGMLBlock.half(scale) + signs
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -35,5 +38,15 @@ public struct Q1_0: BlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ1_0(bytes, into: &values)
+  }
+}
+
+extension Q1_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled([-1, 1], rounding: .f16, block: 128, reference: 1)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(block.scales[0]) + Self.packed(block.codes.map { UInt8($0) })
   }
 }

@@ -24,10 +24,13 @@ public struct Q2_0: BlockCodec {
       // A scale so small that it has no reciprocal makes all codes 0, as x86 converts what is not finite.
       return inverse.isFinite ? UInt8(product.rounded(.toNearestOrAwayFromZero) + 1) : 0
     }
-    let bytes = stride(from: 0, to: 64, by: 4).map { first in
+    return try GGMLBlock.half(scale) + Self.packed(codes)
+  }
+
+  private static func packed(_ codes: [UInt8]) -> [UInt8] {
+    stride(from: 0, to: 64, by: 4).map { first in
       codes[first..<first + 4].reversed().reduce(UInt8(0)) { $0 << 2 | $1 }
     }
-    return try GGMLBlock.half(scale) + bytes
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -44,5 +47,16 @@ public struct Q2_0: BlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ2_0(bytes, into: &values)
+  }
+}
+
+extension Q2_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    // The fourth level, which the reference's encoder never writes, is of use here.
+    .scaled([-1, 0, 1, 2], rounding: .f16, block: 64, hasBothSigns: true, reference: 2)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(block.scales[0]) + Self.packed(block.codes.map { UInt8($0) })
   }
 }

@@ -34,11 +34,15 @@ public struct Q2_K: WeightedBlockCodec {
     let multiples = zip(found.scales, found.minimums).map { UInt8(truncatingIfNeeded: $0 | $1 << 4) }
     let codes = superblock.codes(
       of: values, found, scales: multiples.map { Int($0 & 15) }, minimums: multiples.map { Int($0 >> 4) })
+    return multiples + Self.packed(codes) + found.scale + found.minimum
+  }
+
+  private static func packed(_ codes: [Int]) -> [UInt8] {
     var packed = [UInt8](repeating: 0, count: 64)
     for (index, code) in codes.enumerated() {
       packed[index / 128 * 32 + index % 32] |= UInt8(code) << UInt8(index / 32 % 4 * 2)
     }
-    return multiples + packed + found.scale + found.minimum
+    return packed
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -61,5 +65,16 @@ public struct Q2_K: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ2_K(bytes, into: &values)
+  }
+}
+
+extension Q2_K: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiplesAndMinimums(codes: 4, upTo: 15, block: 16, search: (0.9, 0.1))
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try zip(block.multiples, block.minimums).map { UInt8($0 | $1 << 4) } + Self.packed(block.codes)
+      + GGMLBlock.half(block.superScale) + GGMLBlock.half(block.superMinimum)
   }
 }

@@ -48,6 +48,11 @@ public struct Q3_K: WeightedBlockCodec {
     let codes = zip(GGMLBlock.runs(of: 16, values), zip(fits, multiples)).flatMap { values, found in
       search.codes(of: values, scale: scale * Float(found.1 - 32), found: found.0)
     }
+    return Self.bytes(codes, multiples) + half
+  }
+
+  /// - Parameter multiples: with 32 added.
+  private static func bytes(_ codes: [Int], _ multiples: [Int]) -> [UInt8] {
     let thirdBits = (0..<32).map { l in
       GGMLBlock.packed(GGMLBlock.every(32, of: codes, from: l, count: 8).map { $0 >> 2 }, bits: 1)
     }
@@ -58,7 +63,7 @@ public struct Q3_K: WeightedBlockCodec {
     let highMultiples = (0..<4).map { s in
       GGMLBlock.packed(GGMLBlock.every(4, of: multiples, from: s, count: 4).map { $0 >> 4 }, bits: 2)
     }
-    return thirdBits + lowBits + lowMultiples + highMultiples + half
+    return thirdBits + lowBits + lowMultiples + highMultiples
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -83,5 +88,15 @@ public struct Q3_K: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ3_K(bytes, into: &values)
+  }
+}
+
+extension Q3_K: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiples(-32...31, of: (-4...3).map { Float($0) }, block: 16, reference: 4)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try Self.bytes(block.codes, block.multiples.map { $0 + 32 }) + GGMLBlock.half(block.superScale)
   }
 }

@@ -54,3 +54,11 @@ public struct Q4_0: WeightedBlockCodec {
     kernels.decodeQ4_0(bytes, into: &values)
   }
 }
+
+extension Q4_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled((-8...7).map { Float($0) }, rounding: .f16, block: 32, hasBothSigns: true, reference: 8)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] { try pack(scale: block.scales[0], block.codes) }
+}

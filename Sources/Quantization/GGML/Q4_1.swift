@@ -55,3 +55,13 @@ public struct Q4_1: WeightedBlockCodec {
     kernels.decodeQ4_1(bytes, into: &values)
   }
 }
+
+extension Q4_1: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .offsets(codes: 16, rounding: .f16, block: 32)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try pack(scale: block.scales[0], minimum: block.offsets[0], block.codes)
+  }
+}

@@ -32,7 +32,11 @@ public struct Q4_K: WeightedBlockCodec {
     let packed = SixBitMultiples(scales: found.scales, minimums: found.minimums).bytes
     let stored = SixBitMultiples(bytes: packed[...])
     let codes = superblock.codes(of: values, found, scales: stored.scales, minimums: stored.minimums)
-    return found.scale + found.minimum + packed + GGMLBlock.packedBlockPairs(codes)
+    return found.scale + found.minimum + Self.bytes(packed, codes)
+  }
+
+  private static func bytes(_ multiples: [UInt8], _ codes: [Int]) -> [UInt8] {
+    multiples + GGMLBlock.packedBlockPairs(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -52,5 +56,17 @@ public struct Q4_K: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ4_K(bytes, into: &values)
+  }
+}
+
+extension Q4_K: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiplesAndMinimums(codes: 16, upTo: 63, block: 32, search: (1, 0.1))
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    let multiples = SixBitMultiples(scales: block.multiples, minimums: block.minimums)
+    return try GGMLBlock.half(block.superScale) + GGMLBlock.half(block.superMinimum)
+      + Self.bytes(multiples.bytes, block.codes)
   }
 }

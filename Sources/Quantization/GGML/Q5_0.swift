@@ -54,3 +54,11 @@ public struct Q5_0: WeightedBlockCodec {
     kernels.decodeQ5_0(bytes, into: &values)
   }
 }
+
+extension Q5_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled((-16...15).map { Float($0) }, rounding: .f16, block: 32, hasBothSigns: true, reference: 16)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] { try pack(scale: block.scales[0], block.codes) }
+}

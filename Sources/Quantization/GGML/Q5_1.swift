@@ -56,3 +56,13 @@ public struct Q5_1: WeightedBlockCodec {
     kernels.decodeQ5_1(bytes, into: &values)
   }
 }
+
+extension Q5_1: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .offsets(codes: 32, rounding: .f16, block: 32)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try pack(scale: block.scales[0], minimum: block.offsets[0], block.codes)
+  }
+}

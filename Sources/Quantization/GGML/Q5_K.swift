@@ -34,10 +34,14 @@ public struct Q5_K: WeightedBlockCodec {
     ).bytes
     let stored = SixBitMultiples(bytes: packed[...])
     let codes = superblock.codes(of: values, found, scales: stored.scales, minimums: stored.minimums)
+    return found.scale + found.minimum + Self.bytes(packed, codes)
+  }
+
+  private static func bytes(_ multiples: [UInt8], _ codes: [Int]) -> [UInt8] {
     let fifth = (0..<32).map { index in
       (0..<8).reduce(UInt8(0)) { $0 | UInt8(codes[$1 * 32 + index] >> 4) << UInt8($1) }
     }
-    return found.scale + found.minimum + packed + fifth + GGMLBlock.packedBlockPairs(codes)
+    return multiples + fifth + GGMLBlock.packedBlockPairs(codes)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -59,5 +63,17 @@ public struct Q5_K: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ5_K(bytes, into: &values)
+  }
+}
+
+extension Q5_K: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiplesAndMinimums(codes: 32, upTo: 63, block: 32, search: (1, 0.1))
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    let multiples = SixBitMultiples(scales: block.multiples, minimums: block.minimums)
+    return try GGMLBlock.half(block.superScale) + GGMLBlock.half(block.superMinimum)
+      + Self.bytes(multiples.bytes, block.codes)
   }
 }

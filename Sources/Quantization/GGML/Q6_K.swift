@@ -39,6 +39,10 @@ public struct Q6_K: WeightedBlockCodec {
     let codes = zip(runs, zip(fits, multiples)).flatMap { values, found in
       search.codes(of: values, scale: scale * Float(found.1), found: found.0)
     }
+    return Self.bytes(codes, multiples) + half
+  }
+
+  private static func bytes(_ codes: [Int], _ multiples: [Int8]) -> [UInt8] {
     let lowBits = [0, 128].flatMap { start in
       (start..<start + 64).map { GGMLBlock.packed([codes[$0], codes[$0 + 64]], bits: 4) }
     }
@@ -47,7 +51,7 @@ public struct Q6_K: WeightedBlockCodec {
         GGMLBlock.packed(GGMLBlock.every(32, of: codes, from: l, count: 4).map { $0 >> 4 }, bits: 2)
       }
     }
-    return lowBits + highBits + multiples.map { UInt8(bitPattern: $0) } + half
+    return lowBits + highBits + multiples.map { UInt8(bitPattern: $0) }
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -70,5 +74,15 @@ public struct Q6_K: WeightedBlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeQ6_K(bytes, into: &values)
+  }
+}
+
+extension Q6_K: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .multiples(-128...127, of: (-32...31).map { Float($0) }, block: 16, reference: 32)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try Self.bytes(block.codes, block.multiples.map { Int8($0) }) + GGMLBlock.half(block.superScale)
   }
 }

@@ -38,3 +38,13 @@ public struct Q8_0: BlockCodec {
     kernels.decodeQ8_0(bytes, into: &values)
   }
 }
+
+extension Q8_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled((-127...127).map { Float($0) }, rounding: .f16, block: 32, reference: 127)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try GGMLBlock.half(block.scales[0]) + block.codes.map { UInt8(bitPattern: Int8($0 - 127)) }
+  }
+}

@@ -34,8 +34,12 @@ public struct TQ1_0: BlockCodec {
 
   public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
     let (scale, codes) = Ternary.codes(of: values)
+    return try Self.packed(codes) + GGMLBlock.half(scale)
+  }
+
+  private static func packed(_ codes: [Int]) -> [UInt8] {
     var bytes: [UInt8] = []
-    for run in Self.runs {
+    for run in runs {
       for index in 0..<run.count {
         let number = (0..<5).reduce(0) { number, digit in
           3 * number + (digit < run.digits ? codes[run.element + index + digit * run.count] : 0)
@@ -43,7 +47,7 @@ public struct TQ1_0: BlockCodec {
         bytes.append(UInt8((256 * number + 242) / 243))
       }
     }
-    return try bytes + GGMLBlock.half(scale)
+    return bytes
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -68,5 +72,15 @@ public struct TQ1_0: BlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeTQ1_0(bytes, into: &values)
+  }
+}
+
+extension TQ1_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled([-1, 0, 1], rounding: .f16, block: 256, reference: 1)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try Self.packed(block.codes) + GGMLBlock.half(block.scales[0])
   }
 }

@@ -17,11 +17,14 @@ public struct TQ2_0: BlockCodec {
 
   public func referenceEncode(block values: [Float]) throws(CodecError) -> [UInt8] {
     let (scale, codes) = Ternary.codes(of: values)
-    let bytes = (0..<64).map { index in
+    return try Self.packed(codes) + GGMLBlock.half(scale)
+  }
+
+  private static func packed(_ codes: [Int]) -> [UInt8] {
+    (0..<64).map { index in
       let first = index / 32 * 128 + index % 32
       return UInt8((0..<4).reversed().reduce(0) { $0 << 2 | codes[first + 32 * $1] })
     }
-    return try bytes + GGMLBlock.half(scale)
   }
 
   public func referenceDecode(block bytes: [UInt8]) -> [Float] {
@@ -38,5 +41,15 @@ public struct TQ2_0: BlockCodec {
 
   public func decodeBlocks(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     kernels.decodeTQ2_0(bytes, into: &values)
+  }
+}
+
+extension TQ2_0: ScalarBlockCodec {
+  public var grid: ScalarGrid {
+    .scaled([-1, 0, 1], rounding: .f16, block: 256, reference: 1)
+  }
+
+  func bytes(of block: CodedBlock) throws(CodecError) -> [UInt8] {
+    try Self.packed(block.codes) + GGMLBlock.half(block.scales[0])
   }
 }

@@ -57,6 +57,12 @@ struct TypeOptions: ParsableArguments {
       valueName: "file"), completion: .file())
   var imatrix: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A calibration of the model, as decant calibrate writes it: codes and scales are chosen by it.",
+      valueName: "file"), completion: .file())
+  var calibration: String?
+
   @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors in another type.")
   var noFallback = false
 
@@ -77,6 +83,7 @@ struct TypeOptions: ParsableArguments {
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
     recipe.leavesOutput = leaveOutputTensor
     recipe.refusesFallback = noFallback
+    recipe.calibration = try calibration.map { path throws(FileError) in try Calibration(path: path) }
     recipe.importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     return recipe
   }

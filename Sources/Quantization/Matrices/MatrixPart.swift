@@ -1,12 +1,12 @@
 /// A rectangle of a matrix: what a multiplication or a row kernel works on. Its bounds are checked once, here.
 @_spi(Benchmarks) public struct MatrixPart: Sendable {
-  let matrix: Matrix
+  package let matrix: Matrix
   /// Range of rows in the matrix.
-  let rows: Range<Int>
+  package let rows: Range<Int>
   /// Range of columns in the matrix.
-  let columns: Range<Int>
+  package let columns: Range<Int>
 
-  init(_ matrix: Matrix, rows: Range<Int>? = nil, columns: Range<Int>? = nil) {
+  package init(_ matrix: Matrix, rows: Range<Int>? = nil, columns: Range<Int>? = nil) {
     let rows = rows ?? 0..<matrix.rows
     let columns = columns ?? 0..<matrix.columns
     precondition(
@@ -18,9 +18,9 @@
   }
 
   /// Elements from one row to the next.
-  var stride: Int { matrix.columns }
+  package var stride: Int { matrix.columns }
 
-  @unsafe var start: UnsafeMutablePointer<Float> {
+  @unsafe package var start: UnsafeMutablePointer<Float> {
     unsafe matrix.start(row: rows.lowerBound, column: columns.lowerBound)
   }
 }
@@ -34,13 +34,13 @@
 
 extension MatrixPart {
   /// Some rows of this part, counted from its first.
-  func rows(_ range: Range<Int>) -> MatrixPart {
+  package func rows(_ range: Range<Int>) -> MatrixPart {
     MatrixPart(
       matrix, rows: rows.lowerBound + range.lowerBound..<rows.lowerBound + range.upperBound, columns: columns)
   }
 
   /// Some columns of this part, counted from its first.
-  func columns(_ range: Range<Int>) -> MatrixPart {
+  package func columns(_ range: Range<Int>) -> MatrixPart {
     MatrixPart(
       matrix, rows: rows, columns: columns.lowerBound + range.lowerBound..<columns.lowerBound + range.upperBound)
   }

@@ -48,8 +48,29 @@
     return try body(&span)
   }
 
+  /// Lends rows as bytes in the machine's order.
+  package func withBytes<Result, Failure: Error>(
+    ofRows rows: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "there are no such rows")
+    let span = unsafe Span(
+      _unsafeStart: UnsafePointer(start(row: rows.lowerBound, column: 0)), count: rows.count * columns)
+    return try body(unsafe span.bytes)
+  }
+
+  /// Lends rows as bytes to write to. Nobody else may use them meanwhile.
+  package func withMutableBytes<Result, Failure: Error>(
+    ofRows rows: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "there are no such rows")
+    var span = unsafe MutableSpan(
+      _unsafeStart: start(row: rows.lowerBound, column: 0), count: rows.count * columns)
+    var bytes = unsafe span.mutableBytes
+    return try body(&bytes)
+  }
+
   /// Where a value lies. The bounds are the caller's to check.
-  @unsafe func start(row: Int, column: Int) -> UnsafeMutablePointer<Float> {
+  @unsafe package func start(row: Int, column: Int) -> UnsafeMutablePointer<Float> {
     guard let base = unsafe storage.baseAddress else { preconditionFailure("a matrix always has memory") }
     return unsafe base + (row * columns + column)
   }

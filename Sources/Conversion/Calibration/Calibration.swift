@@ -1,0 +1,155 @@
+public import Bytes
+internal import Digests
+internal import JSON
+internal import Packed
+public import Quantization
+internal import Safetensors
+internal import Tensors
+
+/// An opened calibration file: what is known of the linear layers of a model, which is read layer by layer.
+public struct Calibration: Sendable {
+  public let path: String
+  public let settings: CalibrationSettings
+  private let file: SafetensorsFile
+
+  /// - Throws: `FileError` when the file cannot be read, or is no calibration.
+  public init(path: String) throws(FileError) {
+    let file = try SafetensorsFile(path: path)
+    guard let text = file.metadata[CalibrationPart.key] else {
+      throw FileError(
+        .unsupported, path: path,
+        "is no calibration: its metadata has no \(CalibrationPart.key); `decant calibrate` makes one")
+    }
+    let settings: CalibrationSettings?
+    do {
+      settings = CalibrationSettings(try JSONValue(parsing: Array(text.utf8)))
+    } catch {
+      throw FileError(.malformed, path: path, subject: CalibrationPart.key, "\(error)")
+    }
+    guard let settings else {
+      throw FileError(
+        .malformed, path: path, subject: CalibrationPart.key,
+        "does not say model, context, fisher, seed, version and texts; was it written by another version?")
+    }
+    self.path = path
+    self.settings = settings
+    self.file = file
+    for tensor in file.tensors { try check(tensor) }
+  }
+
+  private func check(_ tensor: TensorDescriptor) throws(FileError) {
+    let name = tensor.name
+    guard let layer = name.dropping(suffix: ".inputs"), !layer.hasSuffix(".sample") else { return }
+    guard let squares = file.descriptor(of: CalibrationPart.squares(layer)), squares.encoding == .f32,
+      tensor.encoding == .f32, tensor.elementCount == SymmetricMoments.count(order: squares.elementCount)
+    else {
+      throw FileError(
+        .malformed, path: path, subject: name,
+        "is not the triangle of as many columns as \(FileError.quoted(CalibrationPart.squares(layer))) has")
+    }
+  }
+
+  /// Paths of the files that it is read from.
+  public var inputPaths: [String] { [path] }
+
+  /// Layers of which something is known.
+  public var keys: [String] {
+    file.tensors.compactMap { tensor in
+      tensor.name.dropping(suffix: ".squares").flatMap { $0.hasSuffix(".sample") ? nil : $0 }
+    }
+  }
+
+  /// The texts that were read, as they were made or given.
+  public func text(_ number: Int) throws(FileError) -> [UInt8]? {
+    guard file.descriptor(of: CalibrationPart.text(number)) != nil else { return nil }
+    return try file.bytes(of: CalibrationPart.text(number))
+  }
+
+  /// Tokens that a layer was seen with, 0 for one that no token has reached; nil where nothing is known of it.
+  public func tokens(of key: String) throws(FileError) -> Int? { try counts(of: key)?.moments }
+
+  private func counts(of key: String) throws(FileError) -> (moments: Int, sample: Int)? {
+    guard let tensor = file.descriptor(of: CalibrationPart.tokens(key)) else { return nil }
+    guard tensor.encoding == .i64, tensor.elementCount == 2 else {
+      throw FileError(.malformed, path: path, subject: tensor.name, "is not two whole numbers")
+    }
+    let bytes = try file.bytes(of: tensor.name)
+    let numbers = [0, 8].map { start in
+      bytes[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    }
+    guard numbers.allSatisfy({ $0 < 1 << 40 }) else {
+      throw FileError(.malformed, path: path, subject: tensor.name, "says more tokens than any text has")
+    }
+    return (Int(numbers[0]), Int(numbers[1]))
+  }
+
+  /// The importance of a layer's columns; nil where nothing is known.
+  public func squares(of key: String) throws(FileError) -> [Float]? {
+    guard try tokens(of: key) ?? 0 > 0 else { return nil }
+    return try floats(CalibrationPart.squares(key))
+  }
+
+  /// What is known of a layer; nil for nothing.
+  /// - Throws: `FileError` when it cannot be read, or is malformed.
+  public func moments(of key: String) throws(FileError) -> LayerMoments? {
+    guard let counts = try counts(of: key), counts.moments > 0, let squares = try floats(CalibrationPart.squares(key)),
+      let inputs = try floats(CalibrationPart.inputs(key))
+    else { return nil }
+    let gradients = try floats(CalibrationPart.gradients(key))
+    return LayerMoments(
+      key: key, tokens: counts.moments, inputs: SymmetricMoments(order: squares.count, values: inputs),
+      gradients: try gradients.map { values throws(FileError) in try triangle(values, CalibrationPart.gradients(key)) },
+      squares: squares, sample: try sample(of: key, tokens: counts.sample, inputs: squares.count))
+  }
+
+  private func triangle(_ values: [Float], _ name: String) throws(FileError) -> SymmetricMoments {
+    let order = Int((Double(8 * values.count + 1).squareRoot() - 1) / 2)
+    guard SymmetricMoments.count(order: order) == values.count else {
+      throw FileError(.malformed, path: path, subject: name, "has \(values.count) values, which no triangle has")
+    }
+    return SymmetricMoments(order: order, values: values)
+  }
+
+  private func sample(of key: String, tokens: Int, inputs: Int) throws(FileError) -> LayerMoments.Sample? {
+    guard tokens > 0, let given = try floats(CalibrationPart.sampleInputs(key), rows: tokens) else { return nil }
+    guard given.count == tokens * inputs else {
+      throw FileError(
+        .malformed, path: path, subject: CalibrationPart.sampleInputs(key),
+        "has \(given.count) values for \(tokens) tokens of \(inputs)")
+    }
+    return LayerMoments.Sample(
+      tokens: tokens, inputs: given,
+      gradients: try floats(CalibrationPart.sampleGradients(key), rows: tokens) ?? [])
+  }
+
+  /// All values of a tensor, or its first rows.
+  private func floats(_ name: String, rows: Int? = nil) throws(FileError) -> [Float]? {
+    guard let tensor = file.descriptor(of: name) else { return nil }
+    guard let codec = Catalog.codec(for: tensor.encoding), [.f32, .bf16].contains(tensor.encoding) else {
+      throw FileError(.malformed, path: path, subject: name, "is of type \(tensor.encoding); f32 or bf16 is expected")
+    }
+    let width = tensor.shape.dropFirst().reduce(1, *)
+    let count = rows.map { min($0, tensor.shape.first ?? 0) * width } ?? tensor.elementCount
+    let bytes = try file.bytes(of: name)
+    var values = [Float](repeating: 0, count: count)
+    var span = values.mutableSpan
+    bytes.withBytes(in: 0..<codec.byteCount(elements: count)) { codec.decode($0, into: &span) }
+    guard KernelSet.best.firstNonFinite(in: values.span) == nil else {
+      throw FileError(.malformed, path: path, subject: name, "has values that are not finite")
+    }
+    return values
+  }
+
+  /// What tells it from every other.
+  public func digest() throws(FileError) -> String {
+    var stream = FastDigest.Stream()
+    for tensor in file.tensors {
+      stream.add("\(tensor.name)\n")
+      try file.bytes(of: tensor.name).withBytes { stream.add($0) }
+    }
+    return stream.digest.description
+  }
+
+  /// - Throws: `FileError` when the file is no longer the one that was opened.
+  func requireUnchanged() throws(FileError) { try file.requireUnchanged() }
+}

@@ -1,0 +1,69 @@
+internal import JSON
+
+/// How a calibration was made.
+public struct CalibrationSettings: Hashable, Sendable {
+  /// A kind of text that was read.
+  public struct Text: Hashable, Sendable {
+    /// The file, or what else it comes from.
+    public var name: String
+    public var tokens: Int
+    /// Tokens of it that are in no moments.
+    public var heldBackTokens: Int
+
+    public init(name: String, tokens: Int, heldBackTokens: Int) {
+      self.name = name
+      self.tokens = tokens
+      self.heldBackTokens = heldBackTokens
+    }
+  }
+
+  /// What the model calls itself, or its path.
+  public var model: String
+  /// Tokens of a window.
+  public var context: Int
+  /// Whether moments of gradients are there.
+  public var isFisher: Bool
+  /// Of labels that were drawn.
+  public var seed: Int
+  public var texts: [Text]
+  /// Of Decant.
+  public var version: String
+
+  public init(model: String, context: Int, isFisher: Bool, seed: Int, texts: [Text], version: String = Version.current)
+  {
+    self.model = model
+    self.context = context
+    self.isFisher = isFisher
+    self.seed = seed
+    self.texts = texts
+    self.version = version
+  }
+
+  var json: JSONValue {
+    [
+      "model": .string(model), "context": .integer(context), "fisher": .bool(isFisher), "seed": .integer(seed),
+      "version": .string(version),
+      "texts": .array(
+        texts.map {
+          [
+            "name": .string($0.name), "tokens": .integer($0.tokens), "held_back_tokens": .integer($0.heldBackTokens),
+          ]
+        }),
+    ]
+  }
+
+  /// Nil where a member is missing or no such value.
+  init?(_ json: JSONValue) {
+    guard let model = json["model"]?.string, let context = json["context"]?.int, let isFisher = json["fisher"]?.bool,
+      let seed = json["seed"]?.int, let version = json["version"]?.string, let list = json["texts"]?.array
+    else { return nil }
+    var texts: [Text] = []
+    for text in list {
+      guard let name = text["name"]?.string, let tokens = text["tokens"]?.int, tokens >= 0,
+        let heldBack = text["held_back_tokens"]?.int, heldBack >= 0
+      else { return nil }
+      texts.append(Text(name: name, tokens: tokens, heldBackTokens: heldBack))
+    }
+    self.init(model: model, context: context, isFisher: isFisher, seed: seed, texts: texts, version: version)
+  }
+}

@@ -1,0 +1,154 @@
+public import Bytes
+internal import JSON
+public import Quantization
+internal import Safetensors
+internal import Synchronization
+internal import Tensors
+
+/// Writes a calibration file, a layer at a time: its places are known before a number is.
+///
+/// A calibration is a safetensors file. Of each linear layer `L` it holds `L.inputs` and `L.gradients`, lower triangles of second
+/// moments, row after row; `L.squares`; `L.tokens`; and `L.sample.inputs` and `L.sample.gradients`, tokens that are in none of
+/// the moments. The texts that were read are in it as bytes, `text.0` and so on.
+public final class CalibrationWriter: Sendable {
+  /// A linear layer of the model that is calibrated.
+  public struct Layer: Hashable, Sendable {
+    public var key: String
+    public var inputs: Int
+    public var outputs: Int
+    public var hasGradients: Bool
+
+    public init(key: String, inputs: Int, outputs: Int, hasGradients: Bool) {
+      self.key = key
+      self.inputs = inputs
+      self.outputs = outputs
+      self.hasGradients = hasGradients
+    }
+  }
+
+  private let file: PlannedFile
+  private let output: StagedOutput
+  private let places: [String: PlacedTensor]
+  private let sampleTokens: Int
+
+  /// Bytes of a file for these layers.
+  public static func byteCount(
+    of layers: [Layer], _ settings: CalibrationSettings, texts: [[UInt8]], sampleTokens: Int
+  ) throws(FileError) -> Int {
+    try planned(layers, settings, texts, sampleTokens, name: "calibration").byteCount
+  }
+
+  /// - Parameters:
+  ///   - sampleTokens: rows of the samples.
+  ///   - reading: paths of files that it is made of.
+  /// - Throws: `FileError` when the file cannot be made.
+  public init(
+    path: String, layers: [Layer], _ settings: CalibrationSettings, texts: [[UInt8]], sampleTokens: Int,
+    reading: [String], replacing: Bool
+  ) throws(FileError) {
+    let file = try Self.planned(layers, settings, texts, sampleTokens, name: FileSystem.lastComponent(path))
+    self.file = file
+    self.sampleTokens = sampleTokens
+    places = Dictionary(file.tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
+    output = try StagedOutput(
+      .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
+      reading: reading, replacing: replacing)
+    do throws(FileError) {
+      try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
+      for (number, text) in texts.enumerated() { try write(text, CalibrationPart.text(number)) }
+    } catch {
+      throw output.stopped(by: error)
+    }
+  }
+
+  private static func planned(
+    _ layers: [Layer], _ settings: CalibrationSettings, _ texts: [[UInt8]], _ sampleTokens: Int, name: String
+  ) throws(FileError) -> PlannedFile {
+    var tensors: [TensorDescriptor] = []
+    func add(_ tensor: String, _ encoding: Encoding, _ shape: [Int]) throws(FileError) {
+      do throws(ShapeError) {
+        tensors.append(try TensorDescriptor(name: tensor, encoding: encoding, shape: shape))
+      } catch {
+        throw FileError(.unsupported, path: name, subject: tensor, "\(error)")
+      }
+    }
+    for layer in layers {
+      try add(CalibrationPart.inputs(layer.key), .f32, [SymmetricMoments.count(order: layer.inputs)])
+      try add(CalibrationPart.squares(layer.key), .f32, [layer.inputs])
+      try add(CalibrationPart.tokens(layer.key), .i64, [2])
+      if sampleTokens > 0 { try add(CalibrationPart.sampleInputs(layer.key), .bf16, [sampleTokens, layer.inputs]) }
+      guard layer.hasGradients else { continue }
+      try add(CalibrationPart.gradients(layer.key), .f32, [SymmetricMoments.count(order: layer.outputs)])
+      if sampleTokens > 0 { try add(CalibrationPart.sampleGradients(layer.key), .bf16, [sampleTokens, layer.outputs]) }
+    }
+    for (number, text) in texts.enumerated() { try add(CalibrationPart.text(number), .u8, [text.count]) }
+    let metadata: String
+    do {
+      metadata = String(decoding: try settings.json.serialized(pretty: false), as: UTF8.self)
+    } catch {
+      throw FileError(.malformed, path: name, "\(error)")
+    }
+    let plan = try SafetensorsWriter.plan(tensors: tensors, metadata: [CalibrationPart.key: metadata])
+    let file = plan.files[0]
+    return PlannedFile(name: name, header: file.header, tensors: file.tensors, byteCount: file.byteCount)
+  }
+
+  /// Writes what is known of a layer. Layers of which nothing is written stay zeros, which says that no token has reached them.
+  public func write(_ layer: LayerMoments) throws(FileError) {
+    try write(floats: layer.inputs.values, CalibrationPart.inputs(layer.key))
+    try write(floats: layer.squares, CalibrationPart.squares(layer.key))
+    let sample = layer.sample.map { min($0.tokens, sampleTokens) } ?? 0
+    try write(
+      [layer.tokens, sample].flatMap { UInt64($0).littleEndianBytes }, CalibrationPart.tokens(layer.key))
+    if let gradients = layer.gradients { try write(floats: gradients.values, CalibrationPart.gradients(layer.key)) }
+    guard let own = layer.sample, sample > 0 else { return }
+    try write(Self.rounded(own.inputs, rows: own.tokens, atMost: sample), CalibrationPart.sampleInputs(layer.key))
+    if !own.gradients.isEmpty {
+      try write(
+        Self.rounded(own.gradients, rows: own.tokens, atMost: sample), CalibrationPart.sampleGradients(layer.key))
+    }
+  }
+
+  /// The first rows as BF16.
+  private static func rounded(_ values: [Float], rows: Int, atMost count: Int) -> [UInt8] {
+    let width = rows == 0 ? 0 : values.count / rows
+    return values.prefix(count * width).flatMap { value -> [UInt8] in
+      let bits = value.bitPattern
+      return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16).littleEndianBytes
+    }
+  }
+
+  private func write(floats: [Float], _ name: String) throws(FileError) {
+    guard let place = places[name] else { return }
+    try floats.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: place.offset) }
+  }
+
+  private func write(_ bytes: [UInt8], _ name: String) throws(FileError) {
+    guard let place = places[name], !bytes.isEmpty else { return }
+    try bytes.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: place.offset) }
+  }
+
+  /// Gives the file its name.
+  /// - Returns: what is left beside it and could not be removed.
+  public func commit() throws(FileError) -> [FileError] {
+    do throws(FileError) {
+      return try output.commit()
+    } catch {
+      throw output.stopped(by: error)
+    }
+  }
+}
+
+/// Names of what a calibration file holds.
+enum CalibrationPart {
+  /// Of the metadata.
+  static let key = "decant.calibration"
+
+  static func inputs(_ layer: String) -> String { layer + ".inputs" }
+  static func gradients(_ layer: String) -> String { layer + ".gradients" }
+  static func squares(_ layer: String) -> String { layer + ".squares" }
+  static func tokens(_ layer: String) -> String { layer + ".tokens" }
+  static func sampleInputs(_ layer: String) -> String { layer + ".sample.inputs" }
+  static func sampleGradients(_ layer: String) -> String { layer + ".sample.gradients" }
+  static func text(_ number: Int) -> String { "text.\(number)" }
+}

@@ -1,0 +1,170 @@
+internal import Bytes
+@_spi(Benchmarks) internal import Quantization
+internal import Synchronization
+
+/// Adds up the second moments of linear layers, and keeps single tokens of what is held back.
+final class MomentCollector: GradientObserver {
+  /// What the sums of a layer are multiples of.
+  struct Units: Hashable, Sendable {
+    /// In 1.
+    var inputs: Double
+    var gradients: Double
+  }
+
+  private struct Sums: Sendable {
+    let inputs: MomentSums
+    let gradients: MomentSums?
+    var weight = 0.0
+    var squares: [Double]
+    var tokens = 0
+    var sample: LayerMoments.Sample
+  }
+
+  private struct State: Sendable {
+    var layers: [String: Sums] = [:]
+    var isHeldBack = false
+  }
+
+  private let units: [String: Units]
+  /// Layers whose gradients are not collected: the head, which has as many outputs as there are tokens.
+  private let withoutGradients: Set<String>
+  private let isFisher: Bool
+  /// Of tokens that are held back, every so many.
+  private let sampleStep: Int
+  private let memories: [WorkerMemory]
+  private let state = Mutex(State())
+
+  init(
+    units: [String: Units], withoutGradients: Set<String>, isFisher: Bool, sampleStep: Int, workers: Workers
+  ) {
+    self.units = units
+    self.withoutGradients = withoutGradients
+    self.isFisher = isFisher
+    self.sampleStep = max(1, sampleStep)
+    memories = (0..<workers.count).map { _ in WorkerMemory() }
+  }
+
+  /// Whether what is shown from now on is held back.
+  func holdBack(_ isHeldBack: Bool) { state.withLock { $0.isHeldBack = isHeldBack } }
+
+  func observe(_ inputs: MatrixPart, gradient: MatrixPart, of layer: LinearLayer, workers: Workers) async throws {
+    try await observe(inputs, gradient: isFisher ? gradient : nil, key: layer.key, workers: workers)
+  }
+
+  /// - Parameter gradient: nil where tokens count alike.
+  func observe(_ inputs: MatrixPart, gradient: MatrixPart?, key: String, workers: Workers) async throws {
+    let hasGradients = gradient != nil && !withoutGradients.contains(key)
+    var sums =
+      state.withLock { $0.layers.removeValue(forKey: key) }
+      ?? Sums(
+        inputs: MomentSums(order: inputs.columns.count, scale: unit(key).inputs),
+        gradients: hasGradients
+          ? gradient.map { MomentSums(order: $0.columns.count, scale: unit(key).gradients) } : nil,
+        squares: Array(repeating: 0, count: inputs.columns.count),
+        sample: .init(tokens: 0, inputs: [], gradients: []))
+    defer { state.withLock { $0.layers[key] = sums } }
+    if state.withLock({ $0.isHeldBack }) {
+      for row in stride(from: 0, to: inputs.rows.count, by: sampleStep) {
+        sums.sample.tokens += 1
+        sums.sample.inputs += inputs.values(ofRow: row)
+        if hasGradients, let gradient { sums.sample.gradients += gradient.values(ofRow: row) }
+      }
+      return
+    }
+    KernelSet.best.addSquares(of: inputs, to: &sums.squares)
+    sums.tokens += inputs.rows.count
+    let weighted = Matrix(rows: inputs.rows.count, columns: inputs.columns.count)
+    KernelSet.best.copy(inputs, to: weighted.part())
+    if let gradient {
+      for row in 0..<inputs.rows.count {
+        let weight = gradient.meanSquare(ofRow: row)
+        sums.weight += Double(weight)
+        let factor = weight.squareRoot()
+        weighted.withMutableRows(row..<row + 1) { values in for index in values.indices { values[index] *= factor } }
+      }
+    } else {
+      sums.weight += Double(inputs.rows.count)
+    }
+    var isSound = try await sums.inputs.add(weighted.part(), workers: workers, memories: memories)
+    if let gradient, let gradients = sums.gradients {
+      isSound = try await gradients.add(gradient, workers: workers, memories: memories) && isSound
+    }
+    guard isSound else {
+      throw FileError(
+        .mismatch, path: key,
+        "is given activations, or gives gradients, that are infinite, too large or not a number; are weights damaged?")
+    }
+  }
+
+  private func unit(_ key: String) -> Units {
+    // Experts that the probe has not reached have those of others.
+    if let units = units[key] { return units }
+    let stack = key.prefix { $0 != "@" }
+    let others = units.filter { $0.key.hasPrefix(stack) }.sorted { $0.key < $1.key }
+    return others.first?.value ?? units.sorted { $0.key < $1.key }.first?.value
+      ?? Units(inputs: 0x1p24, gradients: 0x1p24)
+  }
+
+  /// What is known of layers, which is given up.
+  func take(_ keys: [String]) -> [LayerMoments] {
+    keys.compactMap { key in
+      guard let sums = state.withLock({ $0.layers.removeValue(forKey: key) }), sums.tokens > 0 else { return nil }
+      let weight = sums.weight > 0 ? sums.weight : 1
+      return LayerMoments(
+        key: key, tokens: sums.tokens, inputs: sums.inputs.moments(dividedBy: weight),
+        gradients: sums.gradients?.moments(dividedBy: Double(sums.tokens)),
+        squares: sums.squares.map { Float($0 / Double(sums.tokens)) },
+        sample: sums.sample.tokens == 0 ? nil : sums.sample)
+    }
+  }
+}
+
+/// Finds what units sums need: the largest mean squares that a short probe shows.
+final class MomentProbe: GradientObserver {
+  private let found = Mutex<[String: MomentCollector.Units]>([:])
+
+  /// Bits of a sum that the largest mean square of one token takes, so that as many tokens as are ever read fit above, and
+  /// columns with small values below.
+  private static let bits = 32.0
+
+  func observe(_ inputs: MatrixPart, gradient: MatrixPart, of layer: LinearLayer, workers: Workers) async throws {
+    var (squares, slopes) = (
+      [Double](repeating: 0, count: inputs.columns.count), [Double](repeating: 0, count: gradient.columns.count)
+    )
+    for row in 0..<inputs.rows.count {
+      let weight = Double(gradient.meanSquare(ofRow: row))
+      for (index, value) in inputs.values(ofRow: row).enumerated() {
+        squares[index] += weight * Double(value) * Double(value)
+      }
+    }
+    KernelSet.best.addSquares(of: gradient, to: &slopes)
+    let count = Double(max(1, inputs.rows.count))
+    found.withLock {
+      $0[layer.key] = .init(
+        inputs: Self.scale((squares.max() ?? 0) / count), gradients: Self.scale((slopes.max() ?? 0) / count))
+    }
+  }
+
+  /// A power of 2^8, so that another processor's last bits find the same.
+  private static func scale(_ largest: Double) -> Double {
+    guard largest > 0, largest.isFinite else { return 0x1p24 }
+    let exponent = bits - Double(largest.exponent)
+    return Double(sign: .plus, exponent: Int((exponent / 8).rounded(.down)) * 8, significand: 1)
+  }
+
+  var units: [String: MomentCollector.Units] { found.withLock { $0 } }
+}
+
+extension MatrixPart {
+  func values(ofRow row: Int) -> [Float] {
+    matrix.withRow(rows.lowerBound + row) { values in columns.map { values[$0] } }
+  }
+
+  func meanSquare(ofRow row: Int) -> Float {
+    matrix.withRow(rows.lowerBound + row) { values in
+      var sum = 0.0
+      for column in columns { sum += Double(values[column]) * Double(values[column]) }
+      return Float(sum / Double(max(1, columns.count)))
+    }
+  }
+}
