@@ -138,6 +138,11 @@ let package = Package(
       "Evaluation", "Sources/Evaluation",
       imports: ["Bytes", "Digests", "JSON", "Tensors", "Quantization", "Tokenizers", "Inference", "CKernels", real]),
     room(
+      "Calibration", "Sources/Calibration",
+      imports: ["Bytes", "Quantization", "Tokenizers", "Conversion", "Inference", "Evaluation", "CTexts"]),
+    .target(
+      name: "CTexts", path: "Sources/CTexts", exclude: ["make_texts.py", "prose.txt", "documentation.txt", "code.txt"]),
+    room(
       "Checking", "Sources/Checking",
       imports: [
         "Bytes", "JSON", "Tensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion", "Evaluation",
@@ -146,7 +151,7 @@ let package = Package(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
-        "Tokenizers", "Conversion", "Inference", "Evaluation", "Checking", "Digests",
+        "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Checking", "Digests",
         argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),

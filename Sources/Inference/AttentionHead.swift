@@ -11,8 +11,10 @@ struct AttentionHead {
   /// Norms that follow the rotation.
   let queryNorm: LoadedNorm?
   let keyNorm: LoadedNorm?
-  /// Tokens of a window.
+  /// Tokens of a window, with those that were read before.
   let length: Int
+  /// The place of the first row.
+  var position = 0
 
   /// The number of the head of keys and values.
   var shared: Int { number / attention.queriesPerKey }
@@ -34,9 +36,9 @@ struct AttentionHead {
     rotateQueries(queries, into: turned)
     if let norm = queryNorm {
       ModelRun.normalize(turned.part(), norm, head: number, into: turned.part())
-      Self.scale(turned, by: { _ in attention.scale })
+      scale(turned, by: { _ in attention.scale })
     }
-    if let temperature = attention.temperature { Self.scale(turned, by: temperature.factor) }
+    if let temperature = attention.temperature { scale(turned, by: temperature.factor) }
   }
 
   func turnKeys(_ keys: MatrixPart, into turned: Matrix) {
@@ -59,9 +61,9 @@ struct AttentionHead {
   /// The gradient of turned queries becomes that of the queries.
   /// - Parameter memory: takes rotated queries; as large as `gradient`.
   func reverseQueries(_ queries: MatrixPart, gradient: Matrix, memory: Matrix) {
-    if let temperature = attention.temperature { Self.scale(gradient, by: temperature.factor) }
+    if let temperature = attention.temperature { scale(gradient, by: temperature.factor) }
     if let norm = queryNorm {
-      Self.scale(gradient, by: { _ in attention.scale })
+      scale(gradient, by: { _ in attention.scale })
       rotateQueries(queries, into: memory)
       ReverseRun.normalize(memory.part(), norm, head: number, gradient: gradient.part())
     }
@@ -81,11 +83,11 @@ struct AttentionHead {
     KernelSet.best.copy(memory.part(), to: gradient.part())
   }
 
-  private static func scale(_ matrix: Matrix, by factor: (_ position: Int) -> Float) {
-    for position in 0..<matrix.rows {
-      let factor = factor(position)
+  private func scale(_ matrix: Matrix, by factor: (_ position: Int) -> Float) {
+    for row in 0..<matrix.rows {
+      let factor = factor(position + row)
       guard factor != 1 else { continue }
-      matrix.withMutableRows(position..<position + 1) { values in
+      matrix.withMutableRows(row..<row + 1) { values in
         for index in values.indices { values[index] *= factor }
       }
     }

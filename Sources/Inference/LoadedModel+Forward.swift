@@ -52,6 +52,20 @@ extension LoadedModel {
   }
 }
 
+extension LoadedModel {
+  /// Angles of every rotation of the model, for windows of that length.
+  func rotationTables(length: Int) -> [Attention.Rotation: RotationTable] {
+    var tables: [Attention.Rotation: RotationTable] = [:]
+    for case .attend(let attention, _, _, _) in steps {
+      guard let rotation = attention.rotation, tables[rotation] == nil else { continue }
+      tables[rotation] = RotationTable(
+        frequencies: rotation.embedding.frequencies(dimension: rotation.dimension, length: length),
+        factor: rotation.embedding.attentionFactor, positions: length)
+    }
+    return tables
+  }
+}
+
 /// The activations of one batch of windows on their way through a model. Rows are tokens, window after window.
 struct ModelRun: Sendable {
   let model: LoadedModel
@@ -59,29 +73,31 @@ struct ModelRun: Sendable {
   let workers: Workers
   let observer: (any InputObserver)?
   let length: Int
+  /// What was read before, when tokens come one after the other; nil where every window begins with its first token.
+  let cache: KeyValueCache?
+  /// The place of the first token of every window.
+  let position: Int
   let memories: [WorkerMemory]
   private let registers: [ForwardPass.Register: Matrix]
   private let angles: [Attention.Rotation: RotationTable]
 
   var tokens: Int { windows.count * length }
 
-  init(model: LoadedModel, windows: [[Int32]], workers: Workers, observer: (any InputObserver)?) {
+  init(
+    model: LoadedModel, windows: [[Int32]], workers: Workers, observer: (any InputObserver)?,
+    cache: KeyValueCache? = nil, memories: [WorkerMemory]? = nil
+  ) {
     self.model = model
+    self.cache = cache
+    position = cache?.position ?? 0
     self.windows = windows
     self.workers = workers
     self.observer = observer
     length = windows.first?.count ?? 0
-    memories = (0..<workers.count).map { _ in WorkerMemory() }
+    self.memories = memories ?? (0..<workers.count).map { _ in WorkerMemory() }
     let tokens = windows.count * length
     registers = model.widths.mapValues { Matrix(rows: tokens, columns: $0) }
-    var angles: [Attention.Rotation: RotationTable] = [:]
-    for case .attend(let attention, _, _, _) in model.steps {
-      guard let rotation = attention.rotation, angles[rotation] == nil else { continue }
-      angles[rotation] = RotationTable(
-        frequencies: rotation.embedding.frequencies(dimension: rotation.dimension, length: length),
-        factor: rotation.embedding.attentionFactor, positions: length)
-    }
-    self.angles = angles
+    angles = cache?.angles.mapValues { $0.row(cache?.position ?? 0) } ?? model.rotationTables(length: length)
   }
 
   func matrix(_ register: ForwardPass.Register) -> Matrix {
@@ -130,7 +146,11 @@ struct ModelRun: Sendable {
         }
       }
     case .attend(let attention, let sinks, let queryNorm, let keyNorm):
-      try await attend(attention, sinks: sinks, queryNorm: queryNorm, keyNorm: keyNorm)
+      if let cache {
+        try await attend(attention, sinks: sinks, queryNorm: queryNorm, keyNorm: keyNorm, cache)
+      } else {
+        try await attend(attention, sinks: sinks, queryNorm: queryNorm, keyNorm: keyNorm)
+      }
     case .mix(let mixture, let from, let to):
       try await mix(mixture, from: from, to: to)
     case .scaleByGate(let gate, let from, let of):
@@ -204,7 +224,7 @@ struct ModelRun: Sendable {
   }
 
   private func addPositions(_ positions: any RowSource, offset: Int) async throws {
-    guard length + offset <= positions.rowCount else {
+    guard length + position + offset <= positions.rowCount else {
       throw FileError(
         .mismatch, path: model.name,
         "the model knows \(positions.rowCount - offset) positions, which is less than the windows of \(length) tokens")
@@ -214,7 +234,7 @@ struct ModelRun: Sendable {
       try memories[worker].withContents { memory in
         var values = [Float](repeating: 0, count: positions.columns)
         for row in rows {
-          let place = row % length + offset
+          let place = row % length + position + offset
           var span = values.mutableSpan
           try positions.read(rows: place..<place + 1, into: &span, scratch: &memory.encoded)
           KernelSet.best.add(values, columns: 0..<values.count, to: stream.part(rows: row..<row + 1))

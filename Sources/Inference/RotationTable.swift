@@ -33,6 +33,13 @@ internal import RealModule
     (self.positions, self.pairs, self.cosines, self.sines) = (positions, pairs, cosines, sines)
   }
 
+  /// That of a single position.
+  func row(_ position: Int) -> RotationTable {
+    let part = position * pairs..<(position + 1) * pairs
+    return RotationTable(
+      positions: 1, pairs: pairs, cosines: Array(cosines[part]), sines: Array(sines[part]))
+  }
+
   /// What turns the other way round: for gradients.
   var reversed: RotationTable {
     RotationTable(positions: positions, pairs: pairs, cosines: cosines, sines: sines.map { -$0 })

@@ -65,6 +65,29 @@ public struct Calibration: Sendable {
     return try file.bytes(of: CalibrationPart.text(number))
   }
 
+  /// Windows of the kinds of text that are in no moments.
+  public func heldBack() throws(FileError) -> [(name: String, windows: [[Int32]])] {
+    var kinds: [(name: String, windows: [[Int32]])] = []
+    for (number, text) in settings.texts.enumerated() {
+      let name = CalibrationPart.heldBack(number)
+      guard let tensor = file.descriptor(of: name) else { continue }
+      guard tensor.encoding == .i32, tensor.shape.count == 2, tensor.shape[1] == settings.context else {
+        throw FileError(
+          .malformed, path: path, subject: name, "is no table of windows of \(settings.context) tokens")
+      }
+      let bytes = try file.bytes(of: name)
+      let tokens = stride(from: 0, to: bytes.count, by: 4).map { start in
+        Int32(bitPattern: bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
+      }
+      kinds.append(
+        (
+          text.name,
+          (0..<tensor.shape[0]).map { Array(tokens[$0 * settings.context..<($0 + 1) * settings.context]) }
+        ))
+    }
+    return kinds
+  }
+
   /// Tokens that a layer was seen with, 0 for one that no token has reached; nil where nothing is known of it.
   public func tokens(of key: String) throws(FileError) -> Int? { try counts(of: key)?.moments }
 

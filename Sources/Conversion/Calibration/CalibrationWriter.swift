@@ -9,7 +9,8 @@ internal import Tensors
 ///
 /// A calibration is a safetensors file. Of each linear layer `L` it holds `L.inputs` and `L.gradients`, lower triangles of second
 /// moments, row after row; `L.squares`; `L.tokens`; and `L.sample.inputs` and `L.sample.gradients`, tokens that are in none of
-/// the moments. The texts that were read are in it as bytes, `text.0` and so on.
+/// the moments. The texts that were read are in it as bytes, `text.0` and so on, and the windows of each that are in no moments as
+/// `text.0.held_back`.
 public final class CalibrationWriter: Sendable {
   /// A linear layer of the model that is calibrated.
   public struct Layer: Hashable, Sendable {
@@ -26,44 +27,60 @@ public final class CalibrationWriter: Sendable {
     }
   }
 
-  private let file: PlannedFile
+  /// What a file has beside moments, and of which layers these are.
+  public struct Contents: Sendable {
+    public var layers: [Layer]
+    public var settings: CalibrationSettings
+    /// The texts that were read, one a kind.
+    public var texts: [[UInt8]]
+    /// Windows of each kind that are in no moments.
+    public var heldBack: [[[Int32]]]
+    /// Rows of the samples.
+    public var sampleTokens: Int
+
+    public init(
+      layers: [Layer], settings: CalibrationSettings, texts: [[UInt8]], heldBack: [[[Int32]]], sampleTokens: Int
+    ) {
+      self.layers = layers
+      self.settings = settings
+      self.texts = texts
+      self.heldBack = heldBack
+      self.sampleTokens = sampleTokens
+    }
+  }
+
   private let output: StagedOutput
   private let places: [String: PlacedTensor]
   private let sampleTokens: Int
 
-  /// Bytes of a file for these layers.
-  public static func byteCount(
-    of layers: [Layer], _ settings: CalibrationSettings, texts: [[UInt8]], sampleTokens: Int
-  ) throws(FileError) -> Int {
-    try planned(layers, settings, texts, sampleTokens, name: "calibration").byteCount
+  /// Bytes of a file.
+  public static func byteCount(of contents: Contents) throws(FileError) -> Int {
+    try planned(contents, name: "calibration").byteCount
   }
 
-  /// - Parameters:
-  ///   - sampleTokens: rows of the samples.
-  ///   - reading: paths of files that it is made of.
+  /// - Parameter reading: paths of files that it is made of.
   /// - Throws: `FileError` when the file cannot be made.
-  public init(
-    path: String, layers: [Layer], _ settings: CalibrationSettings, texts: [[UInt8]], sampleTokens: Int,
-    reading: [String], replacing: Bool
-  ) throws(FileError) {
-    let file = try Self.planned(layers, settings, texts, sampleTokens, name: FileSystem.lastComponent(path))
-    self.file = file
-    self.sampleTokens = sampleTokens
+  public init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {
+    let file = try Self.planned(contents, name: FileSystem.lastComponent(path))
+    sampleTokens = contents.sampleTokens
     places = Dictionary(file.tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
     output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
       reading: reading, replacing: replacing)
     do throws(FileError) {
       try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
-      for (number, text) in texts.enumerated() { try write(text, CalibrationPart.text(number)) }
+      for (number, text) in contents.texts.enumerated() { try write(text, CalibrationPart.text(number)) }
+      for (number, windows) in contents.heldBack.enumerated() {
+        try write(
+          windows.joined().flatMap { UInt32(bitPattern: $0).littleEndianBytes }, CalibrationPart.heldBack(number))
+      }
     } catch {
       throw output.stopped(by: error)
     }
   }
 
-  private static func planned(
-    _ layers: [Layer], _ settings: CalibrationSettings, _ texts: [[UInt8]], _ sampleTokens: Int, name: String
-  ) throws(FileError) -> PlannedFile {
+  private static func planned(_ contents: Contents, name: String) throws(FileError) -> PlannedFile {
+    let sampleTokens = contents.sampleTokens
     var tensors: [TensorDescriptor] = []
     func add(_ tensor: String, _ encoding: Encoding, _ shape: [Int]) throws(FileError) {
       do throws(ShapeError) {
@@ -72,7 +89,7 @@ public final class CalibrationWriter: Sendable {
         throw FileError(.unsupported, path: name, subject: tensor, "\(error)")
       }
     }
-    for layer in layers {
+    for layer in contents.layers {
       try add(CalibrationPart.inputs(layer.key), .f32, [SymmetricMoments.count(order: layer.inputs)])
       try add(CalibrationPart.squares(layer.key), .f32, [layer.inputs])
       try add(CalibrationPart.tokens(layer.key), .i64, [2])
@@ -81,10 +98,13 @@ public final class CalibrationWriter: Sendable {
       try add(CalibrationPart.gradients(layer.key), .f32, [SymmetricMoments.count(order: layer.outputs)])
       if sampleTokens > 0 { try add(CalibrationPart.sampleGradients(layer.key), .bf16, [sampleTokens, layer.outputs]) }
     }
-    for (number, text) in texts.enumerated() { try add(CalibrationPart.text(number), .u8, [text.count]) }
+    for (number, text) in contents.texts.enumerated() { try add(CalibrationPart.text(number), .u8, [text.count]) }
+    for (number, windows) in contents.heldBack.enumerated() {
+      try add(CalibrationPart.heldBack(number), .i32, [windows.count, contents.settings.context])
+    }
     let metadata: String
     do {
-      metadata = String(decoding: try settings.json.serialized(pretty: false), as: UTF8.self)
+      metadata = String(decoding: try contents.settings.json.serialized(pretty: false), as: UTF8.self)
     } catch {
       throw FileError(.malformed, path: name, "\(error)")
     }
@@ -128,6 +148,9 @@ public final class CalibrationWriter: Sendable {
     try bytes.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: place.offset) }
   }
 
+  /// Gives the file up, and says what came of it.
+  public func stopped(by error: FileError) -> FileError { output.stopped(by: error) }
+
   /// Gives the file its name.
   /// - Returns: what is left beside it and could not be removed.
   public func commit() throws(FileError) -> [FileError] {
@@ -151,4 +174,5 @@ enum CalibrationPart {
   static func sampleInputs(_ layer: String) -> String { layer + ".sample.inputs" }
   static func sampleGradients(_ layer: String) -> String { layer + ".sample.gradients" }
   static func text(_ number: Int) -> String { "text.\(number)" }
+  static func heldBack(_ number: Int) -> String { "text.\(number).held_back" }
 }

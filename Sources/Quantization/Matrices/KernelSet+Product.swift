@@ -8,7 +8,8 @@ internal import CKernels
   /// - Parameter isFused: whether products are rounded with their sums where the processor can. Without, all processors give
   ///   the same bits.
   public func multiply(
-    _ a: MatrixPart, transposed b: MatrixPart, into result: MatrixPart, adding: Bool = false, isFused: Bool = true, memory: Matrix
+    _ a: MatrixPart, transposed b: MatrixPart, into result: MatrixPart, adding: Bool = false, isFused: Bool = true,
+    memory: Matrix
   ) {
     precondition(a.columns.count == b.columns.count && result.columns.count == b.rows.count, "shapes do not fit")
     multiply(a, b, isPlain: false, into: result, adding: adding, isFused: isFused, memory: memory)
@@ -16,14 +17,16 @@ internal import CKernels
 
   /// `result = a * b`, or added to what `result` holds. Shapes: `a` [m, k], `b` [k, n], `result` [m, n].
   public func multiply(
-    _ a: MatrixPart, _ b: MatrixPart, into result: MatrixPart, adding: Bool = false, isFused: Bool = true, memory: Matrix
+    _ a: MatrixPart, _ b: MatrixPart, into result: MatrixPart, adding: Bool = false, isFused: Bool = true,
+    memory: Matrix
   ) {
     precondition(a.columns.count == b.rows.count && result.columns.count == b.columns.count, "shapes do not fit")
     multiply(a, b, isPlain: true, into: result, adding: adding, isFused: isFused, memory: memory)
   }
 
   private func multiply(
-    _ a: MatrixPart, _ b: MatrixPart, isPlain: Bool, into result: MatrixPart, adding: Bool, isFused: Bool, memory: Matrix
+    _ a: MatrixPart, _ b: MatrixPart, isPlain: Bool, into result: MatrixPart, adding: Bool, isFused: Bool,
+    memory: Matrix
   ) {
     precondition(
       result.rows.count == a.rows.count && !a.columns.isEmpty

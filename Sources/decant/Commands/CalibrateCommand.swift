@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Bytes
+internal import Calibration
 internal import Conversion
 internal import Evaluation
 internal import Inference
@@ -51,46 +52,23 @@ struct CalibrateCommand: TalkingCommand {
     let start = ContinuousClock.now
     let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
     talk.tell(checkpoint.notes)
-    let loaded = try LoadedModel(running: checkpoint)
+    let model = try LoadedModel(running: checkpoint)
     let tokenizer = try ModelTokenizer.load(of: checkpoint)
-    var texts: [(name: String, bytes: [UInt8])] = []
-    for path in text { texts.append((path, try TextFile.utf8(of: path))) }
-    var batches: [MomentSweep.Batch] = []
-    var told: [CalibrationSettings.Text] = []
-    for text in texts {
-      let all = tokenizer.encode(utf8: text.bytes)
-      let wanted = max(2, tokens / max(1, texts.count) / context)
-      let count = min(wanted, all.count / context)
-      let step = count == 0 ? 0 : (all.count - context) / max(1, count - 1)
-      let windows = (0..<count).map { number in
-        var window = Array(all[number * step..<number * step + context])
-        if tokenizer.addsBOS, let bos = tokenizer.bosID { window[0] = bos }
-        return window
-      }
-      let heldBack = windows.indices.filter { $0 % 8 == 7 }
-      let counted = windows.indices.filter { $0 % 8 != 7 }
-      let size = max(1, 1024 / context)
-      for (numbers, isHeldBack) in [(counted, false), (heldBack, true)] {
-        for first in stride(from: 0, to: numbers.count, by: size) {
-          batches.append(
-            .init(
-              windows: numbers[first..<min(first + size, numbers.count)].map { windows[$0] }, isHeldBack: isHeldBack))
-        }
-      }
-      told.append(
-        .init(name: text.name, tokens: counted.count * context, heldBackTokens: heldBack.count * context))
+    var texts: [CalibrationText] = []
+    for path in text { texts.append(CalibrationText(name: path, origin: .bytes(try TextFile.utf8(of: path)))) }
+    let team = Workers(count: workers.count)
+    let windows = try await CalibrationWindows(
+      of: texts.isEmpty ? CalibrationText.usual : texts, tokens: tokens, context: context, seed: UInt64(seed),
+      model: model, tokenizer: tokenizer, workers: team
+    ) { done, count in
+      StatusLine.shared.show("the model writes: token \(done) of \(count)", secondsLeft: 0)
     }
-    let settings = CalibrationSettings(
-      model: checkpoint.path, context: context, isFisher: fisher, seed: seed, texts: told)
-    let sweep = MomentSweep(model: loaded, batches: batches, isFisher: fisher, workers: Workers(count: workers.count))
-    let held = told.reduce(0) { $0 + $1.heldBackTokens }
-    let writer = try CalibrationWriter(
-      path: output, layers: sweep.layers, settings, texts: texts.map(\.bytes),
-      sampleTokens: min(held, sweep.sampleTokens), reading: checkpoint.inputPaths + text, replacing: force)
-    try await sweep.run(scratchIn: FileSystem.parent(output)) { layers in
-      for layer in layers { try writer.write(layer) }
-    }
-    Terminal.tellLeft(try writer.commit())
+    Terminal.note("generated in \(DurationText.of((ContinuousClock.now - start).seconds))")
+    let calibrator = Calibrator(model, over: windows, isFisher: fisher, seed: UInt64(seed), workers: team)
+    Terminal.tellLeft(
+      try await calibrator.write(to: output, reading: checkpoint.inputPaths + text, replacing: force) { done, count in
+        StatusLine.shared.show("step \(done) of \(count)", secondsLeft: 0)
+      })
     Terminal.note("wrote \(output) in \(DurationText.of((ContinuousClock.now - start).seconds))")
   }
 }
