@@ -86,8 +86,5 @@ struct QuantizeCommand: TalkingCommand {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
-    for gain in recipe.gains.all {
-      Terminal.note("\(gain.name) \(gain.type) \(gain.calibrated / gain.reference) \(gain.calibratedRows)/\(gain.rows)")
-    }
   }
 }
