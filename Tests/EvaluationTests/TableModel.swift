@@ -1,3 +1,4 @@
+@_spi(Benchmarks) import Quantization
 import Bytes
 import Inference
 import TestSupport

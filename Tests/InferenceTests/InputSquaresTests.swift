@@ -1,3 +1,4 @@
+@_spi(Benchmarks) import Quantization
 import Architectures
 import Bytes
 import TestSupport

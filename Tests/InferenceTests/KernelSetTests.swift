@@ -1,5 +1,5 @@
 import Architectures
-import Quantization
+@_spi(Benchmarks) import Quantization
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+@_spi(Benchmarks) import Quantization
 import Bytes
 @_spi(Benchmarks) @testable import Inference
 import Synchronization

@@ -3,7 +3,7 @@ internal import BenchmarkSupport
 internal import CPeak
 @_spi(Benchmarks) internal import Evaluation
 @_spi(Benchmarks) internal import Inference
-internal import Quantization
+@_spi(Benchmarks) internal import Quantization
 internal import SyntheticWeights
 
 /// Activations of a layer: 1024 tokens of 2048 values.
