@@ -2,7 +2,8 @@
 """Puts together the texts that a calibration reads where none is given: prose, documentation and code.
 
 Prose is from the plays of William Shakespeare (public domain), as the file tinyshakespeare.txt of A. Karpathy's char-rnn has them.
-Documentation and code are this project's own. Pieces are taken from all over, so that no subject fills much of it.
+Documentation and code are this project's own. Pieces are taken from all over, so that no subject fills much of it. The articles,
+in articles.txt, were written for the purpose; what they tell is made up.
 """
 
 import argparse

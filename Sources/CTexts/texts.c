@@ -6,6 +6,9 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #endif
 
+static const uint8_t articles[] = {
+#embed "articles.txt"
+};
 static const uint8_t prose[] = {
 #embed "prose.txt"
 };
@@ -17,6 +20,7 @@ static const uint8_t code[] = {
 };
 
 static const struct decant_text texts[] = {
+    {"articles", articles, sizeof articles},
     {"prose", prose, sizeof prose},
     {"documentation", documentation, sizeof documentation},
     {"code", code, sizeof code},
