@@ -141,7 +141,8 @@ let package = Package(
       "Calibration", "Sources/Calibration",
       imports: ["Bytes", "Quantization", "Tokenizers", "Conversion", "Inference", "Evaluation", "CTexts"]),
     .target(
-      name: "CTexts", path: "Sources/CTexts", exclude: ["make_texts.py", "articles.txt", "prose.txt", "documentation.txt", "code.txt"]),
+      name: "CTexts", path: "Sources/CTexts",
+      exclude: ["make_texts.py", "articles.txt", "prose.txt", "documentation.txt", "code.txt"]),
     room(
       "Checking", "Sources/Checking",
       imports: [

@@ -27,6 +27,8 @@ public enum Remedy: Hashable, Sendable {
   case nameBase
   /// Name the importance matrix.
   case nameImportanceMatrix
+  /// Name the calibration.
+  case nameCalibration
   /// Give the model a name.
   case nameModel
   /// Divide the output into shorter files.
@@ -56,7 +58,7 @@ public enum Remedy: Hashable, Sendable {
     case .namePreTokenizer: "if it cuts as a known one does, name that one"
     case .nameAdapters: "give each adapter"
     case .nameBase: "name the model that it is for"
-    case .nameImportanceMatrix: "give it"
+    case .nameImportanceMatrix, .nameCalibration: "give it"
     case .nameModel: "a recipe can name it"
     case .divideFiles: "a maximum size of files divides them"
     case .makeGGUF: "make the output a GGUF"

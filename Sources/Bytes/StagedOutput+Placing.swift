@@ -26,6 +26,12 @@ extension StagedOutput {
     try SystemCall.removeFile(places.journalPath, openAs: left.descriptor)
   }
 
+  /// Removes an output of this process that was only for a while: its files, and its folder where nothing else is in it.
+  public static func removeTemporary(_ kind: Kind, in folder: String, files: [String]) throws(FileError) {
+    for file in files { try SystemCall.removeFile(FileSystem.join(folder, file)) }
+    if kind == .folder { try SystemCall.removeEmptyFolder(folder) }
+  }
+
   /// Removes what a run has left that was stopped when its output of one file had its name already: the journal, and the file
   /// that was replaced.
   /// - Throws: `FileError` when another run is writing there, or something else has the journal's name.

@@ -21,7 +21,7 @@ public struct CalibrationWindows: Sendable {
   /// Every so many windows one is held back.
   private static let heldBackEvery = 8
   /// Tokens that are run together.
-  private static let batchTokens = 1024
+  static let batchTokens = 1024
 
   /// - Parameters:
   ///   - tokens: of all kinds together, of each as many.
@@ -73,7 +73,8 @@ public struct CalibrationWindows: Sendable {
   private static func windows(
     of tokens: [Int32], atMost most: Int, context: Int, beginningOfSequence: Int32?
   ) -> [[Int32]] {
-    let count = min(most, tokens.count / context)
+    // Those of a short text overlap by half at most, so that it counts about as much as others.
+    let count = min(most, tokens.count < context ? 0 : max(tokens.count / context, 2 * tokens.count / context - 1))
     guard count > 0 else { return [] }
     let step = count == 1 ? 0 : (tokens.count - context) / (count - 1)
     return (0..<count).map { number in

@@ -38,6 +38,16 @@ public struct EvaluationWindows: Hashable, Sendable {
     }
   }
 
+  /// Windows as they are, of which there must be one at least.
+  /// - Throws: `EvaluationError` when they are too short or of several lengths.
+  public init(_ windows: [[Int32]]) throws(EvaluationError) {
+    let length = windows.first?.count ?? 0
+    guard length >= 4 else { throw .contextTooShort(length) }
+    guard windows.allSatisfy({ $0.count == length }) else { throw .contextTooShort(windows.map(\.count).min() ?? 0) }
+    contextLength = length
+    self.windows = windows
+  }
+
   /// - Parameters:
   ///   - text: what is to be predicted.
   ///   - tokenizer: the model's own.

@@ -1,5 +1,6 @@
 internal import Architectures
 internal import Bytes
+internal import Conversion
 internal import Tensors
 
 /// Gets weights by their derivations and compares their shapes with what the model asks for.

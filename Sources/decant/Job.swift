@@ -13,7 +13,8 @@ struct Job {
   private let talk: TalkOptions
   private let before: PlanReport.Before
   /// - Parameter alsoReading: paths of what the job reads besides.
-  private let plan: (_ destination: Destination, _ alsoReading: [String]) throws(FileError) -> Plan
+  /// - Parameter isReference: whether codes are left to the types' own encoders.
+  private let plan: (_ destination: Destination, _ alsoReading: [String], _ isReference: Bool) throws(FileError) -> Plan
 
   init(_ checkpoint: Checkpoint, to output: String, recipe: Recipe, _ options: OutputOptions, _ talk: TalkOptions) {
     self.output = output
@@ -21,8 +22,9 @@ struct Job {
     self.options = options
     self.talk = talk
     before = PlanReport.Before(byteCount: checkpoint.fileByteCount, bitsPerWeight: checkpoint.bitsPerWeight)
-    plan = { destination, alsoReading throws(FileError) in
+    plan = { destination, alsoReading, isReference throws(FileError) in
       var recipe = recipe
+      recipe.leavesCodesToReference = isReference
       recipe.modelName = options.name
       recipe.preTokenizer = options.cutting.preTokenizer
       recipe.isExactOnly = options.exactOnly
@@ -47,19 +49,31 @@ struct Job {
     self.options = options
     self.talk = talk
     before = PlanReport.Before(byteCount: adapter.fileByteCount, bitsPerWeight: adapter.bitsPerWeight)
-    plan = { destination, _ throws(FileError) in
+    plan = { destination, _, _ throws(FileError) in
       try Plan(converting: adapter, of: base, to: destination, type: type, name: options.name)
     }
   }
 
-  /// - Parameter verification: what is measured of the output when it is there; nil for nothing.
-  func run(verification: Verification? = nil) async throws {
+  /// What is done beside with an output that a calibration chooses codes for.
+  struct Calibrating {
+    let before: Checkpoint
+    let calibration: Calibration
+    /// Whether the output is measured beside that of the types' own encoders.
+    let isMeasured: Bool
+    /// Whether it is kept where it is worse.
+    let keepsWorse: Bool
+  }
+
+  /// - Parameters:
+  ///   - verification: what is measured of the output when it is there; nil for nothing.
+  ///   - calibrating: where a calibration chooses codes.
+  func run(verification: Verification? = nil, calibrating: Calibrating? = nil) async throws {
     let start = ContinuousClock.now
     let destination = try options.destination(output, for: recipe)
     StatusLine.shared.begin("planning")
     var failures = FileErrors()
-    let alsoReading = try verification?.inputPaths ?? []
-    let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading) }
+    let alsoReading = try (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
+    let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading, false) }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {
       let report = PlanReport(planned, before)
@@ -75,6 +89,12 @@ struct Job {
     talk.tell(plan.notes)
     let planning = ContinuousClock.now - start
     let read = try verification?.read(workers: options.workers.count)
+    let calibrated = try calibrating.map {
+      try CalibratedJob($0, recipe, destination, workers: options.workers.count) { [makePlan = self.plan] in
+        try makePlan($0, alsoReading, true)
+      }
+    }
+    try await calibrated?.measureReference(isResuming: options.resume)
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let pouring = ContinuousClock.now
     let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
@@ -84,6 +104,15 @@ struct Job {
     if !talk.json, !talk.quiet {
       for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {
         Terminal.note(line)
+      }
+    }
+    try await calibrated?.measureOutput(plan)
+    if let calibrated, !talk.json, !talk.quiet {
+      calibrated.report.forEachLine(isVerbose: talk.verbose) { Terminal.note($0) }
+      if !calibrated.report.isKept {
+        Terminal.note(
+          "note: on the text held back the calibrated output was worse, so that \(output) has the codes of the types' own "
+            + "encoders; --keep-worse keeps it")
       }
     }
     var comparison: ComparisonReport?
@@ -98,6 +127,7 @@ struct Job {
     if talk.json {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
+      if let calibrated { members["calibration"] = calibrated.report.json }
       if let comparison { members["verification"] = comparison.json }
       try Terminal.result(JSONText.of(.object(members)))
     } else if let comparison, let verification {

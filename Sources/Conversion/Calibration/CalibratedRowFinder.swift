@@ -32,7 +32,8 @@ struct CalibratedRowFinder {
     inputs = checkpoint.inputs
     var places: [Place: (key: String, row: Int)] = [:]
     var layers: [Derivation: (key: String, rows: Int)] = [:]
-    for linear in pass.linears {
+    // What is looked up too has to be near to what it was in every direction.
+    for linear in pass.hasOwnHead ? pass.linears : pass.linears.dropLast() {
       let derivation = linear.linear.weight.derivation.substituting(known)
       guard derivation.sources.allSatisfy({ (try? checkpoint.inputs.tensor($0)) != nil }),
         let rows = linear.linear.weight.shape.first

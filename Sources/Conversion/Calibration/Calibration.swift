@@ -9,8 +9,14 @@ internal import Tensors
 /// An opened calibration file: what is known of the linear layers of a model, which is read layer by layer.
 public struct Calibration: Sendable {
   public let path: String
+  /// What records call it: the name that it had.
+  public private(set) var name: String
   public let settings: CalibrationSettings
   private let file: SafetensorsFile
+  /// Of every tensor as it was written; none of one of which nothing was.
+  private let digests: [String: FastDigest]
+  /// What tells it from every other.
+  public let digest: String
 
   /// - Throws: `FileError` when the file cannot be read, or is no calibration.
   public init(path: String) throws(FileError) {
@@ -31,10 +37,37 @@ public struct Calibration: Sendable {
         .malformed, path: path, subject: CalibrationPart.key,
         "does not say model, context, fisher, seed, version and texts; was it written by another version?")
     }
+    guard let table = file.descriptor(of: CalibrationPart.digests), table.encoding == .u8,
+      table.byteCount == CalibrationPart.digestLength * (file.tensors.count - 1)
+    else {
+      throw FileError(
+        .malformed, path: path, subject: CalibrationPart.digests, "is missing, or has not a digest of each other tensor"
+      )
+    }
+    let bytes = try file.bytes(of: table.name)
+    var digests: [String: FastDigest] = [:]
+    for (number, name) in file.tensors.map(\.name).filter({ $0 != table.name }).sorted().enumerated() {
+      let start = number * CalibrationPart.digestLength
+      let text = String(decoding: bytes[start..<start + CalibrationPart.digestLength], as: UTF8.self)
+      if text != CalibrationPart.noDigest { digests[name] = FastDigest(text) }
+    }
+    self.digests = digests
+    digest = FastDigest(of: text + String(decoding: bytes, as: UTF8.self)).description
     self.path = path
+    name = FileSystem.lastComponent(path)
     self.settings = settings
     self.file = file
     for tensor in file.tensors { try check(tensor) }
+  }
+
+  /// Nil where there is another kind of file.
+  /// - Throws: `FileError` when the file cannot be read, or is a calibration that is malformed.
+  public init?(ifThereIsOneAt path: String) throws(FileError) {
+    let start = try InputFile(path: path)
+    guard start.byteCount > 16, try start.bytes(at: 8, count: 2) == Array("{\"".utf8),
+      let file = try? SafetensorsFile(path: path), file.metadata[CalibrationPart.key] != nil
+    else { return nil }
+    try self.init(path: path)
   }
 
   private func check(_ tensor: TensorDescriptor) throws(FileError) {
@@ -47,6 +80,13 @@ public struct Calibration: Sendable {
         .malformed, path: path, subject: name,
         "is not the triangle of as many columns as \(FileError.quoted(CalibrationPart.squares(layer))) has")
     }
+  }
+
+  /// The same under the name that a record has for it.
+  func named(_ name: String) -> Calibration {
+    var result = self
+    result.name = name
+    return result
   }
 
   /// Paths of the files that it is read from.
@@ -62,7 +102,7 @@ public struct Calibration: Sendable {
   /// The texts that were read, as they were made or given.
   public func text(_ number: Int) throws(FileError) -> [UInt8]? {
     guard file.descriptor(of: CalibrationPart.text(number)) != nil else { return nil }
-    return try file.bytes(of: CalibrationPart.text(number))
+    return try bytes(of: CalibrationPart.text(number))
   }
 
   /// Windows of the kinds of text that are in no moments.
@@ -75,7 +115,7 @@ public struct Calibration: Sendable {
         throw FileError(
           .malformed, path: path, subject: name, "is no table of windows of \(settings.context) tokens")
       }
-      let bytes = try file.bytes(of: name)
+      let bytes = try bytes(of: name)
       let tokens = stride(from: 0, to: bytes.count, by: 4).map { start in
         Int32(bitPattern: bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
       }
@@ -96,7 +136,8 @@ public struct Calibration: Sendable {
     guard tensor.encoding == .i64, tensor.elementCount == 2 else {
       throw FileError(.malformed, path: path, subject: tensor.name, "is not two whole numbers")
     }
-    let bytes = try file.bytes(of: tensor.name)
+    guard digests[tensor.name] != nil else { return (0, 0) }
+    let bytes = try bytes(of: tensor.name)
     let numbers = [0, 8].map { start in
       bytes[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     }
@@ -153,7 +194,7 @@ public struct Calibration: Sendable {
     }
     let width = tensor.shape.dropFirst().reduce(1, *)
     let count = rows.map { min($0, tensor.shape.first ?? 0) * width } ?? tensor.elementCount
-    let bytes = try file.bytes(of: name)
+    let bytes = try bytes(of: name, count: codec.byteCount(elements: count))
     var values = [Float](repeating: 0, count: count)
     var span = values.mutableSpan
     bytes.withBytes(in: 0..<codec.byteCount(elements: count)) { codec.decode($0, into: &span) }
@@ -163,14 +204,17 @@ public struct Calibration: Sendable {
     return values
   }
 
-  /// What tells it from every other.
-  public func digest() throws(FileError) -> String {
-    var stream = FastDigest.Stream()
-    for tensor in file.tensors {
-      stream.add("\(tensor.name)\n")
-      try file.bytes(of: tensor.name).withBytes { stream.add($0) }
+  /// The bytes of a tensor as they were written.
+  /// - Parameter count: how many were; nil for all.
+  /// - Throws: `FileError` when they are others now.
+  private func bytes(of name: String, count: Int? = nil) throws(FileError) -> [UInt8] {
+    let bytes = try file.bytes(of: name)
+    let isSame = bytes.withBytes(in: 0..<(count ?? bytes.count)) { FastDigest(of: $0) == digests[name] }
+    guard isSame else {
+      throw FileError(
+        .malformed, path: path, subject: name, "has other bytes than were written; the file is damaged, or was changed")
     }
-    return stream.digest.description
+    return bytes
   }
 
   /// - Throws: `FileError` when the file is no longer the one that was opened.

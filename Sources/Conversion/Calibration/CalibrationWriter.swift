@@ -1,4 +1,5 @@
 public import Bytes
+internal import Digests
 internal import JSON
 public import Quantization
 internal import Safetensors
@@ -10,7 +11,7 @@ internal import Tensors
 /// A calibration is a safetensors file. Of each linear layer `L` it holds `L.inputs` and `L.gradients`, lower triangles of second
 /// moments, row after row; `L.squares`; `L.tokens`; and `L.sample.inputs` and `L.sample.gradients`, tokens that are in none of
 /// the moments. The texts that were read are in it as bytes, `text.0` and so on, and the windows of each that are in no moments as
-/// `text.0.held_back`.
+/// `text.0.held_back`. `digests` has an XXH3-128 of every other tensor as it was written, so that damage is noticed.
 public final class CalibrationWriter: Sendable {
   /// A linear layer of the model that is calibrated.
   public struct Layer: Hashable, Sendable {
@@ -52,6 +53,8 @@ public final class CalibrationWriter: Sendable {
   private let output: StagedOutput
   private let places: [String: PlacedTensor]
   private let sampleTokens: Int
+  /// Of what was written, by name.
+  private let digests = Mutex<[String: FastDigest]>([:])
 
   /// Bytes of a file.
   public static func byteCount(of contents: Contents) throws(FileError) -> Int {
@@ -102,6 +105,7 @@ public final class CalibrationWriter: Sendable {
     for (number, windows) in contents.heldBack.enumerated() {
       try add(CalibrationPart.heldBack(number), .i32, [windows.count, contents.settings.context])
     }
+    try add(CalibrationPart.digests, .u8, [CalibrationPart.digestLength * tensors.count])
     let metadata: String
     do {
       metadata = String(decoding: try contents.settings.json.serialized(pretty: false), as: UTF8.self)
@@ -139,13 +143,18 @@ public final class CalibrationWriter: Sendable {
   }
 
   private func write(floats: [Float], _ name: String) throws(FileError) {
-    guard let place = places[name] else { return }
-    try floats.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: place.offset) }
+    try floats.withBytes { bytes throws(FileError) in try write(bytes, name) }
   }
 
   private func write(_ bytes: [UInt8], _ name: String) throws(FileError) {
-    guard let place = places[name], !bytes.isEmpty else { return }
-    try bytes.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: place.offset) }
+    try bytes.withBytes { bytes throws(FileError) in try write(bytes, name) }
+  }
+
+  private func write(_ bytes: RawSpan, _ name: String) throws(FileError) {
+    guard let place = places[name] else { return }
+    precondition(bytes.byteCount <= place.descriptor.byteCount, "a tensor has the size that was planned")
+    digests.withLock { $0[name] = FastDigest(of: bytes) }
+    try output.write(bytes, file: 0, at: place.offset)
   }
 
   /// Gives the file up, and says what came of it.
@@ -155,6 +164,11 @@ public final class CalibrationWriter: Sendable {
   /// - Returns: what is left beside it and could not be removed.
   public func commit() throws(FileError) -> [FileError] {
     do throws(FileError) {
+      let known = digests.withLock { $0 }
+      let table = places.keys.sorted().filter { $0 != CalibrationPart.digests }.map { name in
+        known[name]?.description ?? CalibrationPart.noDigest
+      }
+      try write(Array(table.joined().utf8), CalibrationPart.digests)
       return try output.commit()
     } catch {
       throw output.stopped(by: error)
@@ -166,6 +180,12 @@ public final class CalibrationWriter: Sendable {
 enum CalibrationPart {
   /// Of the metadata.
   static let key = "decant.calibration"
+
+  /// A table of digests of the other tensors, in the order of their names.
+  static let digests = "digests"
+  static let digestLength = 32
+  /// Of a tensor of which nothing was written.
+  static let noDigest = String(repeating: "-", count: digestLength)
 
   static func inputs(_ layer: String) -> String { layer + ".inputs" }
   static func gradients(_ layer: String) -> String { layer + ".gradients" }

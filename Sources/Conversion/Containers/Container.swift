@@ -10,7 +10,7 @@ public struct Container: Hashable, Sendable, CustomStringConvertible {
   /// As on the command line.
   public let name: String
   /// Ending of its files. A packed file has `.zst` after it.
-  let fileEnding: String
+  public let fileEnding: String
   /// Others that its files have.
   var otherEndings: [String] = []
   /// First bytes of its files, each a way they can begin.

@@ -39,7 +39,7 @@ struct CalibratedEncoder: TensorEncoder {
   var importance: [Float]? { reference.importance }
   var needsWholeRows: Bool { true }
   var needsWholeMatrices: Bool { true }
-  var settings: String { "calibrated \(calibration.path)" }
+  var settings: String { "calibrated \(calibration.digest)" }
 
   func prepared(for shape: [Int]) -> any SlabEncoder { Slabs(self, shape) }
 

@@ -34,6 +34,7 @@ extension Plan {
     workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
     try checkpoint.checkTensors()
+    let recipe = try recipe.withCalibratedImportance(of: checkpoint)
     try Self.check(recipe, for: destination, of: checkpoint)
     let undone = try Self.undoingActOrder(
       of: checkpoint, to: destination, recipe, version: version, workers: workers)
@@ -96,7 +97,7 @@ extension Plan {
     notes += try Self.calibrate(&tensors, checkpoint, recipe)
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
-    notes += try importance?.notes(ofModelWith: names) ?? []
+    if recipe.calibration == nil { notes += try importance?.notes(ofModelWith: names) ?? [] }
     notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors, recipe)
     notes += Self.notes(ofDecoded: tensors, recipe, destination)
     notes += Self.notes(ofLists: tensors) + Self.notes(ofReorderedNeurons: checkpoint, recipe)

@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 public import Tensors
 
 /// Everything about an output before a weight is read: every file with its header, every tensor with its source, type
@@ -86,6 +86,13 @@ public struct Plan: Sendable {
   var stagedFiles: [StagedOutput.File] {
     files.map { StagedOutput.File(name: $0.name, byteCount: $0.byteCount) }
       + sidecars.map { StagedOutput.File(name: $0.name, byteCount: $0.bytes.count) }
+  }
+
+  /// Removes what was poured.
+  /// - Throws: `FileError` when a file cannot be removed.
+  public func removeOutput() throws(FileError) {
+    try StagedOutput.removeTemporary(
+      destination.isFile ? .files : .folder, in: destination.folder, files: stagedFiles.map(\.name))
   }
 
   /// What to open to read the output: the folder, the file, or the first of a split set.

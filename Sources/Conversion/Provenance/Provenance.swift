@@ -91,10 +91,14 @@ public struct Provenance: Sendable {
   }
 
   /// The recipe that is written down.
-  /// - Parameter importance: the importance matrix, which the record only names.
+  /// - Parameters:
+  ///   - importance: the importance matrix, which the record only names.
+  ///   - calibration: so a calibration.
   /// - Throws: `FileError` when something in it is unknown to this version, or the matrix is not the one that is named.
-  func recipe(with importance: ImportanceMatrix?, path: String) throws(FileError) -> Recipe {
-    try Recipe(document, importance: importance, path: path)
+  func recipe(
+    with importance: ImportanceMatrix?, _ calibration: Calibration?, path: String
+  ) throws(FileError) -> Recipe {
+    try Recipe(document, importance: importance, calibration: calibration, path: path)
   }
 
   /// What each adapter's change was multiplied by.

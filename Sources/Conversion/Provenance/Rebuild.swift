@@ -29,9 +29,11 @@ public struct Rebuild: Sendable {
   ///   - source: path of the model it was made from.
   ///   - adapters: paths of the adapters that were merged, in the same order.
   ///   - importance: the importance matrix, where one was used.
+  ///   - calibration: the calibration, where one was used.
   /// - Throws: `FileError` when the output does not say how it was made, or it cannot be made again from these.
   public init(
-    of path: String, from source: String, adapters: [String] = [], importance: ImportanceMatrix? = nil
+    of path: String, from source: String, adapters: [String] = [], importance: ImportanceMatrix? = nil,
+    calibration: Calibration? = nil
   ) throws(FileError) {
     let opened = try Recognition.open(path)
     guard let provenance = try Provenance(of: opened, path: path) else {
@@ -63,7 +65,7 @@ public struct Rebuild: Sendable {
     self.opened = opened
     self.provenance = provenance
     notes = checkpoint.notes
-    let recipe = try provenance.recipe(with: importance, path: path)
+    let recipe = try provenance.recipe(with: importance, calibration, path: path)
     settings = recipe.settings(besides: try checkpoint.modelName)
     // With the version that is recorded, so that another one shows where it matters only.
     plan = try Plan(of: checkpoint, to: destination, recipe, version: provenance.version)

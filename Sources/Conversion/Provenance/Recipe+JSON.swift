@@ -41,7 +41,12 @@ extension Recipe {
     members["file_type"] = fileType.map { .integer(Int($0)) }
     members["name"] = modelName.map(JSONValue.string)
     members["pre_tokenizer"] = preTokenizer.map(JSONValue.string)
-    if let importance {
+    if let calibration {
+      members["calibration"] = [
+        "name": .string(calibration.name), "xxh3_128": .string(calibration.digest),
+        "codes": .bool(!leavesCodesToReference),
+      ]
+    } else if let importance {
       members["importance"] = [
         "name": .string(FileSystem.lastComponent(importance.name)), "xxh3_128": .string(importance.digest.description),
       ]
@@ -52,9 +57,12 @@ extension Recipe {
   /// Reads such an object.
   /// - Parameters:
   ///   - importance: the matrix that the object may name.
+  ///   - calibration: the same of a calibration.
   ///   - path: what errors call the file that holds it.
   /// - Throws: `FileError` when this version does not know something in it, or the matrix is not the one it names.
-  package init(_ document: JSONValue, importance: ImportanceMatrix?, path: String) throws(FileError) {
+  package init(
+    _ document: JSONValue, importance: ImportanceMatrix?, calibration: Calibration? = nil, path: String
+  ) throws(FileError) {
     func type(_ value: JSONValue?) throws(FileError) -> TargetType? {
       guard let value else { return nil }
       guard let type = value.string.flatMap(TargetType.init(text:)) else { throw Self.unknown("type", value, path) }
@@ -101,6 +109,27 @@ extension Recipe {
     modelName = document["name"]?.string
     preTokenizer = document["pre_tokenizer"]?.string
     self.importance = try Self.importance(document["importance"], given: importance, path: path)
+    self.calibration = try Self.calibration(document["calibration"], given: calibration, path: path)
+    leavesCodesToReference = document["calibration"]?["codes"]?.bool == false
+  }
+
+  private static func calibration(
+    _ recorded: JSONValue?, given: Calibration?, path: String
+  ) throws(FileError) -> Calibration? {
+    guard let name = recorded?["name"]?.string, let digest = recorded?["xxh3_128"]?.string else {
+      guard let given else { return nil }
+      throw FileError(.mismatch, path: given.path, "\(FileError.quoted(path)) was made without a calibration")
+    }
+    guard let given else {
+      throw FileError(
+        .missing, path: path, "was made with the calibration \(FileError.quoted(name))", remedy: .nameCalibration)
+    }
+    guard given.digest == digest else {
+      throw FileError(
+        .mismatch, path: given.path,
+        "is not the calibration \(FileError.quoted(name)) that \(FileError.quoted(path)) was made with")
+    }
+    return given.named(name)
   }
 
   /// The matrix that was given under the name that the record has for it.

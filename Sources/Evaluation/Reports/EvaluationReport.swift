@@ -34,5 +34,5 @@ extension TabularReport {
 
 extension JSONValue {
   /// A number; null where JSON has no word for it.
-  static func finite(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
+  package static func finite(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
 }

@@ -170,47 +170,14 @@ struct ImatrixCommand: TalkingCommand {
       of: model, over: windows, includingHead: includesHead, record: record
     ) { progress.show(window: $0) }
     try checkpoint.requireUnchanged()
-    let entries = try Self.entries(squares, names, path: checkpoint.path)
+    let entries = try ImportanceMatrix.entries(
+      of: squares.layers.map { ($0.name, $0.sums.map { Float($0) }, $0.tokens) }, names, path: checkpoint.path)
     // The name of a pipe says nothing, and is another one in every run.
     let isFile = text == "-" ? false : try FileSystem.isFile(text)
     let matrix = ImportanceMatrix(
       name: checkpoint.path, entries: entries, datasets: [isFile ? text : "-"], chunkCount: windows.windows.count,
       chunkSize: reading.context)
     return (matrix, record)
-  }
-
-  /// What was collected, under the names of a GGUF. Experts of one weight are one entry.
-  private static func entries(
-    _ squares: InputSquares, _ names: [String: [String]], path: String
-  ) throws(FileError) -> [String: ImportanceMatrix.Entry] {
-    var entries: [String: ImportanceMatrix.Entry] = [:]
-    var experts: [String: (sums: [[Float]], counts: [Int])] = [:]
-    for layer in squares.layers {
-      let expert = ExpertName(layer.name)
-      let weight = expert?.weight ?? layer.name
-      guard let found = names[weight] else { throw FileError.noSuchTensor(weight, in: path) }
-      let sums = layer.sums.map { Float($0) }
-      for name in found {
-        guard let expert else {
-          entries[name] = .init(sums: sums, counts: [layer.tokens])
-          continue
-        }
-        var entry =
-          experts[name]
-          ?? (
-            Array(repeating: Array(repeating: 0, count: sums.count), count: expert.count),
-            Array(repeating: 0, count: expert.count)
-          )
-        guard entry.counts.indices.contains(expert.number), entry.sums[expert.number].count == sums.count else {
-          throw FileError.noSuchTensor(layer.name, in: path)
-        }
-        entry.sums[expert.number] = sums
-        entry.counts[expert.number] = layer.tokens
-        experts[name] = entry
-      }
-    }
-    for (name, entry) in experts { entries[name] = .init(sums: entry.sums.flatMap { $0 }, counts: entry.counts) }
-    return entries
   }
 
   private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {

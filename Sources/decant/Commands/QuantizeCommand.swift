@@ -67,6 +67,14 @@ struct QuantizeCommand: TalkingCommand {
     completion: .file())
   var verify: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "With --calibration: measure the output and that of the types' own encoders on text held back.")
+  var measure = true
+
+  @Flag(help: "With --calibration: keep the output even where it measures worse than that of the types' own encoders.")
+  var keepWorse = false
+
   @OptionGroup(title: "Types") var types: TypeOptions
   @OptionGroup(title: "GGUF") var gguf: GGUFOptions
   @OptionGroup var adapters: AdapterOptions
@@ -77,6 +85,12 @@ struct QuantizeCommand: TalkingCommand {
   func validate() throws {
     try types.checkUse(with: type)
     try measuring.checkUse(isMeasuring: verify != nil, talk)
+    if types.calibration == nil {
+      if !measure { throw ValidationError("--no-measure changes nothing without --calibration.") }
+      if keepWorse { throw ValidationError("--keep-worse changes nothing without --calibration.") }
+    } else if keepWorse, !measure {
+      throw ValidationError("--keep-worse changes nothing with --no-measure: nothing is found to be worse.")
+    }
   }
 
   func run() async throws {
@@ -85,6 +99,10 @@ struct QuantizeCommand: TalkingCommand {
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
+    let calibrating = recipe.calibration.map {
+      Job.Calibrating(before: checkpoint, calibration: $0, isMeasured: measure, keepsWorse: keepWorse)
+    }
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk)
+      .run(verification: verification, calibrating: calibrating)
   }
 }

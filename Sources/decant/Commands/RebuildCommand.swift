@@ -47,13 +47,19 @@ struct RebuildCommand: TalkingCommand {
     completion: .file())
   var imatrix: String?
 
+  @Option(
+    help: ArgumentHelp("The calibration it was made with.", valueName: "file"), completion: .file())
+  var calibration: String?
+
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func run() async throws {
     StatusLine.shared.begin("opening \(output) and \(source)")
     let importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
-    let rebuild = try Rebuild(of: output, from: source, adapters: adapters, importance: importance)
+    let calibration = try calibration.map { path throws(FileError) in try Calibration(path: path) }
+    let rebuild = try Rebuild(
+      of: output, from: source, adapters: adapters, importance: importance, calibration: calibration)
     talk.tell(rebuild.notes)
     let version = rebuild.provenance.version
     if version != Version.current, !talk.quiet {

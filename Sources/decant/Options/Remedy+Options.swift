@@ -17,6 +17,7 @@ extension Remedy {
     case .nameAdapters: "give each with --adapter"
     case .nameBase: "name the model that it is for with --base, to write it as a GGUF, or merge it into that"
     case .nameImportanceMatrix: "give it with --imatrix"
+    case .nameCalibration: "give it with --calibration"
     case .nameModel: "--name gives it one"
     case .divideFiles: "--max-shard-size or --split-max-size divides it"
     case .makeGGUF: "name the output something.gguf, without --to"

@@ -71,6 +71,9 @@ struct TypeOptions: ParsableArguments {
     if leaveOutputTensor, outputTensorType != nil {
       throw ValidationError("--leave-output-tensor and --output-tensor-type contradict each other.")
     }
+    if calibration != nil, imatrix != nil {
+      throw ValidationError("--calibration is an importance matrix too; leave --imatrix out.")
+    }
     for name in [outputTensorType, tokenEmbeddingType] { _ = try name.map(type(named:)) }
     _ = try overrides()
   }
@@ -143,7 +146,7 @@ struct TypeOptions: ParsableArguments {
     }
     if let type = try grouped(name) { return Recipe(.linearLayers(type)) }
     if let mix = NamedMix.named(name.lowercased()) {
-      if mix.needsImportance, imatrix == nil {
+      if mix.needsImportance, imatrix == nil, calibration == nil {
         throw ValidationError(
           "\(mix.name) is too few bits without an importance matrix: make one with decant imatrix, and give it with --imatrix."
         )
@@ -193,6 +196,14 @@ struct TypeOptions: ParsableArguments {
         TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false)?.codec is any WeightedBlockCodec
       }
       try refuse("--imatrix", types.contains { $0.codec is any WeightedBlockCodec }, takers.joined(separator: ", "))
+    }
+    if calibration != nil {
+      let takers = TypeNames.all.filter {
+        TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false)?.codec is any ScalarCodec
+      }
+      try refuse(
+        "--calibration", types.contains { $0.codec is any ScalarCodec || $0.groups != nil },
+        takers.joined(separator: ", "))
     }
     if noFallback {
       let canFall = types.contains { !$0.isElement && ($0.groups != nil || !$0.isSpelled) }

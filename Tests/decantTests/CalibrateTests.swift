@@ -1,0 +1,197 @@
+import Bytes
+import Conversion
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// Calibrations from the command line, and what is quantized with them.
+@Suite struct CalibrateTests {
+  /// A calibration of the tiny model, made once.
+  private static let calibration: (path: String, folder: TemporaryFolder)? = {
+    guard let folder = try? TemporaryFolder() else { return nil }
+    let path = folder.file("tiny.calibration")
+    let arguments = [
+      "calibrate", TinyLlama.path, "--tokens", "4096", "--context", "64", "--output", path, "--quiet",
+    ]
+    guard let result = try? Command.run(arguments), result.exitCode == 0 else { return nil }
+    return (path, folder)
+  }()
+
+  private static func path() throws -> String { try #require(calibration).path }
+
+  private static func json(_ arguments: [String]) throws -> JSONValue {
+    let result = try Command.run(arguments + ["--json", "--quiet"])
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return try JSONValue(parsing: Array(result.output.utf8))
+  }
+
+  @Test func neitherThreadsNorAnotherRunChangeAByte() throws {
+    let folder = try TemporaryFolder()
+    for (name, threads) in [("a", "1"), ("b", "3")] {
+      try Command.succeed(
+        "calibrate", TinyLlama.path, "--tokens", "1024", "--context", "32", "--threads", threads, "--output",
+        folder.file(name), "--quiet")
+    }
+    #expect(try folder.read("a") == folder.read("b"))
+  }
+
+  @Test func saysWhatItHasRead() throws {
+    let folder = try TemporaryFolder()
+    let told = try Self.json(
+      [
+        "calibrate", TinyLlama.path, "--tokens", "1024", "--context", "32", "--output", folder.file("c"), "--imatrix",
+        folder.file("im.gguf"),
+      ])
+    let names = try #require(told["texts"]?.array).compactMap { $0["name"]?.string }
+    #expect(names == ["articles", "prose", "documentation", "code", "generated"])
+    #expect(told["layers"]?.int == 4 * 7 + 1 && told["fisher"]?.bool == true)
+    let calibration = try Calibration(path: folder.file("c"))
+    #expect(calibration.settings.texts.map(\.name) == names)
+    for text in calibration.settings.texts { #expect(text.tokens > 0 && text.heldBackTokens > 0) }
+    // The importance matrix beside it is that of the same tokens.
+    let matrix = try ImportanceMatrix(path: folder.file("im.gguf"))
+    #expect(matrix.entries.count == 4 * 7)
+    let squares = try #require(try calibration.squares(of: "model.layers.0.mlp.up_proj.weight"))
+    let entry = try #require(matrix.entries["blk.0.ffn_up.weight"])
+    for (sum, square) in zip(entry.sums, squares) {
+      #expect((sum - square * Float(entry.counts[0])).magnitude <= 1e-6 * sum)
+    }
+  }
+
+  /// What the model has written can be read again.
+  @Test func textsOfACalibrationAreTexts() throws {
+    let folder = try TemporaryFolder()
+    let told = try Self.json(
+      [
+        "calibrate", TinyLlama.path, "--text", try Self.path(), "--tokens", "640", "--context", "32", "--output",
+        folder.file("again"), "--no-fisher",
+      ])
+    #expect(try #require(told["texts"]?.array).count == 5 && told["fisher"]?.bool == false)
+  }
+
+  @Test(arguments: ["nf4", "fp4", "int4", "nf4+dq", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "iq4_nl", "mxfp4", "nvfp4"])
+  func losesLess(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let isFolder = ["nf4", "fp4", "int4", "nf4+dq"].contains(name)
+    let type = name.hasSuffix("+dq") ? [String(name.dropLast(3)), "--double-quant"] : [name]
+    let output = folder.file(isFolder ? "model" : "model.gguf")
+    let arguments = ["quantize", TinyLlama.path, output, "--type"] + type + ["--calibration", try Self.path()]
+    let told = try Self.json(arguments + (isFolder || name.hasSuffix("fp4") ? [] : ["--pure"]))
+    let calibration = try #require(told["calibration"])
+    #expect(calibration["kept"]?.string == "calibrated")
+    let texts = try #require(calibration["texts"]?.array)
+    #expect(texts.count == 5)
+    var (reference, calibrated) = (0.0, 0.0)
+    for text in texts {
+      reference += try #require(text["reference"]?["kl"]?.double)
+      calibrated += try #require(text["calibrated"]?["kl"]?.double)
+    }
+    #expect(calibrated < 0.75 * reference)
+    for tensor in try #require(calibration["tensors"]?.array) {
+      // Never worse by what was held back.
+      let (own, taken) = (try #require(tensor["reference"]?.double), try #require(tensor["calibrated"]?.double))
+      #expect(taken <= own)
+    }
+    // Nothing is left of what it was measured against.
+    #expect(try folder.names() == [isFolder ? "model" : "model.gguf"])
+  }
+
+  @Test func threadsAndKernelsGiveTheSameBytes() throws {
+    let folder = try TemporaryFolder()
+    var files: [[UInt8]] = []
+    for (number, (threads, kernels)) in [("1", nil), ("3", nil), ("2", "baseline")].enumerated() {
+      let output = folder.file("\(number).gguf")
+      let result = try Command.run(
+        [
+          "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try Self.path(), "--no-measure",
+          "--threads",
+          threads, "--quiet",
+        ], environment: kernels.map { ["DECANT_KERNELS": $0] } ?? [:])
+      #expect(result.exitCode == 0, "\(result.errors)")
+      files.append(try folder.read("\(number).gguf"))
+    }
+    #expect(files[0] == files[1])
+    #expect(files[0] == files[2])
+  }
+
+  @Test func canBeMadeAgain() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("q4_0.gguf")
+    try Command.succeed(
+      "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try Self.path(), "--no-measure", "--quiet")
+    let result = try Command.succeed(
+      "rebuild", output, "--from", TinyLlama.path, "--calibration", try Self.path())
+    #expect(result.output.contains("the same"))
+    try Command.expectFailure(
+      ["rebuild", output, "--from", TinyLlama.path],
+      mentions: ["was made with the calibration \"tiny.calibration\"; give it with --calibration"])
+    try Command.succeed(
+      "calibrate", TinyLlama.path, "--tokens", "640", "--context", "32", "--output", folder.file("other"), "--quiet")
+    try Command.expectFailure(
+      ["rebuild", output, "--from", TinyLlama.path, "--calibration", folder.file("other")],
+      mentions: ["is not the calibration \"tiny.calibration\""])
+  }
+
+  @Test func anotherFileIsNoCalibration() throws {
+    let folder = try TemporaryFolder()
+    try Command.expectFailure(
+      [
+        "quantize", TinyLlama.path, folder.file("x.gguf"), "--type", "q4_0", "--calibration",
+        TinyLlama.path + "/model-00001-of-00002.safetensors",
+      ], mentions: ["is no calibration"])
+    #expect(try folder.names().isEmpty)
+  }
+
+  @Test func damageIsTold() throws {
+    let folder = try TemporaryFolder()
+    var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: Self.path())))
+    // Somewhere in the numbers, far behind the header.
+    bytes[bytes.count / 2] ^= 1
+    let damaged = folder.file("damaged")
+    try Data(bytes).write(to: URL(fileURLWithPath: damaged))
+    try Command.expectFailure(
+      ["quantize", TinyLlama.path, folder.file("x.gguf"), "--type", "q4_0", "--calibration", damaged],
+      mentions: ["has other bytes than were written"])
+    #expect(try folder.names() == ["damaged"])
+  }
+
+  @Test(arguments: [
+    (["--calibration", "x", "--imatrix", "y"], "--calibration is an importance matrix too"),
+    (["--no-measure"], "--no-measure changes nothing without --calibration"),
+    (["--keep-worse"], "--keep-worse changes nothing without --calibration"),
+    (["--calibration", "x", "--keep-worse", "--no-measure"], "--keep-worse changes nothing with --no-measure"),
+  ])
+  func whatChangesNothingIsRefused(_ options: [String], _ message: String) throws {
+    let result = try Command.run(["quantize", TinyLlama.path, "/nowhere/x.gguf", "--type", "q4_0"] + options)
+    #expect(result.exitCode == 64 && result.errors.contains(message))
+  }
+
+  @Test func typesWithoutLevelsAreRefused() throws {
+    let result = try Command.run(
+      ["quantize", TinyLlama.path, "/nowhere/x.gguf", "--type", "f16", "--calibration", try Self.path()])
+    #expect(result.exitCode == 64 && result.errors.contains("--calibration changes nothing for"))
+  }
+
+  @Test func aPriceIsToldAndNothingWritten() throws {
+    let folder = try TemporaryFolder()
+    let told = try Self.json(["calibrate", TinyLlama.path, "--output", folder.file("c"), "--dry-run"])
+    for key in ["bytes", "scratch_bytes", "memory", "operations", "seconds"] {
+      #expect(try #require(told[key]?.double) > 0)
+    }
+    #expect(try folder.names().isEmpty)
+  }
+
+  @Test func shortTextsAndLittleMemoryAreTold() throws {
+    let folder = try TemporaryFolder()
+    let text = folder.file("short.txt")
+    try Data("Too short.".utf8).write(to: URL(fileURLWithPath: text))
+    try Command.expectFailure(
+      ["calibrate", TinyLlama.path, "--text", text, "--output", folder.file("c")],
+      mentions: ["is too short: it has to fill two windows"])
+    try Command.expectFailure(
+      ["calibrate", TinyLlama.path, "--memory", "1MB", "--output", folder.file("c")], mentions: ["--memory allows more"]
+    )
+    #expect(try folder.names() == ["short.txt"])
+  }
+}
