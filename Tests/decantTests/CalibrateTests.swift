@@ -151,7 +151,7 @@ import Testing
     let damaged = folder.file("damaged")
     try Data(bytes).write(to: URL(fileURLWithPath: damaged))
     try Command.expectFailure(
-      ["quantize", TinyLlama.path, folder.file("x.gguf"), "--type", "q4_0", "--calibration", damaged],
+      ["quantize", TinyLlama.path, folder.file("x.gguf"), "--type", "q4_0", "--calibration", damaged, "--quiet"],
       mentions: ["has other bytes than were written"])
     #expect(try folder.names() == ["damaged"])
   }

@@ -38,7 +38,10 @@ struct QuantizeCommand: TalkingCommand {
         already, in codes that the type can hold, are repacked and not rounded.
 
       Rows that no block of a type fits get a type with smaller blocks, or f16.
-      The types below 4 bits lose much less with --imatrix; q2_k_s needs it.
+      The types below 4 bits lose much less with --imatrix; q2_k_s needs it. Types of
+      levels and scales lose less still with --calibration, which decant calibrate
+      makes: the output is measured beside that of the type's own encoder, and the
+      better one is kept.
 
       \(PlanReport.keysWithVerification)
 
@@ -46,6 +49,7 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
+        decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --calibration l.calibration
         decant quantize Llama-3.2-1B/ Llama-mlx/ --layout mlx --type int4
         decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
             --group-size 32

@@ -155,7 +155,8 @@ struct PlanReport {
   static let keysWithVerification =
     """
     \(keys)
-    With --verify also verification, which has the keys of compare.
+    With --verify also verification, which has the keys of compare. With
+    --calibration also calibration (kept, texts, tensors).
     """
 
   private static func sum(_ first: JSONValue, _ second: JSONValue) -> JSONValue {
