@@ -266,11 +266,12 @@ static KERNEL void find_candidates(const struct decant_grid *grid, const float *
     case DECANT_GRID_ZEROS: {
       float scale, offset;
       search_affine(grid, values, weights, count, false, &scale, &offset);
-      const float zero = scale > 0 ? limited(whole(-offset / scale), 0, grid->most_multiple) : 0;
+      const float zero = scale > 0 ? limited(whole(-offset / scale), grid->least_multiple, grid->most_multiple) : grid->least_multiple;
       for (size_t index = 0; index < 5; index++) {
         const float own = stored_scale(grid, scale * parts[index], nested);
         for (int step = -1; step <= 1; step++) {
-          const float moved = limited(zero + (float)(step == -1 ? 0 : step == 0 ? -1 : 1), 0, grid->most_multiple);
+          const float moved =
+              limited(zero + (float)(step == -1 ? 0 : step == 0 ? -1 : 1), grid->least_multiple, grid->most_multiple);
           add_candidate(all, own, -own * moved, 0, moved);
         }
       }
@@ -565,7 +566,9 @@ static KERNEL float refitted(const struct decant_grid *grid, enum decant_refit r
       break;
     }
     case DECANT_REFIT_MULTIPLE: wanted = limited(whole(limited(wanted, -1e6f, 1e6f)), grid->least_multiple, grid->most_multiple); break;
-    case DECANT_REFIT_MINIMUM: wanted = limited(whole(limited(wanted, -1e6f, 1e6f)), 0, grid->most_multiple); break;
+    case DECANT_REFIT_MINIMUM:
+      wanted = limited(whole(limited(wanted, -1e6f, 1e6f)), grid->kind == DECANT_GRID_ZEROS ? grid->least_multiple : 0, grid->most_multiple);
+      break;
   }
   const float step = wanted - current;
   if (step == 0 || !(2 * step * slope + step * step * curvature < 0)) return current;

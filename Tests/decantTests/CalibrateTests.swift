@@ -70,14 +70,28 @@ import Testing
     #expect(try #require(told["texts"]?.array).count == 5 && told["fisher"]?.bool == false)
   }
 
-  @Test(arguments: ["nf4", "fp4", "int4", "nf4+dq", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "iq4_nl", "mxfp4", "nvfp4"])
-  func losesLess(_ name: String) throws {
+  /// The options of a type, and the ending of what has it.
+  private static let types: [(options: String, ending: String)] = [
+    ("--type nf4", ""), ("--type fp4", ""), ("--type int4 --block-size 32", ""), ("--type int8", ""),
+    ("--type nf4 --double-quant", ""), ("--type q4_0 --pure", ".gguf"), ("--type q4_1 --pure", ".gguf"),
+    ("--type q5_0 --pure", ".gguf"), ("--type q8_0 --pure", ".gguf"), ("--type q4_k_m", ".gguf"),
+    ("--type q3_k_m", ".gguf"),
+    ("--type q2_k", ".gguf"), ("--type iq4_nl --pure", ".gguf"), ("--type iq4_xs", ".gguf"), ("--type mxfp4", ".gguf"),
+    ("--type nvfp4", ".gguf"), ("--type q2_0 --pure", ".gguf"), ("--layout gptq --type int4", ""),
+    ("--layout gptq --type int4 --no-symmetric", ""), ("--layout awq --type int4", ""),
+    ("--layout mlx --type int3", ""),
+    ("--layout mlx --type mxfp4", ""), ("--layout mlx --type nvfp4", ""),
+    ("--layout compressed-tensors --type int4", ""),
+    ("--layout compressed-tensors --type int4 --no-symmetric", ""), ("--layout compressed-tensors --type nvfp4", ""),
+    ("--layout modelopt --type nvfp4", ""),
+  ]
+
+  @Test(arguments: types.map(\.options)) func losesLess(_ options: String) throws {
     let folder = try TemporaryFolder()
-    let isFolder = ["nf4", "fp4", "int4", "nf4+dq"].contains(name)
-    let type = name.hasSuffix("+dq") ? [String(name.dropLast(3)), "--double-quant"] : [name]
-    let output = folder.file(isFolder ? "model" : "model.gguf")
-    let arguments = ["quantize", TinyLlama.path, output, "--type"] + type + ["--calibration", try Self.path()]
-    let told = try Self.json(arguments + (isFolder || name.hasSuffix("fp4") ? [] : ["--pure"]))
+    let name = "model" + (Self.types.first { $0.options == options }?.ending ?? "")
+    let told = try Self.json(
+      ["quantize", TinyLlama.path, folder.file(name), "--calibration", try Self.path()]
+        + options.split(separator: " ").map(String.init))
     let calibration = try #require(told["calibration"])
     #expect(calibration["kept"]?.string == "calibrated")
     let texts = try #require(calibration["texts"]?.array)
@@ -88,13 +102,15 @@ import Testing
       calibrated += try #require(text["calibrated"]?["kl"]?.double)
     }
     #expect(calibrated < 0.75 * reference)
-    for tensor in try #require(calibration["tensors"]?.array) {
+    let tensors = try #require(calibration["tensors"]?.array)
+    #expect(tensors.count >= 28)
+    for tensor in tensors {
       // Never worse by what was held back.
       let (own, taken) = (try #require(tensor["reference"]?.double), try #require(tensor["calibrated"]?.double))
       #expect(taken <= own)
     }
     // Nothing is left of what it was measured against.
-    #expect(try folder.names() == [isFolder ? "model" : "model.gguf"])
+    #expect(try folder.names() == [name])
   }
 
   @Test func threadsAndKernelsGiveTheSameBytes() throws {

@@ -8,30 +8,18 @@ struct CalibratedEncoder: TensorEncoder {
   /// The type's own.
   let reference: any TensorEncoder
   let scalar: any ScalarCodec
-  let calibration: Calibration
-  /// Whose rows they are, for each matrix of the tensor.
-  let parts: [[CalibratedPart]]
-  /// Takes what was gained.
-  let gains: CalibrationGains
-  let name: String
+  let codes: CalibratedCodes
   /// Of double quantization.
   let nested: DoubleQuantizingEncoder?
 
   /// - Returns: nil for an encoder whose type is not one of levels and scales, or whose blocks run over the ends of rows.
-  init?(
-    _ reference: any TensorEncoder, of name: String, columns: Int, parts: [[CalibratedPart]],
-    _ calibration: Calibration,
-    _ gains: CalibrationGains
-  ) {
+  init?(_ reference: any TensorEncoder, columns: Int, _ codes: CalibratedCodes) {
     guard let scalar = reference.codec as? any ScalarCodec, scalar.fits(columns: columns) else { return nil }
     nested = reference as? DoubleQuantizingEncoder
-    if nested != nil, parts.count != 1 || parts.first?.count != 1 { return nil }
+    if nested != nil, codes.parts.count != 1 || codes.parts.first?.count != 1 { return nil }
     self.reference = reference
     self.scalar = scalar
-    self.calibration = calibration
-    self.parts = parts
-    self.gains = gains
-    self.name = name
+    self.codes = codes
   }
 
   var type: TargetType { reference.type }
@@ -39,7 +27,7 @@ struct CalibratedEncoder: TensorEncoder {
   var importance: [Float]? { reference.importance }
   var needsWholeRows: Bool { true }
   var needsWholeMatrices: Bool { true }
-  var settings: String { "calibrated \(calibration.digest)" }
+  var settings: String { codes.settings }
 
   func prepared(for shape: [Int]) -> any SlabEncoder { Slabs(self, shape) }
 
@@ -64,55 +52,19 @@ struct CalibratedEncoder: TensorEncoder {
       var decoded = [Float](repeating: 0, count: values.count)
       var span = decoded.mutableSpan
       codec.decode(bytes.bytes, into: &span)
-      var gain = CalibrationGains.Gain(name: encoder.name, type: encoder.type.name)
-      for part in encoder.parts[first / (rows * columns)] {
-        guard let (coded, damage) = try better(part, values, than: decoded) else { continue }
-        gain.reference += damage.reference
-        gain.calibrated += min(damage.reference, damage.calibrated)
-        gain.rows += part.rows.count
-        guard damage.calibrated < damage.reference else { continue }
-        gain.calibratedRows += part.rows.count
-        do throws(CodecError) {
-          try pack(coded, part.rows, into: &bytes)
-        } catch {
-          throw .codec(error)
-        }
-      }
-      encoder.gains.add(gain)
-    }
-
-    /// What a calibration makes of some rows, and what it and the type's own encoder cost; nil where nothing is known of them.
-    private func better(
-      _ part: CalibratedPart, _ values: Span<Float>, than reference: [Float]
-    ) throws(SlabFailure) -> (coded: CodedRows, damage: (reference: Double, calibrated: Double))? {
-      let layer: LayerMoments?
-      do throws(FileError) { layer = try encoder.calibration.moments(of: part.key) } catch { throw .file(error) }
-      guard let layer, layer.inputs.order == columns,
-        (layer.gradients?.order ?? .max) > (part.layerRows.max() ?? 0)
-      else { return nil }
-      var own: [Float] = []
-      var errors: [Float] = []
-      own.reserveCapacity(part.rows.count * columns)
-      errors.reserveCapacity(part.rows.count * columns)
-      for row in part.rows {
-        for index in row * columns..<(row + 1) * columns {
-          own.append(values[index])
-          errors.append(reference[index] - values[index])
-        }
-      }
-      let known = layer.rows(part.layerRows)
       let grid = encoder.nested == nil ? encoder.scalar.grid : encoder.scalar.grid.nestingScales()
-      let coded: CodedRows
-      do throws(CalibratedEncoding.Failure) {
-        coded = try CalibratedEncoding(inputs: known.inputs, gradients: known.gradients)
-          .encode(own.span, rows: part.rows.count, grid: grid)
+      let better: [CalibratedCodes.Found]
+      do throws(FileError) {
+        better = try encoder.codes.better(
+          than: decoded, of: values, matrix: first / (rows * columns), columns: columns, grid: grid)
       } catch {
-        return nil
+        throw .file(error)
       }
-      let before = layer.damage(of: errors.span, rows: part.layerRows)
-      let decoded = coded.values()
-      for index in errors.indices { errors[index] = decoded[index] - own[index] }
-      return (coded, (before, layer.damage(of: errors.span, rows: part.layerRows)))
+      do throws(CodecError) {
+        for found in better { try pack(found.coded, found.rows, into: &bytes) }
+      } catch {
+        throw .codec(error)
+      }
     }
 
     private func pack(_ coded: CodedRows, _ rows: [Int], into bytes: inout MutableRawSpan) throws(CodecError) {

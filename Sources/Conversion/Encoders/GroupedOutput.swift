@@ -26,6 +26,56 @@ public struct GroupedOutput: Sendable {
   /// Whether the last bit of a number of the whole tensor is rounded, where groups are those that are there.
   var isRounded = false
 
+  /// Lets a calibration choose; nil where the library's own rounding does.
+  var calibrated: CalibratedCodes?
+
+  /// What a calibration can choose from; nil where groups are those that are there, or are none of few levels.
+  var grid: ScalarGrid? { if case .values(let rounding) = origin { rounding.grid } else { nil } }
+
+  /// Takes what a calibration makes of a matrix where that is better than what `groups` holds.
+  /// - Parameters:
+  ///   - matrix: its number in the tensor.
+  ///   - magnitude: the largest of the whole tensor, where that is looked at.
+  func improve(
+    _ groups: inout EncodedGroups, of values: Span<Float>, matrix: Int, columns: Int, magnitude: Float
+  ) throws(FileError) {
+    guard let calibrated, case .values(let rounding) = origin, let grid = rounding.grid else { return }
+    let number = rounding.number(magnitude: magnitude)
+    let reference = decoded(groups, count: values.count, columns: columns).map { $0 * number }
+    let better = try calibrated.better(
+      than: reference, of: values, matrix: matrix, columns: columns, grid: grid, number: number)
+    let width = columns / extent.columns
+    for found in better {
+      let own = found.coded.groups(levels, offset, number: number)
+      for (number, row) in found.rows.enumerated() {
+        for column in 0..<columns { groups.codes[row * columns + column] = own.codes[number * columns + column] }
+        for group in 0..<width {
+          groups.scales[row * width + group] = own.scales[number * width + group]
+          if offset != .none { groups.offsets[row * width + group] = own.offsets[number * width + group] }
+        }
+      }
+    }
+  }
+
+  /// What groups of whole rows stand for.
+  private func decoded(_ groups: EncodedGroups, count: Int, columns: Int) -> [Float] {
+    var values = [Float](repeating: 0, count: count)
+    let width = columns / extent.columns
+    for row in 0..<count / columns {
+      var span = values.mutableSpan
+      var own = span._mutatingExtracting(row * columns..<(row + 1) * columns)
+      groups.codes.withBytes(in: row * columns..<(row + 1) * columns) {
+        KernelSet.best.decodeGroups(
+          $0, columns: columns, from: 0, group: extent.columns, levels,
+          scales: groups.scales.span.extracting(row * width..<(row + 1) * width),
+          offsets: offset == .none
+            ? groups.offsets.span.extracting(0..<0) : groups.offsets.span.extracting(row * width..<(row + 1) * width),
+          offset, into: &own)
+      }
+    }
+    return values
+  }
+
   /// Rows of a slab are a multiple of so many: those that share words or scales are packed together.
   var rowAlignment: Int {
     let needed = planes.map(\.rowMultiple).max() ?? 1

@@ -12,11 +12,9 @@ extension Plan {
     guard let calibration = recipe.calibration, !recipe.leavesCodesToReference else { return [] }
     let finder = try CalibratedRowFinder(checkpoint)
     let known = Set(calibration.keys)
-    var (unknown, unfit, grouped) = ([String](), [String](), [String]())
-    for number in tensors.indices {
+    var (unknown, unfit) = ([String](), [String]())
+    for number in tensors.indices where tensors[number].canBeCalibrated {
       let tensor = tensors[number]
-      if case .group(let output) = tensor.action, !output.isRepacked { grouped.append(tensor.name) }
-      guard case .encode(let encoder) = tensor.action, encoder.codec is any ScalarCodec else { continue }
       guard let parts = finder.parts(of: tensor.rows.derivation, shape: tensor.shape),
         parts.contains(where: { $0.contains { known.contains($0.key) } })
       else {
@@ -24,38 +22,64 @@ extension Plan {
         if TensorRole(name: tensor.name) != .tokenEmbedding { unknown.append(tensor.name) }
         continue
       }
-      guard
-        let calibrated = CalibratedEncoder(
-          encoder, of: tensor.name, columns: tensor.rows.columns, parts: parts, calibration, recipe.gains)
-      else {
+      let codes = CalibratedCodes(
+        calibration: calibration, name: tensor.name, type: tensor.targetType, parts: parts, gains: recipe.gains)
+      guard let action = tensor.action.calibrated(codes, columns: tensor.rows.columns) else {
         unfit.append(tensor.name)
         continue
       }
-      tensors[number].action = .encode(calibrated)
-    }
-    if unknown.isEmpty, unfit.isEmpty, grouped.isEmpty, !tensors.contains(where: \.isCalibrated) {
-      return [Note("no tensor becomes a type that a calibration chooses codes for, so that it changes nothing")]
-    }
-    guard grouped.isEmpty || tensors.contains(where: \.isCalibrated) else {
-      throw FileError(
-        .unsupported, path: calibration.path, subject: grouped[0],
-        "becomes groups of a library's own rounding, for which a calibration does not choose codes yet")
+      tensors[number].action = action
     }
     guard tensors.contains(where: \.isCalibrated) else {
+      guard let first = (unknown + unfit).first else {
+        return [Note("no tensor becomes a type that a calibration chooses codes for, so that it changes nothing")]
+      }
       throw FileError(
-        .mismatch, path: calibration.path,
-        "knows none of the weights that are quantized, such as \((unknown + unfit).first ?? ""); it seems to be of another "
-          + "model")
+        unfit.isEmpty ? .mismatch : .unsupported, path: calibration.path,
+        unfit.isEmpty
+          ? "knows none of the weights that are quantized, such as \(first); it seems to be of another model"
+          : "chooses codes of none of the weights: in this type blocks run over the ends of rows, or are no runs of columns"
+      )
     }
     return [
       (unknown, "encoded without the calibration, which knows no linear layer of them"),
-      (grouped, "encoded by its library's own rounding, without the calibration"),
-      (unfit, "encoded without the calibration, since their blocks run over the ends of rows"),
+      (unfit, "encoded without the calibration, since their blocks are no whole runs of columns"),
     ].compactMap { tensors, cause in tensors.isEmpty ? nil : Note(cause, of: tensors) }
   }
 }
 
 extension PlannedTensor {
+  /// Whether it becomes codes and scales that were not there before.
+  fileprivate var canBeCalibrated: Bool {
+    switch action {
+    case .encode(let encoder): encoder.codec is any ScalarCodec
+    case .group(let output): !output.isRepacked
+    case .copyRows, .copyStored: false
+    }
+  }
+
   /// Whether a calibration chooses its codes.
-  var isCalibrated: Bool { if case .encode(let encoder) = action { encoder is CalibratedEncoder } else { false } }
+  fileprivate var isCalibrated: Bool {
+    switch action {
+    case .encode(let encoder): encoder is CalibratedEncoder
+    case .group(let output): output.calibrated != nil
+    case .copyRows, .copyStored: false
+    }
+  }
+}
+
+extension PlannedTensor.Action {
+  /// The same with codes that a calibration chooses; nil where it cannot.
+  fileprivate func calibrated(_ codes: CalibratedCodes, columns: Int) -> PlannedTensor.Action? {
+    switch self {
+    case .encode(let encoder):
+      return CalibratedEncoder(encoder, columns: columns, codes).map { .encode($0) }
+    case .group(var output):
+      guard let grid = output.grid, columns % grid.superblock == 0 else { return nil }
+      output.calibrated = codes
+      return .group(output)
+    case .copyRows, .copyStored:
+      return nil
+    }
+  }
 }

@@ -31,6 +31,7 @@ extension Plan {
       }
       if let importance = tensor.importance { importance.withBytes { stream.add($0) } }
       if case .encode(let encoder) = tensor.action { stream.add(encoder.settings) }
+      if case .group(let output) = tensor.action, let codes = output.calibrated { stream.add(codes.settings) }
     }
     return stream.digest.description
   }

@@ -171,6 +171,8 @@ final class PourWorker {
           .notFinite(index: index), planned, firstElement: slab.elements.lowerBound, path: plan.destination.path)
       }
       rounding.encode(own, columns: columns, magnitude: magnitudes.of(planned), into: &groups)
+      try output.improve(
+        &groups, of: own, matrix: slab.number, columns: columns, magnitude: magnitudes.of(planned))
       slab.progress.keep(output.survival(of: own, in: groups, columns: columns))
     case .groups(let blocks, let conversion):
       try planned.rows.readGroups(rows: rows, of: blocks, into: &groups, scratch: &scratch)

@@ -183,6 +183,8 @@ final class SlabQueue: Sendable {
     switch planned.action {
     case .copyStored:
       return max(1, planned.elementCount)
+    case .group(let output) where output.calibrated != nil:
+      return max(1, planned.shape.suffix(2).reduce(1, *))
     case .group(let output):
       let height = output.rowAlignment
       let isTurned = isTurned || (output.isTurned && !planned.gathersPlanes)

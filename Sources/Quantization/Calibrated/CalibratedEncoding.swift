@@ -33,9 +33,13 @@ public struct CalibratedEncoding: Sendable {
   /// Why nothing was found.
   public enum Failure: Error { case momentsNotPositive }
 
-  /// - Parameter values: the matrix, row after row; finite.
+  /// - Parameters:
+  ///   - values: the matrix, row after row; finite.
+  ///   - number: what scales of eight bits are multiplied by.
   /// - Throws: `Failure` where the moments are not those of anything.
-  public func encode(_ values: Span<Float>, rows: Int, grid: ScalarGrid) throws(Failure) -> CodedRows {
+  public func encode(
+    _ values: Span<Float>, rows: Int, grid: ScalarGrid, number: Float = 1
+  ) throws(Failure) -> CodedRows {
     let columns = inputs.order
     precondition(values.count == rows * columns && (gradients?.order ?? rows) == rows, "shapes do not fit")
     let columnOrder = Self.columnOrder(inputs.diagonal, grid)
@@ -52,7 +56,7 @@ public struct CalibratedEncoding: Sendable {
       else { throw .momentsNotPositive }
       outer = factored
     }
-    var run = Run(self, values, rows: rows, grid: grid, inner: inner, outer: outer)
+    var run = Run(self, values, rows: rows, grid: grid, number: number, inner: inner, outer: outer)
     run.choose()
     for _ in 0..<sweeps { run.descend() }
     return run.byRows()
@@ -90,15 +94,17 @@ public struct CalibratedEncoding: Sendable {
     let targets: Matrix
     let product = KernelSet.productMemory()
     let nested: NestedScales?
+    let number: Float
     /// By the places of rows.
     var coded: CodedRows
 
     init(
-      _ encoding: CalibratedEncoding, _ values: Span<Float>, rows: Int, grid: ScalarGrid, inner: FactoredMoments,
-      outer: FactoredMoments?
+      _ encoding: CalibratedEncoding, _ values: Span<Float>, rows: Int, grid: ScalarGrid, number: Float,
+      inner: FactoredMoments, outer: FactoredMoments?
     ) {
       self.encoding = encoding
       self.grid = grid
+      self.number = number
       self.rows = rows
       self.inner = inner
       self.outer = outer
@@ -150,7 +156,7 @@ public struct CalibratedEncoding: Sendable {
       CalibratedRows(
         coded: CodedRows(grid: grid, rows: places.count, columns: columns), targets: [],
         nested: nested.map { nested in places.flatMap { nested.largest[blocks(ofRow: rowOrder[$0])] } } ?? [],
-        nestedOffset: nested?.offset ?? 0)
+        nestedOffset: nested?.offset ?? 0, number: number)
     }
 
     private func blocks(ofRow row: Int) -> Range<Int> {

@@ -64,10 +64,10 @@ public struct ScalarGrid: Sendable {
   }
 
   /// `scale * (code - zero)`, the zero being a code.
-  static func zeros(codes: Int, rounding: Rounding, block: Int) -> ScalarGrid {
+  static func zeros(codes: Int, rounding: Rounding, block: Int, leastZero: Int = 0) -> ScalarGrid {
     ScalarGrid(
       .zeros, levels: (0..<codes).map { Float($0) }, rounding: rounding, block: block,
-      multiples: 0...Float(codes - 1), search: (4, 0.2))
+      multiples: Float(leastZero)...Float(codes - 1), search: (4, 0.2))
   }
 
   /// `scale * multiple * level`, an F16 scale for 256 elements and a whole multiple for each block.
@@ -95,7 +95,7 @@ public struct ScalarGrid: Sendable {
     return result
   }
 
-  var hasMultiples: Bool { kind == .multiples || kind == .multiplesAndMinimums }
+  var hasZeros: Bool { kind == .zeros }
 }
 
 extension ScalarGrid.Kind {

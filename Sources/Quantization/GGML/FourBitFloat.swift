@@ -33,6 +33,8 @@ enum FourBitFloat {
   /// The code of each of them.
   private static let codeOfLevel = doubled.indices.filter { $0 != 8 }.sorted { doubled[$0] < doubled[$1] }
 
+  static func code(ofLevel level: Int) -> UInt8 { UInt8(codeOfLevel[level]) }
+
   /// The codes of numbers of levels, as `pack` stores them.
   static func pack(levels: [Int]) -> [UInt8] {
     let half = levels.count / 2

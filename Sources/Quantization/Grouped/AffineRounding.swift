@@ -5,7 +5,7 @@
 public struct AffineRounding: GroupRounding {
   public let levels: GroupLevels
   public let extent: GroupExtent
-  private let element: ElementRounding
+  let element: ElementRounding
   private let kernels: KernelSet
 
   public var offset: GroupOffset { .bias }

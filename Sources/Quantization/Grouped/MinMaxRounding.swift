@@ -5,9 +5,9 @@ public struct MinMaxRounding: GroupRounding {
   public let levels: GroupLevels
   public let offset: GroupOffset
   public let extent: GroupExtent
-  private let bits: Int
-  private let isSymmetric: Bool
-  private let element: ElementRounding
+  let bits: Int
+  let isSymmetric: Bool
+  let element: ElementRounding
   private let kernels: KernelSet
 
   public var needsMagnitude: Bool { extent.rows == 0 }

@@ -1,7 +1,7 @@
 /// E2M1 in groups of 16 whose scale is an E4M3, beside a number for the whole tensor (NVFP4).
 public struct NVFP4Rounding: GroupRounding {
-  private let rule: NVFP4Rule
-  private let element: ElementRounding
+  let rule: NVFP4Rule
+  let element: ElementRounding
   private let kernels: KernelSet
 
   public var levels: GroupLevels { .e2m1 }

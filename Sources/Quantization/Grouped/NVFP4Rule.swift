@@ -9,4 +9,7 @@ public enum NVFP4Rule: Hashable, Sendable, CaseIterable {
   /// The tensor's number is that by which values are to be multiplied: the largest magnitude over 448 * 6. Source: modelopt
   /// `quantization/qtensor/nvfp4_tensor.py`.
   case modelopt
+
+  /// Whether a value is divided by the tensor's number, rather than multiplied with it.
+  var dividesByNumber: Bool { self == .compressedTensors }
 }

@@ -4,9 +4,9 @@
 public struct NearestRounding: GroupRounding {
   public let levels: GroupLevels
   public let extent: GroupExtent
-  private let isSymmetric: Bool
-  private let isPackedAsAWQ: Bool
-  private let element: ElementRounding
+  let isSymmetric: Bool
+  let isPackedAsAWQ: Bool
+  let element: ElementRounding
   private let kernels: KernelSet
 
   public var offset: GroupOffset { .zero }
