@@ -19,8 +19,13 @@ public struct Calibration: Sendable {
   public let digest: String
 
   /// - Throws: `FileError` when the file cannot be read, or is no calibration.
-  public init(path: String) throws(FileError) {
-    let file = try SafetensorsFile(path: path)
+  public init(path: String) throws(FileError) { try self.init(try SafetensorsFile(path: path)) }
+
+  /// The same of bytes.
+  package init(_ source: any ByteSource) throws(FileError) { try self.init(try SafetensorsFile(source)) }
+
+  private init(_ file: SafetensorsFile) throws(FileError) {
+    let path = file.name
     guard let text = file.metadata[CalibrationPart.key] else {
       throw FileError(
         .unsupported, path: path,
@@ -74,7 +79,7 @@ public struct Calibration: Sendable {
     let name = tensor.name
     guard let layer = name.dropping(suffix: ".inputs"), !layer.hasSuffix(".sample") else { return }
     guard let squares = file.descriptor(of: CalibrationPart.squares(layer)), squares.encoding == .f32,
-      tensor.encoding == .f32, tensor.elementCount == SymmetricMoments.count(order: squares.elementCount)
+      tensor.encoding == .f32, Self.isTriangle(tensor.elementCount, order: squares.elementCount)
     else {
       throw FileError(
         .malformed, path: path, subject: name,
@@ -87,6 +92,12 @@ public struct Calibration: Sendable {
     var result = self
     result.name = name
     return result
+  }
+
+  /// Whether a triangle of that order has so many values, which is asked of numbers from a file.
+  private static func isTriangle(_ count: Int, order: Int) -> Bool {
+    let (twice, overflow) = order.multipliedReportingOverflow(by: order + 1)
+    return !overflow && count == twice / 2
   }
 
   /// Paths of the files that it is read from.
@@ -150,20 +161,27 @@ public struct Calibration: Sendable {
   /// The importance of a layer's columns; nil where nothing is known.
   public func squares(of key: String) throws(FileError) -> [Float]? {
     guard try tokens(of: key) ?? 0 > 0 else { return nil }
-    return try floats(CalibrationPart.squares(key))
+    guard let squares = try floats(CalibrationPart.squares(key)) else { return nil }
+    guard squares.allSatisfy({ $0 >= 0 }) else {
+      throw FileError(
+        .malformed, path: path, subject: CalibrationPart.squares(key), "has a mean of squares that is negative")
+    }
+    return squares
   }
 
   /// What is known of a layer; nil for nothing.
   /// - Throws: `FileError` when it cannot be read, or is malformed.
   public func moments(of key: String) throws(FileError) -> LayerMoments? {
-    guard let counts = try counts(of: key), counts.moments > 0, let squares = try floats(CalibrationPart.squares(key)),
+    guard let counts = try counts(of: key), counts.moments > 0, let squares = try squares(of: key),
       let inputs = try floats(CalibrationPart.inputs(key))
     else { return nil }
-    let gradients = try floats(CalibrationPart.gradients(key))
+    let gradients = try floats(CalibrationPart.gradients(key)).map { values throws(FileError) in
+      try triangle(values, CalibrationPart.gradients(key))
+    }
     return LayerMoments(
       key: key, tokens: counts.moments, inputs: SymmetricMoments(order: squares.count, values: inputs),
-      gradients: try gradients.map { values throws(FileError) in try triangle(values, CalibrationPart.gradients(key)) },
-      squares: squares, sample: try sample(of: key, tokens: counts.sample, inputs: squares.count))
+      gradients: gradients, squares: squares,
+      sample: try sample(of: key, tokens: counts.sample, inputs: squares.count, outputs: gradients?.order ?? 0))
   }
 
   private func triangle(_ values: [Float], _ name: String) throws(FileError) -> SymmetricMoments {
@@ -174,16 +192,18 @@ public struct Calibration: Sendable {
     return SymmetricMoments(order: order, values: values)
   }
 
-  private func sample(of key: String, tokens: Int, inputs: Int) throws(FileError) -> LayerMoments.Sample? {
+  private func sample(
+    of key: String, tokens: Int, inputs: Int, outputs: Int
+  ) throws(FileError) -> LayerMoments.Sample? {
     guard tokens > 0, let given = try floats(CalibrationPart.sampleInputs(key), rows: tokens) else { return nil }
-    guard given.count == tokens * inputs else {
+    let slopes = outputs == 0 ? [] : try floats(CalibrationPart.sampleGradients(key), rows: tokens) ?? []
+    for (name, count, width) in [
+      (CalibrationPart.sampleInputs(key), given.count, inputs), (CalibrationPart.sampleGradients(key), slopes.count, outputs),
+    ] where count % tokens != 0 || count / tokens != width {
       throw FileError(
-        .malformed, path: path, subject: CalibrationPart.sampleInputs(key),
-        "has \(given.count) values for \(tokens) tokens of \(inputs)")
+        .malformed, path: path, subject: name, "has \(count) values for \(tokens) tokens of \(width)")
     }
-    return LayerMoments.Sample(
-      tokens: tokens, inputs: given,
-      gradients: try floats(CalibrationPart.sampleGradients(key), rows: tokens) ?? [])
+    return LayerMoments.Sample(tokens: tokens, inputs: given, gradients: slopes)
   }
 
   /// All values of a tensor, or its first rows.

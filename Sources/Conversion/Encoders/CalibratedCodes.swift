@@ -11,6 +11,7 @@ struct CalibratedCodes: Sendable {
   let parts: [[CalibratedPart]]
   /// Takes what was gained.
   let gains: CalibrationGains
+  let room: CalibrationRoom
 
   /// What is better than what a type's own encoder gives.
   struct Found {
@@ -18,6 +19,9 @@ struct CalibratedCodes: Sendable {
     /// Numbers of the rows in the matrix.
     let rows: [Int]
   }
+
+  /// Calibrated codes, and what they and those of a type's own encoder cost.
+  private typealias Choice = (coded: CodedRows, damage: (reference: Double, calibrated: Double))
 
   /// What tells the codes from others.
   var settings: String { "calibrated \(calibration.digest)" }
@@ -34,10 +38,10 @@ struct CalibratedCodes: Sendable {
     var gain = CalibrationGains.Gain(name: name, type: type)
     var better: [Found] = []
     for part in parts[matrix] {
-      guard
-        let (coded, damage) = try found(
-          part, of: values, than: reference, columns: columns, grid: grid, number: number)
-      else { continue }
+      let found = try room.enter { () throws(FileError) -> Choice? in
+        try self.found(part, of: values, than: reference, columns: columns, grid: grid, number: number)
+      }
+      guard let (coded, damage) = found else { continue }
       gain.reference += damage.reference
       gain.calibrated += min(damage.reference, damage.calibrated)
       gain.rows += part.rows.count
@@ -53,7 +57,7 @@ struct CalibratedCodes: Sendable {
   private func found(
     _ part: CalibratedPart, of values: Span<Float>, than reference: [Float], columns: Int, grid: ScalarGrid,
     number: Float
-  ) throws(FileError) -> (coded: CodedRows, damage: (reference: Double, calibrated: Double))? {
+  ) throws(FileError) -> Choice? {
     guard let layer = try calibration.moments(of: part.key), layer.inputs.order == columns,
       (layer.gradients?.order ?? .max) > (part.layerRows.max() ?? 0)
     else { return nil }

@@ -12,6 +12,11 @@ extension Plan {
     guard let calibration = recipe.calibration, !recipe.leavesCodesToReference else { return [] }
     let finder = try CalibratedRowFinder(checkpoint)
     let known = Set(calibration.keys)
+    let largest = tensors.lazy.filter(\.canBeCalibrated).map { tensor in
+      CalibrationRoom.memory(rows: tensor.shape.dropLast().last ?? 1, columns: tensor.rows.columns)
+    }.max()
+    // The other half is for what workers hold besides.
+    let room = CalibrationRoom(largest: largest ?? 1, memory: FileSystem.availableMemory().map { $0 / 2 } ?? .max)
     var (unknown, unfit) = ([String](), [String]())
     for number in tensors.indices where tensors[number].canBeCalibrated {
       let tensor = tensors[number]
@@ -23,7 +28,8 @@ extension Plan {
         continue
       }
       let codes = CalibratedCodes(
-        calibration: calibration, name: tensor.name, type: tensor.targetType, parts: parts, gains: recipe.gains)
+        calibration: calibration, name: tensor.name, type: tensor.targetType, parts: parts, gains: recipe.gains,
+        room: room)
       guard let action = tensor.action.calibrated(codes, columns: tensor.rows.columns) else {
         unfit.append(tensor.name)
         continue

@@ -5,6 +5,6 @@ package enum ModelsTargets {
   package static let all = [
     config, tokenizerJSON, tokenizerModel, tekken, tokenizerSettings, ggufVocabulary, adapterConfig, quantState,
     layouts, quantizedFolders,
-    importanceMatrix, recipe, modelCard,
+    importanceMatrix, calibration, recipe, modelCard,
   ]
 }
