@@ -113,6 +113,19 @@ import Testing
     #expect(try folder.names() == [name])
   }
 
+  @Test func bothInOneGoAreTheSame() throws {
+    let folder = try TemporaryFolder()
+    let common = ["--type", "nf4", "--no-provenance", "--no-measure", "--quiet"]
+    let one = try Command.run(["quantize", TinyLlama.path, folder.file("one"), "--calibrate"] + common)
+    #expect(one.exitCode == 0, "\(one.errors)")
+    #expect(try folder.names() == ["one"])
+    try Command.succeed("calibrate", TinyLlama.path, "--output", folder.file("c"), "--quiet")
+    let two = try Command.run(
+      ["quantize", TinyLlama.path, folder.file("two"), "--calibration", folder.file("c")] + common)
+    #expect(two.exitCode == 0, "\(two.errors)")
+    #expect(try folder.read("one/model.safetensors") == folder.read("two/model.safetensors"))
+  }
+
   @Test func threadsAndKernelsGiveTheSameBytes() throws {
     let folder = try TemporaryFolder()
     var files: [[UInt8]] = []
@@ -175,6 +188,9 @@ import Testing
   @Test(arguments: [
     (["--calibration", "x", "--imatrix", "y"], "--calibration is an importance matrix too"),
     (["--no-measure"], "--no-measure changes nothing without --calibration"),
+    (["--text", "x"], "--text changes nothing without --calibrate"),
+    (["--calibration", "x", "--calibrate"], "leave one of them out"),
+    (["--imatrix", "x", "--calibrate"], "leave --imatrix out"),
     (["--keep-worse"], "--keep-worse changes nothing without --calibration"),
     (["--calibration", "x", "--keep-worse", "--no-measure"], "--keep-worse changes nothing with --no-measure"),
   ])

@@ -5,7 +5,6 @@ internal import Conversion
 internal import Evaluation
 internal import Inference
 internal import JSON
-internal import Tokenizers
 
 struct CalibrateCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
@@ -48,29 +47,9 @@ struct CalibrateCommand: TalkingCommand {
   var model: String
 
   @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp("Texts to read, each of another kind; of every one as much.", valueName: "file ..."),
-    completion: .file())
-  var text: [String] = []
-
-  @Option(
     name: .shortAndLong, help: ArgumentHelp("File to write.", valueName: "file"), completion: .file(),
     transform: OutputPath.checked)
   var output: String
-
-  @Option(help: ArgumentHelp("Tokens to read in all.", valueName: "n"))
-  var tokens = 32768
-
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
-  var context = 256
-
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Collect gradients too. Without, it is made in half the time and gains about half as much.")
-  var fisher = true
-
-  @Option(help: ArgumentHelp("Of what is drawn by chance: the model's own text, and labels.", valueName: "n"))
-  var seed: UInt32 = 0
 
   @Option(
     help: ArgumentHelp("Write the importance matrix that it is beside all else, too: a GGUF.", valueName: "file"),
@@ -92,15 +71,11 @@ struct CalibrateCommand: TalkingCommand {
   @Flag(name: .shortAndLong, help: "Replace the output if it is there already.")
   var force = false
 
+  @OptionGroup var calibrating: CalibratingOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Reading") var cutting: PreTokenizerOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
-
-  func validate() throws {
-    if context < 16 { throw ValidationError("--context must be at least 16.") }
-    if tokens < 2 * context { throw ValidationError("--tokens must be at least two windows: \(2 * context).") }
-  }
 
   func run() async throws {
     let start = ContinuousClock.now
@@ -108,47 +83,17 @@ struct CalibrateCommand: TalkingCommand {
     talk.tell(checkpoint.notes)
     _ = try checkpoint.requireModel()
     try checkpoint.checkTensors()
-    let inputs = try checkpoint.inputPaths + text + (tokenizer.map(ModelTokenizer.inputPaths) ?? [])
+    let job = CalibrationJob(
+      checkpoint, calibrating.request, tokenizer: tokenizer, cutting, memory: memory, workers: workers.count)
+    let inputs = try job.inputPaths
     for path in [output] + (imatrix.map { [$0] } ?? []) {
       let file = FileOutput(path, replacing: force)
       try file.check(against: inputs, spent: [])
       try file.checkRoom()
     }
-    StatusLine.shared.begin("loading \(checkpoint.path)")
-    let loaded = try LoadedModel(running: checkpoint)
-    let team = Workers(count: workers.count)
-    let texts = try readTexts()
-    let price = CalibrationPrice(
-      loaded, texts: texts.count, tokens: tokens, context: context, isFisher: fisher, workers: team)
-    let allowed = memory?.bytes ?? FileSystem.availableMemory()
-    if let allowed, price.memory > Double(allowed) {
-      throw FileError(
-        .unsupported, path: model,
-        "calibrating it takes about \(NumberText.bytes(Int(price.memory))) of memory, and \(NumberText.bytes(allowed)) may "
-          + "be taken; without gradients, or with shorter windows, it takes less", remedy: .allowMemory)
-    }
+    let price = try job.price()
     if dryRun { return try show(price) }
-    let own = try tokenizer.map { path throws(FileError) in
-      try ModelTokenizer.load(path, preTokenizer: cutting.preTokenizer)
-    }
-    let words = try own ?? ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer)
-    let writing = ContinuousClock.now
-    let windows = try await CalibrationWindows(
-      of: texts, tokens: tokens, context: context, seed: UInt64(seed), model: loaded, tokenizer: words, workers: team
-    ) { done, count in
-      show("the model writes text: token", done, of: count, since: writing)
-    }
-    let calibrator = Calibrator(loaded, over: windows, isFisher: fisher, seed: UInt64(seed), workers: team)
-    let sweeping = ContinuousClock.now
-    StatusLine.shared.begin("step 1 of \(calibrator.sweep.stepCount)")
-    StatusLine.shared.sayLast("decant: interrupted; nothing of the calibration is kept\n")
-    Terminal.tellLeft(
-      try await calibrator.write(to: output, reading: inputs, replacing: force) { done, count in
-        show("step", done, of: count, since: sweeping)
-      })
-    StatusLine.shared.end()
-    StatusLine.shared.sayLast("")
-    try checkpoint.requireUnchanged()
+    let calibrator = try await job.write(to: output, replacing: force)
     if let imatrix {
       let matrix = try Calibration(path: output).importance(of: checkpoint)
       Terminal.tellLeft(try matrix.write(to: imatrix, replacing: force, reading: inputs))
@@ -156,30 +101,7 @@ struct CalibrateCommand: TalkingCommand {
     try show(calibrator, seconds: (ContinuousClock.now - start).seconds)
   }
 
-  /// The texts that are named, those of calibrations among them.
-  private func readTexts() throws(FileError) -> [CalibrationText] {
-    guard !text.isEmpty else { return CalibrationText.usual }
-    var texts: [CalibrationText] = []
-    for path in text {
-      if path != "-", let calibration = try Calibration(ifThereIsOneAt: path) {
-        for (number, known) in calibration.settings.texts.enumerated() {
-          guard let bytes = try calibration.text(number) else { continue }
-          texts.append(CalibrationText(name: known.name, origin: .bytes(bytes)))
-        }
-      } else {
-        texts.append(CalibrationText(name: path, origin: .bytes(try TextFile.utf8(of: path))))
-      }
-    }
-    return texts
-  }
-
   // MARK: - Telling
-
-  private func show(_ what: String, _ done: Int, of count: Int, since start: ContinuousClock.Instant) {
-    let seconds = (ContinuousClock.now - start).seconds
-    StatusLine.shared.show(
-      "\(what) \(done) of \(count)", secondsLeft: seconds / Double(max(done, 1)) * Double(count - done))
-  }
 
   private func show(_ price: CalibrationPrice) throws {
     if talk.json {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bytes
 internal import Conversion
 
 struct QuantizeCommand: TalkingCommand {
@@ -71,6 +72,15 @@ struct QuantizeCommand: TalkingCommand {
     completion: .file())
   var verify: String?
 
+  @Flag(help: "Calibrate the model first, as decant calibrate does, for this output only.")
+  var calibrate = false
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("With --calibrate: texts to read, each of another kind.", valueName: "file ..."),
+    completion: .file())
+  var text: [String] = []
+
   @Flag(
     inversion: .prefixedNo,
     help: "With --calibration: measure the output and that of the types' own encoders on text held back.")
@@ -89,7 +99,14 @@ struct QuantizeCommand: TalkingCommand {
   func validate() throws {
     try types.checkUse(with: type)
     try measuring.checkUse(isMeasuring: verify != nil, talk)
-    if types.calibration == nil {
+    if !calibrate, !text.isEmpty { throw ValidationError("--text changes nothing without --calibrate.") }
+    if calibrate, types.calibration != nil {
+      throw ValidationError("--calibrate makes the calibration that --calibration names; leave one of them out.")
+    }
+    if calibrate, types.imatrix != nil {
+      throw ValidationError("--calibrate makes an importance matrix too; leave --imatrix out.")
+    }
+    if types.calibration == nil, !calibrate {
       if !measure { throw ValidationError("--no-measure changes nothing without --calibration.") }
       if keepWorse { throw ValidationError("--keep-worse changes nothing without --calibration.") }
     } else if keepWorse, !measure {
@@ -99,7 +116,9 @@ struct QuantizeCommand: TalkingCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let recipe = gguf.applied(to: try types.recipe(named: type, of: checkpoint))
+    let temporary = try await calibration(of: checkpoint)
+    defer { if let temporary { Terminal.noting { () throws(FileError) in try FileOutput.removeTemporary(temporary) } } }
+    let recipe = gguf.applied(to: try types.recipe(named: type, of: checkpoint, calibration: temporary))
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }
@@ -108,5 +127,20 @@ struct QuantizeCommand: TalkingCommand {
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk)
       .run(verification: verification, calibrating: calibrating)
+  }
+
+  /// Makes a calibration for this output only.
+  /// - Returns: its path; nil where none is asked for.
+  private func calibration(of checkpoint: Checkpoint) async throws -> String? {
+    guard calibrate, !outputOptions.dryRun else { return nil }
+    let path = FileSystem.join(FileSystem.parent(output), ".\(FileSystem.lastComponent(output)).calibration")
+    let job = CalibrationJob(
+      checkpoint, CalibrationJob.Request(text: text), outputOptions.cutting, workers: outputOptions.workers.count)
+    _ = try job.price()
+    // What is wrong with the output is told before all that work.
+    let recipe = try types.recipe(named: type, of: checkpoint)
+    _ = try Plan(converting: checkpoint, to: try outputOptions.destination(output, for: recipe), recipe: recipe)
+    _ = try await job.write(to: path, replacing: true)
+    return path
   }
 }

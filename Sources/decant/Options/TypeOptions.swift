@@ -79,14 +79,17 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// The recipe that the options ask for. Without a type, what no other option names stays as it is.
-  func recipe(named name: String?, of checkpoint: Checkpoint? = nil) throws -> Recipe {
+  /// - Parameter calibration: path of one in place of that which is named.
+  func recipe(
+    named name: String?, of checkpoint: Checkpoint? = nil, calibration own: String? = nil
+  ) throws -> Recipe {
     var recipe = try name.map { try ruled(by: $0, of: checkpoint) } ?? Recipe(.keep)
     recipe.overrides = try overrides() + recipe.overrides
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
     recipe.leavesOutput = leaveOutputTensor
     recipe.refusesFallback = noFallback
-    recipe.calibration = try calibration.map { path throws(FileError) in try Calibration(path: path) }
+    recipe.calibration = try (own ?? calibration).map { path throws(FileError) in try Calibration(path: path) }
     recipe.importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     return recipe
   }

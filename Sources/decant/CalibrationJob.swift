@@ -1,0 +1,118 @@
+internal import Bytes
+internal import Calibration
+internal import Conversion
+internal import Evaluation
+internal import Inference
+internal import Tokenizers
+
+/// A calibration as the commands make it.
+struct CalibrationJob {
+  /// What is read, and what is collected.
+  struct Request {
+    /// Paths; none for the usual mixture.
+    var text: [String] = []
+    /// Of all texts together.
+    var tokens = 32768
+    /// Tokens of a window.
+    var context = 256
+    var fisher = true
+    var seed: UInt32 = 0
+  }
+
+  private let checkpoint: Checkpoint
+  private let options: Request
+  private let tokenizer: String?
+  private let cutting: PreTokenizerOptions
+  private let memory: ByteSize?
+  private let workers: Workers
+
+  init(
+    _ checkpoint: Checkpoint, _ options: Request, tokenizer: String? = nil, _ cutting: PreTokenizerOptions,
+    memory: ByteSize? = nil, workers: Int
+  ) {
+    self.checkpoint = checkpoint
+    self.options = options
+    self.tokenizer = tokenizer
+    self.cutting = cutting
+    self.memory = memory
+    self.workers = Workers(count: workers)
+  }
+
+  /// Paths of all that is read.
+  var inputPaths: [String] {
+    get throws(FileError) {
+      try checkpoint.inputPaths + options.text + (try tokenizer.map(ModelTokenizer.inputPaths) ?? [])
+    }
+  }
+
+  /// What it will take.
+  /// - Throws: `FileError` when the model cannot be run, or takes more memory than it may.
+  func price() throws(FileError) -> CalibrationPrice {
+    _ = try checkpoint.requireModel()
+    try checkpoint.checkTensors()
+    let price = CalibrationPrice(
+      try LoadedModel(running: checkpoint), texts: try texts().count, tokens: options.tokens, context: options.context,
+      isFisher: options.fisher, workers: workers)
+    let allowed = memory?.bytes ?? FileSystem.availableMemory()
+    if let allowed, price.memory > Double(allowed) {
+      throw FileError(
+        .unsupported, path: checkpoint.path,
+        "calibrating it takes about \(NumberText.bytes(Int(price.memory))) of memory, and \(NumberText.bytes(allowed)) may "
+          + "be taken; without gradients, or with shorter windows, it takes less", remedy: .allowMemory)
+    }
+    return price
+  }
+
+  /// Makes the file.
+  func write(to path: String, replacing: Bool) async throws -> Calibrator {
+    StatusLine.shared.begin("loading \(checkpoint.path)")
+    let model = try LoadedModel(running: checkpoint)
+    let own = try tokenizer.map { path throws(FileError) in
+      try ModelTokenizer.load(path, preTokenizer: cutting.preTokenizer)
+    }
+    let words = try own ?? ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer)
+    let writing = ContinuousClock.now
+    let windows = try await CalibrationWindows(
+      of: try texts(), tokens: options.tokens, context: options.context, seed: UInt64(options.seed), model: model,
+      tokenizer: words, workers: workers
+    ) { done, count in
+      Self.show("the model writes text: token", done, of: count, since: writing)
+    }
+    let calibrator = Calibrator(
+      model, over: windows, isFisher: options.fisher, seed: UInt64(options.seed), workers: workers)
+    let sweeping = ContinuousClock.now
+    StatusLine.shared.begin("calibrating: step 1 of \(calibrator.sweep.stepCount)")
+    StatusLine.shared.sayLast("decant: interrupted; nothing of the calibration is kept\n")
+    Terminal.tellLeft(
+      try await calibrator.write(to: path, reading: try inputPaths, replacing: replacing) { done, count in
+        Self.show("calibrating: step", done, of: count, since: sweeping)
+      })
+    StatusLine.shared.end()
+    StatusLine.shared.sayLast("")
+    try checkpoint.requireUnchanged()
+    return calibrator
+  }
+
+  /// The texts that are named, those of calibrations among them.
+  private func texts() throws(FileError) -> [CalibrationText] {
+    guard !options.text.isEmpty else { return CalibrationText.usual }
+    var texts: [CalibrationText] = []
+    for path in options.text {
+      if path != "-", let calibration = try Calibration(ifThereIsOneAt: path) {
+        for (number, known) in calibration.settings.texts.enumerated() {
+          guard let bytes = try calibration.text(number) else { continue }
+          texts.append(CalibrationText(name: known.name, origin: .bytes(bytes)))
+        }
+      } else {
+        texts.append(CalibrationText(name: path, origin: .bytes(try TextFile.utf8(of: path))))
+      }
+    }
+    return texts
+  }
+
+  private static func show(_ what: String, _ done: Int, of count: Int, since start: ContinuousClock.Instant) {
+    let seconds = (ContinuousClock.now - start).seconds
+    StatusLine.shared.show(
+      "\(what) \(done) of \(count)", secondsLeft: seconds / Double(max(done, 1)) * Double(count - done))
+  }
+}

@@ -1,0 +1,33 @@
+internal import ArgumentParser
+
+/// What a calibration reads, and what it collects.
+struct CalibratingOptions: ParsableArguments {
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Texts to read, each of another kind; of every one as much.", valueName: "file ..."),
+    completion: .file())
+  var text: [String] = []
+
+  @Option(help: ArgumentHelp("Tokens to read in all.", valueName: "n"))
+  var tokens = CalibrationJob.Request().tokens
+
+  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  var context = CalibrationJob.Request().context
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Collect gradients too. Without, it is made in half the time and gains about half as much.")
+  var fisher = true
+
+  @Option(help: ArgumentHelp("Of what is drawn by chance: the model's own text, and labels.", valueName: "n"))
+  var seed: UInt32 = 0
+
+  func validate() throws {
+    if context < 16 { throw ValidationError("--context must be at least 16.") }
+    if tokens < 2 * context { throw ValidationError("--tokens must be at least two windows: \(2 * context).") }
+  }
+
+  var request: CalibrationJob.Request {
+    CalibrationJob.Request(text: text, tokens: tokens, context: context, fisher: fisher, seed: seed)
+  }
+}
