@@ -59,6 +59,15 @@ import Testing
     }
   }
 
+  @Test func inspectSaysWhatItIs() throws {
+    let told = try Self.json(["inspect", try Self.path()])
+    #expect(told["container"]?.string == "calibration" && told["layers"]?.int == 29)
+    let shown = try Command.succeed("inspect", try Self.path(), "--tensors").output
+    for text in ["calibration", "documentation: ", "held back", "model.layers.3.mlp.down_proj.weight"] {
+      #expect(shown.contains(text))
+    }
+  }
+
   /// What the model has written can be read again.
   @Test func textsOfACalibrationAreTexts() throws {
     let folder = try TemporaryFolder()
@@ -197,6 +206,12 @@ import Testing
   func whatChangesNothingIsRefused(_ options: [String], _ message: String) throws {
     let result = try Command.run(["quantize", TinyLlama.path, "/nowhere/x.gguf", "--type", "q4_0"] + options)
     #expect(result.exitCode == 64 && result.errors.contains(message))
+  }
+
+  @Test func mergingIsLeftToQuantize() throws {
+    let result = try Command.run(
+      ["merge", TinyLlama.path, TinyLlama.adapter("plain"), "/nowhere/x.gguf", "--type", "q4_0", "--calibration", "x"])
+    #expect(result.exitCode == 64 && result.errors.contains("--adapter names them"))
   }
 
   @Test func typesWithoutLevelsAreRefused() throws {

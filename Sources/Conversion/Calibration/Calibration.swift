@@ -198,7 +198,8 @@ public struct Calibration: Sendable {
     guard tokens > 0, let given = try floats(CalibrationPart.sampleInputs(key), rows: tokens) else { return nil }
     let slopes = outputs == 0 ? [] : try floats(CalibrationPart.sampleGradients(key), rows: tokens) ?? []
     for (name, count, width) in [
-      (CalibrationPart.sampleInputs(key), given.count, inputs), (CalibrationPart.sampleGradients(key), slopes.count, outputs),
+      (CalibrationPart.sampleInputs(key), given.count, inputs),
+      (CalibrationPart.sampleGradients(key), slopes.count, outputs),
     ] where count % tokens != 0 || count / tokens != width {
       throw FileError(
         .malformed, path: path, subject: name, "has \(count) values for \(tokens) tokens of \(width)")

@@ -58,6 +58,9 @@ struct MergeCommand: TalkingCommand {
 
   func validate() throws {
     try types.checkUse(with: type)
+    if types.calibration != nil {
+      throw ValidationError("--calibration is for decant quantize, which merges adapters too: --adapter names them.")
+    }
     try measuring.checkUse(isMeasuring: verify != nil, talk)
   }
 

@@ -9,11 +9,16 @@ enum Inspected {
   case model(InspectionReport)
   case importance(ImportanceReport)
   case adapter(AdapterReport)
+  case calibration(CalibrationFileReport)
 
   /// - Throws: `FileError` when it is nothing of that.
   init(path: String) throws(FileError) {
     if try AdapterSummary.isAdapter(path) {
       self = .adapter(AdapterReport(try AdapterSummary(path: path)))
+      return
+    }
+    if try FileSystem.isFile(path), let calibration = try Calibration(ifThereIsOneAt: path) {
+      self = .calibration(try CalibrationFileReport(calibration))
       return
     }
     do throws(FileError) {
@@ -42,6 +47,8 @@ enum Inspected {
       try report.write(tensors: tensors, line)
     case .adapter(let report):
       try report.write(tensors: tensors, metadata: metadata, isVerbose: isVerbose, line)
+    case .calibration(let report):
+      try report.write(tensors: tensors, line)
     }
   }
 
@@ -50,6 +57,7 @@ enum Inspected {
     case .model(let report): report.json(tensors: tensors, metadata: metadata, isVerbose: isVerbose)
     case .importance(let report): report.json(tensors: tensors)
     case .adapter(let report): report.json(tensors: tensors, metadata: metadata, isVerbose: isVerbose)
+    case .calibration(let report): report.json
     }
   }
 }
