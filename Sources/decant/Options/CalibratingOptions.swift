@@ -16,7 +16,7 @@ struct CalibratingOptions: ParsableArguments {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Collect gradients too. Without, it is made in half the time and gains about half as much.")
+    help: "Collect gradients too. Without, it is made in a third of the time, and mostly gains less.")
   var fisher = true
 
   @Option(help: ArgumentHelp("Of what is drawn by chance: the model's own text, and labels.", valueName: "n"))
