@@ -23,6 +23,8 @@ struct CalibratedRowFinder {
   private struct Place: Hashable {
     let tensor: TensorReference
     let line: Int
+    /// Whether it is a column of what is stored, which becomes a row when that is turned.
+    var isColumn = false
   }
 
   /// - Parameter checkpoint: a model whose forward pass is known.
@@ -91,6 +93,27 @@ struct CalibratedRowFinder {
         let place = transform.source(ofLine: line, of: shape, inputs: shapes)
         return lines[place.input][place.line]
       }
+    case .made(is Transposition, let parts):
+      return parts.first.flatMap { columns(of: $0, inputs) }
+    case .made:
+      return nil
+    }
+  }
+
+  /// The stored column behind each column, matrix by matrix; nil where columns are computed.
+  private static func columns(of derivation: Derivation, _ inputs: TensorInputs) -> [Place]? {
+    switch derivation {
+    case .source(let reference):
+      guard let tensor = try? inputs.tensor(reference), tensor.shape.count >= 2, let width = tensor.shape.last else {
+        return nil
+      }
+      return (0..<tensor.shape.dropLast(2).reduce(1, *) * width).map {
+        Place(tensor: reference, line: $0, isColumn: true)
+      }
+    case .made(let stacked as StackedTensor, let parts):
+      guard let inner = parts.first.flatMap({ columns(of: $0, inputs) }), stacked.count > 0 else { return nil }
+      let width = inner.count / stacked.count
+      return Array(inner[stacked.number * width..<(stacked.number + 1) * width])
     case .made:
       return nil
     }
