@@ -22,7 +22,7 @@ import Testing
         recipe: Recipe(isFile ? .elements(type) : .linearLayers(type)))
     } catch {
       // What has no such form says so; the other form is tried anyway.
-      #expect(error.kind == .unsupported || error.kind == .mismatch, "\(error)")
+      #expect(error.code == .unsupported || error.code == .mismatch, "\(error)")
       return
     }
     let finder = try CalibratedRowFinder(checkpoint)
