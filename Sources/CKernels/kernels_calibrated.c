@@ -15,7 +15,7 @@
 typedef float Floats __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t Integers __attribute__((vector_size(64), aligned(4), may_alias));
 
-enum { WIDTH = 16, MOST_BLOCK = 256, MOST_CANDIDATES = 32, MOST_LEVELS = 256 };
+enum { WIDTH = 16, MOST_BLOCK = 256, MOST_CANDIDATES = 32 };
 
 #define SELECT(MASK, ONE, OTHER) ((Floats)(((Integers)(ONE) & (MASK)) | ((Integers)(OTHER) & ~(MASK))))
 
@@ -110,7 +110,7 @@ static KERNEL void search_affine(const struct decant_grid *grid, const float *va
   }
   if (is_below && least > 0) least = 0;
   *scale = 0;
-  *offset = is_below ? least : least;
+  *offset = least;
   if (!(most > least)) return;
   const float last = (float)(grid->count - 1);
   const Floats low = {}, high = (Floats){} + last, rounder = (Floats){} + 12582912.0f;

@@ -35,9 +35,6 @@ public struct Calibrator: Sendable {
       heldBack: windows.kinds.map(\.heldBack), sampleTokens: sampleTokens)
   }
 
-  /// Bytes of the file.
-  public func byteCount() throws(FileError) -> Int { try CalibrationWriter.byteCount(of: contents) }
-
   /// - Parameters:
   ///   - reading: paths of files that it is made of.
   ///   - progress: is called with steps that are done and all of them.

@@ -237,7 +237,4 @@ public struct Calibration: Sendable {
     }
     return bytes
   }
-
-  /// - Throws: `FileError` when the file is no longer the one that was opened.
-  func requireUnchanged() throws(FileError) { try file.requireUnchanged() }
 }

@@ -1,4 +1,4 @@
-internal import JSON
+public import JSON
 
 /// How a calibration was made.
 public struct CalibrationSettings: Hashable, Sendable {
@@ -14,6 +14,19 @@ public struct CalibrationSettings: Hashable, Sendable {
       self.name = name
       self.tokens = tokens
       self.heldBackTokens = heldBackTokens
+    }
+
+    /// As the file, and reports, spell it.
+    public var json: JSONValue {
+      ["name": .string(name), "tokens": .integer(tokens), "held_back_tokens": .integer(heldBackTokens)]
+    }
+
+    /// Nil where a member is missing or no such value.
+    init?(_ json: JSONValue) {
+      guard let name = json["name"]?.string, let tokens = json["tokens"]?.int, tokens >= 0,
+        let heldBack = json["held_back_tokens"]?.int, heldBack >= 0
+      else { return nil }
+      self.init(name: name, tokens: tokens, heldBackTokens: heldBack)
     }
   }
 
@@ -43,12 +56,7 @@ public struct CalibrationSettings: Hashable, Sendable {
     [
       "model": .string(model), "context": .integer(context), "fisher": .bool(isFisher), "seed": .integer(seed),
       "version": .string(version),
-      "texts": .array(
-        texts.map {
-          [
-            "name": .string($0.name), "tokens": .integer($0.tokens), "held_back_tokens": .integer($0.heldBackTokens),
-          ]
-        }),
+      "texts": .array(texts.map(\.json)),
     ]
   }
 
@@ -59,10 +67,8 @@ public struct CalibrationSettings: Hashable, Sendable {
     else { return nil }
     var texts: [Text] = []
     for text in list {
-      guard let name = text["name"]?.string, let tokens = text["tokens"]?.int, tokens >= 0,
-        let heldBack = text["held_back_tokens"]?.int, heldBack >= 0
-      else { return nil }
-      texts.append(Text(name: name, tokens: tokens, heldBackTokens: heldBack))
+      guard let text = Text(text) else { return nil }
+      texts.append(text)
     }
     self.init(model: model, context: context, isFisher: isFisher, seed: seed, texts: texts, version: version)
   }

@@ -56,11 +56,6 @@ public final class CalibrationWriter: Sendable {
   /// Of what was written, by name.
   private let digests = Mutex<[String: FastDigest]>([:])
 
-  /// Bytes of a file.
-  public static func byteCount(of contents: Contents) throws(FileError) -> Int {
-    try planned(contents, name: "calibration").byteCount
-  }
-
   /// - Parameter reading: paths of files that it is made of.
   /// - Throws: `FileError` when the file cannot be made.
   public init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {

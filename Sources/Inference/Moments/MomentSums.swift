@@ -79,19 +79,6 @@ final class MomentSums: Sendable {
     }
   }
 
-  /// Adds what other sums hold, unit by unit.
-  func add(_ row: Int, _ values: [Int64]) {
-    let place = row / Self.width
-    for column in 0...place {
-      let count = min(Self.width, row + 1 - column * Self.width)
-      let width = min(Self.width, order - column * Self.width)
-      tiles[place * (place + 1) / 2 + column].sums.withLock { sums in
-        if sums.isEmpty { sums = Array(repeating: 0, count: min(Self.width, order - place * Self.width) * width) }
-        for index in 0..<count { sums[row % Self.width * width + index] += values[column * Self.width + index] }
-      }
-    }
-  }
-
   /// As Float, divided by a weight.
   func moments(dividedBy weight: Double) -> SymmetricMoments {
     var values: [Float] = []

@@ -132,13 +132,8 @@ struct CalibrateCommand: TalkingCommand {
         JSONText.of([
           "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
           "layers": .integer(calibrator.sweep.layers.count),
-          "texts": .array(
-            settings.texts.map {
-              [
-                "name": .string($0.name), "tokens": .integer($0.tokens),
-                "held_back_tokens": .integer($0.heldBackTokens),
-              ]
-            }), "fisher": .bool(settings.isFisher), "context": .integer(settings.context),
+          "texts": .array(settings.texts.map(\.json)), "fisher": .bool(settings.isFisher),
+          "context": .integer(settings.context),
           "seconds": .number(seconds),
         ]))
     }

@@ -50,10 +50,7 @@ struct CalibrationFileReport {
       "model": .string(settings.model), "layers": .integer(keys.count), "fisher": .bool(settings.isFisher),
       "context": .integer(settings.context), "seed": .integer(settings.seed), "version": .string(settings.version),
       "xxh3_128": .string(calibration.digest),
-      "texts": .array(
-        settings.texts.map {
-          ["name": .string($0.name), "tokens": .integer($0.tokens), "held_back_tokens": .integer($0.heldBackTokens)]
-        }),
+      "texts": .array(settings.texts.map(\.json)),
     ]
   }
 
