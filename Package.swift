@@ -85,6 +85,8 @@ let package = Package(
     .library(name: "Conversion", targets: ["Conversion"]),
     .library(name: "Inference", targets: ["Inference"]),
     .library(name: "Evaluation", targets: ["Evaluation"]),
+    .library(name: "Calibration", targets: ["Calibration"]),
+    .library(name: "Allocation", targets: ["Allocation"]),
     .library(name: "Checking", targets: ["Checking"]),
     .executable(name: "decant", targets: ["decant"]),
   ],
@@ -144,6 +146,9 @@ let package = Package(
       name: "CTexts", path: "Sources/CTexts",
       exclude: ["make_texts.py", "articles.txt", "prose.txt", "documentation.txt", "code.txt"]),
     room(
+      "Allocation", "Sources/Allocation",
+      imports: ["Bytes", "Tensors", "Quantization", "Conversion", "Calibration", real]),
+    room(
       "Checking", "Sources/Checking",
       imports: [
         "Bytes", "JSON", "Tensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion", "Evaluation",
@@ -152,7 +157,7 @@ let package = Package(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
-        "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Checking", "Digests",
+        "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
         argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
@@ -182,9 +187,10 @@ let package = Package(
     tests(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
+    tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
     tests(
       of: "decant",
-      imports: ["Bytes", "Conversion", "JSON", "Quantization", argumentParser]),
+      imports: ["Bytes", "Conversion", "JSON", "Quantization", "Tensors", argumentParser]),
 
     // Fuzzing.
     .target(

@@ -1,7 +1,8 @@
 public import Bytes
 public import Conversion
 public import Evaluation
-internal import Inference
+public import Inference
+public import Tokenizers
 
 /// Measures on text that a calibration has held back what two encodings of a model have cost.
 public struct CalibrationGate: Sendable {
@@ -17,20 +18,40 @@ public struct CalibrationGate: Sendable {
 
   /// - Throws: `FileError` when the calibration has held nothing back, or the model cannot be run.
   public init(_ calibration: Calibration, before: Checkpoint, workers: Workers) throws(FileError) {
-    var kinds: [(text: String, windows: EvaluationWindows)] = []
-    for kind in try calibration.heldBack() where !kind.windows.isEmpty {
-      do throws(EvaluationError) {
-        kinds.append((kind.name, try EvaluationWindows(kind.windows)))
-      } catch {
-        throw FileError(.malformed, path: calibration.path, subject: kind.name, error.description)
-      }
-    }
+    let kinds = try calibration.heldBack().filter { !$0.windows.isEmpty }
     guard !kinds.isEmpty else {
       throw FileError(
         .unsupported, path: calibration.path, "has held no text back, so that nothing can be measured by it")
     }
-    self.kinds = kinds
-    self.before = try LoadedModel(running: before)
+    try self.init(kinds, path: calibration.path, before: try LoadedModel(running: before), workers: workers)
+  }
+
+  /// Measures on the texts that ship with Decant, where there is no calibration.
+  /// - Throws: `FileError` when the model cannot be run, or a text is too short for its tokenizer.
+  public init(of before: LoadedModel, tokenizer: Tokenizer, workers: Workers) async throws {
+    let texts = CalibrationText.usual.filter { $0.origin != .generated }
+    let windows = try await CalibrationWindows(
+      of: texts, tokens: texts.count * Self.windowsOfEach * Self.context, context: Self.context, seed: 0, model: before,
+      tokenizer: tokenizer, workers: workers
+    ) { _, _ in }
+    try self.init(
+      windows.kinds.map { ($0.name, $0.counted + $0.heldBack) }, path: before.name, before: before, workers: workers)
+  }
+
+  private static let context = 256
+  private static let windowsOfEach = 4
+
+  private init(
+    _ kinds: [(name: String, windows: [[Int32]])], path: String, before: LoadedModel, workers: Workers
+  ) throws(FileError) {
+    self.kinds = try kinds.map { kind throws(FileError) in
+      do throws(EvaluationError) {
+        return (kind.name, try EvaluationWindows(kind.windows))
+      } catch {
+        throw FileError(.malformed, path: path, subject: kind.name, error.description)
+      }
+    }
+    self.before = before
     self.workers = workers
   }
 

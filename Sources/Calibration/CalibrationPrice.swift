@@ -19,7 +19,10 @@ public struct CalibrationPrice: Sendable {
   /// - Parameters:
   ///   - texts: how many kinds of text there are.
   ///   - tokens: of all of them together.
-  public init(_ model: LoadedModel, texts: Int, tokens: Int, context: Int, isFisher: Bool, workers: Workers) {
+  public init(
+    _ model: LoadedModel, texts: Int, tokens: Int, context: Int, isFisher: Bool, isMergeable: Bool = false,
+    workers: Workers
+  ) {
     let windows = max(2, tokens / max(1, texts) / context) * texts
     let sweep = MomentSweep(
       model: model,
@@ -30,10 +33,11 @@ public struct CalibrationPrice: Sendable {
     scratchBytes = sweep.scratchByteCount
     memory = sweep.memory(batchTokens: max(context, CalibrationWindows.batchTokens))
     let sample = min(windows * context / 8, sweep.sampleTokens)
+    let size = isMergeable ? 8 : 4
     fileBytes = sweep.layers.reduce(0) { sum, layer in
-      let inputs = 4 * SymmetricMoments.count(order: layer.inputs) + (4 + 2 * sample) * layer.inputs
+      let inputs = size * SymmetricMoments.count(order: layer.inputs) + (size + 2 * sample) * layer.inputs
       let gradients =
-        layer.hasGradients ? 4 * SymmetricMoments.count(order: layer.outputs) + 2 * sample * layer.outputs : 0
+        layer.hasGradients ? size * SymmetricMoments.count(order: layer.outputs) + 2 * sample * layer.outputs : 0
       return sum + inputs + gradients
     }
     operations = sweep.operations

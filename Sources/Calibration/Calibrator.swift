@@ -10,7 +10,8 @@ public struct Calibrator: Sendable {
   private let windows: CalibrationWindows
 
   public init(
-    _ model: LoadedModel, over windows: CalibrationWindows, isFisher: Bool, seed: UInt64, workers: Workers
+    _ model: LoadedModel, over windows: CalibrationWindows, isFisher: Bool, seed: UInt64, isMergeable: Bool = false,
+    workers: Workers
   ) {
     var sweep = MomentSweep(model: model, batches: windows.batches, isFisher: isFisher, workers: workers)
     sweep.seed = seed
@@ -22,7 +23,7 @@ public struct Calibrator: Sendable {
         CalibrationSettings.Text(
           name: kind.name, tokens: kind.counted.count * windows.context,
           heldBackTokens: kind.heldBack.count * windows.context)
-      })
+      }, isMergeable: isMergeable)
   }
 
   private var sampleTokens: Int {

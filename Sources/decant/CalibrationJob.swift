@@ -17,6 +17,8 @@ struct CalibrationJob {
     var context = 256
     var fisher = true
     var seed: UInt32 = 0
+    /// Whether sums are kept whole.
+    var mergeable = false
   }
 
   private let checkpoint: Checkpoint
@@ -52,7 +54,7 @@ struct CalibrationJob {
     try checkpoint.checkTensors()
     let price = CalibrationPrice(
       try LoadedModel(running: checkpoint), texts: try texts().count, tokens: options.tokens, context: options.context,
-      isFisher: options.fisher, workers: workers)
+      isFisher: options.fisher, isMergeable: options.mergeable, workers: workers)
     let allowed = memory?.bytes ?? FileSystem.availableMemory()
     if let allowed, price.memory > Double(allowed) {
       throw FileError(
@@ -79,7 +81,8 @@ struct CalibrationJob {
       Self.show("the model writes text: token", done, of: count, since: writing)
     }
     let calibrator = Calibrator(
-      model, over: windows, isFisher: options.fisher, seed: UInt64(options.seed), workers: workers)
+      model, over: windows, isFisher: options.fisher, seed: UInt64(options.seed), isMergeable: options.mergeable,
+      workers: workers)
     let sweeping = ContinuousClock.now
     StatusLine.shared.begin("calibrating: step 1 of \(calibrator.sweep.stepCount)")
     StatusLine.shared.sayLast("decant: interrupted; nothing of the calibration is kept\n")

@@ -25,14 +25,7 @@ struct Job {
     plan = { destination, alsoReading, isReference throws(FileError) in
       var recipe = recipe
       recipe.leavesCodesToReference = isReference
-      recipe.modelName = options.name
-      recipe.preTokenizer = options.cutting.preTokenizer
-      recipe.isExactOnly = options.exactOnly
-      if options.allowNonfinite {
-        StatusLine.shared.begin("looking for values that are NaN or infinite")
-        recipe = recipe.keeping(try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
-        StatusLine.shared.begin("planning")
-      }
+      recipe = try options.applied(to: recipe, of: checkpoint, for: destination)
       return try Plan(
         converting: checkpoint, to: destination, recipe: recipe, alsoReading: alsoReading,
         workers: options.workers.count)
@@ -67,7 +60,10 @@ struct Job {
   /// - Parameters:
   ///   - verification: what is measured of the output when it is there; nil for nothing.
   ///   - calibrating: where a calibration chooses codes.
-  func run(verification: Verification? = nil, calibrating: Calibrating? = nil) async throws {
+  ///   - target: how the types were found, where they were.
+  func run(
+    verification: Verification? = nil, calibrating: Calibrating? = nil, target: TargetReport? = nil
+  ) async throws {
     let start = ContinuousClock.now
     let destination = try options.destination(output, for: recipe)
     StatusLine.shared.begin("planning")
@@ -127,6 +123,7 @@ struct Job {
     if talk.json {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
+      if let target { members["target"] = target.json }
       if let calibrated { members["calibration"] = calibrated.report.json }
       if let comparison { members["verification"] = comparison.json }
       try Terminal.result(JSONText.of(.object(members)))

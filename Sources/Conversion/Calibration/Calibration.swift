@@ -78,8 +78,9 @@ public struct Calibration: Sendable {
   private func check(_ tensor: TensorDescriptor) throws(FileError) {
     let name = tensor.name
     guard let layer = name.dropping(suffix: ".inputs"), !layer.hasSuffix(".sample") else { return }
-    guard let squares = file.descriptor(of: CalibrationPart.squares(layer)), squares.encoding == .f32,
-      tensor.encoding == .f32, Self.isTriangle(tensor.elementCount, order: squares.elementCount)
+    let encoding: Encoding = settings.isMergeable ? .i64 : .f32
+    guard let squares = file.descriptor(of: CalibrationPart.squares(layer)), squares.encoding == encoding,
+      tensor.encoding == encoding, Self.isTriangle(tensor.elementCount, order: squares.elementCount)
     else {
       throw FileError(
         .malformed, path: path, subject: name,
@@ -109,6 +110,9 @@ public struct Calibration: Sendable {
       tensor.name.dropping(suffix: ".squares").flatMap { $0.hasSuffix(".sample") ? nil : $0 }
     }
   }
+
+  /// Whether gradients of a layer were collected.
+  func hasGradients(of key: String) -> Bool { file.descriptor(of: CalibrationPart.gradients(key)) != nil }
 
   /// The texts that were read, as they were made or given.
   public func text(_ number: Int) throws(FileError) -> [UInt8]? {
@@ -161,7 +165,14 @@ public struct Calibration: Sendable {
   /// The importance of a layer's columns; nil where nothing is known.
   public func squares(of key: String) throws(FileError) -> [Float]? {
     guard try tokens(of: key) ?? 0 > 0 else { return nil }
-    guard let squares = try floats(CalibrationPart.squares(key)) else { return nil }
+    let squares: [Float]?
+    if settings.isMergeable {
+      guard let tokens = try tokens(of: key), let units = try units(of: key) else { return nil }
+      squares = try exact(CalibrationPart.squares(key), exponent: units[2])?.divided(by: Double(tokens))
+    } else {
+      squares = try floats(CalibrationPart.squares(key))
+    }
+    guard let squares else { return nil }
     guard squares.allSatisfy({ $0 >= 0 }) else {
       throw FileError(
         .malformed, path: path, subject: CalibrationPart.squares(key), "has a mean of squares that is negative")
@@ -172,6 +183,7 @@ public struct Calibration: Sendable {
   /// What is known of a layer; nil for nothing.
   /// - Throws: `FileError` when it cannot be read, or is malformed.
   public func moments(of key: String) throws(FileError) -> LayerMoments? {
+    if settings.isMergeable { return try sums(of: key)?.moments }
     guard let counts = try counts(of: key), counts.moments > 0, let squares = try squares(of: key),
       let inputs = try floats(CalibrationPart.inputs(key))
     else { return nil }
@@ -184,12 +196,67 @@ public struct Calibration: Sendable {
       sample: try sample(of: key, tokens: counts.sample, inputs: squares.count, outputs: gradients?.order ?? 0))
   }
 
-  private func triangle(_ values: [Float], _ name: String) throws(FileError) -> SymmetricMoments {
-    let order = Int((Double(8 * values.count + 1).squareRoot() - 1) / 2)
-    guard SymmetricMoments.count(order: order) == values.count else {
-      throw FileError(.malformed, path: path, subject: name, "has \(values.count) values, which no triangle has")
+  /// The sums of a layer, of a calibration that can be merged; nil for nothing.
+  /// - Throws: `FileError` when they cannot be read, or are malformed.
+  func sums(of key: String) throws(FileError) -> LayerSums? {
+    guard let counts = try counts(of: key), counts.moments > 0, let units = try units(of: key),
+      let inputs = try exact(CalibrationPart.inputs(key), exponent: units[0]),
+      let squares = try exact(CalibrationPart.squares(key), exponent: units[2]),
+      let weight = try exact(CalibrationPart.weight(key), exponent: units[3])
+    else { return nil }
+    guard squares.values.allSatisfy({ $0 >= 0 }), weight.values.count == 1, weight.values[0] >= 0 else {
+      throw FileError(.malformed, path: path, subject: key, "has sums of squares or a weight that are negative")
     }
-    return SymmetricMoments(order: order, values: values)
+    let gradients = try exact(CalibrationPart.gradients(key), exponent: units[1])
+    let outputs = try gradients.map { sums throws(FileError) in
+      try order(sums.values.count, CalibrationPart.gradients(key))
+    }
+    return LayerSums(
+      key: key, tokens: counts.moments, weight: weight, inputs: inputs, gradients: gradients, squares: squares,
+      sample: try sample(of: key, tokens: counts.sample, inputs: squares.values.count, outputs: outputs ?? 0))
+  }
+
+  /// Exponents of the units of a layer's sums.
+  private func units(of key: String) throws(FileError) -> [Int]? {
+    let name = CalibrationPart.units(key)
+    guard let units = try exact(name, exponent: 0)?.values else { return nil }
+    guard units.count == CalibrationPart.unitCount,
+      units.allSatisfy({ Int64(ExactSums.exponents.lowerBound)...Int64(ExactSums.exponents.upperBound) ~= $0 })
+    else {
+      throw FileError(
+        .malformed, path: path, subject: name,
+        "is not four exponents of \(ExactSums.exponents.lowerBound) to \(ExactSums.exponents.upperBound)")
+    }
+    return units.map(Int.init)
+  }
+
+  /// Whole numbers of a tensor.
+  private func exact(_ name: String, exponent: Int) throws(FileError) -> ExactSums? {
+    guard let tensor = file.descriptor(of: name) else { return nil }
+    guard tensor.encoding == .i64 else {
+      throw FileError(.malformed, path: path, subject: name, "is of type \(tensor.encoding); i64 is expected")
+    }
+    let bytes = try bytes(of: name)
+    var values: [Int64] = []
+    values.reserveCapacity(tensor.elementCount)
+    bytes.withBytes(in: 0..<bytes.count) { span in
+      for start in stride(from: 0, to: span.byteCount, by: 8) {
+        values.append(Int64(bitPattern: UInt64(span.word(at: start)) | UInt64(span.word(at: start + 4)) << 32))
+      }
+    }
+    return ExactSums(exponent: exponent, values: values)
+  }
+
+  /// The order of a triangle of so many values.
+  private func order(_ count: Int, _ name: String) throws(FileError) -> Int {
+    guard let order = SymmetricMoments.order(count: count) else {
+      throw FileError(.malformed, path: path, subject: name, "has \(count) values, which no triangle has")
+    }
+    return order
+  }
+
+  private func triangle(_ values: [Float], _ name: String) throws(FileError) -> SymmetricMoments {
+    SymmetricMoments(order: try order(values.count, name), values: values)
   }
 
   private func sample(
@@ -205,6 +272,28 @@ public struct Calibration: Sendable {
         .malformed, path: path, subject: name, "has \(count) values for \(tokens) tokens of \(width)")
     }
     return LayerMoments.Sample(tokens: tokens, inputs: given, gradients: slopes)
+  }
+
+  /// The layers that there may be something of.
+  var layers: [CalibrationWriter.Layer] {
+    get throws(FileError) {
+      var layers: [CalibrationWriter.Layer] = []
+      for key in keys.sorted(by: LayerNames.precedes) {
+        guard let squares = file.descriptor(of: CalibrationPart.squares(key)) else { continue }
+        let gradients = file.descriptor(of: CalibrationPart.gradients(key))
+        let outputs = try gradients.map { gradients throws(FileError) in
+          try order(gradients.elementCount, gradients.name)
+        }
+        layers.append(
+          .init(key: key, inputs: squares.elementCount, outputs: outputs ?? 0, hasGradients: gradients != nil))
+      }
+      return layers
+    }
+  }
+
+  /// Rows that samples have, at most.
+  var sampleTokens: Int {
+    keys.lazy.compactMap { file.descriptor(of: CalibrationPart.sampleInputs($0))?.shape.first }.max() ?? 0
   }
 
   /// All values of a tensor, or its first rows.

@@ -41,9 +41,29 @@ public struct CalibrationSettings: Hashable, Sendable {
   public var texts: [Text]
   /// Of Decant.
   public var version: String
+  /// Whether sums are kept whole, so that they can be added to those of other texts.
+  public var isMergeable: Bool
+  /// What it was merged from, by digest; none where it was not.
+  public var parts: [Part] = []
 
-  public init(model: String, context: Int, isFisher: Bool, seed: Int, texts: [Text], version: String = Version.current)
-  {
+  /// A calibration that was merged.
+  public struct Part: Hashable, Sendable {
+    /// As `Calibration.digest` has it.
+    public var digest: String
+    public var seed: Int
+    public var version: String
+
+    /// As the file, and reports, spell it.
+    public var json: JSONValue {
+      ["xxh3_128": .string(digest), "seed": .integer(seed), "version": .string(version)]
+    }
+  }
+
+  public init(
+    model: String, context: Int, isFisher: Bool, seed: Int, texts: [Text], version: String = Version.current,
+    isMergeable: Bool = false
+  ) {
+    self.isMergeable = isMergeable
     self.model = model
     self.context = context
     self.isFisher = isFisher
@@ -53,11 +73,14 @@ public struct CalibrationSettings: Hashable, Sendable {
   }
 
   var json: JSONValue {
-    [
+    var members: [String: JSONValue] = [
       "model": .string(model), "context": .integer(context), "fisher": .bool(isFisher), "seed": .integer(seed),
       "version": .string(version),
       "texts": .array(texts.map(\.json)),
     ]
+    if isMergeable { members["mergeable"] = true }
+    if !parts.isEmpty { members["parts"] = .array(parts.map(\.json)) }
+    return .object(members)
   }
 
   /// Nil where a member is missing or no such value.
@@ -70,6 +93,13 @@ public struct CalibrationSettings: Hashable, Sendable {
       guard let text = Text(text) else { return nil }
       texts.append(text)
     }
-    self.init(model: model, context: context, isFisher: isFisher, seed: seed, texts: texts, version: version)
+    self.init(
+      model: model, context: context, isFisher: isFisher, seed: seed, texts: texts, version: version,
+      isMergeable: json["mergeable"]?.bool ?? false)
+    for part in json["parts"]?.array ?? [] {
+      guard let digest = part["xxh3_128"]?.string, let seed = part["seed"]?.int, let version = part["version"]?.string
+      else { return nil }
+      parts.append(Part(digest: digest, seed: seed, version: version))
+    }
   }
 }

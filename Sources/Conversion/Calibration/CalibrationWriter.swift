@@ -11,7 +11,9 @@ internal import Tensors
 /// A calibration is a safetensors file. Of each linear layer `L` it holds `L.inputs` and `L.gradients`, lower triangles of second
 /// moments, row after row; `L.squares`; `L.tokens`; and `L.sample.inputs` and `L.sample.gradients`, tokens that are in none of
 /// the moments. The texts that were read are in it as bytes, `text.0` and so on, and the windows of each that are in no moments as
-/// `text.0.held_back`. `digests` has an XXH3-128 of every other tensor as it was written, so that damage is noticed.
+/// `text.0.held_back`. One that can be merged has sums in the place of moments, whole 64-bit multiples of a unit: `L.inputs`, `L.gradients`
+/// and `L.squares`, `L.weight`, which `L.inputs` are divided by, and `L.units`, the exponents of the units of inputs, gradients, squares and
+/// weight. `digests` has an XXH3-128 of every other tensor as it was written, so that damage is noticed.
 public final class CalibrationWriter: Sendable {
   /// A linear layer of the model that is calibrated.
   public struct Layer: Hashable, Sendable {
@@ -53,6 +55,7 @@ public final class CalibrationWriter: Sendable {
   private let output: StagedOutput
   private let places: [String: PlacedTensor]
   private let sampleTokens: Int
+  private let isMergeable: Bool
   /// Of what was written, by name.
   private let digests = Mutex<[String: FastDigest]>([:])
 
@@ -61,6 +64,7 @@ public final class CalibrationWriter: Sendable {
   public init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {
     let file = try Self.planned(contents, name: FileSystem.lastComponent(path))
     sampleTokens = contents.sampleTokens
+    isMergeable = contents.settings.isMergeable
     places = Dictionary(file.tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
     output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
@@ -87,13 +91,19 @@ public final class CalibrationWriter: Sendable {
         throw FileError(.unsupported, path: name, subject: tensor, "\(error)")
       }
     }
+    let isMergeable = contents.settings.isMergeable
+    let values: Encoding = isMergeable ? .i64 : .f32
     for layer in contents.layers {
-      try add(CalibrationPart.inputs(layer.key), .f32, [SymmetricMoments.count(order: layer.inputs)])
-      try add(CalibrationPart.squares(layer.key), .f32, [layer.inputs])
+      try add(CalibrationPart.inputs(layer.key), values, [SymmetricMoments.count(order: layer.inputs)])
+      try add(CalibrationPart.squares(layer.key), values, [layer.inputs])
+      if isMergeable {
+        try add(CalibrationPart.weight(layer.key), .i64, [1])
+        try add(CalibrationPart.units(layer.key), .i64, [CalibrationPart.unitCount])
+      }
       try add(CalibrationPart.tokens(layer.key), .i64, [2])
       if sampleTokens > 0 { try add(CalibrationPart.sampleInputs(layer.key), .bf16, [sampleTokens, layer.inputs]) }
       guard layer.hasGradients else { continue }
-      try add(CalibrationPart.gradients(layer.key), .f32, [SymmetricMoments.count(order: layer.outputs)])
+      try add(CalibrationPart.gradients(layer.key), values, [SymmetricMoments.count(order: layer.outputs)])
       if sampleTokens > 0 { try add(CalibrationPart.sampleGradients(layer.key), .bf16, [sampleTokens, layer.outputs]) }
     }
     for (number, text) in contents.texts.enumerated() { try add(CalibrationPart.text(number), .u8, [text.count]) }
@@ -113,13 +123,26 @@ public final class CalibrationWriter: Sendable {
   }
 
   /// Writes what is known of a layer. Layers of which nothing is written stay zeros, which says that no token has reached them.
-  public func write(_ layer: LayerMoments) throws(FileError) {
-    try write(floats: layer.inputs.values, CalibrationPart.inputs(layer.key))
-    try write(floats: layer.squares, CalibrationPart.squares(layer.key))
+  public func write(_ layer: LayerSums) throws(FileError) {
+    let key = layer.key
+    if isMergeable {
+      try write(integers: layer.inputs.values, CalibrationPart.inputs(key))
+      try write(integers: layer.squares.values, CalibrationPart.squares(key))
+      try write(integers: layer.weight.values, CalibrationPart.weight(key))
+      let units = [layer.inputs, layer.gradients ?? layer.weight, layer.squares, layer.weight].map {
+        Int64($0.exponent)
+      }
+      try write(integers: units, CalibrationPart.units(key))
+      if let gradients = layer.gradients { try write(integers: gradients.values, CalibrationPart.gradients(key)) }
+    } else {
+      let moments = layer.moments
+      try write(floats: moments.inputs.values, CalibrationPart.inputs(key))
+      try write(floats: moments.squares, CalibrationPart.squares(key))
+      if let gradients = moments.gradients { try write(floats: gradients.values, CalibrationPart.gradients(key)) }
+    }
     let sample = layer.sample.map { min($0.tokens, sampleTokens) } ?? 0
     try write(
       [layer.tokens, sample].flatMap { UInt64($0).littleEndianBytes }, CalibrationPart.tokens(layer.key))
-    if let gradients = layer.gradients { try write(floats: gradients.values, CalibrationPart.gradients(layer.key)) }
     guard let own = layer.sample, sample > 0 else { return }
     try write(Self.rounded(own.inputs, rows: own.tokens, atMost: sample), CalibrationPart.sampleInputs(layer.key))
     if !own.gradients.isEmpty {
@@ -135,6 +158,10 @@ public final class CalibrationWriter: Sendable {
       let bits = value.bitPattern
       return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16).littleEndianBytes
     }
+  }
+
+  private func write(integers: [Int64], _ name: String) throws(FileError) {
+    try write(integers.flatMap { UInt64(bitPattern: $0).littleEndianBytes }, name)
   }
 
   private func write(floats: [Float], _ name: String) throws(FileError) {
@@ -185,6 +212,9 @@ enum CalibrationPart {
   static func inputs(_ layer: String) -> String { layer + ".inputs" }
   static func gradients(_ layer: String) -> String { layer + ".gradients" }
   static func squares(_ layer: String) -> String { layer + ".squares" }
+  static func weight(_ layer: String) -> String { layer + ".weight_sum" }
+  static func units(_ layer: String) -> String { layer + ".units" }
+  static let unitCount = 4
   static func tokens(_ layer: String) -> String { layer + ".tokens" }
   static func sampleInputs(_ layer: String) -> String { layer + ".sample.inputs" }
   static func sampleGradients(_ layer: String) -> String { layer + ".sample.gradients" }

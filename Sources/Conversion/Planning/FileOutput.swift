@@ -33,6 +33,21 @@ public struct FileOutput: Sendable {
     try StagedOutput.check(.files, in: FileSystem.parent(path), files: files)
   }
 
+  /// Writes the whole file, or leaves what is there.
+  /// - Throws: `FileError` when it cannot be written.
+  /// - Returns: what is left beside it and could not be removed.
+  public func write(_ bytes: [UInt8]) throws(FileError) -> [FileError] {
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path),
+      files: [.init(name: FileSystem.lastComponent(path), byteCount: bytes.count)], replacing: replacesExisting)
+    do throws(FileError) {
+      try bytes.withBytes { span throws(FileError) in try output.write(span, file: 0, at: 0) }
+      return try output.commit()
+    } catch {
+      throw output.stopped(by: error)
+    }
+  }
+
   /// Removes a file that was only for a while.
   public static func removeTemporary(_ path: String) throws(FileError) {
     try StagedOutput.removeTemporary(.files, in: FileSystem.parent(path), files: [FileSystem.lastComponent(path)])

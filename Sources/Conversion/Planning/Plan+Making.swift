@@ -44,6 +44,9 @@ extension Plan {
     let outputs = try Self.outputs(of: checkpoint, writing, recipe)
     let circumstances = try recipe.circumstances(of: checkpoint)
     let model = destination.container.tellsEverything ? nil : checkpoint.model
+    if case .table(let table) = recipe.rule {
+      try table.check(against: Set(outputs.map(\.name)), path: destination.path)
+    }
     let choices = try recipe.choices(
       for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,
       linearLayer: model.map { model in { model.linearLayer($0) } })
@@ -203,6 +206,13 @@ extension Plan {
   /// What was asked for and changes nothing, for want of such tensors.
   private static func notes(ofUnused recipe: Recipe, _ choices: [TypeChoice], _ tensors: [PlannedTensor]) -> [Note] {
     var notes: [Note] = []
+    if case .table(let table) = recipe.rule {
+      let left = table.missed(
+        of: zip(tensors, choices).filter { if case .kept = $1 { true } else { false } }.map(\.0.name)
+      )
+      .filter { !recipe.kept.contains($0) }
+      if !left.isEmpty { notes.append(Note("stays what it is: the recipe does not name it", of: left)) }
+    }
     var mix: NamedMix?
     if case .mix(let named) = recipe.rule { mix = named }
     let chosen = choices.compactMap { if case .type(let type) = $0 { type.name } else { nil } }

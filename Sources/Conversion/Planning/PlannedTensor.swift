@@ -53,7 +53,7 @@ public struct PlannedTensor: Sendable {
   }
 
   /// How much each column matters to the encoder, where there is one that is told.
-  var importance: [Float]? { if case .encode(let encoder) = action { encoder.importance } else { nil } }
+  package var importance: [Float]? { if case .encode(let encoder) = action { encoder.importance } else { nil } }
 
   /// Whether its stored tensors are copied as they are.
   var isCopiedWhole: Bool { if case .copyStored = action { true } else { false } }
@@ -69,6 +69,12 @@ public struct PlannedTensor: Sendable {
 
   /// Whether its source is quantized, and it is not.
   var losesQuantization: Bool { isSourceQuantized && isElements }
+
+  /// The type that gives it what it becomes; nil for one that cannot be written.
+  package var type: TargetType? {
+    if case .encode(let encoder) = action { return encoder.type }
+    return spelling?.type ?? TargetType(text: targetType)
+  }
 
   /// The path of the module that it belongs to.
   var module: String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }

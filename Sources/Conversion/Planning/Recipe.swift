@@ -20,6 +20,8 @@ public struct Recipe: Sendable {
     case linearLayers(TargetType)
     /// Every quantized weight is spelled as the layout of that name does, exactly where that can be; the rest stays.
     case layout(String)
+    /// Each tensor gets the type that the table has for it; the rest stays.
+    case table(TypeTable)
   }
 
   public struct Override: Sendable {
@@ -74,7 +76,7 @@ public struct Recipe: Sendable {
   /// Whether it is an importance matrix only, and types have their own encoders: what calibrated codes are measured against.
   public var leavesCodesToReference = false
   /// Takes what that has gained.
-  public let gains = CalibrationGains()
+  public private(set) var gains = CalibrationGains()
 
   public init(_ rule: Rule, overrides: [Override] = [], refusesFallback: Bool = false, kept: Set<String> = []) {
     self.rule = rule
@@ -82,6 +84,14 @@ public struct Recipe: Sendable {
     self.refusesFallback = refusesFallback
     self.kept = kept
     if case .mix(let mix) = rule { fileType = mix.fileType }
+  }
+
+  /// This recipe for another output, of which it is told apart what is gained.
+  public func forTrial(_ rule: Rule) -> Recipe {
+    var result = self
+    result.rule = rule
+    result.gains = CalibrationGains()
+    return result
   }
 
   /// This recipe with some tensors left as they are.
@@ -100,6 +110,7 @@ public struct Recipe: Sendable {
     case .keep: break
     case .elements(let type), .everyMatrix(let type): types.append(type)
     case .mix(let mix): types += Catalog.codec(named: mix.type).map { [TargetType(codec: $0)] } ?? []
+    case .table(let table): types += table.types.values.filter { !$0.isElement }
     }
     return types.contains { type in
       guard let encoding = type.encoding else { return false }
@@ -132,6 +143,9 @@ public struct Recipe: Sendable {
     case .layout(let key): WeightLayouts.writing(key)
     case .linearLayers(let type):
       type.groups.flatMap { WeightLayouts.writing($0.layout) } ?? WeightLayouts.all.first { $0.writes(type) }
+    case .table(let table):
+      table.types.values.lazy.compactMap(\.groups).first.flatMap { WeightLayouts.writing($0.layout) }
+        ?? WeightLayouts.all.first { layout in table.types.values.contains { layout.writes($0) } }
     case .keep, .elements, .everyMatrix, .mix: nil
     }
   }
@@ -267,6 +281,8 @@ public struct Recipe: Sendable {
       return layout.takes(candidate) ? .type(type) : .kept
     case .layout(let key):
       return WeightLayouts.writing(key)?.takes(candidate) == true ? .layout(key, like: nil) : .kept
+    case .table(let table):
+      return table.types[candidate.name].map { .type($0) } ?? .kept
     }
   }
 

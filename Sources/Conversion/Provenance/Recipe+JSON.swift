@@ -17,6 +17,7 @@ extension Recipe {
   package func members() throws(FileError) -> [String: JSONValue] {
     var members: [String: JSONValue] = ["rule": .string(rule.kind)]
     members["type"] = rule.typeText.map(JSONValue.string)
+    if case .table(let table) = rule { members["types"] = .object(table.members) }
     if !overrides.isEmpty {
       members["overrides"] = .array(
         overrides.map { ["pattern": .string($0.pattern), "type": .string($0.type.text)] })
@@ -68,7 +69,11 @@ extension Recipe {
       guard let type = value.string.flatMap(TargetType.init(text:)) else { throw Self.unknown("type", value, path) }
       return type
     }
-    self.init(try Rule(kind: document["rule"], type: document["type"], path: path))
+    if document["rule"]?.string == "table", let types = document["types"]?.object {
+      self.init(.table(try TypeTable(members: types, path: path)))
+    } else {
+      self.init(try Rule(kind: document["rule"], type: document["type"], path: path))
+    }
     let entries = document["overrides"]?.array ?? []
     // The record comes from a file: what could be made to match for ages is not tried.
     guard entries.count <= Self.mostRecordedOverrides,
@@ -172,12 +177,13 @@ extension Recipe.Rule {
     case .mix: "mix"
     case .linearLayers: "linear_layers"
     case .layout: "layout"
+    case .table: "table"
     }
   }
 
   fileprivate var typeText: String? {
     switch self {
-    case .keep: nil
+    case .keep, .table: nil
     case .elements(let type), .everyMatrix(let type), .linearLayers(let type): type.text
     case .mix(let mix): mix.name
     case .layout(let key): key
@@ -200,7 +206,7 @@ extension Recipe.Rule {
 
 extension TargetType {
   /// As `init(text:)` reads it: `q4_0`, `nf4`, `nf4/128+dq`, `gptq:int4/128`.
-  var text: String { groups?.text ?? name + (isDoubleQuantized ? "+dq" : "") }
+  public var text: String { groups?.text ?? name + (isDoubleQuantized ? "+dq" : "") }
 
   /// nil where there is no such type, or it can only be read.
   init?(text: String) {

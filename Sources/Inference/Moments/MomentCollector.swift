@@ -9,13 +9,16 @@ final class MomentCollector: GradientObserver {
     /// In 1.
     var inputs: Double
     var gradients: Double
+    /// Of squares of what a layer is given, all tokens alike.
+    var squares: Double
   }
 
   private struct Sums: Sendable {
     let inputs: MomentSums
     let gradients: MomentSums?
-    var weight = 0.0
-    var squares: [Double]
+    /// In units of gradients; without gradients tokens are counted.
+    var weight: Int64 = 0
+    var squares: [Int64]
     var tokens = 0
     var sample: LayerMoments.Sample
   }
@@ -71,21 +74,21 @@ final class MomentCollector: GradientObserver {
       }
       return
     }
-    KernelSet.best.addSquares(of: inputs, to: &sums.squares)
+    var isSound = Self.add(squaresOf: inputs, to: &sums.squares, scale: unit(key).squares)
     sums.tokens += inputs.rows.count
     let weighted = Matrix(rows: inputs.rows.count, columns: inputs.columns.count)
     KernelSet.best.copy(inputs, to: weighted.part())
     if let gradient {
       for row in 0..<inputs.rows.count {
         let weight = gradient.meanSquare(ofRow: row)
-        sums.weight += Double(weight)
+        isSound = Self.add(Double(weight), to: &sums.weight, scale: unit(key).gradients) && isSound
         let factor = weight.squareRoot()
         weighted.withMutableRows(row..<row + 1) { values in for index in values.indices { values[index] *= factor } }
       }
     } else {
-      sums.weight += Double(inputs.rows.count)
+      sums.weight += Int64(inputs.rows.count)
     }
-    var isSound = try await sums.inputs.add(weighted.part(), workers: workers, memories: memories)
+    isSound = try await sums.inputs.add(weighted.part(), workers: workers, memories: memories) && isSound
     if let gradient, let gradients = sums.gradients {
       isSound = try await gradients.add(gradient, workers: workers, memories: memories) && isSound
     }
@@ -102,18 +105,38 @@ final class MomentCollector: GradientObserver {
     let stack = key.prefix { $0 != "@" }
     let others = units.filter { $0.key.hasPrefix(stack) }.sorted { $0.key < $1.key }
     return others.first?.value ?? units.sorted { $0.key < $1.key }.first?.value
-      ?? Units(inputs: 0x1p24, gradients: 0x1p24)
+      ?? Units(inputs: 0x1p24, gradients: 0x1p24, squares: 0x1p24)
+  }
+
+  /// Adds the squares of a matrix, column by column, each sum rounded to a whole unit.
+  private static func add(squaresOf inputs: MatrixPart, to sums: inout [Int64], scale: Double) -> Bool {
+    var squares = [Double](repeating: 0, count: sums.count)
+    KernelSet.best.addSquares(of: inputs, to: &squares)
+    var isSound = true
+    for (column, square) in squares.enumerated() {
+      isSound = add(square, to: &sums[column], scale: scale) && isSound
+    }
+    return isSound
+  }
+
+  /// - Returns: whether it fits.
+  private static func add(_ value: Double, to sum: inout Int64, scale: Double) -> Bool {
+    guard let units = Int64(exactly: (value * scale).rounded()) else { return false }
+    let (total, overflows) = sum.addingReportingOverflow(units)
+    sum = total
+    return !overflows
   }
 
   /// What is known of layers, which is given up.
-  func take(_ keys: [String]) -> [LayerMoments] {
+  func take(_ keys: [String]) -> [LayerSums] {
     keys.compactMap { key in
       guard let sums = state.withLock({ $0.layers.removeValue(forKey: key) }), sums.tokens > 0 else { return nil }
-      let weight = sums.weight > 0 ? sums.weight : 1
-      return LayerMoments(
-        key: key, tokens: sums.tokens, inputs: sums.inputs.moments(dividedBy: weight),
-        gradients: sums.gradients?.moments(dividedBy: Double(sums.tokens)),
-        squares: sums.squares.map { Float($0 / Double(sums.tokens)) },
+      let unit = unit(key)
+      return LayerSums(
+        key: key, tokens: sums.tokens,
+        weight: ExactSums(exponent: isFisher ? Int(unit.gradients.exponent) : 0, values: [sums.weight]),
+        inputs: sums.inputs.sums, gradients: sums.gradients?.sums,
+        squares: ExactSums(exponent: Int(unit.squares.exponent), values: sums.squares),
         sample: sums.sample.tokens == 0 ? nil : sums.sample)
     }
   }
@@ -128,9 +151,10 @@ final class MomentProbe: GradientObserver {
   private static let bits = 32.0
 
   func observe(_ inputs: MatrixPart, gradient: MatrixPart, of layer: LinearLayer, workers: Workers) async throws {
-    var (squares, slopes) = (
-      [Double](repeating: 0, count: inputs.columns.count), [Double](repeating: 0, count: gradient.columns.count)
-    )
+    var squares = [Double](repeating: 0, count: inputs.columns.count)
+    var plain = squares
+    var slopes = [Double](repeating: 0, count: gradient.columns.count)
+    KernelSet.best.addSquares(of: inputs, to: &plain)
     for row in 0..<inputs.rows.count {
       let weight = Double(gradient.meanSquare(ofRow: row))
       for (index, value) in inputs.values(ofRow: row).enumerated() {
@@ -141,7 +165,8 @@ final class MomentProbe: GradientObserver {
     let count = Double(max(1, inputs.rows.count))
     found.withLock {
       $0[layer.key] = .init(
-        inputs: Self.scale((squares.max() ?? 0) / count), gradients: Self.scale((slopes.max() ?? 0) / count))
+        inputs: Self.scale((squares.max() ?? 0) / count), gradients: Self.scale((slopes.max() ?? 0) / count),
+        squares: Self.scale((plain.max() ?? 0) / count))
     }
   }
 

@@ -79,13 +79,12 @@ final class MomentSums: Sendable {
     }
   }
 
-  /// As Float, divided by a weight.
-  func moments(dividedBy weight: Double) -> SymmetricMoments {
-    var values: [Float] = []
+  /// The sums as whole units of `1 / scale`.
+  var sums: ExactSums {
+    var values: [Int64] = []
     values.reserveCapacity(SymmetricMoments.count(order: order))
-    let unit = 1 / (scale * weight)
-    forEachRow { (_, row) in for value in row { values.append(Float(Double(value) * unit)) } }
-    return SymmetricMoments(order: order, values: values)
+    forEachRow { (_, row) in values += row }
+    return ExactSums(exponent: Int(scale.exponent), values: values)
   }
 }
 

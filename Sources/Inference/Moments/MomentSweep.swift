@@ -66,7 +66,7 @@ public struct MomentSweep: Sendable {
   ///   - finish: is given what is known of the linear layers of one layer, whole, from the last layer to the first; without Fisher
   ///     from the first to the last.
   public func run(
-    scratchIn folder: String, progress: () -> Void = {}, finish: ([LayerMoments]) async throws -> Void
+    scratchIn folder: String, progress: () -> Void = {}, finish: ([LayerSums]) async throws -> Void
   ) async throws {
     let scratch = try ScratchFile(in: folder, byteCount: scratchByteCount)
     let states = StateFile(scratch, batches: batches, width: streamWidth)

@@ -7,9 +7,7 @@ extension LayerMoments {
   ///   - rows: their numbers in the layer.
   public func damage(of errors: Span<Float>, rows: [Int], kernels: KernelSet = .best) -> Double {
     let columns = inputs.order
-    precondition(errors.count == rows.count * columns, "shapes do not fit")
-    let matrix = Matrix(rows: rows.count, columns: columns)
-    matrix.withMutableRows(0..<rows.count) { own in for index in own.indices { own[index] = errors[index] } }
+    let matrix = self.matrix(errors, rows: rows)
     let memory = KernelSet.productMemory()
     if let sample, sample.tokens > 0 {
       let given = Matrix(rows: sample.tokens, columns: columns)
@@ -36,7 +34,22 @@ extension LayerMoments {
     return quadratic(matrix, rows: rows, memory: memory, kernels)
   }
 
-  /// `tr(G E H E^T)`.
+  /// `tr(G E H E^T)` of errors of the weights of some rows, by the moments: with gradients, twice what the divergence of the
+  /// model's predictions rises by for a token that reaches the layer, to second order.
+  /// - Parameters:
+  ///   - errors: row after row.
+  ///   - rows: their numbers in the layer.
+  public func quadratic(of errors: Span<Float>, rows: [Int], kernels: KernelSet = .best) -> Double {
+    quadratic(matrix(errors, rows: rows), rows: rows, memory: KernelSet.productMemory(), kernels)
+  }
+
+  private func matrix(_ errors: Span<Float>, rows: [Int]) -> Matrix {
+    precondition(errors.count == rows.count * inputs.order, "shapes do not fit")
+    let matrix = Matrix(rows: rows.count, columns: inputs.order)
+    matrix.withMutableRows(0..<rows.count) { own in for index in own.indices { own[index] = errors[index] } }
+    return matrix
+  }
+
   private func quadratic(_ errors: Matrix, rows: [Int], memory: Matrix, _ kernels: KernelSet) -> Double {
     let columns = inputs.order
     let moments = Matrix(rows: columns, columns: columns)

@@ -12,6 +12,16 @@ public struct SymmetricMoments: Hashable, Sendable {
     self.values = values
   }
 
+  /// The triangle that has so many values.
+  /// - Precondition: there is one.
+  public init(triangle values: [Float]) { self.init(order: Self.order(count: values.count) ?? 0, values: values) }
+
+  /// The order of a triangle of so many values; nil where none has.
+  public static func order(count: Int) -> Int? {
+    let order = Int((Double(8 * count + 1).squareRoot() - 1) / 2)
+    return Self.count(order: order) == count ? order : nil
+  }
+
   /// Values of a triangle.
   public static func count(order: Int) -> Int { order * (order + 1) / 2 }
 

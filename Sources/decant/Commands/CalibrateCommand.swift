@@ -28,6 +28,8 @@ struct CalibrateCommand: TalkingCommand {
 
       The file has a triangle of numbers for the columns of each weight, and one for
       its rows: 1.2 GB for a model of 135 M weights, 7.5 GB for 1.1 B, 55 GB for 8 B.
+      --mergeable keeps sums that can be added to those of other texts, read elsewhere:
+      --merge does that, and neither order nor grouping changes a byte.
       While it is made, activations are kept in a scratch file beside it. --dry-run
       tells sizes, memory and time.
 
@@ -41,10 +43,18 @@ struct CalibrateCommand: TalkingCommand {
             --calibration llama.calibration
         decant calibrate Llama-3.2-1B/ --text mails.txt manuals.txt code.txt \\
             --output llama.calibration
+        decant calibrate --merge a.calibration b.calibration --output both.calibration
       """)
 
   @Argument(help: "Model to run: a file or a folder.", completion: .file())
-  var model: String
+  var model: String?
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "In place of a model: calibrations of one model, made with --mergeable, to be added up.", valueName: "file ..."),
+    completion: .file())
+  var merge: [String] = []
 
   @Option(
     name: .shortAndLong, help: ArgumentHelp("File to write.", valueName: "file"), completion: .file(),
@@ -77,8 +87,31 @@ struct CalibrateCommand: TalkingCommand {
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
+  func validate() throws {
+    guard let model else {
+      guard merge.count > 1 else {
+        throw ValidationError(
+          merge.isEmpty ? "A model is needed, or --merge." : "--merge needs two calibrations at least.")
+      }
+      let others = [
+        calibrating.given, imatrix.map { _ in "--imatrix" }, tokenizer.map { _ in "--tokenizer" },
+        memory.map { _ in "--memory" }, dryRun ? "--dry-run" : nil, cutting.preTokenizer.map { _ in "--pre-tokenizer" },
+        adapters.adapters.isEmpty ? nil : "--adapter",
+      ]
+      if let other = others.compactMap(\.self).first {
+        throw ValidationError("\(other) is for a model that reads texts; with --merge nothing is read.")
+      }
+      return
+    }
+    if !merge.isEmpty {
+      throw ValidationError(
+        "--merge adds up calibrations that are there, and \(model) is a model; calibrate it with --mergeable first.")
+    }
+  }
+
   func run() async throws {
     let start = ContinuousClock.now
+    guard let model else { return try mergeAll(since: start) }
     let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
     talk.tell(checkpoint.notes)
     _ = try checkpoint.requireModel()
@@ -98,7 +131,23 @@ struct CalibrateCommand: TalkingCommand {
       let matrix = try Calibration(path: output).importance(of: checkpoint)
       Terminal.tellLeft(try matrix.write(to: imatrix, replacing: force, reading: inputs))
     }
-    try show(calibrator, seconds: (ContinuousClock.now - start).seconds)
+    try show(
+      calibrator.settings, layers: calibrator.sweep.layers.count, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  private func mergeAll(since start: ContinuousClock.Instant) throws {
+    let file = FileOutput(output, replacing: force)
+    try file.check(against: merge)
+    try file.checkRoom()
+    let calibrations = try merge.map { path throws(FileError) in try Calibration(path: path) }
+    StatusLine.shared.begin("merging")
+    Terminal.tellLeft(
+      try Calibration.merge(calibrations, to: output, replacing: force) { done, count in
+        StatusLine.shared.begin("merging: layer \(done) of \(count)")
+      })
+    StatusLine.shared.end()
+    let merged = try Calibration(path: output)
+    try show(merged.settings, layers: merged.keys.count, seconds: (ContinuousClock.now - start).seconds)
   }
 
   // MARK: - Telling
@@ -125,13 +174,12 @@ struct CalibrateCommand: TalkingCommand {
     }
   }
 
-  private func show(_ calibrator: Calibrator, seconds: Double) throws {
-    let settings = calibrator.settings
+  private func show(_ settings: CalibrationSettings, layers: Int, seconds: Double) throws {
     if talk.json {
       return try Terminal.result(
         JSONText.of([
           "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
-          "layers": .integer(calibrator.sweep.layers.count),
+          "layers": .integer(layers),
           "texts": .array(settings.texts.map(\.json)), "fisher": .bool(settings.isFisher),
           "context": .integer(settings.context),
           "seconds": .number(seconds),
@@ -140,7 +188,7 @@ struct CalibrateCommand: TalkingCommand {
     guard !talk.quiet else { return }
     let read = settings.texts.map { "\($0.name) \(NumberText.grouped($0.tokens))" }.joined(separator: ", ")
     Terminal.note(
-      "wrote \(output): \(calibrator.sweep.layers.count) linear layers, "
+      "wrote \(output): \(layers) linear layers, "
         + "\(NumberText.bytes(try FileSystem.byteCount(output) ?? 0)), in \(DurationText.of(seconds))")
     Terminal.note("tokens of each kind of text: \(read); and a seventh as many that were held back")
   }

@@ -1,6 +1,9 @@
+internal import Allocation
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Evaluation
+internal import JSON
 
 struct QuantizeCommand: TalkingCommand {
   static let configuration = CommandConfiguration(
@@ -44,6 +47,14 @@ struct QuantizeCommand: TalkingCommand {
       makes: the output is measured beside that of the type's own encoder, and the
       better one is kept.
 
+      A TYPE FOR EACH TENSOR
+        --target-size, --target-bpw and --target-kl stand in place of --type. Each
+        tensor is encoded with each of --types, to see what that costs; bytes go where
+        they take most damage away; the result is measured beside llama-quantize's mix
+        of that size, and the better one is taken. With --calibration costs are those
+        of the predictions; without, they go by errors of weights and by what tensors
+        of each kind do together.
+
       \(PlanReport.keysWithVerification)
 
       EXAMPLES
@@ -51,6 +62,8 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --calibration l.calibration
+        decant quantize Llama-3.2-1B/ llama.gguf --target-size 800MB \\
+            --calibration l.calibration --save-recipe 800MB.json
         decant quantize Llama-3.2-1B/ Llama-mlx/ --layout mlx --type int4
         decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
             --group-size 32
@@ -65,7 +78,7 @@ struct QuantizeCommand: TalkingCommand {
   var output: String
 
   @Option(name: .shortAndLong, help: "Type of the quantized tensors.", completion: .list(TypeNames.allRules))
-  var type: String
+  var type: String?
 
   @Option(
     help: ArgumentHelp("Measure what it cost: compare before and after on this text.", valueName: "file"),
@@ -90,6 +103,7 @@ struct QuantizeCommand: TalkingCommand {
   var keepWorse = false
 
   @OptionGroup(title: "Types") var types: TypeOptions
+  @OptionGroup(title: "A type for each tensor, in place of --type") var targets: TargetOptions
   @OptionGroup(title: "GGUF") var gguf: GGUFOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
@@ -97,7 +111,7 @@ struct QuantizeCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    try types.checkUse(with: type)
+    try checkTypes()
     try measuring.checkUse(isMeasuring: verify != nil, talk)
     if !calibrate, !text.isEmpty { throw ValidationError("--text changes nothing without --calibrate.") }
     if calibrate, types.calibration != nil {
@@ -114,11 +128,43 @@ struct QuantizeCommand: TalkingCommand {
     }
   }
 
+  /// Types are said in one way.
+  private func checkTypes() throws {
+    if let type {
+      if targets.isUsed { throw ValidationError("--type and \(targets.optionName) both say which types tensors get.") }
+      return try types.checkUse(with: type, isCalibrated: calibrate)
+    }
+    guard targets.isUsed else {
+      throw ValidationError(
+        "Say which type the weights get with --type, or what they may take or lose with --target-size, --target-bpw or --target-kl."
+      )
+    }
+    if types.pure { throw ValidationError("--pure changes nothing with \(targets.optionName).") }
+    if targets.saveRecipe != nil, outputOptions.dryRun {
+      throw ValidationError("--save-recipe writes a file, and --dry-run writes nothing.")
+    }
+  }
+
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
+    let saved = targets.saveRecipe.map { FileOutput($0, replacing: outputOptions.force) }
+    try saved?.check(against: checkpoint.inputPaths + [output])
+    try saved?.checkRoom()
     let temporary = try await calibration(of: checkpoint)
     defer { if let temporary { Terminal.noting { () throws(FileError) in try FileOutput.removeTemporary(temporary) } } }
-    let recipe = gguf.applied(to: try types.recipe(named: type, of: checkpoint, calibration: temporary))
+    var (recipe, found) = (Recipe(.keep), TargetReport?.none)
+    if let target = targets.target {
+      let search = try await chosen(target, of: checkpoint, calibration: temporary)
+      guard let search else { return }
+      (recipe, found) = search
+    } else {
+      let named = try targets.named()
+      recipe =
+        try named.map { try types.completed($0, calibration: temporary) }
+        ?? types.recipe(named: type, of: checkpoint, calibration: temporary)
+      recipe = gguf.applied(to: recipe)
+    }
+    if let saved { try save(recipe, of: checkpoint, to: saved, origin: found?.origin ?? [:]) }
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }
@@ -126,7 +172,51 @@ struct QuantizeCommand: TalkingCommand {
       Job.Calibrating(before: checkpoint, calibration: $0, isMeasured: measure, keepsWorse: keepWorse)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk)
-      .run(verification: verification, calibrating: calibrating)
+      .run(verification: verification, calibrating: calibrating, target: found)
+  }
+
+  /// Finds a type for each tensor.
+  /// - Returns: nil where it is only told what could be found.
+  private func chosen(
+    _ target: SizeTarget, of checkpoint: Checkpoint, calibration temporary: String?
+  ) async throws -> (Recipe, TargetReport?)? {
+    let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: temporary))
+    let isFolder = try outputOptions.destination(output, for: base).container != .gguf
+    let rules = try targets.rules(types, of: checkpoint, isFolder: isFolder)
+    let destination = try outputOptions.destination(output, for: rules.first.map { base.forTrial($0.rule) } ?? base)
+    let job = TargetJob(
+      target: target, checkpoint: checkpoint, recipe: base, destination: destination, rules: rules, isMeasured: measure,
+      options: outputOptions)
+    let (search, note) = try await job.search()
+    if let note { talk.tell([Note(note)]) }
+    guard !outputOptions.dryRun else {
+      let sizes = search.byteCounts
+      if talk.json {
+        try Terminal.result(
+          JSONText.of(["smallest": .integer(sizes.lowerBound), "largest": .integer(sizes.upperBound)]))
+      } else {
+        try Terminal.result(
+          "between \(NumberText.bytes(sizes.lowerBound)) and \(NumberText.bytes(sizes.upperBound)); which types, is found by encoding "
+            + "with each of \(rules.map(\.name).joined(separator: ", "))")
+      }
+      return nil
+    }
+    let report = try await job.run(search)
+    if !talk.json, !talk.quiet { report.forEachLine(isVerbose: talk.verbose) { Terminal.note($0) } }
+    return (base.forTrial(.table(report.outcome.best.table)), report)
+  }
+
+  /// Writes down which type each tensor gets.
+  private func save(
+    _ recipe: Recipe, of checkpoint: Checkpoint, to file: FileOutput, origin: [String: JSONValue]
+  ) throws {
+    let destination = try outputOptions.destination(output, for: recipe)
+    let plan = try Plan(
+      converting: checkpoint, to: destination,
+      recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination),
+      workers: outputOptions.workers.count)
+    let document = TypeTable(of: plan).document(origin: origin)
+    Terminal.tellLeft(try file.write(Array(JSONText.of(document).utf8) + [UInt8(ascii: "\n")]))
   }
 
   /// Makes a calibration for this output only.
@@ -138,7 +228,14 @@ struct QuantizeCommand: TalkingCommand {
       checkpoint, CalibrationJob.Request(text: text), outputOptions.cutting, workers: outputOptions.workers.count)
     _ = try job.price()
     // What is wrong with the output is told before all that work.
-    let recipe = try types.recipe(named: type, of: checkpoint)
+    var recipe = try targets.named() ?? Recipe(.keep)
+    if let type {
+      recipe = try types.ruled(by: type, of: checkpoint, isCalibrated: true)
+    } else if targets.target != nil {
+      let isFolder = try outputOptions.destination(output, for: recipe).container != .gguf
+      recipe = try targets.rules(types, of: checkpoint, isFolder: isFolder).first.map { Recipe($0.rule) } ?? recipe
+    }
+    recipe = try types.completed(recipe)
     _ = try Plan(converting: checkpoint, to: try outputOptions.destination(output, for: recipe), recipe: recipe)
     _ = try await job.write(to: path, replacing: true)
     return path

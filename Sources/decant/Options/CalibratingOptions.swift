@@ -22,12 +22,26 @@ struct CalibratingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Of what is drawn by chance: the model's own text, and labels.", valueName: "n"))
   var seed: UInt32 = 0
 
+  @Flag(
+    help: "Keep sums whole, so that calibrations of other texts can be added with --merge. The file is twice as large.")
+  var mergeable = false
+
   func validate() throws {
     if context < 16 { throw ValidationError("--context must be at least 16.") }
     if tokens < 2 * context { throw ValidationError("--tokens must be at least two windows: \(2 * context).") }
   }
 
+  /// An option that was given and is not what it is by itself; nil for none.
+  var given: String? {
+    let usual = CalibrationJob.Request()
+    return [
+      ("--text", !text.isEmpty), ("--tokens", tokens != usual.tokens), ("--context", context != usual.context),
+      ("--no-fisher", fisher != usual.fisher), ("--seed", seed != usual.seed), ("--mergeable", mergeable),
+    ].first(where: \.1)?.0
+  }
+
   var request: CalibrationJob.Request {
-    CalibrationJob.Request(text: text, tokens: tokens, context: context, fisher: fisher, seed: seed)
+    CalibrationJob.Request(
+      text: text, tokens: tokens, context: context, fisher: fisher, seed: seed, mergeable: mergeable)
   }
 }

@@ -56,6 +56,22 @@ struct OutputOptions: ParsableArguments {
     }
   }
 
+  /// A recipe with what these options say of it.
+  /// - Throws: `FileError` when the model has to be read for that, and cannot be.
+  func applied(
+    to recipe: Recipe, of checkpoint: Checkpoint, for destination: Destination
+  ) throws(FileError) -> Recipe {
+    var recipe = recipe
+    recipe.modelName = name
+    recipe.preTokenizer = cutting.preTokenizer
+    recipe.isExactOnly = exactOnly
+    guard allowNonfinite else { return recipe }
+    StatusLine.shared.begin("looking for values that are NaN or infinite")
+    recipe = recipe.keeping(try NonFinite.outputsToKeep(of: checkpoint, for: destination, recipe: recipe))
+    StatusLine.shared.begin("planning")
+    return recipe
+  }
+
   /// - Parameter recipe: types that only one container has decide where the name does not.
   func destination(_ path: String, for recipe: Recipe) throws -> Destination {
     let named = to.flatMap { name in Container.written.first { $0.name == name } }

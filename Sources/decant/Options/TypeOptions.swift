@@ -83,7 +83,14 @@ struct TypeOptions: ParsableArguments {
   func recipe(
     named name: String?, of checkpoint: Checkpoint? = nil, calibration own: String? = nil
   ) throws -> Recipe {
-    var recipe = try name.map { try ruled(by: $0, of: checkpoint) } ?? Recipe(.keep)
+    try completed(
+      try name.map { try ruled(by: $0, of: checkpoint, isCalibrated: own != nil) } ?? Recipe(.keep), calibration: own)
+  }
+
+  /// A recipe with all that options say beside its rule.
+  /// - Parameter calibration: path of one in place of that which is named.
+  func completed(_ recipe: Recipe, calibration own: String? = nil) throws -> Recipe {
+    var recipe = recipe
     recipe.overrides = try overrides() + recipe.overrides
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
@@ -137,8 +144,10 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// A mix where the name is one; bitsandbytes' choice of tensors for blockwise types, every weight for the others.
-  /// - Parameter checkpoint: the model, for mixes that go by its layers.
-  func ruled(by name: String, of checkpoint: Checkpoint? = nil) throws -> Recipe {
+  /// - Parameters:
+  ///   - checkpoint: the model, for mixes that go by its layers.
+  ///   - isCalibrated: whether a calibration is made on the way.
+  func ruled(by name: String, of checkpoint: Checkpoint? = nil, isCalibrated: Bool = false) throws -> Recipe {
     if let request = try request(), request.layout == "mlx", let mix = MLXMix.named(name.lowercased()) {
       do throws(GroupRequest.Refusal) {
         return try mix.recipe(
@@ -149,7 +158,7 @@ struct TypeOptions: ParsableArguments {
     }
     if let type = try grouped(name) { return Recipe(.linearLayers(type)) }
     if let mix = NamedMix.named(name.lowercased()) {
-      if mix.needsImportance, imatrix == nil, calibration == nil {
+      if mix.needsImportance, imatrix == nil, calibration == nil, !isCalibrated {
         throw ValidationError(
           "\(mix.name) is too few bits without an importance matrix: make one with decant imatrix, and give it with --imatrix."
         )
@@ -165,13 +174,15 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// Refuses what would change nothing.
-  /// - Parameter name: the type that is asked for; nil for none.
-  func checkUse(with name: String?) throws {
+  /// - Parameters:
+  ///   - name: the type that is asked for; nil for none.
+  ///   - isCalibrated: whether a calibration is made on the way.
+  func checkUse(with name: String?, isCalibrated: Bool = false) throws {
     if let layout, name == nil, try overrides().isEmpty, outputTensorType == nil, tokenEmbeddingType == nil {
       throw ValidationError(
         "--layout \(layout) says how weights of a type are spelled; say which with --type, such as --type int4.")
     }
-    let recipe = try name.map { try ruled(by: $0) }
+    let recipe = try name.map { try ruled(by: $0, isCalibrated: isCalibrated) }
     var types =
       try overrides().map(\.type) + [outputTensorType, tokenEmbeddingType].compactMap(\.self).map(type(named:))
     var isMix = false
@@ -180,6 +191,7 @@ struct TypeOptions: ParsableArguments {
       isMix = true
       types += mix.types.compactMap { TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false) }
     case .elements(let type), .everyMatrix(let type), .linearLayers(let type): types.append(type)
+    case .table(let table): types += table.types.values
     case .keep, .layout, nil: break
     }
     let isOne = pure && recipe?.fileType != nil

@@ -16,14 +16,23 @@ struct CalibrationFileReport {
   func write(tensors: Bool, _ line: (String) throws(FileError) -> Void) throws(FileError) {
     let settings = calibration.settings
     var rows = [
-      ["Kind", "calibration" + (settings.isFisher ? "" : ", without gradients")],
+      [
+        "Kind",
+        "calibration" + (settings.isFisher ? "" : ", without gradients")
+          + (settings.isMergeable ? ", can be merged" : ""),
+      ],
       ["Size", NumberText.bytes(byteCount)],
       ["Model", settings.model],
       ["Linear layers", "\(keys.count)" + (LayerNames.layers(of: layerNames).map { ", \($0)" } ?? "")],
       ["Windows", "of \(settings.context) tokens"],
       ["Digest", calibration.digest],
-      ["Made by", "decant \(settings.version), seed \(settings.seed)"],
     ]
+    if settings.parts.isEmpty {
+      rows.append(["Made by", "decant \(settings.version), seed \(settings.seed)"])
+    } else {
+      rows.append(["Made by", "decant \(settings.version), merged"])
+      rows += settings.parts.map { ["Of", "\($0.digest), decant \($0.version), seed \($0.seed)"] }
+    }
     for text in settings.texts {
       rows.append(
         [
@@ -41,8 +50,8 @@ struct CalibrationFileReport {
     try ReportTable("Linear layers", columns: ["Name", "Tokens"], rows: seen).forEachLine(line)
   }
 
-  /// Keys: `path`, `container`, `bytes`, `model`, `layers`, `fisher`, `context`, `seed`, `version`, `xxh3_128`, `texts` (`name`, `tokens`,
-  /// `held_back_tokens`).
+  /// Keys: `path`, `container`, `bytes`, `model`, `layers`, `fisher`, `context`, `seed`, `version`, `xxh3_128`, `mergeable`,
+  /// `parts` (`xxh3_128`, `seed`, `version`), `texts` (`name`, `tokens`, `held_back_tokens`).
   var json: JSONValue {
     let settings = calibration.settings
     return [
@@ -50,6 +59,7 @@ struct CalibrationFileReport {
       "model": .string(settings.model), "layers": .integer(keys.count), "fisher": .bool(settings.isFisher),
       "context": .integer(settings.context), "seed": .integer(settings.seed), "version": .string(settings.version),
       "xxh3_128": .string(calibration.digest),
+      "mergeable": .bool(settings.isMergeable), "parts": .array(settings.parts.map(\.json)),
       "texts": .array(settings.texts.map(\.json)),
     ]
   }

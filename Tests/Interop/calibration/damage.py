@@ -30,16 +30,18 @@ class Bench:
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return (json.loads(result.stdout) if "--json" in arguments else None), seconds
 
-    def encode(self, kind, name, extra):
+    def encode(self, kind, extra, size=None):
+        """Writes the model in a type, or, with a size, in types chosen for so many bytes."""
         output = self.work / ("model" if kind.split("+")[0] in FOLDER_TYPES else "model.gguf")
         shutil.rmtree(output, ignore_errors=True)
-        arguments = ["quantize", self.options.model, output, "--type", kind.split("+")[0], "--force", "--quiet", *extra]
+        types = ["--type", kind.split("+")[0]] if size is None else ["--target-size", size]
+        arguments = ["quantize", self.options.model, output, *types, "--force", "--quiet", *extra]
         if kind.endswith("+dq"):
             arguments.append("--double-quant")
         if output.suffix == ".gguf":
             if self.options.keep_embedding:
                 arguments += ["--token-embedding-type", "bf16"]
-            if kind in self.options.pure:
+            if kind in self.options.pure and size is None:
                 arguments.append("--pure")
         _, seconds = self.run(*arguments)
         return output, seconds
@@ -54,12 +56,12 @@ class Bench:
             found[name] = {"kl": report["kl"]["mean"], "standard_error": report["kl"]["standard_error"],
                            "p99": report["kl"]["p99"], "top1": report["top1_agreement"],
                            "perplexity": report["after"]["perplexity"], "before": report["before"]["perplexity"],
-                           "bytes": report["after"].get("bytes")}
+                           "bytes": report["after"].get("bytes"), "bits": report["after"].get("bits_per_weight")}
         return found
 
 
 def markdown(rows):
-    lines = ["| type | codes | KL unseen | 99 % | top | perplexity | KL seen | 99 % | top | bytes | CPU s | of it |",
+    lines = ["| type | codes | KL unseen | 99 % | top | perplexity | KL seen | 99 % | top | bits | CPU s | of it |",
              "|---|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         cells = [row["type"], row["codes"]]
@@ -71,7 +73,7 @@ def markdown(rows):
             cells += [f"{part['kl']:.4f}", f"{part['p99']:.3f}", f"{100 * part['top1']:.1f} %"]
             if text == "unseen":
                 cells.append(f"{part['perplexity']:.2f}")
-        cells += [str(row.get("unseen", row.get("seen"))["bytes"]), f"{row['cpu']:.0f}", row["ratio"]]
+        cells += [f"{row.get('unseen', row.get('seen'))['bits']:.2f}", f"{row['cpu']:.0f}", row["ratio"]]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -86,6 +88,7 @@ def main():
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--types", nargs="+", required=True)
     parser.add_argument("--pure", nargs="*", default=[], help="types that all weights get, rather than the mix of that name")
+    parser.add_argument("--targets", nargs="*", default=[], help="types whose size is a target for types that are chosen, too")
     parser.add_argument("--keep-embedding", action="store_true", help="leave the token embedding of a GGUF in bf16")
     parser.add_argument("--context", type=int, default=256)
     parser.add_argument("--chunks", type=int, default=16)
@@ -100,24 +103,28 @@ def main():
             ways = [("own", [])]
             if options.imatrix and kind.split("+")[0] not in FOLDER_TYPES:
                 ways.append(("importance", ["--imatrix", options.imatrix]))
-            ways.append(("calibrated", ["--calibration", options.calibration, "--no-measure"]))
+            calibrated = ["--calibration", options.calibration]
+            ways.append(("calibrated", [*calibrated, "--no-measure"]))
+            if kind in options.targets:
+                ways.append(("calibrated, types chosen", calibrated))
+            size = None
             for codes, extra in ways:
                 try:
-                    output, seconds = bench.encode(kind, codes, extra)
+                    output, seconds = bench.encode(kind, extra, size if codes.endswith("chosen") else None)
                 except SystemExit as error:
                     if codes != "importance":
                         raise
                     print(f"{kind} takes no importance: {error}"[:160], flush=True)
                     continue
                 row = {"type": kind, "codes": codes, "cpu": seconds, **bench.measure(output)}
-                kl = row["unseen"]["kl"]
-                row["ratio"] = "" if codes != "calibrated" else f"{kl / best:.2f}"
-                best = kl if codes != "calibrated" else best
+                kl, size = row["unseen"]["kl"], row["unseen"]["bytes"] if size is None else size
+                row["ratio"] = f"{kl / best:.2f}" if codes.startswith("calibrated") else ""
+                best = best if codes.startswith("calibrated") else kl
                 rows.append(row)
+                if options.json:
+                    options.json.write_text(json.dumps(rows, indent=1) + "\n")
                 print(kind, codes, {text: f"{row[text]['kl']:.5f}" for text in ("unseen", "seen") if text in row}, row["ratio"],
                       f"{seconds:.0f} s", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
     if options.table:
         options.table.write_text(markdown(rows))
 
