@@ -25,6 +25,8 @@ final class MomentCollector: GradientObserver {
 
   private struct State: Sendable {
     var layers: [String: Sums] = [:]
+    /// Layers that are given what others are, by their keys.
+    var alike: [String: String] = [:]
     var isHeldBack = false
   }
 
@@ -52,6 +54,13 @@ final class MomentCollector: GradientObserver {
 
   func observe(_ inputs: MatrixPart, gradient: MatrixPart, of layer: LinearLayer, workers: Workers) async throws {
     try await observe(inputs, gradient: isFisher ? gradient : nil, key: layer.key, workers: workers)
+  }
+
+  /// Takes note of layers that are all given the same, where tokens count alike: what is known of one is known of all.
+  func observe(_ inputs: MatrixPart, alike keys: [String], workers: Workers) async throws {
+    guard let first = keys.first else { return }
+    state.withLock { state in for key in keys.dropFirst() { state.alike[key] = first } }
+    try await observe(inputs, gradient: nil, key: first, workers: workers)
   }
 
   /// - Parameter gradient: nil where tokens count alike.
@@ -129,6 +138,17 @@ final class MomentCollector: GradientObserver {
 
   /// What is known of layers, which is given up.
   func take(_ keys: [String]) -> [LayerSums] {
+    let alike = state.withLock(\.alike)
+    let known = taken(keys.filter { alike[$0] == nil })
+    return known
+      + keys.compactMap { key in
+        guard let first = alike[key], var sums = known.first(where: { $0.key == first }) else { return nil }
+        sums.key = key
+        return sums
+      }
+  }
+
+  private func taken(_ keys: [String]) -> [LayerSums] {
     keys.compactMap { key in
       guard let sums = state.withLock({ $0.layers.removeValue(forKey: key) }), sums.tokens > 0 else { return nil }
       let unit = unit(key)

@@ -228,10 +228,6 @@ private struct InputCollector: InputObserver {
   }
 
   func observe(_ inputs: MatrixPart, of layers: [String], workers: Workers) async throws {
-    for name in layers {
-      for key in keys[name] ?? [name] {
-        try await collector.observe(inputs, gradient: nil, key: key, workers: workers)
-      }
-    }
+    try await collector.observe(inputs, alike: layers.flatMap { keys[$0] ?? [$0] }, workers: workers)
   }
 }

@@ -41,6 +41,8 @@ class Bench:
         if output.suffix == ".gguf":
             if self.options.keep_embedding:
                 arguments += ["--token-embedding-type", "bf16"]
+            if self.options.keep_head:
+                arguments += ["--output-tensor-type", "bf16"]
             if kind in self.options.pure and size is None:
                 arguments.append("--pure")
         _, seconds = self.run(*arguments)
@@ -90,6 +92,7 @@ def main():
     parser.add_argument("--pure", nargs="*", default=[], help="types that all weights get, rather than the mix of that name")
     parser.add_argument("--targets", nargs="*", default=[], help="types whose size is a target for types that are chosen, too")
     parser.add_argument("--keep-embedding", action="store_true", help="leave the token embedding of a GGUF in bf16")
+    parser.add_argument("--keep-head", action="store_true", help="leave the output matrix of a GGUF in bf16")
     parser.add_argument("--context", type=int, default=256)
     parser.add_argument("--chunks", type=int, default=16)
     parser.add_argument("--json", type=Path)
