@@ -143,6 +143,7 @@ import Testing
     ("--types q4_k,q6_k --type q4_k", "--types changes nothing", 64),
     ("--target-bpw 4 --types q4_k", "at least two types", 64), ("--target-bpw 0", "greater than 0", 64),
     ("--target-bpw 4 --types q4_k,q4_j", "There is no type q4_j", 64),
+    ("--target-kl 1 --no-measure", "nothing else tells what is lost", 64),
     ("--target-bpw 4 --to safetensors", "say with --types", 64),
   ]) func refusals(_ options: String, _ text: String, _ code: Int32) throws {
     let folder = try TemporaryFolder()

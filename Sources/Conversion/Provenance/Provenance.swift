@@ -35,7 +35,7 @@ public struct Provenance: Sendable {
   private let sourceCount: Int
 
   /// Most bytes of a recipe that is read, and of a version.
-  static let longestRecipe = 1 << 20
+  static let longestRecipe = 1 << 24
   static let longestVersion = 64
 
   /// As long as a digest, and none.
@@ -129,15 +129,23 @@ public struct Provenance: Sendable {
   /// The keys with their values, in the order in which they are written.
   /// - Throws: `FileError` when a number in the recipe is not finite.
   func entries(path: String) throws(FileError) -> [(key: String, value: String)] {
+    let recipe: [UInt8]
     do throws(JSONError) {
-      let recipe = try document.serialized(pretty: false)
-      return [
-        (Key.version, version), (Key.recipe, String(decoding: recipe, as: UTF8.self)),
-        (Key.sources, sources.map(Self.text) ?? placeholder),
-      ] + (tensors.map { [(Key.tensors, $0)] } ?? [])
+      recipe = try document.serialized(pretty: false)
     } catch {
       throw FileError(.unsupported, path: path, subject: Key.recipe, "\(error)", remedy: .leaveOutProvenance)
     }
+    // What could not be read again is not written.
+    guard recipe.count <= Self.longestRecipe else {
+      throw FileError(
+        .unsupported, path: path, subject: Key.recipe,
+        "would be longer than \(Self.longestRecipe) bytes, which is the most that is read again",
+        remedy: .leaveOutProvenance)
+    }
+    return [
+      (Key.version, version), (Key.recipe, String(decoding: recipe, as: UTF8.self)),
+      (Key.sources, sources.map(Self.text) ?? placeholder),
+    ] + (tensors.map { [(Key.tensors, $0)] } ?? [])
   }
 
   /// XXH3-128 of names, types and shapes. The order, which other programs change, does not count.

@@ -121,7 +121,12 @@ struct QuantizeCommand: TalkingCommand {
       throw ValidationError("--calibrate makes an importance matrix too; leave --imatrix out.")
     }
     if types.calibration == nil, !calibrate {
-      if !measure { throw ValidationError("--no-measure changes nothing without --calibration.") }
+      if !measure, targets.target == nil {
+        throw ValidationError("--no-measure changes nothing without --calibration.")
+      }
+      if !measure, targets.targetKl != nil {
+        throw ValidationError("--target-kl is measured; without --calibration nothing else tells what is lost.")
+      }
       if keepWorse { throw ValidationError("--keep-worse changes nothing without --calibration.") }
     } else if keepWorse, !measure {
       throw ValidationError("--keep-worse changes nothing with --no-measure: nothing is found to be worse.")
