@@ -88,8 +88,14 @@ public struct Allocator: Sendable {
     return hull
   }
 
-  /// The option of the fewest bytes for each tensor, and that of the least damage.
+  /// The option of the fewest bytes for each tensor, that of the most, and that of the least damage.
   public var smallest: Allocation { Allocation(useful.map { $0.first ?? 0 }, of: tensors) }
+  public var largest: Allocation {
+    Allocation(
+      tensors.map { tensor in
+        tensor.options.indices.max { tensor.options[$0].byteCount < tensor.options[$1].byteCount } ?? 0
+      }, of: tensors)
+  }
   public var best: Allocation { Allocation(useful.map { $0.last ?? 0 }, of: tensors) }
 
   /// The least damage that so many bytes allow.

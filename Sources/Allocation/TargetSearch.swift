@@ -53,6 +53,10 @@ public struct TargetSearch: Sendable {
   private let trial: TrialOutputs
   private let survey: TypeSurvey
   private let mixes: [(name: String, plan: Plan)]
+  /// The smallest and the largest output.
+  private let ends: (smallest: Plan, largest: Plan)
+  /// Bytes of the smallest output beside the tensors that have a choice.
+  private let fixed: (files: Int, tensors: Int)
 
   /// - Parameters:
   ///   - types: rules that give each tensor one type as far as that can be, by the names of the types.
@@ -73,55 +77,67 @@ public struct TargetSearch: Sendable {
         .unsupported, path: trial.checkpoint.path,
         "has no tensor that these types give a choice: \(names)")
     }
-    self.mixes = mixes.compactMap { mix in (try? trial.wholePlan(mix.rule)).map { (mix.name, $0) } }
-    guard let budget = Self.budget(target, survey) else { return }
-    let smallest = survey.byteCounts.lowerBound
-    guard smallest - survey.fixedBytes <= budget else {
+    // Those that have only types that are allowed.
+    self.mixes = mixes.compactMap { [survey] mix in
+      (try? trial.wholePlan(mix.rule)).flatMap { survey.allows($0) ? (mix.name, $0) : nil }
+    }
+    let (smallest, largest) = (survey.extreme(<), survey.extreme(>))
+    ends = (try trial.wholePlan(.table(smallest.table)), try trial.wholePlan(.table(largest.table)))
+    fixed = (
+      ends.smallest.byteCount - smallest.byteCount, ends.smallest.tensorByteCount - smallest.byteCount
+    )
+    guard isWithin(ends.smallest.byteCount, ends.smallest.bitsPerWeight) else {
       throw FileError(
         .unsupported, path: trial.checkpoint.path,
-        "is no smaller than \(smallest) bytes, \(Self.bits(of: smallest, survey)) bits a weight, with the types that are allowed: \(names)"
+        "is no smaller than \(ends.smallest.byteCount) bytes, \(Self.roundedUp(ends.smallest.bitsPerWeight)) bits a weight, with the types that are allowed: \(names)"
       )
     }
   }
 
   /// Bytes of the smallest and of the largest output that the types allow.
-  public var byteCounts: ClosedRange<Int> { survey.byteCounts }
+  public var byteCounts: ClosedRange<Int> {
+    ends.smallest.byteCount...max(ends.smallest.byteCount, ends.largest.byteCount)
+  }
 
   /// Bytes that the tensors with a choice may take; nil for a damage.
-  private static func budget(_ target: SizeTarget, _ survey: TypeSurvey) -> Int? {
+  private var budget: Int? {
     switch target {
-    case .byteCount(let bytes): bytes - survey.fixedBytes
+    case .byteCount(let bytes): bytes - fixed.files
     case .bitsPerWeight(let bits):
-      Int((bits / 8 * Double(survey.parameterCount)).rounded(.down)) - survey.fixedTensorBytes
+      // More than all bytes there are is as good as those.
+      Int(min(bits / 8 * Double(ends.smallest.parameterCount), 0x1p62).rounded(.down)) - fixed.tensors
     case .divergence: nil
     }
   }
 
-  private static func bits(of bytes: Int, _ survey: TypeSurvey) -> Double {
-    let weights = bytes - survey.fixedBytes + survey.fixedTensorBytes
-    return (Double(weights) * 800 / Double(max(1, survey.parameterCount))).rounded(.up) / 100
-  }
+  private static func roundedUp(_ bits: Double) -> Double { (bits * 100).rounded(.up) / 100 }
 
   /// Surveys, chooses and measures.
   /// - Throws: `FileError` when nothing keeps to the target; what pouring and measuring throw; `CancellationError`.
   public func run(_ event: (Event) -> Void) async throws -> Outcome {
-    let tensors = try await survey.run { event(.survey($0)) }
-    let allocator = Allocator(tensors)
-    guard let budget = Self.budget(target, survey) else {
+    let largest = candidate(TypeTable(of: ends.largest), ends.largest, name: "largest", estimate: nil)
+    guard let budget else {
       guard case .divergence(let limit) = target else { preconditionFailure("every other target is a size") }
-      return try await smallest(losing: limit, tensors, allocator, event)
+      return try await smallest(losing: limit, largest, event)
     }
-    return try await best(within: budget, tensors, allocator, event)
+    // Where everything fits there is nothing to choose.
+    if isWithin(ends.largest.byteCount, ends.largest.bitsPerWeight) {
+      let measured = try await measure(largest, event)
+      return Outcome(best: measured, candidates: [measured], tensors: [])
+    }
+    return try await best(within: budget, try await survey.run { event(.survey($0)) }, event)
+  }
+
+  private func candidate(_ table: TypeTable, _ plan: Plan, name: String, estimate: Double?) -> Candidate {
+    Candidate(
+      name: name, table: table, byteCount: plan.byteCount, bitsPerWeight: plan.bitsPerWeight, estimate: estimate)
   }
 
   private func candidate(
     _ allocation: Allocation, _ tensors: [TensorOptions], name: String = "chosen"
   ) throws(FileError) -> Candidate {
     let table = allocation.table(of: tensors)
-    let plan = try trial.wholePlan(.table(table))
-    return Candidate(
-      name: name, table: table, byteCount: plan.byteCount, bitsPerWeight: plan.bitsPerWeight,
-      estimate: allocation.damage)
+    return candidate(table, try trial.wholePlan(.table(table)), name: name, estimate: allocation.damage)
   }
 
   private func measure(_ candidate: Candidate, _ event: (Event) -> Void) async throws -> Candidate {
@@ -143,8 +159,9 @@ public struct TargetSearch: Sendable {
   }
 
   private func best(
-    within budget: Int, _ tensors: [TensorOptions], _ allocator: Allocator, _ event: (Event) -> Void
+    within budget: Int, _ tensors: [TensorOptions], _ event: (Event) -> Void
   ) async throws -> Outcome {
+    let allocator = Allocator(tensors)
     var budget = budget
     var chosen: Candidate?
     // Headers say what types tensors have, and what they take is known when types are.
@@ -168,16 +185,25 @@ public struct TargetSearch: Sendable {
     if trial.canMeasure, let mix = fitting.max(by: { $0.plan.byteCount < $1.plan.byteCount }) {
       let table = TypeTable(of: mix.plan)
       if table.types.mapValues(\.text) != chosen.table.types.mapValues(\.text) {
+        let estimate = Self.damage(of: table, tensors)
         candidates.append(
-          try await measure(
-            Candidate(
-              name: mix.name, table: table, byteCount: mix.plan.byteCount, bitsPerWeight: mix.plan.bitsPerWeight,
-              estimate: nil), event))
+          try await measure(candidate(table, mix.plan, name: mix.name, estimate: estimate), event))
       }
     }
     // The first of those that are alike.
     let best = candidates.dropFirst().reduce(candidates[0]) { ($1.measured ?? 0) < ($0.measured ?? 0) ? $1 : $0 }
     return Outcome(best: best, candidates: candidates, tensors: tensors)
+  }
+
+  /// What types cost that were all surveyed.
+  private static func damage(of table: TypeTable, _ tensors: [TensorOptions]) -> Double? {
+    var total = 0.0
+    for tensor in tensors {
+      guard let type = table.types[tensor.name], let option = tensor.options.first(where: { $0.type.text == type.text })
+      else { return nil }
+      total += option.damage
+    }
+    return total
   }
 
   // MARK: - Damages
@@ -192,9 +218,21 @@ public struct TargetSearch: Sendable {
   /// Estimates say which tensor wants how many bytes. How many in all they say only roughly: from the first trial on what was
   /// measured does.
   private func smallest(
-    losing limit: Double, _ tensors: [TensorOptions], _ allocator: Allocator, _ event: (Event) -> Void
+    losing limit: Double, _ largest: Candidate, _ event: (Event) -> Void
   ) async throws -> Outcome {
+    // Where the largest types are not enough nothing is.
+    let largest = try await measure(largest, event)
+    if let least = largest.measured, least > limit {
+      throw FileError(
+        .unsupported, path: trial.checkpoint.path,
+        "loses more than \(limit) nats a token with the types that are allowed: \(least) with the largest")
+    }
+    let tensors = try await survey.run { event(.survey($0)) }
+    let allocator = Allocator(tensors)
     var trials: [Trial] = []
+    if let least = largest.measured {
+      trials.append(Trial(allocation: allocator.largest, candidate: largest, divergence: least))
+    }
     var next = allocator.allocation(losing: limit) ?? allocator.best
     while trials.count < Self.mostTrials, !trials.contains(where: { $0.allocation == next }) {
       let own = try await measure(try candidate(next, tensors, name: "trial \(trials.count + 1)"), event)

@@ -17,7 +17,7 @@ public struct TrialOutputs: Sendable {
 
   /// - Parameters:
   ///   - recipe: what of types stands whatever is tried: its overrides. Its rule counts for nothing.
-  ///   - destination: where the output will go; trials are beside it, hidden.
+  ///   - destination: where the output will go; trials are beside it, hidden (`Destination.hiddenOutputs`).
   ///   - gate: measures what outputs do to predictions; nil where that is not measured.
   /// - Throws: `FileError` when the recipe's calibration cannot be read.
   public init(
@@ -26,11 +26,7 @@ public struct TrialOutputs: Sendable {
     self.checkpoint = checkpoint
     self.recipe = recipe
     output = destination
-    let name = FileSystem.lastComponent(destination.path)
-    let hidden = ".\(name).trial" + (destination.isFile ? destination.container.fileEnding : "")
-    self.destination = Destination(
-      path: FileSystem.join(FileSystem.parent(destination.path), hidden), container: destination.container,
-      maximumFileBytes: destination.maximumFileBytes, replacesExisting: true, recordsProvenance: false)
+    self.destination = destination.hidden(.trial)
     self.gate = gate
     self.workers = workers
     damage = try recipe.calibration.map { calibration throws(FileError) in
@@ -53,7 +49,14 @@ public struct TrialOutputs: Sendable {
   /// Writes an output, and removes it when something was done with it.
   func with<Value>(_ table: TypeTable, _ body: (Checkpoint) async throws -> Value) async throws -> Value {
     let plan = try plan(.table(table))
-    try await plan.pour(workers: workers.count)
+    do throws(FileError) {
+      try await plan.pour(workers: workers.count, isResuming: false)
+    } catch {
+      guard error.code == .interrupted else { throw error }
+      throw FileError(
+        .interrupted, path: output.path, "interrupted while its types were looked for; the next run looks for them anew"
+      )
+    }
     do {
       let value = try await body(try Checkpoint(path: plan.outputPath))
       try plan.removeOutput()

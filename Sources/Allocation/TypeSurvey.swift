@@ -11,11 +11,6 @@ internal import Tensors
 /// predictions. Of other tensors those that are named alike are measured together, with all else left as it is, and share that
 /// by their relative errors.
 public struct TypeSurvey: Sendable {
-  /// Bytes of the output beside the tensors that have a choice.
-  public let fixedBytes: Int
-  /// Those of their weights alone.
-  public let fixedTensorBytes: Int
-  public let parameterCount: Int
   private let trial: TrialOutputs
   private let tensors: [Surveyed]
 
@@ -55,24 +50,27 @@ public struct TypeSurvey: Sendable {
       }
     }
     tensors = names.compactMap { options[$0] }.filter { $0.options.count > 1 }
-    let open = Set(tensors.map(\.tensor.name))
-    func fixed(_ plan: Plan) -> Int { plan.tensors.reduce(0) { $0 + (open.contains($1.name) ? 0 : $1.byteCount) } }
-    // Headers differ by what they say of types.
-    fixedBytes = plans.map { $0.byteCount - $0.tensorByteCount + fixed($0) }.max() ?? 0
-    fixedTensorBytes = plans.map(fixed).max() ?? 0
-    parameterCount = plans.first?.parameterCount ?? 0
     self.trial = trial
+  }
+
+  /// Whether a plan gives each tensor that has a choice one of its types.
+  func allows(_ plan: Plan) -> Bool {
+    let types = Dictionary(plan.tensors.map { ($0.name, $0.type?.text) }) { first, _ in first }
+    return tensors.allSatisfy { tensor in tensor.options.contains { $0.type.text == types[tensor.tensor.name] } }
   }
 
   /// Whether any tensor has a choice.
   var hasChoice: Bool { !tensors.isEmpty }
 
-  /// Bytes of the smallest and of the largest output.
-  public var byteCounts: ClosedRange<Int> {
-    func sum(_ pick: ([Int]) -> Int?) -> Int {
-      tensors.reduce(fixedBytes) { $0 + (pick($1.options.map(\.byteCount)) ?? 0) }
+  /// The smallest or the largest type of each tensor, and their bytes.
+  func extreme(_ isLess: (Int, Int) -> Bool) -> (table: TypeTable, byteCount: Int) {
+    let chosen = tensors.compactMap { tensor in
+      tensor.options.min { isLess($0.byteCount, $1.byteCount) }.map { (tensor.tensor.name, $0) }
     }
-    return sum { $0.min() }...sum { $0.max() }
+    return (
+      TypeTable(Dictionary(chosen.map { ($0.0, $0.1.type) }) { first, _ in first }),
+      chosen.reduce(0) { $0 + $1.1.byteCount }
+    )
   }
 
   /// What a survey tells while it runs.
@@ -170,7 +168,7 @@ public struct TypeSurvey: Sendable {
       for number in unknown { scales[number] = scale }
       return scales
     }
-    let kinds = Dictionary(grouping: unknown) { number in tensors[number].tensor.name.filter { !$0.isNumber } }
+    let kinds = Dictionary(grouping: unknown) { number in LayerNames.kind(of: tensors[number].tensor.name) }
     for kind in kinds.values.sorted(by: { ($0.first ?? 0) < ($1.first ?? 0) }) {
       let options = kind.map { ($0, Self.middle(tensors[$0])) }
       let relative = options.reduce(0) { $0 + (errors[$1.0][$1.1]?.relative ?? 0) }

@@ -63,6 +63,15 @@ extension Array where Element == Float {
   }
 }
 
+extension Array where Element == Int64 {
+  /// Lends the elements as raw bytes in the machine's byte order.
+  public func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe span.bytes)
+  }
+}
+
 extension Array where Element == Float {
   /// The elements whose bytes, in the machine's byte order, are `bytes`.
   public init(bytes: RawSpan) {

@@ -300,6 +300,16 @@ public final class StagedOutput: Sendable {
     return left.isEmpty ? failure : failure.with(others: left)
   }
 
+  /// What is said of a failure after which no other run of the job can go on. Nothing may be written afterwards.
+  public func abandoned(by failure: FileError) -> FileError {
+    guard !isFinished.withLock({ $0 }) else { return failure }
+    isFinished.withLock { $0 = true }
+    let left = discard()
+    close()
+    let failure = failure.code == .interrupted ? failure.with(path: target) : failure
+    return left.isEmpty ? failure : failure.with(others: left)
+  }
+
   private func close() {
     partial.close()
     journal.unlock()

@@ -44,7 +44,14 @@ public struct CalibrationGate: Sendable {
   private init(
     _ kinds: [(name: String, windows: [[Int32]])], path: String, before: LoadedModel, workers: Workers
   ) throws(FileError) {
+    let vocabulary = before.vocabularySize
     self.kinds = try kinds.map { kind throws(FileError) in
+      if let token = kind.windows.joined().first(where: { !(0..<vocabulary ~= Int($0)) }) {
+        throw FileError(
+          .mismatch, path: path, subject: kind.name,
+          "has the token \(token) in what it holds back, and \(FileError.quoted(before.name)) knows \(vocabulary); was it made with another model?"
+        )
+      }
       do throws(EvaluationError) {
         return (kind.name, try EvaluationWindows(kind.windows))
       } catch {
@@ -66,6 +73,7 @@ public struct CalibrationGate: Sendable {
     var measures: [Measure] = []
     var done = 0
     for kind in kinds {
+      try Interruption.check(path)
       let comparison = try await evaluator.compare(before: before, after: after, over: kind.windows) {
         progress(done + $0.chunk)
       }

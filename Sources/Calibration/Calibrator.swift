@@ -49,6 +49,7 @@ public struct Calibrator: Sendable {
     do {
       try await sweep.run(scratchIn: FileSystem.parent(path)) {
         done += 1
+        try Interruption.check(path)
         progress(done, sweep.stepCount)
       } finish: { layers in
         for layer in layers { try writer.write(layer) }

@@ -31,20 +31,10 @@ final class CalibratedJob {
       ? try CalibrationGate(calibrating.calibration, before: calibrating.before, workers: Workers(count: workers)) : nil
   }
 
-  /// Where the other output is while it is measured.
-  private var referencePath: String {
-    let name = FileSystem.lastComponent(destination.path)
-    let hidden = ".\(name).reference" + (destination.isFile ? destination.container.fileEnding : "")
-    return FileSystem.join(FileSystem.parent(destination.path), hidden)
-  }
-
   /// Makes and measures the output of the types' own encoders, and removes it.
   func measureReference(isResuming: Bool) async throws {
     guard let gate else { return }
-    let plan = try reference(
-      Destination(
-        path: referencePath, container: destination.container, maximumFileBytes: destination.maximumFileBytes,
-        replacesExisting: true, recordsProvenance: false))
+    let plan = try reference(destination.hidden(.reference))
     StatusLine.shared.begin("encoding with the types' own encoders, to measure against")
     let poured = try await plan.pour(workers: workers, isResuming: isResuming)
     Terminal.tellLeft(poured.leftovers)

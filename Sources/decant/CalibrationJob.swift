@@ -27,17 +27,21 @@ struct CalibrationJob {
   private let cutting: PreTokenizerOptions
   private let memory: ByteSize?
   private let workers: Workers
+  /// Read once: a pipe has its text only once.
+  private let texts: [CalibrationText]
 
+  /// - Throws: `FileError` when a text cannot be read.
   init(
     _ checkpoint: Checkpoint, _ options: Request, tokenizer: String? = nil, _ cutting: PreTokenizerOptions,
     memory: ByteSize? = nil, workers: Int
-  ) {
+  ) throws(FileError) {
     self.checkpoint = checkpoint
     self.options = options
     self.tokenizer = tokenizer
     self.cutting = cutting
     self.memory = memory
     self.workers = Workers(count: workers)
+    texts = try Self.texts(of: options.text)
   }
 
   /// Paths of all that is read.
@@ -53,7 +57,7 @@ struct CalibrationJob {
     _ = try checkpoint.requireModel()
     try checkpoint.checkTensors()
     let price = CalibrationPrice(
-      try LoadedModel(running: checkpoint), texts: try texts().count, tokens: options.tokens, context: options.context,
+      try LoadedModel(running: checkpoint), texts: texts.count, tokens: options.tokens, context: options.context,
       isFisher: options.fisher, isMergeable: options.mergeable, workers: workers)
     let allowed = memory?.bytes ?? FileSystem.availableMemory()
     if let allowed, price.memory > Double(allowed) {
@@ -75,7 +79,7 @@ struct CalibrationJob {
     let words = try own ?? ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer)
     let writing = ContinuousClock.now
     let windows = try await CalibrationWindows(
-      of: try texts(), tokens: options.tokens, context: options.context, seed: UInt64(options.seed), model: model,
+      of: texts, tokens: options.tokens, context: options.context, seed: UInt64(options.seed), model: model,
       tokenizer: words, workers: workers
     ) { done, count in
       Self.show("the model writes text: token", done, of: count, since: writing)
@@ -97,17 +101,29 @@ struct CalibrationJob {
   }
 
   /// The texts that are named, those of calibrations among them.
-  private func texts() throws(FileError) -> [CalibrationText] {
-    guard !options.text.isEmpty else { return CalibrationText.usual }
+  private static func texts(of paths: [String]) throws(FileError) -> [CalibrationText] {
+    guard !paths.isEmpty else { return CalibrationText.usual }
     var texts: [CalibrationText] = []
-    for path in options.text {
-      if path != "-", let calibration = try Calibration(ifThereIsOneAt: path) {
-        for (number, known) in calibration.settings.texts.enumerated() {
+    for path in paths {
+      let known = texts.count
+      let isFile = path == "-" ? false : try FileSystem.isFile(path)
+      if isFile, let calibration = try Calibration(ifThereIsOneAt: path) {
+        for (number, text) in calibration.settings.texts.enumerated() {
           guard let bytes = try calibration.text(number) else { continue }
-          texts.append(CalibrationText(name: known.name, origin: .bytes(bytes)))
+          texts.append(CalibrationText(name: text.name, origin: .bytes(bytes)))
+        }
+        guard texts.count > known else {
+          throw FileError(.unsupported, path: path, "is a calibration without texts, so that there is nothing to read")
         }
       } else {
         texts.append(CalibrationText(name: path, origin: .bytes(try TextFile.utf8(of: path))))
+      }
+      for new in known..<texts.count {
+        if let other = texts[..<new].first(where: { $0.origin == texts[new].origin }) {
+          throw FileError(
+            .exists, path: path, subject: texts[new].name,
+            "is the same text as \(FileError.quoted(other.name)), and would count twice")
+        }
       }
     }
     return texts

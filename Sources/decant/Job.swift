@@ -12,11 +12,17 @@ struct Job {
   private let options: OutputOptions
   private let talk: TalkOptions
   private let before: PlanReport.Before
+  private let reading: [String]
   /// - Parameter alsoReading: paths of what the job reads besides.
   /// - Parameter isReference: whether codes are left to the types' own encoders.
   private let plan: (_ destination: Destination, _ alsoReading: [String], _ isReference: Bool) throws(FileError) -> Plan
 
-  init(_ checkpoint: Checkpoint, to output: String, recipe: Recipe, _ options: OutputOptions, _ talk: TalkOptions) {
+  /// - Parameter reading: paths of what else is read.
+  init(
+    _ checkpoint: Checkpoint, to output: String, recipe: Recipe, _ options: OutputOptions, _ talk: TalkOptions,
+    reading: [String] = []
+  ) {
+    self.reading = reading
     self.output = output
     self.recipe = recipe
     self.options = options
@@ -37,6 +43,7 @@ struct Job {
     _ adapter: Adapter, of base: AdapterBase, to output: String, type: TargetType?, _ options: OutputOptions,
     _ talk: TalkOptions
   ) {
+    reading = []
     self.output = output
     recipe = Recipe(.keep)
     self.options = options
@@ -68,7 +75,7 @@ struct Job {
     let destination = try options.destination(output, for: recipe)
     StatusLine.shared.begin("planning")
     var failures = FileErrors()
-    let alsoReading = try (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
+    let alsoReading = try reading + (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
     let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading, false) }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
     if options.dryRun, let planned {

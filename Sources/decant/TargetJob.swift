@@ -54,6 +54,7 @@ struct TargetJob {
 
   /// Encodes, measures and chooses.
   func run(_ search: TargetSearch) async throws -> TargetReport {
+    let start = ContinuousClock.now
     let names = rules.map(\.name)
     let outcome = try await search.run { event in
       switch event {
@@ -67,6 +68,6 @@ struct TargetJob {
       }
     }
     StatusLine.shared.end()
-    return TargetReport(target: target, outcome: outcome)
+    return TargetReport(target: target, outcome: outcome, seconds: (ContinuousClock.now - start).seconds)
   }
 }

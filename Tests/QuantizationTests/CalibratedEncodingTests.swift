@@ -109,6 +109,21 @@ import Testing
     }
   }
 
+  /// Moments of a damaged file may have products that are no numbers: then there are no codes, and no crash.
+  @Test(arguments: names, [(Float(1e38), Float(1)), (1, 1e38), (1e38, 1e38), (1e-38, 1e-38), (0, 0)])
+  func momentsBeyondAllMeasureGiveNoCodes(_ name: String, _ scale: (inputs: Float, gradients: Float)) throws {
+    let problem = Self.problem
+    let codec = try Self.codec(name)
+    func scaled(_ moments: SymmetricMoments, _ scale: Float) -> SymmetricMoments {
+      SymmetricMoments(order: moments.order, values: moments.values.map { max(-3e38, min(3e38, $0 * scale)) })
+    }
+    let encoding = CalibratedEncoding(
+      inputs: scaled(problem.inputs, scale.inputs), gradients: scaled(problem.gradients, scale.gradients))
+    guard let coded = try? encoding.encode(problem.values.span, rows: problem.rows, grid: codec.grid) else { return }
+    let isSound = coded.values().allSatisfy { $0.isFinite }
+    #expect(isSound)
+  }
+
   @Test(arguments: ["nf4", "fp4", "int4", "int8"]) func nestedScalesAreThoseOfTheirCodes(_ name: String) throws {
     let problem = Problem(rows: 24, columns: 128, seed: 4)
     let grid = try Self.codec(name).grid.nestingScales()

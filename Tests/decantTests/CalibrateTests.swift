@@ -229,6 +229,35 @@ import Testing
     #expect(try folder.names().isEmpty)
   }
 
+  @Test func textsMayComeFromPipes() throws {
+    let folder = try TemporaryFolder()
+    let text = try folder.write(String(repeating: "the cat sat on a mat. ", count: 300).utf8, to: "t")
+    let options = "\(TinyLlama.path) --tokens 256 --context 32 -q"
+    let result = try Command.shell(
+      "decant calibrate \(options) -o \(folder.file("a")) --text - < \(text) && "
+        + "decant calibrate \(options) -o \(folder.file("b")) --text <(cat \(text))")
+    #expect(result.exitCode == 0, "\(result.errors)")
+    let sums = try ["a", "b"].map {
+      try Calibration(path: folder.file($0)).squares(of: "model.layers.0.mlp.up_proj.weight")
+    }
+    #expect(sums[0] != nil && sums[0] == sums[1])
+  }
+
+  @Test func oneTextTwiceIsRefused() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(String(repeating: "the cat sat on a mat. ", count: 300).utf8, to: "t")
+    try Command.expectFailure(
+      ["calibrate", TinyLlama.path, "--text", folder.file("t"), folder.file("t"), "--output", folder.file("c")],
+      mentions: ["would count twice"])
+    #expect(try folder.names() == ["t"])
+  }
+
+  @Test(arguments: [["--tokens", "1000000000000"], ["--context", "9223372036854775807"]])
+  func moreThanAnyTextIsRefused(_ options: [String]) throws {
+    let result = try Command.run(["calibrate", TinyLlama.path, "--output", "/nowhere/c", "--dry-run"] + options)
+    #expect(result.exitCode == 64 && result.errors.contains("at most"))
+  }
+
   @Test func shortTextsAndLittleMemoryAreTold() throws {
     let folder = try TemporaryFolder()
     let text = folder.file("short.txt")

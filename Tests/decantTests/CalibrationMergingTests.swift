@@ -89,6 +89,22 @@ import Testing
       "--quiet")
   }
 
+  /// Whatever its name, and whatever stands between.
+  @Test func aTextCountsOnce() throws {
+    let folder = try TemporaryFolder()
+    let first = try #require(Self.calibrations).folder
+    try folder.write(first.read("0.txt"), to: "zz.txt")
+    for (name, texts) in [("both", [first.file("0.txt"), first.file("1.txt")]), ("one", [folder.file("zz.txt")])] {
+      let run = try Command.run(
+        ["calibrate", TinyLlama.path, "--text"] + texts
+          + ["--tokens", "512", "--context", "32", "--mergeable", "--output", folder.file(name), "-q"])
+      #expect(run.exitCode == 0, "\(run.errors)")
+    }
+    try Command.expectFailure(
+      ["calibrate", "--merge", folder.file("both"), folder.file("one"), "--output", folder.file("out"), "-q"],
+      mentions: ["would count twice"])
+  }
+
   @Test func whatCannotBeMergedIsRefused() throws {
     let folder = try TemporaryFolder()
     let parts = try Self.paths()

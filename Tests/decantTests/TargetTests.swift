@@ -107,6 +107,30 @@ import Testing
     #expect(sizes[0] < sizes[1])
   }
 
+  /// Only types that are allowed are in an output, whatever a mix would have.
+  @Test(arguments: ["q2_k,q4_0,q6_k,q8_0", " q4_0 , q8_0 "]) func typesAreThoseThatAreAllowed(_ types: String) throws {
+    let folder = try TemporaryFolder()
+    _ = try Self.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "6", "--types", types])
+    let allowed = Set(types.split { $0 == "," || $0 == " " }.map(String.init))
+    #expect(Set(try Self.types(folder.file("a.gguf")).values).isSubset(of: allowed))
+  }
+
+  /// The ends that are told can be asked for, and beyond the upper one nothing is looked for.
+  @Test func theEndsThatAreToldCanBeHad() throws {
+    let folder = try TemporaryFolder()
+    let common = ["quantize", TinyLlama.path, folder.file("a.gguf"), "--types", "q4_0,q8_0", "--force"]
+    let told = try Self.json(common + ["--target-bpw", "6", "--dry-run"])
+    let (smallest, largest) = (try #require(told["smallest"]?.int), try #require(told["largest"]?.int))
+    for (size, expected) in [("\(smallest)", smallest), ("\(largest)", largest), ("9000GB", largest)] {
+      _ = try Self.json(common + ["--target-size", size])
+      #expect(try folder.read("a.gguf").count == expected)
+    }
+    _ = try Self.json(common + ["--target-bpw", "1e20"])
+    #expect(try folder.read("a.gguf").count == largest)
+    try Command.expectFailure(
+      common + ["--target-size", "\(smallest - 1)", "--quiet"], mentions: ["is no smaller than \(smallest) bytes"])
+  }
+
   /// Errors of weights, and what is measured for each kind of tensor, are enough to choose by.
   @Test func withoutACalibration() throws {
     let folder = try TemporaryFolder()
@@ -142,9 +166,10 @@ import Testing
     ("--target-bpw 4 --target-kl 1", "both say which types tensors get", 64),
     ("--types q4_k,q6_k --type q4_k", "--types changes nothing", 64),
     ("--target-bpw 4 --types q4_k", "at least two types", 64), ("--target-bpw 0", "greater than 0", 64),
+    ("--target-kl inf", "greater than 0", 64), ("--target-bpw 4 --layout gptq", "Say with --types", 64),
     ("--target-bpw 4 --types q4_k,q4_j", "There is no type q4_j", 64),
     ("--target-kl 1 --no-measure", "nothing else tells what is lost", 64),
-    ("--target-bpw 4 --to safetensors", "say with --types", 64),
+    ("--target-bpw 4 --to safetensors", "Say with --types", 64),
   ]) func refusals(_ options: String, _ text: String, _ code: Int32) throws {
     let folder = try TemporaryFolder()
     let run = try Command.run(
@@ -157,7 +182,11 @@ import Testing
     ("{}", "is no recipe"), ("[", "is no recipe"), (#"{"decant_recipe": 2, "types": {}}"#, "is no recipe"),
     (#"{"decant_recipe": 1, "types": {"blk.0.attn_q.weight": "q4_j"}}"#, "has a type that is not known"),
     (#"{"decant_recipe": 1, "types": {"blk.0.attn_q.weight": "iq1_s"}}"#, "has a type that is not known"),
-    (#"{"decant_recipe": 1, "types": {"blk.99.attn_q.weight": "q4_k"}}"#, "the output has no such tensor"),
+    (#"{"decant_recipe": 1, "types": {"blk.99.attn_q.weight": "q4_k"}}"#, "has no such tensor"),
+    (#"{"decant_recipe": 1, "types": {}}"#, "is no recipe"),
+    (#"{"decant_recipe": 1, "types": {"blk.0.attn_norm.weight": "q4_k"}}"#, "is no matrix"),
+    (#"{"decant_recipe": 1, "types": {"blk.0.attn_q.weight": 4}}"#, "has no type"),
+    (#"{"decant_recipe": 1, "types": {"blk.0.attn_q.weight": "q4_k", "blk.0.attn_q.weight": "q8_0"}}"#, "two types"),
   ]) func damagedRecipes(_ recipe: String, _ text: String) throws {
     let folder = try TemporaryFolder()
     try folder.write(Array(recipe.utf8), to: "r.json")

@@ -22,6 +22,13 @@ extension Calibration {
     // Parts of one tensor are given the same. For the head llama-imatrix collects nothing either.
     for linear in linears.dropLast() where !linear.key.contains("#") {
       guard let squares = try squares(of: linear.key), let tokens = try tokens(of: linear.key) else { continue }
+      let shape = linear.linear.weight.shape
+      guard squares.count == shape.last else {
+        throw FileError(
+          .mismatch, path: path, subject: linear.key,
+          "has \(squares.count) columns, and \(shape.last ?? 0) in \(checkpoint.path): it was made with another model, \(FileError.quoted(settings.model))"
+        )
+      }
       layers.append((linear.key, squares.map { $0 * Float(tokens) }, tokens))
     }
     guard !layers.isEmpty else {

@@ -81,7 +81,9 @@ extension Calibration {
         : calibration.settings.parts
     }
     texts.sort { ($0.text.name, $0.digest) < ($1.text.name, $1.digest) }
-    for (one, other) in zip(texts, texts.dropFirst()) where one.digest == other.digest {
+    var seen: [String: MergedText] = [:]
+    for other in texts where !other.bytes.isEmpty {
+      guard let one = seen.updateValue(other, forKey: other.digest) else { continue }
       throw FileError(
         .exists, path: other.path, subject: other.text.name,
         "was read by \(FileError.quoted(one.path)) too, and would count twice")
@@ -92,6 +94,11 @@ extension Calibration {
       isFisher: first.settings.isFisher, seed: parts.map(\.seed).min() ?? 0, texts: texts.map(\.text), isMergeable: true
     )
     settings.parts = parts
+    guard texts.count <= CalibrationSettings.mostTexts,
+      texts.reduce(0, { $0 + $1.text.tokens }) <= LayerSums.mostTokens
+    else {
+      throw FileError(.mismatch, path: first.path, "and the others have read more than one calibration can hold")
+    }
     return CalibrationWriter.Contents(
       layers: layers, settings: settings, texts: texts.map(\.bytes), heldBack: texts.map(\.heldBack),
       sampleTokens: calibrations.reduce(0) { $0 + $1.sampleTokens })
@@ -108,14 +115,12 @@ extension Calibration {
   }
 
   private func mergedTexts() throws(FileError) -> [MergedText] {
-    let heldBack = Dictionary(try self.heldBack().enumerated().map { ($0.offset, $0.element.windows) }) { one, _ in one
-    }
     var texts: [MergedText] = []
     for (number, text) in settings.texts.enumerated() {
       let bytes = try self.text(number) ?? []
       texts.append(
         MergedText(
-          text: text, bytes: bytes, heldBack: heldBack[number] ?? [],
+          text: text, bytes: bytes, heldBack: try heldBack(ofText: number),
           digest: bytes.withBytes { FastDigest(of: $0) }.description,
           path: path))
     }

@@ -19,7 +19,24 @@ public struct Calibration: Sendable {
   public let digest: String
 
   /// - Throws: `FileError` when the file cannot be read, or is no calibration.
-  public init(path: String) throws(FileError) { try self.init(try SafetensorsFile(path: path)) }
+  public init(path: String) throws(FileError) {
+    try Self.refuseOthers(path)
+    try self.init(try SafetensorsFile(path: path))
+  }
+
+  /// - Throws: `FileError` when the file is plainly something else.
+  private static func refuseOthers(_ path: String) throws(FileError) {
+    guard try FileSystem.isFile(path) else { return }
+    let start = try InputFile(path: path)
+    guard start.byteCount >= 4 else {
+      throw FileError(.malformed, path: path, "has \(start.byteCount) bytes, and is no calibration")
+    }
+    guard try start.bytes(at: 0, count: 4) != Array("GGUF".utf8) else {
+      throw FileError(
+        .unsupported, path: path,
+        "is a GGUF, and no calibration; `decant calibrate` makes one, and an importance matrix is given with --imatrix")
+    }
+  }
 
   /// The same of bytes.
   package init(_ source: any ByteSource) throws(FileError) { try self.init(try SafetensorsFile(source)) }
@@ -43,13 +60,19 @@ public struct Calibration: Sendable {
         "does not say model, context, fisher, seed, version and texts; was it written by another version?")
     }
     guard let table = file.descriptor(of: CalibrationPart.digests), table.encoding == .u8,
-      table.byteCount == CalibrationPart.digestLength * (file.tensors.count - 1)
+      table.byteCount == CalibrationPart.digestLength * file.tensors.count
     else {
       throw FileError(
-        .malformed, path: path, subject: CalibrationPart.digests, "is missing, or has not a digest of each other tensor"
-      )
+        .malformed, path: path, subject: CalibrationPart.digests,
+        "is missing, or has not a digest of the settings and of each other tensor; was it written by another version?")
     }
-    let bytes = try file.bytes(of: table.name)
+    let all = try file.bytes(of: table.name)
+    guard all.prefix(CalibrationPart.digestLength).elementsEqual(FastDigest(of: text).description.utf8) else {
+      throw FileError(
+        .malformed, path: path, subject: CalibrationPart.key,
+        "has other settings than were written; the file is damaged, or was changed")
+    }
+    let bytes = Array(all.dropFirst(CalibrationPart.digestLength))
     var digests: [String: FastDigest] = [:]
     for (number, name) in file.tensors.map(\.name).filter({ $0 != table.name }).sorted().enumerated() {
       let start = number * CalibrationPart.digestLength
@@ -116,31 +139,39 @@ public struct Calibration: Sendable {
 
   /// The texts that were read, as they were made or given.
   public func text(_ number: Int) throws(FileError) -> [UInt8]? {
-    guard file.descriptor(of: CalibrationPart.text(number)) != nil else { return nil }
-    return try bytes(of: CalibrationPart.text(number))
+    guard let tensor = file.descriptor(of: CalibrationPart.text(number)) else { return nil }
+    let bytes = tensor.encoding == .u8 ? try bytes(of: tensor.name) : []
+    guard tensor.encoding == .u8, String(validating: bytes, as: UTF8.self) != nil else {
+      throw FileError(.malformed, path: path, subject: tensor.name, "is no text in UTF-8")
+    }
+    return bytes
   }
 
   /// Windows of the kinds of text that are in no moments.
   public func heldBack() throws(FileError) -> [(name: String, windows: [[Int32]])] {
     var kinds: [(name: String, windows: [[Int32]])] = []
-    for (number, text) in settings.texts.enumerated() {
-      let name = CalibrationPart.heldBack(number)
-      guard let tensor = file.descriptor(of: name) else { continue }
-      guard tensor.encoding == .i32, tensor.shape.count == 2, tensor.shape[1] == settings.context else {
-        throw FileError(
-          .malformed, path: path, subject: name, "is no table of windows of \(settings.context) tokens")
-      }
-      let bytes = try bytes(of: name)
-      let tokens = stride(from: 0, to: bytes.count, by: 4).map { start in
-        Int32(bitPattern: bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
-      }
-      kinds.append(
-        (
-          text.name,
-          (0..<tensor.shape[0]).map { Array(tokens[$0 * settings.context..<($0 + 1) * settings.context]) }
-        ))
-    }
+    for (number, text) in settings.texts.enumerated() { kinds.append((text.name, try heldBack(ofText: number))) }
     return kinds
+  }
+
+  /// Those of one kind of text; none where there are none.
+  func heldBack(ofText number: Int) throws(FileError) -> [[Int32]] {
+    let name = CalibrationPart.heldBack(number)
+    guard let tensor = file.descriptor(of: name) else { return [] }
+    let context = settings.context
+    guard tensor.encoding == .i32, tensor.shape.count == 2, tensor.shape[1] == context,
+      tensor.elementCount / context == tensor.shape[0]
+    else {
+      throw FileError(.malformed, path: path, subject: name, "is no table of windows of \(context) tokens")
+    }
+    let bytes = try bytes(of: name)
+    let tokens = stride(from: 0, to: bytes.count, by: 4).map { start in
+      Int32(bitPattern: bytes[start..<start + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
+    }
+    guard tokens.allSatisfy({ $0 >= 0 }) else {
+      throw FileError(.malformed, path: path, subject: name, "has tokens that are negative")
+    }
+    return stride(from: 0, to: tokens.count, by: context).map { Array(tokens[$0..<$0 + context]) }
   }
 
   /// Tokens that a layer was seen with, 0 for one that no token has reached; nil where nothing is known of it.
@@ -156,7 +187,7 @@ public struct Calibration: Sendable {
     let numbers = [0, 8].map { start in
       bytes[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     }
-    guard numbers.allSatisfy({ $0 < 1 << 40 }) else {
+    guard numbers.allSatisfy({ $0 <= UInt64(LayerSums.mostTokens) }) else {
       throw FileError(.malformed, path: path, subject: tensor.name, "says more tokens than any text has")
     }
     return (Int(numbers[0]), Int(numbers[1]))
@@ -293,7 +324,9 @@ public struct Calibration: Sendable {
 
   /// Rows that samples have, at most.
   var sampleTokens: Int {
-    keys.lazy.compactMap { file.descriptor(of: CalibrationPart.sampleInputs($0))?.shape.first }.max() ?? 0
+    // As many as there are values for.
+    keys.lazy.compactMap { file.descriptor(of: CalibrationPart.sampleInputs($0)) }
+      .map { min($0.shape.first ?? 0, $0.elementCount) }.max() ?? 0
   }
 
   /// All values of a tensor, or its first rows.
@@ -302,7 +335,7 @@ public struct Calibration: Sendable {
     guard let codec = Catalog.codec(for: tensor.encoding), [.f32, .bf16].contains(tensor.encoding) else {
       throw FileError(.malformed, path: path, subject: name, "is of type \(tensor.encoding); f32 or bf16 is expected")
     }
-    let width = tensor.shape.dropFirst().reduce(1, *)
+    let width = tensor.elementCount / max(1, tensor.shape.first ?? 1)
     let count = rows.map { min($0, tensor.shape.first ?? 0) * width } ?? tensor.elementCount
     let bytes = try bytes(of: name, count: codec.byteCount(elements: count))
     var values = [Float](repeating: 0, count: count)

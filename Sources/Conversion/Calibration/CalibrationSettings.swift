@@ -1,4 +1,5 @@
 public import JSON
+internal import Quantization
 
 /// How a calibration was made.
 public struct CalibrationSettings: Hashable, Sendable {
@@ -23,8 +24,9 @@ public struct CalibrationSettings: Hashable, Sendable {
 
     /// Nil where a member is missing or no such value.
     init?(_ json: JSONValue) {
-      guard let name = json["name"]?.string, let tokens = json["tokens"]?.int, tokens >= 0,
-        let heldBack = json["held_back_tokens"]?.int, heldBack >= 0
+      let counts = 0...LayerSums.mostTokens
+      guard let name = json["name"]?.string, let tokens = json["tokens"]?.int, counts ~= tokens,
+        let heldBack = json["held_back_tokens"]?.int, counts ~= heldBack
       else { return nil }
       self.init(name: name, tokens: tokens, heldBackTokens: heldBack)
     }
@@ -72,6 +74,11 @@ public struct CalibrationSettings: Hashable, Sendable {
     self.version = version
   }
 
+  /// So many that counts of them can be added.
+  static let mostTexts = 1 << 16
+  /// Tokens of a window, at most.
+  public static let longestContext = 1 << 20
+
   var json: JSONValue {
     var members: [String: JSONValue] = [
       "model": .string(model), "context": .integer(context), "fisher": .bool(isFisher), "seed": .integer(seed),
@@ -86,8 +93,10 @@ public struct CalibrationSettings: Hashable, Sendable {
   /// Nil where a member is missing or no such value.
   init?(_ json: JSONValue) {
     guard let model = json["model"]?.string, let context = json["context"]?.int, let isFisher = json["fisher"]?.bool,
-      let seed = json["seed"]?.int, let version = json["version"]?.string, let list = json["texts"]?.array
+      1...Self.longestContext ~= context, let seed = json["seed"]?.int, let version = json["version"]?.string,
+      let list = json["texts"]?.array
     else { return nil }
+    guard list.count <= Self.mostTexts else { return nil }
     var texts: [Text] = []
     for text in list {
       guard let text = Text(text) else { return nil }

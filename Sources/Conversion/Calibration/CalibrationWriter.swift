@@ -13,7 +13,7 @@ internal import Tensors
 /// the moments. The texts that were read are in it as bytes, `text.0` and so on, and the windows of each that are in no moments as
 /// `text.0.held_back`. One that can be merged has sums in the place of moments, whole 64-bit multiples of a unit: `L.inputs`, `L.gradients`
 /// and `L.squares`, `L.weight`, which `L.inputs` are divided by, and `L.units`, the exponents of the units of inputs, gradients, squares and
-/// weight. `digests` has an XXH3-128 of every other tensor as it was written, so that damage is noticed.
+/// weight. `digests` has an XXH3-128 of the settings and of every other tensor, in the order of their names, as it was written, so that damage is noticed.
 public final class CalibrationWriter: Sendable {
   /// A linear layer of the model that is calibrated.
   public struct Layer: Hashable, Sendable {
@@ -56,13 +56,23 @@ public final class CalibrationWriter: Sendable {
   private let places: [String: PlacedTensor]
   private let sampleTokens: Int
   private let isMergeable: Bool
+  /// Of the settings.
+  private let settings: FastDigest
   /// Of what was written, by name.
   private let digests = Mutex<[String: FastDigest]>([:])
 
   /// - Parameter reading: paths of files that it is made of.
   /// - Throws: `FileError` when the file cannot be made.
   public init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {
-    let file = try Self.planned(contents, name: FileSystem.lastComponent(path))
+    let name = FileSystem.lastComponent(path)
+    let text: String
+    do {
+      text = String(decoding: try contents.settings.json.serialized(pretty: false), as: UTF8.self)
+    } catch {
+      throw FileError(.malformed, path: name, "\(error)")
+    }
+    settings = FastDigest(of: text)
+    let file = try Self.planned(contents, settings: text, name: name)
     sampleTokens = contents.sampleTokens
     isMergeable = contents.settings.isMergeable
     places = Dictionary(file.tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
@@ -77,11 +87,13 @@ public final class CalibrationWriter: Sendable {
           windows.joined().flatMap { UInt32(bitPattern: $0).littleEndianBytes }, CalibrationPart.heldBack(number))
       }
     } catch {
-      throw output.stopped(by: error)
+      throw output.abandoned(by: error)
     }
   }
 
-  private static func planned(_ contents: Contents, name: String) throws(FileError) -> PlannedFile {
+  private static func planned(
+    _ contents: Contents, settings metadata: String, name: String
+  ) throws(FileError) -> PlannedFile {
     let sampleTokens = contents.sampleTokens
     var tensors: [TensorDescriptor] = []
     func add(_ tensor: String, _ encoding: Encoding, _ shape: [Int]) throws(FileError) {
@@ -110,13 +122,7 @@ public final class CalibrationWriter: Sendable {
     for (number, windows) in contents.heldBack.enumerated() {
       try add(CalibrationPart.heldBack(number), .i32, [windows.count, contents.settings.context])
     }
-    try add(CalibrationPart.digests, .u8, [CalibrationPart.digestLength * tensors.count])
-    let metadata: String
-    do {
-      metadata = String(decoding: try contents.settings.json.serialized(pretty: false), as: UTF8.self)
-    } catch {
-      throw FileError(.malformed, path: name, "\(error)")
-    }
+    try add(CalibrationPart.digests, .u8, [CalibrationPart.digestLength * (tensors.count + 1)])
     let plan = try SafetensorsWriter.plan(tensors: tensors, metadata: [CalibrationPart.key: metadata])
     let file = plan.files[0]
     return PlannedFile(name: name, header: file.header, tensors: file.tensors, byteCount: file.byteCount)
@@ -161,7 +167,7 @@ public final class CalibrationWriter: Sendable {
   }
 
   private func write(integers: [Int64], _ name: String) throws(FileError) {
-    try write(integers.flatMap { UInt64(bitPattern: $0).littleEndianBytes }, name)
+    try integers.withBytes { bytes throws(FileError) in try write(bytes, name) }
   }
 
   private func write(floats: [Float], _ name: String) throws(FileError) {
@@ -180,20 +186,22 @@ public final class CalibrationWriter: Sendable {
   }
 
   /// Gives the file up, and says what came of it.
-  public func stopped(by error: FileError) -> FileError { output.stopped(by: error) }
+  public func stopped(by error: FileError) -> FileError { output.abandoned(by: error) }
 
   /// Gives the file its name.
   /// - Returns: what is left beside it and could not be removed.
   public func commit() throws(FileError) -> [FileError] {
     do throws(FileError) {
       let known = digests.withLock { $0 }
-      let table = places.keys.sorted().filter { $0 != CalibrationPart.digests }.map { name in
-        known[name]?.description ?? CalibrationPart.noDigest
-      }
+      let table =
+        [settings.description]
+        + places.keys.sorted().filter { $0 != CalibrationPart.digests }.map { name in
+          known[name]?.description ?? CalibrationPart.noDigest
+        }
       try write(Array(table.joined().utf8), CalibrationPart.digests)
       return try output.commit()
     } catch {
-      throw output.stopped(by: error)
+      throw output.abandoned(by: error)
     }
   }
 }

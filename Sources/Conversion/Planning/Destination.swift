@@ -37,6 +37,36 @@ public struct Destination: Sendable {
     try StagedOutput.check(isFile ? .files : .folder, in: folder, files: plan?.stagedFiles ?? [])
   }
 
+  /// - Throws: `FileError` when another file that a job writes is the output, or lies in it.
+  public func refuse(besides other: String) throws(FileError) {
+    let folder = isFile ? nil : path
+    let isWithin = try folder.map { folder throws(FileError) in
+      try FileSystem.isTaken(folder) ? InputPaths([folder]).first(around: other) != nil : false
+    }
+    let isSame = try FileOutput(other, replacing: false).hasSamePlace(as: path)
+    guard isWithin != true, !isSame else {
+      throw FileError(.exists, path: other, "is the output \(path), or lies in it; give it another name")
+    }
+  }
+
+  /// Takes the hidden names beside the output, for what a job makes for itself.
+  /// - Parameter inputs: every path that is read.
+  /// - Throws: `FileError` when an input has one of them, another run does, or something else is there.
+  public func hiddenOutputs(reading inputs: [String]) throws(FileError) -> HiddenOutputs {
+    let ending = isFile ? container.fileEnding : ""
+    try InputPaths(inputs).refuse(
+      stagingIn: HiddenOutputs.paths(beside: path, isFolder: !isFile, ending: ending), of: path)
+    return try HiddenOutputs(beside: path, isFolder: !isFile, ending: ending)
+  }
+
+  /// Where such an output is written; one file, where the container has files.
+  public func hidden(_ part: HiddenOutputs.Part) -> Destination {
+    Destination(
+      path: HiddenOutputs.path(part, beside: path, isFolder: !isFile, ending: isFile ? container.fileEnding : ""),
+      container: container, maximumFileBytes: isFile ? nil : maximumFileBytes,
+      replacesExisting: true, recordsProvenance: false)
+  }
+
   /// Bytes that can still be written there; nil where the system does not say.
   public var freeBytes: Int? { FileSystem.freeBytes(at: FileSystem.parent(path)) }
 

@@ -27,6 +27,14 @@ public struct FileOutput: Sendable {
     try StagedOutput.checkHidden(.files, in: FileSystem.parent(path), files: files)
   }
 
+  /// Whether another path names the same place, whether something is there or not.
+  public func hasSamePlace(as other: String) throws(FileError) -> Bool {
+    let folder = FileSystem.parent(path)
+    let others = FileSystem.parent(other)
+    guard try FileSystem.resolved(folder) ?? folder == FileSystem.resolved(others) ?? others else { return false }
+    return FileSystem.lastComponent(path) == FileSystem.lastComponent(other)
+  }
+
   /// Looks at where it goes, too.
   /// - Throws: `FileError` when there is no folder to hold it, or nothing may be written there.
   public func checkRoom() throws(FileError) {

@@ -44,12 +44,12 @@ extension Plan {
         unfit.isEmpty ? .mismatch : .unsupported, path: calibration.path,
         unfit.isEmpty
           ? "knows none of the weights that are quantized, such as \(first); it seems to be of another model"
-          : "chooses codes of none of the weights: in this type blocks run over the ends of rows, or are no runs of columns"
+          : "cannot choose codes of this type, which is not levels times scales along rows; without it the type has its own encoder's codes"
       )
     }
     return [
       (unknown, "encoded without the calibration, which knows no linear layer of them"),
-      (unfit, "encoded without the calibration, since their blocks are no whole runs of columns"),
+      (unfit, "encoded without the calibration, since their type is not levels times scales along whole rows"),
     ].compactMap { tensors, cause in tensors.isEmpty ? nil : Note(cause, of: tensors) }
   }
 }

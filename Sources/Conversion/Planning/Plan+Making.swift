@@ -45,7 +45,8 @@ extension Plan {
     let circumstances = try recipe.circumstances(of: checkpoint)
     let model = destination.container.tellsEverything ? nil : checkpoint.model
     if case .table(let table) = recipe.rule {
-      try table.check(against: Set(outputs.map(\.name)), path: destination.path)
+      try table.check(
+        against: Dictionary(outputs.map { ($0.name, $0.rows.shape) }) { first, _ in first }, path: destination.path)
     }
     let choices = try recipe.choices(
       for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,

@@ -6,6 +6,8 @@ internal import Tensors
 /// A type for each of some output tensors, by their names; the others stay what they are.
 public struct TypeTable: Sendable {
   public let types: [String: TargetType]
+  /// The file that it is from; nil for none.
+  private var origin: String?
 
   /// In a saved recipe, what tells it from other JSON, and the version of the form.
   private static let key = "decant_recipe"
@@ -37,35 +39,62 @@ public struct TypeTable: Sendable {
       throw FileError(.unsupported, path: checkpoint.path, "has no matrix of a type that can be written")
     }
     self.types = types
+    origin = checkpoint.path
   }
 
   /// A saved recipe.
   /// - Throws: `FileError` when it cannot be read, is none, or names a type that is not known.
   public init(path: String) throws(FileError) {
-    let document: JSONValue
-    do {
-      document = try JSONValue(parsing: try TextFile.utf8(of: path))
-    } catch let error as FileError {
-      throw error
+    let bytes = try InputFile.contents(of: path, limit: Self.longest)
+    var types: [String: JSONValue]?
+    var version: Int?
+    do throws(JSONError) {
+      var reader = JSONReader(bytes)
+      try reader.beginObject()
+      while let key = try reader.nextKey() {
+        guard key == "types", types == nil, try reader.peek() == .object else {
+          let value = try JSONValue(&reader)
+          if key == Self.key { version = value.int }
+          continue
+        }
+        var members: [String: JSONValue] = [:]
+        try reader.beginObject()
+        while let name = try reader.nextKey() {
+          // What is said twice is not guessed.
+          guard members.updateValue(try JSONValue(&reader), forKey: name) == nil else {
+            members[name] = .string("two types")
+            continue
+          }
+        }
+        types = members
+      }
+      try reader.finish()
     } catch {
       throw FileError(.malformed, path: path, "is no recipe: \(error)")
     }
-    guard document[Self.key]?.int == Self.version, let types = document["types"]?.object else {
+    guard version == Self.version, let types, !types.isEmpty else {
       throw FileError(
         .unsupported, path: path,
-        "is no recipe: an object with \"\(Self.key)\": \(Self.version) and \"types\" is expected, as --save-recipe writes it"
+        "is no recipe: an object with \"\(Self.key)\": \(Self.version) and \"types\", which names tensors, is expected, as --save-recipe writes it"
       )
     }
     try self.init(members: types, path: path)
+    origin = path
   }
+
+  /// Bytes of a recipe, at most.
+  private static let longest = 1 << 26
 
   init(members: [String: JSONValue], path: String) throws(FileError) {
     var types: [String: TargetType] = [:]
     for (name, value) in members {
-      guard let type = value.string.flatMap(TargetType.init(text:)) else {
+      guard let text = value.string else {
+        throw FileError(.malformed, path: path, subject: name, "has no type: a text such as \"q4_k\" is expected")
+      }
+      guard let type = TargetType(text: text) else {
         throw FileError(
           .unsupported, path: path, subject: name,
-          "has a type that is not known or cannot be written: \(FileError.quoted(value.string ?? "no text"))")
+          "has a type that is not known or cannot be written: \(FileError.quoted(text))")
       }
       types[name] = type
     }
@@ -83,18 +112,28 @@ public struct TypeTable: Sendable {
 
   /// Names of tensors that it does not name, though it does those of other layers that are named alike.
   func missed(of names: [String]) -> [String] {
-    let kinds = Set(types.keys.map { name in name.filter { !$0.isNumber } })
-    return names.filter { name in types[name] == nil && kinds.contains(name.filter { !$0.isNumber }) }
+    let kinds = Set(types.keys.map(LayerNames.kind))
+    return names.filter { types[$0] == nil && kinds.contains(LayerNames.kind(of: $0)) }
   }
 
-  /// - Throws: `FileError` when it names tensors that an output does not have.
-  func check(against names: Set<String>, path: String) throws(FileError) {
-    let unknown = types.keys.filter { !names.contains($0) }.sorted(by: LayerNames.precedes)
-    guard let first = unknown.first else { return }
-    throw FileError(
-      .mismatch, path: path, subject: first,
-      "is named by the recipe, and the output has no such tensor"
-        + (unknown.count > 1 ? "; nor \(unknown.count - 1) more of them" : "")
-        + ": is it for another model or container?")
+  /// - Parameters:
+  ///   - outputs: shapes of the tensors of the output, by name.
+  ///   - path: of the output.
+  /// - Throws: `FileError` when it names tensors that an output does not have, or that get no such type.
+  func check(against outputs: [String: [Int]], path: String) throws(FileError) {
+    let unknown = types.keys.filter { outputs[$0] == nil }
+    if let first = unknown.min(by: LayerNames.precedes) {
+      throw FileError(
+        .mismatch, path: origin ?? path, subject: first,
+        "has a type here, and the output \(path) has no such tensor"
+          + (unknown.count > 1 ? "; nor \(unknown.count - 1) more of them" : "")
+          + ": is it for another model or container?")
+    }
+    let vectors = types.filter { name, type in !type.isElement && outputs[name]?.count ?? 0 < 2 }
+    if let first = vectors.keys.min(by: LayerNames.precedes) {
+      throw FileError(
+        .unsupported, path: origin ?? path, subject: first,
+        "is no matrix, and cannot be \(vectors[first]?.text ?? "")")
+    }
   }
 }

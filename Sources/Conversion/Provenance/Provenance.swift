@@ -159,7 +159,10 @@ public struct Provenance: Sendable {
 
   /// The recipe in a few words: `linear_layers nf4/64`, `mix q4_k_m`.
   public var summary: String {
-    [document["rule"]?.string, document["type"]?.string].compactMap(\.self).joined(separator: " ")
+    (document["rule"]?.string == "table"
+      ? "a type for each tensor"
+      : [document["rule"]?.string, document["type"]?.string].compactMap(\.self).joined(separator: " "))
+      + (document["calibration"]?["codes"]?.bool == true ? ", calibrated" : "")
       + (hasReorderedNeurons ? ", act-order undone" : "")
   }
 

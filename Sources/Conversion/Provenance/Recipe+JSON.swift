@@ -69,7 +69,8 @@ extension Recipe {
       guard let type = value.string.flatMap(TargetType.init(text:)) else { throw Self.unknown("type", value, path) }
       return type
     }
-    if document["rule"]?.string == "table", let types = document["types"]?.object {
+    if document["rule"]?.string == "table" {
+      guard let types = document["types"]?.object else { throw Self.unknown("table of types", document["types"], path) }
       self.init(.table(try TypeTable(members: types, path: path)))
     } else {
       self.init(try Rule(kind: document["rule"], type: document["type"], path: path))

@@ -66,7 +66,7 @@ public struct MomentSweep: Sendable {
   ///   - finish: is given what is known of the linear layers of one layer, whole, from the last layer to the first; without Fisher
   ///     from the first to the last.
   public func run(
-    scratchIn folder: String, progress: () -> Void = {}, finish: ([LayerSums]) async throws -> Void
+    scratchIn folder: String, progress: () throws -> Void = {}, finish: ([LayerSums]) async throws -> Void
   ) async throws {
     let scratch = try ScratchFile(in: folder, byteCount: scratchByteCount)
     let states = StateFile(scratch, batches: batches, width: streamWidth)
@@ -101,14 +101,14 @@ public struct MomentSweep: Sendable {
   // MARK: - With gradients
 
   /// All layers of every batch, whose streams are kept, and the gradients after the last.
-  private func forward(_ states: StateFile, _ collector: MomentCollector, _ progress: () -> Void) async throws {
+  private func forward(_ states: StateFile, _ collector: MomentCollector, _ progress: () throws -> Void) async throws {
     let generator = CounterGenerator(seed: seed)
     for (number, batch) in batches.enumerated() {
       let run = try await model.run(batch.windows, workers: workers, upTo: model.layers.first?.lowerBound)
       for (layer, steps) in model.layers.enumerated() {
         try states.write(run.matrix(.stream), layer: layer, batch: number)
         for step in model.steps[steps] { try await run.carryOut(step) }
-        progress()
+        try progress()
       }
       collector.holdBack(batch.isHeldBack)
       let (_, stream) = try await run.loss(
@@ -118,7 +118,7 @@ public struct MomentSweep: Sendable {
   }
 
   private func back(
-    _ layer: Int, _ states: StateFile, _ collector: MomentCollector, _ progress: () -> Void
+    _ layer: Int, _ states: StateFile, _ collector: MomentCollector, _ progress: () throws -> Void
   ) async throws {
     for (number, batch) in batches.enumerated() {
       let run = ModelRun(model: model, windows: batch.windows, workers: workers, observer: nil)
@@ -129,7 +129,7 @@ public struct MomentSweep: Sendable {
       collector.holdBack(batch.isHeldBack)
       try await ReverseRun(run, stream: gradient, observer: collector).carryOut(records)
       try states.write(gradient, layer: model.layers.count, batch: number)
-      progress()
+      try progress()
     }
   }
 
@@ -143,7 +143,7 @@ public struct MomentSweep: Sendable {
   }
 
   private func onward(
-    _ layer: Int, _ states: StateFile, _ collector: MomentCollector, _ progress: () -> Void
+    _ layer: Int, _ states: StateFile, _ collector: MomentCollector, _ progress: () throws -> Void
   ) async throws {
     let isLast = layer + 1 == model.layers.count
     for (number, batch) in batches.enumerated() {
@@ -157,7 +157,7 @@ public struct MomentSweep: Sendable {
         let states = try await run.finish(at: 0..<run.length)
         try await collector.observe(states.part(), gradient: nil, key: model.head.key, workers: workers)
       }
-      progress()
+      try progress()
     }
   }
 

@@ -59,7 +59,10 @@ public struct CalibratedEncoding: Sendable {
     var run = Run(self, values, rows: rows, grid: grid, number: number, inner: inner, outer: outer)
     run.choose()
     for _ in 0..<sweeps { run.descend() }
-    return run.byRows()
+    let rows = run.byRows()
+    // Of moments whose products are no numbers nothing comes that could be stored.
+    guard rows.isStorable else { throw .momentsNotPositive }
+    return rows
   }
 
   /// Superblocks by their mean moments, the greatest first; so the blocks of each, and the columns of each block.

@@ -81,6 +81,11 @@ public struct CodedRows: Sendable {
 }
 
 extension CodedRows {
+  /// Whether all codes are those of levels, and all scales are numbers.
+  var isStorable: Bool {
+    codes.allSatisfy { Int($0) < grid.levels.count } && scales.allSatisfy(\.isFinite) && offsets.allSatisfy(\.isFinite)
+  }
+
   /// What the codes stand for, row after row.
   public func values() -> [Float] {
     var result = [Float](repeating: 0, count: codes.count)

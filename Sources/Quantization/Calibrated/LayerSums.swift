@@ -46,6 +46,9 @@ public struct ExactSums: Hashable, Sendable {
 
 /// What is known of a linear layer as sums, which can be added to those of other texts.
 public struct LayerSums: Sendable {
+  /// Tokens of all texts together, at most.
+  public static let mostTokens = 1 << 40
+
   /// What tells the layer from all others.
   public var key: String
   /// Tokens that it was seen with.
@@ -93,6 +96,7 @@ public struct LayerSums: Sendable {
     else { return nil }
     var result = self
     result.tokens += other.tokens
+    guard result.tokens <= Self.mostTokens else { return nil }
     result.weight = weight
     result.inputs = inputs
     result.squares = squares

@@ -116,9 +116,12 @@ struct CalibrateCommand: TalkingCommand {
     talk.tell(checkpoint.notes)
     _ = try checkpoint.requireModel()
     try checkpoint.checkTensors()
-    let job = CalibrationJob(
+    let job = try CalibrationJob(
       checkpoint, calibrating.request, tokenizer: tokenizer, cutting, memory: memory, workers: workers.count)
     let inputs = try job.inputPaths
+    if let imatrix, try FileOutput(imatrix, replacing: force).hasSamePlace(as: output) {
+      throw FileError(.exists, path: imatrix, "is the calibration's own name; give the importance matrix another one")
+    }
     for path in [output] + (imatrix.map { [$0] } ?? []) {
       let file = FileOutput(path, replacing: force)
       try file.check(against: inputs, spent: [])
@@ -186,10 +189,12 @@ struct CalibrateCommand: TalkingCommand {
         ]))
     }
     guard !talk.quiet else { return }
-    let read = settings.texts.map { "\($0.name) \(NumberText.grouped($0.tokens))" }.joined(separator: ", ")
+    let read = settings.texts.map {
+      "\($0.name) \(NumberText.grouped($0.tokens)) (\(NumberText.grouped($0.heldBackTokens)))"
+    }.joined(separator: ", ")
     Terminal.note(
       "wrote \(output): \(layers) linear layers, "
         + "\(NumberText.bytes(try FileSystem.byteCount(output) ?? 0)), in \(DurationText.of(seconds))")
-    Terminal.note("tokens of each kind of text: \(read); and a seventh as many that were held back")
+    Terminal.note("tokens of each kind of text, and of those held back: \(read)")
   }
 }

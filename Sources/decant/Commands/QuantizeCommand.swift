@@ -152,46 +152,74 @@ struct QuantizeCommand: TalkingCommand {
 
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
-    let saved = targets.saveRecipe.map { FileOutput($0, replacing: outputOptions.force) }
-    try saved?.check(against: checkpoint.inputPaths + [output])
-    try saved?.checkRoom()
-    let temporary = try await calibration(of: checkpoint)
-    defer { if let temporary { Terminal.noting { () throws(FileError) in try FileOutput.removeTemporary(temporary) } } }
-    var (recipe, found) = (Recipe(.keep), TargetReport?.none)
-    if let target = targets.target {
-      let search = try await chosen(target, of: checkpoint, calibration: temporary)
-      guard let search else { return }
-      (recipe, found) = search
-    } else {
-      let named = try targets.named()
-      recipe =
-        try named.map { try types.completed($0, calibration: temporary) }
-        ?? types.recipe(named: type, of: checkpoint, calibration: temporary)
-      recipe = gguf.applied(to: recipe)
-    }
-    if let saved { try save(recipe, of: checkpoint, to: saved, origin: found?.origin ?? [:]) }
     let verification = verify.map {
       Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
     }
+    let reading =
+      try checkpoint.inputPaths + types.inputPaths + targets.inputPaths + text + (verification?.inputPaths ?? [])
+    let saved = targets.saveRecipe.map { FileOutput($0, replacing: outputOptions.force) }
+    let first = try planned(of: checkpoint, reading)
+    try first.destination.checkRoom(for: nil)
+    if let saved {
+      try saved.check(against: reading)
+      try saved.checkRoom()
+      try first.destination.refuse(besides: saved.path)
+    }
+    // Nobody else has the hidden names beside the output until the end.
+    let isAlone =
+      !outputOptions.dryRun && (calibrate || targets.target != nil || (first.recipe.calibration != nil && measure))
+    let hidden = isAlone ? try first.destination.hiddenOutputs(reading: reading + (saved.map { [$0.path] } ?? [])) : nil
+    defer { withExtendedLifetime(hidden) {} }
+    let temporary = try await calibration(of: checkpoint, beside: first.destination)
+    var (recipe, found) = (first.recipe, TargetReport?.none)
+    if let target = targets.target {
+      let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: temporary))
+      guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
+      (recipe, found) = search
+    } else if let temporary {
+      recipe = gguf.applied(to: try types.completed(Recipe(recipe.rule), calibration: temporary))
+    }
+    if let saved { try save(recipe, of: checkpoint, to: saved, origin: found?.origin ?? [:]) }
     let calibrating = recipe.calibration.map {
       Job.Calibrating(before: checkpoint, calibration: $0, isMeasured: measure, keepsWorse: keepWorse)
     }
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk)
+    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk, reading: reading)
       .run(verification: verification, calibrating: calibrating, target: found)
+  }
+
+  /// What is known before anything is calibrated or searched: where the output goes, and a recipe that it may have. What is wrong with the
+  /// output itself is told by planning it.
+  private func planned(
+    of checkpoint: Checkpoint, _ reading: [String]
+  ) throws -> (recipe: Recipe, destination: Destination) {
+    var recipe = try targets.named() ?? Recipe(.keep)
+    if let type {
+      recipe = try types.ruled(by: type, of: checkpoint, isCalibrated: calibrate)
+    } else if targets.target != nil {
+      let isFolder = try outputOptions.destination(output, for: recipe).container != .gguf
+      recipe = try targets.rules(types, of: checkpoint, isFolder: isFolder).first.map { Recipe($0.rule) } ?? recipe
+    }
+    recipe = gguf.applied(to: try types.completed(recipe))
+    let destination = try outputOptions.destination(output, for: recipe)
+    // A plan that calibrates nothing is found by the job, with all that is to be said of it.
+    if calibrate || targets.isUsed || targets.saveRecipe != nil {
+      _ = try Plan(
+        converting: checkpoint, to: destination,
+        recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination), alsoReading: reading,
+        workers: outputOptions.workers.count)
+    }
+    return (recipe, destination)
   }
 
   /// Finds a type for each tensor.
   /// - Returns: nil where it is only told what could be found.
   private func chosen(
-    _ target: SizeTarget, of checkpoint: Checkpoint, calibration temporary: String?
+    _ target: SizeTarget, _ base: Recipe, of checkpoint: Checkpoint, _ destination: Destination
   ) async throws -> (Recipe, TargetReport?)? {
-    let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: temporary))
-    let isFolder = try outputOptions.destination(output, for: base).container != .gguf
-    let rules = try targets.rules(types, of: checkpoint, isFolder: isFolder)
-    let destination = try outputOptions.destination(output, for: rules.first.map { base.forTrial($0.rule) } ?? base)
+    let rules = try targets.rules(types, of: checkpoint, isFolder: destination.container != .gguf)
     let job = TargetJob(
-      target: target, checkpoint: checkpoint, recipe: base, destination: destination, rules: rules, isMeasured: measure,
-      options: outputOptions)
+      target: target, checkpoint: checkpoint, recipe: base, destination: destination, rules: rules,
+      isMeasured: measure, options: outputOptions)
     let (search, note) = try await job.search()
     if let note { talk.tell([Note(note)]) }
     guard !outputOptions.dryRun else {
@@ -226,22 +254,12 @@ struct QuantizeCommand: TalkingCommand {
 
   /// Makes a calibration for this output only.
   /// - Returns: its path; nil where none is asked for.
-  private func calibration(of checkpoint: Checkpoint) async throws -> String? {
+  private func calibration(of checkpoint: Checkpoint, beside output: Destination) async throws -> String? {
     guard calibrate, !outputOptions.dryRun else { return nil }
-    let path = FileSystem.join(FileSystem.parent(output), ".\(FileSystem.lastComponent(output)).calibration")
-    let job = CalibrationJob(
+    let job = try CalibrationJob(
       checkpoint, CalibrationJob.Request(text: text), outputOptions.cutting, workers: outputOptions.workers.count)
     _ = try job.price()
-    // What is wrong with the output is told before all that work.
-    var recipe = try targets.named() ?? Recipe(.keep)
-    if let type {
-      recipe = try types.ruled(by: type, of: checkpoint, isCalibrated: true)
-    } else if targets.target != nil {
-      let isFolder = try outputOptions.destination(output, for: recipe).container != .gguf
-      recipe = try targets.rules(types, of: checkpoint, isFolder: isFolder).first.map { Recipe($0.rule) } ?? recipe
-    }
-    recipe = try types.completed(recipe)
-    _ = try Plan(converting: checkpoint, to: try outputOptions.destination(output, for: recipe), recipe: recipe)
+    let path = output.hidden(.calibration).path
     _ = try await job.write(to: path, replacing: true)
     return path
   }

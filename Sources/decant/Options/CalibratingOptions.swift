@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Conversion
 
 /// What a calibration reads, and what it collects.
 struct CalibratingOptions: ParsableArguments {
@@ -26,7 +27,14 @@ struct CalibratingOptions: ParsableArguments {
     help: "Keep sums whole, so that calibrations of other texts can be added with --merge. The file is twice as large.")
   var mergeable = false
 
+  /// More text than any model gains by.
+  private static let mostTokens = 1 << 27
+
   func validate() throws {
+    if context > CalibrationSettings.longestContext {
+      throw ValidationError("--context can be \(CalibrationSettings.longestContext) at most.")
+    }
+    if tokens > Self.mostTokens { throw ValidationError("--tokens can be \(Self.mostTokens) at most.") }
     if context < 16 { throw ValidationError("--context must be at least 16.") }
     if tokens < 2 * context { throw ValidationError("--tokens must be at least two windows: \(2 * context).") }
   }

@@ -55,7 +55,9 @@ struct TargetOptions: ParsableArguments {
     ].filter(\.1).map(\.0)
     if given.count > 1 { throw ValidationError("\(given[0]) and \(given[1]) both say which types tensors get.") }
     for (option, value) in [("--target-bpw", targetBpw), ("--target-kl", targetKl)] {
-      if let value, !(value > 0 && value.isFinite) { throw ValidationError("\(option) must be greater than 0.") }
+      if let value, !(value > 0 && value.isFinite) {
+        throw ValidationError("\(option) must be a number greater than 0.")
+      }
     }
     if types != nil, target == nil {
       throw ValidationError("--types changes nothing without --target-size, --target-bpw or --target-kl.")
@@ -66,13 +68,18 @@ struct TargetOptions: ParsableArguments {
   }
 
   private static func names(in list: String) -> [String] {
-    list.split(separator: ",").map { $0.trimmingPrefix(" ").lowercased() }
+    list.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
   }
 
   var target: SizeTarget? {
     if let targetSize { return .byteCount(targetSize.bytes) }
     if let targetBpw { return .bitsPerWeight(targetBpw) }
     return targetKl.map { .divergence($0) }
+  }
+
+  /// Paths of what these options name.
+  var inputPaths: [String] {
+    get throws { try [recipe].compactMap(\.self) + (like.map { try Checkpoint(path: $0).inputPaths } ?? []) }
   }
 
   /// Whether types are found in another way than by --type.
@@ -94,9 +101,9 @@ struct TargetOptions: ParsableArguments {
   func rules(
     _ options: TypeOptions, of checkpoint: Checkpoint, isFolder: Bool
   ) throws -> [(name: String, rule: Recipe.Rule)] {
-    guard types != nil || !isFolder else {
+    guard types != nil || !isFolder && options.layout == nil else {
       throw ValidationError(
-        "say with --types which types a folder may have, such as --types nf4,bf16 or --layout mlx --types int4,int8.")
+        "Say with --types which types a folder may have, such as --types nf4,bf16 or --layout mlx --types int4,int8.")
     }
     var options = options
     options.pure = true

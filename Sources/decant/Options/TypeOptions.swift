@@ -66,6 +66,9 @@ struct TypeOptions: ParsableArguments {
   @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors in another type.")
   var noFallback = false
 
+  /// Paths of what these options name.
+  var inputPaths: [String] { [imatrix, calibration].compactMap(\.self) }
+
   func validate() throws {
     _ = try request()
     if leaveOutputTensor, outputTensorType != nil {

@@ -39,7 +39,7 @@ struct CalibrationReport {
       isVerbose || gains.count <= Self.shownTensors
         ? "Cost of each tensor's errors, as a part of what its own encoder's cost"
         : "Cost of the errors of the \(shown.count) tensors that gained least, as a part of what their own encoder's cost",
-      columns: ["Tensor", "Type", ""], leading: 2, rows: rows
+      columns: ["Tensor", "Type", "of it"], leading: 2, rows: rows
     ).forEachLine(line)
     let own = unchanged.isEmpty ? "" : "; \(unchanged.count) kept their own encoder's codes, which were no worse"
     line("\(changed.count) of \(gains.count) tensors have calibrated codes\(own)")

@@ -8,6 +8,8 @@ internal import JSON
 struct TargetReport {
   let target: SizeTarget
   let outcome: TargetSearch.Outcome
+  /// How long the search took.
+  let seconds: Double
 
   /// Tables for people: what was tried, and how many tensors get which type.
   func forEachLine(isVerbose: Bool, _ line: (String) -> Void) {
@@ -22,6 +24,7 @@ struct TargetReport {
         ]
       }
     ).forEachLine(line)
+    line("looked for in \(DurationText.of(seconds))")
     let names = outcome.best.table.types.keys.sorted(by: LayerNames.precedes)
     if isVerbose {
       ReportTable(
@@ -55,10 +58,10 @@ struct TargetReport {
   }
 
   /// Keys: `taken` (name of the candidate), `candidates` (each with `name`, `bytes`, `bits_per_weight`, `estimated_kl`, `measured_kl`),
-  /// `types` (by tensor).
+  /// `types` (by tensor), `seconds` that the search took.
   var json: JSONValue {
     [
-      "taken": .string(outcome.best.name),
+      "taken": .string(outcome.best.name), "seconds": .number(seconds),
       "candidates": .array(
         outcome.candidates.map { candidate in
           [
