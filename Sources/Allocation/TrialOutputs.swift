@@ -46,24 +46,17 @@ public struct TrialOutputs: Sendable {
     try Plan(converting: checkpoint, to: output, recipe: recipe.forTrial(rule), workers: workers.count)
   }
 
-  /// Writes an output, and removes it when something was done with it.
+  /// Writes an output, and removes it when something was done with it. What is left after an error goes with the hidden outputs.
   func with<Value>(_ table: TypeTable, _ body: (Checkpoint) async throws -> Value) async throws -> Value {
     let plan = try plan(.table(table))
-    do throws(FileError) {
-      try await plan.pour(workers: workers.count, isResuming: false)
-    } catch {
-      guard error.code == .interrupted else { throw error }
-      throw FileError(
-        .interrupted, path: output.path, "interrupted while its types were looked for; the next run looks for them anew"
-      )
-    }
     do {
+      try await plan.pour(workers: workers.count, isResuming: false)
       let value = try await body(try Checkpoint(path: plan.outputPath))
       try plan.removeOutput()
       return value
-    } catch {
-      try plan.removeOutput()
-      throw error
+    } catch let error as FileError where error.code == .interrupted {
+      throw FileError(
+        .interrupted, path: output.path, "interrupted while its types were looked for; the next run looks for them anew")
     }
   }
 

@@ -68,7 +68,7 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
             --group-size 32
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_0 --pure \\
-            --tensor-type 'token_embd|output=q8_0'
+            --tensor-type 'token_embd|^output=q8_0'
       """)
 
   @Argument(help: "Model to read: a file or a folder.", completion: .file())
