@@ -56,7 +56,8 @@ public struct TrialOutputs: Sendable {
       return value
     } catch let error as FileError where error.code == .interrupted {
       throw FileError(
-        .interrupted, path: output.path, "interrupted while its types were looked for; the next run looks for them anew")
+        .interrupted, path: output.path, "interrupted while its types were looked for; the next run looks for them anew"
+      )
     }
   }
 

@@ -181,6 +181,17 @@ import Testing
     #expect(try folder.names().isEmpty)
   }
 
+  @Test func aCalibrationIsNoImportanceMatrixNorTheOtherWayRound() throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed(
+      "calibrate", TinyLlama.path, "--tokens", "640", "--context", "32", "--output", folder.file("c"), "--imatrix",
+      folder.file("im"), "--quiet")
+    let common = ["quantize", TinyLlama.path, folder.file("x.gguf"), "--type", "q4_0", "--quiet"]
+    try Command.expectFailure(common + ["--imatrix", folder.file("c")], mentions: ["is given with --calibration"])
+    try Command.expectFailure(common + ["--calibration", folder.file("im")], mentions: ["is given with --imatrix"])
+    #expect(try folder.names() == ["c", "im"])
+  }
+
   @Test func damageIsTold() throws {
     let folder = try TemporaryFolder()
     var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: Self.path())))

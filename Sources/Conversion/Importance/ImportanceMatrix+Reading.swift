@@ -15,6 +15,9 @@ extension ImportanceMatrix {
   /// Reads a file in either form: GGUF, or the binary one that llama-imatrix wrote before.
   /// - Throws: `FileError` when it is neither, or breaks a rule.
   public init(path: String) throws(FileError) {
+    if try FileSystem.isFile(path), try Calibration(ifThereIsOneAt: path) != nil {
+      throw FileError(.unsupported, path: path, "is a calibration, which is given with --calibration")
+    }
     let bytes = try Packing.open(path)
     if let answer = FailedDownload.answer(in: try bytes.bytes(at: 0, count: min(512, bytes.byteCount))) {
       throw FileError(.malformed, path: path, answer)
