@@ -24,7 +24,9 @@ struct CalibratingOptions: ParsableArguments {
   var seed: UInt32 = 0
 
   @Flag(
-    help: "Keep sums whole, so that calibrations of other texts can be added with --merge. The file is up to twice as large.")
+    help:
+      "Keep sums whole, so that calibrations of other texts can be added with --merge. The file is up to twice as large."
+  )
   var mergeable = false
 
   /// More text than any model gains by.
