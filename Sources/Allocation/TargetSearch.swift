@@ -82,7 +82,10 @@ public struct TargetSearch: Sendable {
       (try? trial.wholePlan(mix.rule)).flatMap { survey.allows($0) ? (mix.name, $0) : nil }
     }
     let (smallest, largest) = (survey.extreme(<), survey.extreme(>))
-    ends = (try trial.wholePlan(.table(smallest.table)), try trial.wholePlan(.table(largest.table)))
+    ends = (
+      try trial.wholePlan(.table(survey.completed(smallest.table))),
+      try trial.wholePlan(.table(survey.completed(largest.table)))
+    )
     fixed = (
       ends.smallest.byteCount - smallest.byteCount, ends.smallest.tensorByteCount - smallest.byteCount
     )
@@ -136,7 +139,7 @@ public struct TargetSearch: Sendable {
   private func candidate(
     _ allocation: Allocation, _ tensors: [TensorOptions], name: String = "chosen"
   ) throws(FileError) -> Candidate {
-    let table = allocation.table(of: tensors)
+    let table = survey.completed(allocation.table(of: tensors))
     return candidate(table, try trial.wholePlan(.table(table)), name: name, estimate: allocation.damage)
   }
 

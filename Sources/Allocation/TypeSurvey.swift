@@ -2,7 +2,6 @@ internal import Bytes
 internal import Calibration
 internal import Conversion
 internal import Quantization
-internal import Synchronization
 internal import Tensors
 
 /// Finds out what each of several types would make of each tensor: its bytes by plans, its damage by encoding it.
@@ -13,6 +12,8 @@ internal import Tensors
 public struct TypeSurvey: Sendable {
   private let trial: TrialOutputs
   private let tensors: [Surveyed]
+  /// Of tensors that every plan gives one type of blocks: rows may fit no other.
+  private let settled: [String: TargetType]
 
   /// A tensor with a choice.
   private struct Surveyed: Sendable {
@@ -50,6 +51,9 @@ public struct TypeSurvey: Sendable {
       }
     }
     tensors = names.compactMap { options[$0] }.filter { $0.options.count > 1 }
+    settled = options.compactMapValues { surveyed in
+      surveyed.options.count == 1 ? surveyed.options.first.flatMap { $0.type.isElement ? nil : $0.type } : nil
+    }
     self.trial = trial
   }
 
@@ -58,6 +62,9 @@ public struct TypeSurvey: Sendable {
     let types = Dictionary(plan.tensors.map { ($0.name, $0.type?.text) }) { first, _ in first }
     return tensors.allSatisfy { tensor in tensor.options.contains { $0.type.text == types[tensor.tensor.name] } }
   }
+
+  /// A table of tensors that have a choice, with those that have none.
+  func completed(_ table: TypeTable) -> TypeTable { TypeTable(settled.merging(table.types) { $1 }) }
 
   /// Whether any tensor has a choice.
   var hasChoice: Bool { !tensors.isEmpty }

@@ -56,6 +56,7 @@ struct CalibrationJob {
   func price() throws(FileError) -> CalibrationPrice {
     _ = try checkpoint.requireModel()
     try checkpoint.checkTensors()
+    _ = try words()
     let price = CalibrationPrice(
       try LoadedModel(running: checkpoint), texts: texts.count, tokens: options.tokens, context: options.context,
       isFisher: options.fisher, isMergeable: options.mergeable, workers: workers)
@@ -69,14 +70,17 @@ struct CalibrationJob {
     return price
   }
 
+  /// What cuts texts into tokens.
+  private func words() throws(FileError) -> Tokenizer {
+    guard let tokenizer else { return try ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer) }
+    return try ModelTokenizer.load(tokenizer, preTokenizer: cutting.preTokenizer)
+  }
+
   /// Makes the file.
   func write(to path: String, replacing: Bool) async throws -> Calibrator {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LoadedModel(running: checkpoint)
-    let own = try tokenizer.map { path throws(FileError) in
-      try ModelTokenizer.load(path, preTokenizer: cutting.preTokenizer)
-    }
-    let words = try own ?? ModelTokenizer.load(of: checkpoint, preTokenizer: cutting.preTokenizer)
+    let words = try words()
     let writing = ContinuousClock.now
     let windows = try await CalibrationWindows(
       of: texts, tokens: options.tokens, context: options.context, seed: UInt64(options.seed), model: model,

@@ -56,11 +56,6 @@ public struct FileOutput: Sendable {
     }
   }
 
-  /// Removes a file that was only for a while.
-  public static func removeTemporary(_ path: String) throws(FileError) {
-    try StagedOutput.removeTemporary(.files, in: FileSystem.parent(path), files: [FileSystem.lastComponent(path)])
-  }
-
   private var files: [StagedOutput.File] { [.init(name: FileSystem.lastComponent(path), byteCount: nil)] }
 
   /// - Throws: `FileError` when the path can only be that of a folder.

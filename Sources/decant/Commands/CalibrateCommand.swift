@@ -114,8 +114,6 @@ struct CalibrateCommand: TalkingCommand {
     guard let model else { return try mergeAll(since: start) }
     let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
     talk.tell(checkpoint.notes)
-    _ = try checkpoint.requireModel()
-    try checkpoint.checkTensors()
     let job = try CalibrationJob(
       checkpoint, calibrating.request, tokenizer: tokenizer, cutting, memory: memory, workers: workers.count)
     let inputs = try job.inputPaths
