@@ -31,7 +31,7 @@ public struct CalibrationWindows: Sendable {
   /// - Throws: `FileError` when a text has not two windows, or the model cannot be run.
   public init(
     of texts: [CalibrationText], tokens: Int, context: Int, seed: UInt64, model: LoadedModel, tokenizer: Tokenizer,
-    workers: Workers, progress: (_ done: Int, _ of: Int) -> Void
+    workers: Workers, progress: (_ done: Int, _ of: Int) throws -> Void
   ) async throws {
     self.context = context
     let wanted = max(2, tokens / max(1, texts.count) / context)
@@ -51,7 +51,7 @@ public struct CalibrationWindows: Sendable {
         let first = tokenizer.bosID ?? tokenizer.eosIDs.first ?? 0
         let windows = try await model.generate(
           windows: wanted, of: context, from: first, seed: seed, workers: workers
-        ) { progress($0, wanted * context) }
+        ) { try progress($0, wanted * context) }
         let bytes = windows.flatMap { window in Array(tokenizer.decode(window).utf8) + [UInt8(ascii: "\n")] }
         kinds.append(Self.kind(text.name, bytes, windows))
       }

@@ -86,6 +86,7 @@ struct CalibrationJob {
       of: texts, tokens: options.tokens, context: options.context, seed: UInt64(options.seed), model: model,
       tokenizer: words, workers: workers
     ) { done, count in
+      try Interruption.check(path)
       Self.show("the model writes text: token", done, of: count, since: writing)
     }
     let calibrator = Calibrator(

@@ -12,7 +12,7 @@ extension LoadedModel {
   /// - Throws: `FileError` when a weight cannot be read or logits are not finite; `CancellationError`.
   public func generate(
     windows count: Int, of length: Int, from first: Int32, seed: UInt64, workers: Workers,
-    progress: (_ tokens: Int) -> Void = { _ in }
+    progress: (_ tokens: Int) throws -> Void = { _ in }
   ) async throws -> [[Int32]] {
     let generator = CounterGenerator(seed: seed)
     let size = max(
@@ -42,7 +42,7 @@ extension LoadedModel {
         }
         for row in windows.indices { windows[row].append(Int32(drawn[row].place)) }
         cache.advance()
-        progress(start * length + (position + 2) * numbers.count)
+        try progress(start * length + (position + 2) * numbers.count)
       }
       texts += windows
     }
