@@ -19,8 +19,10 @@ public enum LayerNames {
     return one.utf8.lexicographicallyPrecedes(other.utf8)
   }
 
-  /// A name without the numbers in it: the same for tensors of all layers that are named alike.
-  public static func kind(of name: String) -> String { name.filter { !$0.isNumber } }
+  /// A name without the parts that are numbers: the same for tensors of all layers that are named alike.
+  public static func kind(of name: String) -> String {
+    name.split(separator: ".").filter { Int($0) == nil }.joined(separator: ".")
+  }
 
   /// The layers that names speak of: `layer 3`, `layers 0 to 5, 7`. Nil where one speaks of none.
   public static func layers(of names: some Collection<String>) -> String? {

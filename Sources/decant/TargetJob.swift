@@ -21,11 +21,6 @@ struct TargetJob {
   /// - Throws: `FileError` for whatever makes the output impossible.
   func search() async throws -> (search: TargetSearch, note: String?) {
     let recipe = try options.applied(to: recipe, of: checkpoint, for: destination)
-    // What is wrong with the output itself is told before all that work.
-    if let first = rules.first {
-      _ = try Plan(
-        converting: checkpoint, to: destination, recipe: recipe.forTrial(first.rule), workers: options.workers.count)
-    }
     let (gate, note) = try await gate(recipe.calibration)
     let trial = try TrialOutputs(
       of: checkpoint, recipe, for: destination, gate: gate, workers: Workers(count: options.workers.count))

@@ -7,25 +7,6 @@ import Testing
 
 /// Calibrations from the command line, and what is quantized with them.
 @Suite struct CalibrateTests {
-  /// A calibration of the tiny model, made once.
-  private static let calibration: (path: String, folder: TemporaryFolder)? = {
-    guard let folder = try? TemporaryFolder() else { return nil }
-    let path = folder.file("tiny.calibration")
-    let arguments = [
-      "calibrate", TinyLlama.path, "--tokens", "4096", "--context", "64", "--output", path, "--quiet",
-    ]
-    guard let result = try? Command.run(arguments), result.exitCode == 0 else { return nil }
-    return (path, folder)
-  }()
-
-  private static func path() throws -> String { try #require(calibration).path }
-
-  private static func json(_ arguments: [String]) throws -> JSONValue {
-    let result = try Command.run(arguments + ["--json", "--quiet"])
-    try #require(result.exitCode == 0, "\(result.errors)")
-    return try JSONValue(parsing: Array(result.output.utf8))
-  }
-
   @Test func neitherThreadsNorAnotherRunChangeAByte() throws {
     let folder = try TemporaryFolder()
     for (name, threads) in [("a", "1"), ("b", "3")] {
@@ -38,7 +19,7 @@ import Testing
 
   @Test func saysWhatItHasRead() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(
+    let told = try Command.json(
       [
         "calibrate", TinyLlama.path, "--tokens", "1024", "--context", "32", "--output", folder.file("c"), "--imatrix",
         folder.file("im.gguf"),
@@ -60,9 +41,9 @@ import Testing
   }
 
   @Test func inspectSaysWhatItIs() throws {
-    let told = try Self.json(["inspect", try Self.path()])
+    let told = try Command.json(["inspect", try TinyCalibration.path()])
     #expect(told["container"]?.string == "calibration" && told["layers"]?.int == 29)
-    let shown = try Command.succeed("inspect", try Self.path(), "--tensors").output
+    let shown = try Command.succeed("inspect", try TinyCalibration.path(), "--tensors").output
     for text in ["calibration", "documentation: ", "held back", "model.layers.3.mlp.down_proj.weight"] {
       #expect(shown.contains(text))
     }
@@ -71,9 +52,10 @@ import Testing
   /// What the model has written can be read again.
   @Test func textsOfACalibrationAreTexts() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(
+    let told = try Command.json(
       [
-        "calibrate", TinyLlama.path, "--text", try Self.path(), "--tokens", "640", "--context", "32", "--output",
+        "calibrate", TinyLlama.path, "--text", try TinyCalibration.path(), "--tokens", "640", "--context", "32",
+        "--output",
         folder.file("again"), "--no-fisher",
       ])
     #expect(try #require(told["texts"]?.array).count == 5 && told["fisher"]?.bool == false)
@@ -98,8 +80,8 @@ import Testing
   @Test(arguments: types.map(\.options)) func losesLess(_ options: String) throws {
     let folder = try TemporaryFolder()
     let name = "model" + (Self.types.first { $0.options == options }?.ending ?? "")
-    let told = try Self.json(
-      ["quantize", TinyLlama.path, folder.file(name), "--calibration", try Self.path()]
+    let told = try Command.json(
+      ["quantize", TinyLlama.path, folder.file(name), "--calibration", try TinyCalibration.path()]
         + options.split(separator: " ").map(String.init))
     let calibration = try #require(told["calibration"])
     #expect(calibration["kept"]?.string == "calibrated")
@@ -142,7 +124,8 @@ import Testing
       let output = folder.file("\(number).gguf")
       let result = try Command.run(
         [
-          "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try Self.path(), "--no-measure",
+          "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try TinyCalibration.path(),
+          "--no-measure",
           "--threads",
           threads, "--quiet",
         ], environment: kernels.map { ["DECANT_KERNELS": $0] } ?? [:])
@@ -157,9 +140,10 @@ import Testing
     let folder = try TemporaryFolder()
     let output = folder.file("q4_0.gguf")
     try Command.succeed(
-      "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try Self.path(), "--no-measure", "--quiet")
+      "quantize", TinyLlama.path, output, "--type", "q4_0", "--calibration", try TinyCalibration.path(), "--no-measure",
+      "--quiet")
     let result = try Command.succeed(
-      "rebuild", output, "--from", TinyLlama.path, "--calibration", try Self.path())
+      "rebuild", output, "--from", TinyLlama.path, "--calibration", try TinyCalibration.path())
     #expect(result.output.contains("the same"))
     try Command.expectFailure(
       ["rebuild", output, "--from", TinyLlama.path],
@@ -194,7 +178,7 @@ import Testing
 
   @Test func damageIsTold() throws {
     let folder = try TemporaryFolder()
-    var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: Self.path())))
+    var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: TinyCalibration.path())))
     // Somewhere in the numbers, far behind the header.
     bytes[bytes.count / 2] ^= 1
     let damaged = folder.file("damaged")
@@ -227,13 +211,13 @@ import Testing
 
   @Test func typesWithoutLevelsAreRefused() throws {
     let result = try Command.run(
-      ["quantize", TinyLlama.path, "/nowhere/x.gguf", "--type", "f16", "--calibration", try Self.path()])
+      ["quantize", TinyLlama.path, "/nowhere/x.gguf", "--type", "f16", "--calibration", try TinyCalibration.path()])
     #expect(result.exitCode == 64 && result.errors.contains("--calibration changes nothing for"))
   }
 
   @Test func aPriceIsToldAndNothingWritten() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(["calibrate", TinyLlama.path, "--output", folder.file("c"), "--dry-run"])
+    let told = try Command.json(["calibrate", TinyLlama.path, "--output", folder.file("c"), "--dry-run"])
     for key in ["bytes", "scratch_bytes", "memory", "operations", "seconds"] {
       #expect(try #require(told[key]?.double) > 0)
     }

@@ -4,15 +4,6 @@ import Testing
 
 /// What a job makes beside its output, and what it must not touch there.
 @Suite struct HiddenOutputTests {
-  private static let calibration: (path: String, folder: TemporaryFolder)? = {
-    guard let folder = try? TemporaryFolder() else { return nil }
-    let arguments = [
-      "calibrate", TinyLlama.path, "--tokens", "640", "--context", "32", "--output", folder.file("c"), "--quiet",
-    ]
-    guard let result = try? Command.run(arguments), result.exitCode == 0 else { return nil }
-    return (folder.file("c"), folder)
-  }()
-
   private static let target = "--target-bpw 6 --types q4_k,q8_0"
 
   /// Somebody's file keeps its name and its bytes.
@@ -23,7 +14,7 @@ import Testing
     let folder = try TemporaryFolder()
     try folder.write("precious".utf8, to: name)
     var arguments = options.split(separator: " ").map(String.init)
-    if arguments.last == "--calibration" { arguments.append(try #require(Self.calibration).path) }
+    if arguments.last == "--calibration" { arguments.append(try TinyCalibration.path()) }
     try Command.expectFailure(
       ["quantize", TinyLlama.path, folder.file("o.gguf"), "--quiet"] + arguments, mentions: [name, "is in the way"])
     #expect(try folder.names() == [name])
@@ -50,7 +41,7 @@ import Testing
     "--type q4_0 --save-recipe o.gguf",
   ]) func aSavedRecipeReplacesNoInput(_ options: String) throws {
     let folder = try TemporaryFolder()
-    try folder.write(try #require(Self.calibration).folder.read("c"), to: "c")
+    try folder.write(try FileBytes.read(TinyCalibration.path()), to: "c")
     try folder.write(#"{"decant_recipe": 1, "types": {"blk.0.attn_q.weight": "q4_k"}}"#.utf8, to: "r.json")
     try Command.succeed("quantize", TinyLlama.path, folder.file("l.gguf"), "--type", "q4_0", "--quiet")
     let im = try Command.run(

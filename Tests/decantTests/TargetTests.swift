@@ -7,24 +7,6 @@ import Testing
 
 /// A type for each tensor: chosen for a size or a damage, saved, or taken from another model.
 @Suite struct TargetTests {
-  private static let calibration: (path: String, folder: TemporaryFolder)? = {
-    guard let folder = try? TemporaryFolder() else { return nil }
-    let path = folder.file("tiny.calibration")
-    let arguments = [
-      "calibrate", TinyLlama.path, "--tokens", "2048", "--context", "64", "--output", path, "--quiet",
-    ]
-    guard let result = try? Command.run(arguments), result.exitCode == 0 else { return nil }
-    return (path, folder)
-  }()
-
-  private static func path() throws -> String { try #require(calibration).path }
-
-  private static func json(_ arguments: [String]) throws -> JSONValue {
-    let result = try Command.run(arguments + ["--json", "--quiet"])
-    try #require(result.exitCode == 0, "\(result.errors)")
-    return try JSONValue(parsing: Array(result.output.utf8))
-  }
-
   /// Name and type of each matrix of an output.
   private static func types(_ path: String) throws -> [String: String] {
     let weights = try Checkpoint(path: path).weights.filter { $0.shape.count > 1 }
@@ -39,9 +21,10 @@ import Testing
   @Test func bitsForEachWeight() throws {
     let folder = try TemporaryFolder()
     let common = [
-      "--calibration", try Self.path(), "--target-bpw", "4.6", "--types", "q3_k,q4_k,q6_k", "--no-provenance",
+      "--calibration", try TinyCalibration.path(), "--target-bpw", "4.6", "--types", "q3_k,q4_k,q6_k",
+      "--no-provenance",
     ]
-    let told = try Self.json(
+    let told = try Command.json(
       ["quantize", TinyLlama.path, folder.file("a.gguf"), "--save-recipe", folder.file("r.json")] + common)
     #expect(
       try #require(told["target"]?["candidates"]?.array).allSatisfy {
@@ -59,7 +42,7 @@ import Testing
     #expect(saved.types.mapValues(\.text) == types)
     #expect(Set(types.values).isSubset(of: ["q3_k", "q4_k", "q6_k", "f32"]) && Set(types.values).count > 1)
     // The same again, by the recipe and by the output.
-    let calibrated = ["--calibration", try Self.path(), "--no-provenance", "--no-measure", "--quiet"]
+    let calibrated = ["--calibration", try TinyCalibration.path(), "--no-provenance", "--no-measure", "--quiet"]
     for (name, options) in [
       ("b.gguf", ["--recipe", folder.file("r.json")]), ("c.gguf", ["--like", folder.file("a.gguf")]),
     ] {
@@ -71,15 +54,16 @@ import Testing
 
   @Test func rebuildKnowsTheTypes() throws {
     let folder = try TemporaryFolder()
-    _ = try Self.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "5"])
+    _ = try Command.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "5"])
     try Command.succeed("rebuild", folder.file("a.gguf"), "--from", TinyLlama.path)
   }
 
   @Test func sizeOfTheFile() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(
+    let told = try Command.json(
       [
-        "quantize", TinyLlama.path, folder.file("a.gguf"), "--calibration", try Self.path(), "--target-size", "1.4MB",
+        "quantize", TinyLlama.path, folder.file("a.gguf"), "--calibration", try TinyCalibration.path(), "--target-size",
+        "1.4MB",
         "--types", "q2_k,q4_k,q8_0",
       ])
     #expect(try folder.read("a.gguf").count <= 1_400_000)
@@ -90,9 +74,10 @@ import Testing
     let folder = try TemporaryFolder()
     var sizes: [Int] = []
     for limit in ["0.1", "0.01"] {
-      let told = try Self.json(
+      let told = try Command.json(
         [
-          "quantize", TinyLlama.path, folder.file("\(limit).gguf"), "--calibration", try Self.path(), "--target-kl",
+          "quantize", TinyLlama.path, folder.file("\(limit).gguf"), "--calibration", try TinyCalibration.path(),
+          "--target-kl",
           limit, "--types", "q2_k,q3_k,q4_k,q6_k,q8_0",
         ])
       let taken = try Self.taken(told)
@@ -110,7 +95,7 @@ import Testing
   /// Only types that are allowed are in an output, whatever a mix would have.
   @Test(arguments: ["q2_k,q4_0,q6_k,q8_0", " q4_0 , q8_0 "]) func typesAreThoseThatAreAllowed(_ types: String) throws {
     let folder = try TemporaryFolder()
-    _ = try Self.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "6", "--types", types])
+    _ = try Command.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "6", "--types", types])
     let allowed = Set(types.split { $0 == "," || $0 == " " }.map(String.init))
     #expect(Set(try Self.types(folder.file("a.gguf")).values).isSubset(of: allowed))
   }
@@ -119,7 +104,7 @@ import Testing
   @Test func whatHasNoChoiceIsQuantizedToo() throws {
     let folder = try TemporaryFolder()
     let model = try TinyCheckpoint { $0.inner = 256 }.write(to: folder.file("model"))
-    _ = try Self.json(["quantize", model, folder.file("a.gguf"), "--target-bpw", "7", "--types", "q4_k,q5_0"])
+    _ = try Command.json(["quantize", model, folder.file("a.gguf"), "--target-bpw", "7", "--types", "q4_k,q5_0"])
     for (name, type) in try Self.types(folder.file("a.gguf")) {
       #expect(type == "q5_0" || (name.contains("ffn_down") && type == "q4_k"), "\(name) \(type)")
     }
@@ -129,13 +114,13 @@ import Testing
   @Test func theEndsThatAreToldCanBeHad() throws {
     let folder = try TemporaryFolder()
     let common = ["quantize", TinyLlama.path, folder.file("a.gguf"), "--types", "q4_0,q8_0", "--force"]
-    let told = try Self.json(common + ["--target-bpw", "6", "--dry-run"])
+    let told = try Command.json(common + ["--target-bpw", "6", "--dry-run"])
     let (smallest, largest) = (try #require(told["smallest"]?.int), try #require(told["largest"]?.int))
     for (size, expected) in [("\(smallest)", smallest), ("\(largest)", largest), ("9000GB", largest)] {
-      _ = try Self.json(common + ["--target-size", size])
+      _ = try Command.json(common + ["--target-size", size])
       #expect(try folder.read("a.gguf").count == expected)
     }
-    _ = try Self.json(common + ["--target-bpw", "1e20"])
+    _ = try Command.json(common + ["--target-bpw", "1e20"])
     #expect(try folder.read("a.gguf").count == largest)
     try Command.expectFailure(
       common + ["--target-size", "\(smallest - 1)", "--quiet"], mentions: ["is no smaller than \(smallest) bytes"])
@@ -144,7 +129,7 @@ import Testing
   /// Errors of weights, and what is measured for each kind of tensor, are enough to choose by.
   @Test func withoutACalibration() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(
+    let told = try Command.json(
       ["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "4", "--types", "q2_k,q4_k,q6_k"])
     #expect(try Checkpoint(path: folder.file("a.gguf")).bitsPerWeight <= 4)
     #expect(try #require(Self.taken(told)["measured_kl"]?.double) > 0)
@@ -152,8 +137,11 @@ import Testing
 
   @Test(arguments: ["--types nf4,bf16", "--layout mlx --types int3,int4,int8"]) func folders(_ options: String) throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(
-      ["quantize", TinyLlama.path, folder.file("out"), "--target-bpw", "7.5", "--calibration", try Self.path()]
+    let told = try Command.json(
+      [
+        "quantize", TinyLlama.path, folder.file("out"), "--target-bpw", "7.5", "--calibration",
+        try TinyCalibration.path(),
+      ]
         + options.split(separator: " ").map(String.init))
     #expect(try #require(Self.taken(told)["bits_per_weight"]?.double) <= 7.5)
     #expect(try Checkpoint(path: folder.file("out")).bitsPerWeight <= 7.5)
@@ -162,7 +150,7 @@ import Testing
 
   @Test func aDryRunSaysWhatIsPossible() throws {
     let folder = try TemporaryFolder()
-    let told = try Self.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "5", "--dry-run"])
+    let told = try Command.json(["quantize", TinyLlama.path, folder.file("a.gguf"), "--target-bpw", "5", "--dry-run"])
     let (smallest, largest) = (try #require(told["smallest"]?.int), try #require(told["largest"]?.int))
     #expect(0 < smallest && smallest < largest)
     #expect(try folder.names().isEmpty)

@@ -27,23 +27,20 @@ struct TargetReport {
     line("looked for in \(DurationText.of(seconds))")
     let names = outcome.best.table.types.keys.sorted(by: LayerNames.precedes)
     if isVerbose {
+      let tensors = Dictionary(outcome.tensors.map { ($0.name, $0) }) { first, _ in first }
       ReportTable(
         "Types, and what they add to the KL divergence, as estimated", columns: ["Tensor", "Type", "KL"], leading: 2,
         rows: names.map { name in
           let type = outcome.best.table.types[name]?.text ?? ""
-          let damage = outcome.tensors.first { $0.name == name }?.options.first { $0.type.text == type }?.damage
+          let damage = tensors[name]?.options.first { $0.type.text == type }?.damage
           return [name, type, damage.map { NumberText.significant($0, 3) } ?? "-"]
         }
       ).forEachLine(line)
       return
     }
     // Tensors of all layers that are named alike, on a line.
-    let kinds = Dictionary(grouping: names) { name in
-      name.split(separator: ".").filter { Int($0) == nil }.joined(separator: ".")
-    }
-    let order = kinds.keys.sorted {
-      (names.firstIndex(of: kinds[$0]?.first ?? "") ?? 0) < (names.firstIndex(of: kinds[$1]?.first ?? "") ?? 0)
-    }
+    let kinds = Dictionary(grouping: names, by: LayerNames.kind)
+    let order = kinds.keys.sorted { LayerNames.precedes(kinds[$0]?.first ?? "", kinds[$1]?.first ?? "") }
     ReportTable(
       "Types of the tensors of all layers, and how many have each", columns: ["Tensors", "Types"], leading: 2,
       rows: order.map { kind in
