@@ -68,8 +68,10 @@ struct Job {
   ///   - verification: what is measured of the output when it is there; nil for nothing.
   ///   - calibrating: where a calibration chooses codes.
   ///   - target: how the types were found, where they were.
+  ///   - savingRecipe: a file that takes the type of each tensor.
   func run(
-    verification: Verification? = nil, calibrating: Calibrating? = nil, target: TargetReport? = nil
+    verification: Verification? = nil, calibrating: Calibrating? = nil, target: TargetReport? = nil,
+    savingRecipe: FileOutput? = nil
   ) async throws {
     let start = ContinuousClock.now
     let destination = try options.destination(output, for: recipe)
@@ -96,6 +98,10 @@ struct Job {
       try CalibratedJob($0, recipe, destination, workers: options.workers.count) { [makePlan = self.plan] in
         try makePlan($0, alsoReading, true)
       }
+    }
+    if let savingRecipe {
+      let document = TypeTable(of: plan).document(origin: target?.origin ?? [:])
+      Terminal.tellLeft(try savingRecipe.write(Array(JSONText.of(document).utf8) + [UInt8(ascii: "\n")]))
     }
     try await calibrated?.measureReference(isResuming: options.resume)
     let progress = Progress(totalElements: plan.parameterCount, talk)

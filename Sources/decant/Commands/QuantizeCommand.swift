@@ -179,12 +179,11 @@ struct QuantizeCommand: TalkingCommand {
     } else if let temporary {
       recipe = gguf.applied(to: try types.completed(Recipe(recipe.rule), calibration: temporary))
     }
-    if let saved { try save(recipe, of: checkpoint, to: saved, origin: found?.origin ?? [:]) }
     let calibrating = recipe.calibration.map {
       Job.Calibrating(before: checkpoint, calibration: $0, isMeasured: measure, keepsWorse: keepWorse)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk, reading: reading)
-      .run(verification: verification, calibrating: calibrating, target: found)
+      .run(verification: verification, calibrating: calibrating, target: found, savingRecipe: saved)
   }
 
   /// What is known before anything is calibrated or searched: where the output goes, and a recipe that it may have. What is wrong with the
@@ -201,8 +200,8 @@ struct QuantizeCommand: TalkingCommand {
     }
     recipe = gguf.applied(to: try types.completed(recipe))
     let destination = try outputOptions.destination(output, for: recipe)
-    // A plan that calibrates nothing is found by the job, with all that is to be said of it.
-    if calibrate || targets.isUsed || targets.saveRecipe != nil {
+    // Where nothing comes before the job, its own plan tells that.
+    if calibrate || targets.target != nil {
       _ = try Plan(
         converting: checkpoint, to: destination,
         recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination), alsoReading: reading,
@@ -237,19 +236,6 @@ struct QuantizeCommand: TalkingCommand {
     let report = try await job.run(search)
     if !talk.json, !talk.quiet { report.forEachLine(isVerbose: talk.verbose) { Terminal.note($0) } }
     return (base.forTrial(.table(report.outcome.best.table)), report)
-  }
-
-  /// Writes down which type each tensor gets.
-  private func save(
-    _ recipe: Recipe, of checkpoint: Checkpoint, to file: FileOutput, origin: [String: JSONValue]
-  ) throws {
-    let destination = try outputOptions.destination(output, for: recipe)
-    let plan = try Plan(
-      converting: checkpoint, to: destination,
-      recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination),
-      workers: outputOptions.workers.count)
-    let document = TypeTable(of: plan).document(origin: origin)
-    Terminal.tellLeft(try file.write(Array(JSONText.of(document).utf8) + [UInt8(ascii: "\n")]))
   }
 
   /// Makes a calibration for this output only.
