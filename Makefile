@@ -53,7 +53,9 @@ release: deps
 demo: release
 	@DECANT=$(abspath $(DECANT)) Tests/Fixtures/demo.sh
 
-# With optimized libraries the tests take a third of the time. What `swift build` makes stays as it is.
+# With optimized libraries the tests take a third of the time. What `swift build` makes stays as it is. So many tests run at a time: all of
+# them together would have thousands of files open, more than most systems allow, and than Foundation's Process can count.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 OPTIMIZED := DECANT_OPTIMIZED=1 $(SWIFT)
 OPTIMIZED_FOLDER := --scratch-path .build/optimized
 test: deps

@@ -17,7 +17,7 @@ public struct CalibrationGate: Sendable {
   private let workers: Workers
 
   /// - Throws: `FileError` when the calibration has held nothing back, or the model cannot be run.
-  public init(_ calibration: Calibration, before: Checkpoint, workers: Workers) throws(FileError) {
+  public init(_ calibration: any Calibration, before: Checkpoint, workers: Workers) throws(FileError) {
     let kinds = try calibration.heldBack().filter { !$0.windows.isEmpty }
     guard !kinds.isEmpty else {
       throw FileError(

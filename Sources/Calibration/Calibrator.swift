@@ -36,6 +36,54 @@ public struct Calibrator: Sendable {
       heldBack: windows.kinds.map(\.heldBack), sampleTokens: sampleTokens)
   }
 
+  /// A calibration that is half made: what layers are given is known.
+  public struct Start: Sendable {
+    public let calibration: CalibrationUnderway
+    fileprivate let sweep: MomentSweep.Start
+  }
+
+  /// Begins a calibration that serves one output while it is made, and is not kept.
+  /// - Parameters:
+  ///   - path: what errors call it.
+  ///   - name: what records call it.
+  ///   - folder: where the scratch file is.
+  ///   - progress: is called with steps that are done and all of them.
+  /// - Throws: `FileError` when activations are not finite; `CancellationError`.
+  public func start(
+    path: String, name: String, scratchIn folder: String, progress: (_ done: Int, _ of: Int) -> Void
+  ) async throws -> Start {
+    var done = 0
+    let start = try await sweep.start(scratchIn: folder) {
+      done += 1
+      try Interruption.check(path)
+      progress(done, sweep.stepCount)
+    }
+    return Start(
+      calibration: try CalibrationUnderway(path: path, name: name, contents, squares: start.squares), sweep: start)
+  }
+
+  /// Does the rest.
+  /// - Parameters:
+  ///   - progress: as for `start`.
+  ///   - pour: is called when all that is known of some linear layers is there, which is forgotten after that.
+  public func complete(
+    _ start: Start, progress: (_ done: Int, _ of: Int) -> Void, pour: () async throws -> Void
+  ) async throws {
+    let calibration = start.calibration
+    var done = sweep.stepsForward
+    try await sweep.complete(start.sweep) {
+      done += 1
+      try Interruption.check(calibration.path)
+      progress(done, sweep.stepCount)
+    } finish: {
+      try calibration.add($0)
+    } leave: {
+      try await pour()
+      calibration.forget()
+    }
+    calibration.complete()
+  }
+
   /// - Parameters:
   ///   - reading: paths of files that it is made of.
   ///   - progress: is called with steps that are done and all of them.
@@ -51,8 +99,8 @@ public struct Calibrator: Sendable {
         done += 1
         try Interruption.check(path)
         progress(done, sweep.stepCount)
-      } finish: { layers in
-        for layer in layers { try writer.write(layer) }
+      } finish: {
+        try writer.write($0)
       }
     } catch let error as FileError {
       throw writer.stopped(by: error)

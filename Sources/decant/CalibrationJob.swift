@@ -78,6 +78,51 @@ struct CalibrationJob {
 
   /// Makes the file.
   func write(to path: String, replacing: Bool) async throws -> Calibrator {
+    let calibrator = try await calibrator(for: path)
+    let sweeping = ContinuousClock.now
+    Terminal.tellLeft(
+      try await calibrator.write(to: path, reading: try inputPaths, replacing: replacing) { done, count in
+        Self.show("calibrating: step", done, of: count, since: sweeping)
+      })
+    StatusLine.shared.end()
+    StatusLine.shared.sayLast("")
+    try checkpoint.requireUnchanged()
+    return calibrator
+  }
+
+  /// One that is made while an output is, and not kept.
+  struct Accompanying {
+    let calibration: CalibrationUnderway
+    /// Makes the rest of it, and calls what it is given when all that is known of some linear layers is there.
+    let collect: (_ pour: () async throws -> Void) async throws -> Void
+  }
+
+  /// Begins one that is not kept.
+  /// - Parameters:
+  ///   - path: what it would be called.
+  func start(as path: String) async throws -> Accompanying {
+    let calibrator = try await calibrator(for: path)
+    let sweeping = ContinuousClock.now
+    let start = try await calibrator.start(
+      path: checkpoint.path, name: FileSystem.lastComponent(path), scratchIn: FileSystem.parent(path)
+    ) { done, count in
+      Self.show("calibrating: step", done, of: count, since: sweeping)
+    }
+    StatusLine.shared.end()
+    return Accompanying(calibration: start.calibration) { [checkpoint] pour in
+      let (sweeping, first) = (ContinuousClock.now, calibrator.sweep.stepsForward)
+      try await calibrator.complete(start) { done, count in
+        Self.show("calibrating and encoding: step", done - first, of: count - first, since: sweeping)
+      } pour: {
+        try await pour()
+      }
+      try checkpoint.requireUnchanged()
+    }
+  }
+
+  /// Reads, or writes, the texts.
+  /// - Parameter path: what is being made.
+  private func calibrator(for path: String) async throws -> Calibrator {
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LoadedModel(running: checkpoint)
     let words = try words()
@@ -92,16 +137,8 @@ struct CalibrationJob {
     let calibrator = Calibrator(
       model, over: windows, isFisher: options.fisher, seed: UInt64(options.seed), isMergeable: options.mergeable,
       workers: workers)
-    let sweeping = ContinuousClock.now
     StatusLine.shared.begin("calibrating: step 1 of \(calibrator.sweep.stepCount)")
     StatusLine.shared.sayLast("decant: interrupted; nothing of the calibration is kept\n")
-    Terminal.tellLeft(
-      try await calibrator.write(to: path, reading: try inputPaths, replacing: replacing) { done, count in
-        Self.show("calibrating: step", done, of: count, since: sweeping)
-      })
-    StatusLine.shared.end()
-    StatusLine.shared.sayLast("")
-    try checkpoint.requireUnchanged()
     return calibrator
   }
 
@@ -112,7 +149,7 @@ struct CalibrationJob {
     for path in paths {
       let known = texts.count
       let isFile = path == "-" ? false : try FileSystem.isFile(path)
-      if isFile, let calibration = try Calibration(ifThereIsOneAt: path) {
+      if isFile, let calibration = try CalibrationFile(ifThereIsOneAt: path) {
         for (number, text) in calibration.settings.texts.enumerated() {
           guard let bytes = try calibration.text(number) else { continue }
           texts.append(CalibrationText(name: text.name, origin: .bytes(bytes)))

@@ -57,7 +57,9 @@ struct Job {
   /// What is done beside with an output that a calibration chooses codes for.
   struct Calibrating {
     let before: Checkpoint
-    let calibration: Calibration
+    let calibration: any Calibration
+    /// Where it is made while the output is.
+    let accompanying: CalibrationJob.Accompanying?
     /// Whether the output is measured beside that of the types' own encoders.
     let isMeasured: Bool
     /// Whether it is kept where it is worse.
@@ -106,7 +108,17 @@ struct Job {
     try await calibrated?.measureReference(isResuming: options.resume)
     let progress = Progress(totalElements: plan.parameterCount, talk)
     let pouring = ContinuousClock.now
-    let poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
+    let poured: PourReport
+    if let accompanying = calibrating?.accompanying {
+      poured = try await plan.pour(
+        following: accompanying.calibration, workers: options.workers.count, isResuming: options.resume,
+        onEvent: { progress.show($0) }, collect: accompanying.collect
+      ) {
+        try self.plan(destination, alsoReading, false)
+      }
+    } else {
+      poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
+    }
     progress.end()
     Terminal.tellLeft(poured.leftovers)
     let seconds = (planning + (ContinuousClock.now - pouring)).seconds

@@ -15,6 +15,8 @@ struct TargetJob {
   let rules: [(name: String, rule: Recipe.Rule)]
   /// Whether predictions are measured.
   let isMeasured: Bool
+  /// In place of the model's own.
+  let tokenizer: String?
   let options: OutputOptions
 
   /// The search, before anything is encoded.
@@ -33,12 +35,15 @@ struct TargetJob {
   }
 
   /// Measures predictions, where they can be.
-  private func gate(_ calibration: Calibration?) async throws -> (CalibrationGate?, note: String?) {
+  private func gate(_ calibration: (any Calibration)?) async throws -> (CalibrationGate?, note: String?) {
     guard isMeasured else { return (nil, nil) }
     let workers = Workers(count: options.workers.count)
     if let calibration { return (try CalibrationGate(calibration, before: checkpoint, workers: workers), nil) }
     do {
-      let tokenizer = try ModelTokenizer.load(of: checkpoint, preTokenizer: options.cutting.preTokenizer)
+      let tokenizer =
+        try tokenizer.map {
+          try ModelTokenizer.load($0, preTokenizer: options.cutting.preTokenizer)
+        } ?? ModelTokenizer.load(of: checkpoint, preTokenizer: options.cutting.preTokenizer)
       let model = try LoadedModel(running: checkpoint)
       return (try await CalibrationGate(of: model, tokenizer: tokenizer, workers: workers), nil)
     } catch let error as FileError {

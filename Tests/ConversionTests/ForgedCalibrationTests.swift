@@ -65,7 +65,7 @@ import Testing
 
   /// Reads everything there is.
   private static func readAll(_ path: String) throws {
-    let calibration = try Calibration(path: path)
+    let calibration = try CalibrationFile(path: path)
     _ = try calibration.heldBack()
     for number in calibration.settings.texts.indices { _ = try calibration.text(number) }
     _ = try calibration.layers
@@ -131,14 +131,14 @@ import Testing
     try? Self.readAll(path)
     let wide = try Self.write(
       Self.layer + [Tensor(name: "a.sample.inputs", type: "BF16", shape: [1 << 62, 0])], to: folder)
-    #expect(try Calibration(path: wide).sampleTokens == 0)
+    #expect(try CalibrationFile(path: wide).sampleTokens == 0)
   }
 
   @Test func changedSettingsAreNoticed() throws {
     let folder = try TemporaryFolder()
     let path = try Self.write(
       Self.layer, told: Self.settings(["seed": 7]), to: folder)
-    let error = #expect(throws: FileError.self) { try Calibration(path: path) }
+    let error = #expect(throws: FileError.self) { try CalibrationFile(path: path) }
     #expect(error?.description.contains("has other settings than were written") == true)
   }
 }

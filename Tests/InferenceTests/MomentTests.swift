@@ -1,5 +1,6 @@
 import Architectures
 import Bytes
+import Conversion
 @_spi(Benchmarks) @testable import Inference
 @_spi(Benchmarks) @testable import Quantization
 import Synchronization
@@ -19,7 +20,7 @@ import Testing
     let sweep = MomentSweep(
       model: try tiny.model(), batches: batches, isFisher: isFisher, workers: Workers(count: workers))
     var layers: [LayerMoments] = []
-    try await sweep.run(scratchIn: folder.path) { layers += $0.map(\.moments) }
+    try await sweep.run(scratchIn: folder.path) { layers.append($0.moments) }
     return layers.sorted { $0.key < $1.key }
   }
 
@@ -86,6 +87,39 @@ import Testing
         }
       }
     }
+  }
+
+  /// What is known before the way back is what is known after it, of every layer that the way back reaches.
+  @Test(arguments: FamilyTests.names) func squaresComeFirst(_ name: String) async throws {
+    let model = try LoadedModel(running: try Checkpoint(path: "\(FamilyTests.folder)/\(name)"))
+    let window = try FamilyTests.expected(name).tokens
+    let witness = Witness()
+    _ = try await model.reverse(
+      [window], label: { _ in .token(0) }, observer: witness, workers: Workers(count: 2))
+    let seen = witness.layers.withLock { $0 }
+
+    let folder = try TemporaryFolder()
+    let sweep = MomentSweep(
+      model: model, batches: [.init(windows: [window], isHeldBack: false)], isFisher: true, workers: Workers(count: 2))
+    let start = try await sweep.start(scratchIn: folder.path)
+    let first = Dictionary(uniqueKeysWithValues: start.squares.map { ($0.key, $0) })
+    var finished: Set<String> = []
+    try await sweep.complete(start) { layer in
+      finished.insert(layer.key)
+      let squares = try #require(first[layer.key])
+      #expect(squares.tokens == layer.tokens && squares.sums == layer.squares, "\(layer.key)")
+      let sums = try #require(seen[layer.key]).inputs.reduce(
+        into: [Double](repeating: 0, count: layer.squares.values.count)
+      ) {
+        for (column, value) in $1.enumerated() { $0[column] += value * value }
+      }
+      for (column, sum) in sums.enumerated() {
+        #expect((squares.sums.value(column) - sum).magnitude <= 1e-4 * (sums.max() ?? 0), "\(layer.key)")
+      }
+    }
+    // What comes before the first layer is shown to nobody.
+    let before = Set(model.linears.lazy.filter { $0.layer == nil && $0.key != model.head.key }.map(\.key))
+    #expect(finished.symmetricDifference(seen.keys).isSubset(of: before))
   }
 
   @Test func withoutGradientsTokensCountAlike() async throws {

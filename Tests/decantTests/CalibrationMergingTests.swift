@@ -39,9 +39,9 @@ import Testing
     try Self.merge([folder.file("bc"), parts[0]], to: folder.file("bc-a"))
     let whole = try folder.read("abc")
     #expect(try folder.read("cab") == whole && folder.read("bc-a") == whole)
-    let merged = try Calibration(path: folder.file("abc"))
+    let merged = try CalibrationFile(path: folder.file("abc"))
     #expect(merged.settings.parts.count == 3 && merged.settings.texts.count == 3)
-    let tokens = try parts.reduce(0) { try $0 + #require(try Calibration(path: $1).tokens(of: Self.layer)) }
+    let tokens = try parts.reduce(0) { try $0 + #require(try CalibrationFile(path: $1).tokens(of: Self.layer)) }
     #expect(try merged.tokens(of: Self.layer) == tokens)
     #expect(try merged.heldBack().count == 3)
     let shown = try Command.succeed("inspect", folder.file("abc")).output
@@ -57,13 +57,13 @@ import Testing
     var sums: [Double] = []
     var tokens = 0
     for path in try Self.paths() {
-      let part = try Calibration(path: path)
+      let part = try CalibrationFile(path: path)
       let count = try #require(try part.tokens(of: Self.layer))
       let squares = try #require(try part.squares(of: Self.layer)).map { Double($0) * Double(count) }
       sums = sums.isEmpty ? squares : zip(sums, squares).map(+)
       tokens += count
     }
-    let merged = try #require(try Calibration(path: folder.file("all")).squares(of: Self.layer))
+    let merged = try #require(try CalibrationFile(path: folder.file("all")).squares(of: Self.layer))
     for (sum, square) in zip(sums, merged) {
       #expect(abs(sum / Double(tokens) - Double(square)) <= 1e-5 * Double(square))
     }

@@ -4,14 +4,14 @@ internal import Tensors
 
 /// What errors of output tensors cost a model, by what a calibration knows of its layers.
 package struct CalibratedDamage: Sendable {
-  private let calibration: Calibration
+  private let calibration: any Calibration
   private let finder: CalibratedRowFinder
   private let known: Set<String>
   /// Tokens that were read.
   private let tokens: Int
 
   /// - Throws: `FileError` when the model's forward pass is not known.
-  package init(_ calibration: Calibration, of checkpoint: Checkpoint) throws(FileError) {
+  package init(_ calibration: any Calibration, of checkpoint: Checkpoint) throws(FileError) {
     self.calibration = calibration
     finder = try CalibratedRowFinder(checkpoint)
     // Of a head there are none: it has as many outputs as there are tokens.

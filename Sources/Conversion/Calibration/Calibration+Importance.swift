@@ -38,7 +38,7 @@ extension Calibration {
       )
     }
     return ImportanceMatrix(
-      name: path, entries: try ImportanceMatrix.entries(of: layers, names, path: path),
+      name: name, entries: try ImportanceMatrix.entries(of: layers, names, path: path),
       datasets: settings.texts.map(\.name),
       chunkCount: settings.texts.reduce(0) { $0 + $1.tokens } / max(1, settings.context), chunkSize: settings.context)
   }

@@ -6,7 +6,8 @@ internal import Safetensors
 internal import Synchronization
 internal import Tensors
 
-/// Writes a calibration file, a layer at a time: its places are known before a number is.
+/// Writes a calibration file, a layer at a time, or finds out what would tell such a file from others: its places are known before a
+/// number is.
 ///
 /// A calibration is a safetensors file. Of each linear layer `L` it holds `L.inputs` and `L.gradients`, lower triangles of second
 /// moments, row after row; `L.squares`; `L.tokens`; and `L.sample.inputs` and `L.sample.gradients`, tokens that are in none of
@@ -52,42 +53,73 @@ public final class CalibrationWriter: Sendable {
     }
   }
 
-  private let output: StagedOutput
+  /// Nil where nothing is written.
+  private let output: StagedOutput?
   private let places: [String: PlacedTensor]
   private let sampleTokens: Int
   private let isMergeable: Bool
-  /// Of the settings.
-  private let settings: FastDigest
+  /// The settings, as JSON.
+  private let settings: String
   /// Of what was written, by name.
   private let digests = Mutex<[String: FastDigest]>([:])
 
   /// - Parameter reading: paths of files that it is made of.
   /// - Throws: `FileError` when the file cannot be made.
-  public init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {
+  public convenience init(path: String, _ contents: Contents, reading: [String], replacing: Bool) throws(FileError) {
     let name = FileSystem.lastComponent(path)
-    let text: String
+    let settings = try Self.text(of: contents.settings, name: name)
+    let file = try Self.planned(contents, settings: settings, name: name)
+    let output = try StagedOutput(
+      .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
+      reading: reading, replacing: replacing)
+    self.init(contents, settings, file.tensors, output)
+    do throws(FileError) {
+      try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
+      try write(contents)
+    } catch {
+      throw output.abandoned(by: error)
+    }
+  }
+
+  /// One that writes nothing.
+  /// - Parameter name: what errors call the file that there could be.
+  /// - Throws: `FileError` when no file can hold such contents.
+  init(digesting contents: Contents, name: String) throws(FileError) {
+    settings = try Self.text(of: contents.settings, name: name)
+    let file = try Self.planned(contents, settings: settings, name: name)
+    places = Self.places(file.tensors)
+    sampleTokens = contents.sampleTokens
+    isMergeable = contents.settings.isMergeable
+    output = nil
+    try write(contents)
+  }
+
+  private init(_ contents: Contents, _ settings: String, _ tensors: [PlacedTensor], _ output: StagedOutput) {
+    self.settings = settings
+    self.output = output
+    places = Self.places(tensors)
+    sampleTokens = contents.sampleTokens
+    isMergeable = contents.settings.isMergeable
+  }
+
+  private static func places(_ tensors: [PlacedTensor]) -> [String: PlacedTensor] {
+    Dictionary(tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
+  }
+
+  private static func text(of settings: CalibrationSettings, name: String) throws(FileError) -> String {
     do {
-      text = String(decoding: try contents.settings.json.serialized(pretty: false), as: UTF8.self)
+      return String(decoding: try settings.json.serialized(pretty: false), as: UTF8.self)
     } catch {
       throw FileError(.malformed, path: name, "\(error)")
     }
-    settings = FastDigest(of: text)
-    let file = try Self.planned(contents, settings: text, name: name)
-    sampleTokens = contents.sampleTokens
-    isMergeable = contents.settings.isMergeable
-    places = Dictionary(file.tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
-    output = try StagedOutput(
-      .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
-      reading: reading, replacing: replacing)
-    do throws(FileError) {
-      try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
-      for (number, text) in contents.texts.enumerated() { try write(text, CalibrationPart.text(number)) }
-      for (number, windows) in contents.heldBack.enumerated() {
-        try write(
-          windows.joined().flatMap { UInt32(bitPattern: $0).littleEndianBytes }, CalibrationPart.heldBack(number))
-      }
-    } catch {
-      throw output.abandoned(by: error)
+  }
+
+  /// Writes texts, and windows that are held back.
+  private func write(_ contents: Contents) throws(FileError) {
+    for (number, text) in contents.texts.enumerated() { try write(text, CalibrationPart.text(number)) }
+    for (number, windows) in contents.heldBack.enumerated() {
+      try write(
+        windows.joined().flatMap { UInt32(bitPattern: $0).littleEndianBytes }, CalibrationPart.heldBack(number))
     }
   }
 
@@ -146,25 +178,30 @@ public final class CalibrationWriter: Sendable {
       try write(floats: moments.squares, CalibrationPart.squares(key))
       if let gradients = moments.gradients { try write(floats: gradients.values, CalibrationPart.gradients(key)) }
     }
-    let sample = layer.sample.map { min($0.tokens, sampleTokens) } ?? 0
+    let sample = sample(of: layer)
     try write(
-      [layer.tokens, sample].flatMap { UInt64($0).littleEndianBytes }, CalibrationPart.tokens(layer.key))
-    guard let own = layer.sample, sample > 0 else { return }
-    try write(Self.rounded(own.inputs, rows: own.tokens, atMost: sample), CalibrationPart.sampleInputs(layer.key))
-    if !own.gradients.isEmpty {
-      try write(
-        Self.rounded(own.gradients, rows: own.tokens, atMost: sample), CalibrationPart.sampleGradients(layer.key))
-    }
+      [layer.tokens, sample?.tokens ?? 0].flatMap { UInt64($0).littleEndianBytes }, CalibrationPart.tokens(layer.key))
+    guard let sample else { return }
+    try write(Self.bf16(sample.inputs), CalibrationPart.sampleInputs(layer.key))
+    if !sample.gradients.isEmpty { try write(Self.bf16(sample.gradients), CalibrationPart.sampleGradients(layer.key)) }
   }
 
-  /// The first rows as BF16.
-  private static func rounded(_ values: [Float], rows: Int, atMost count: Int) -> [UInt8] {
-    let width = rows == 0 ? 0 : values.count / rows
-    return values.prefix(count * width).flatMap { value -> [UInt8] in
-      let bits = value.bitPattern
-      return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16).littleEndianBytes
+  /// As many tokens of a layer's sample as are kept, as BF16 has them; nil for none.
+  func sample(of layer: LayerSums) -> LayerMoments.Sample? {
+    guard let own = layer.sample, min(own.tokens, sampleTokens) > 0 else { return nil }
+    let count = min(own.tokens, sampleTokens)
+    func first(_ values: [Float]) -> [Float] {
+      values.prefix(count * (values.count / own.tokens)).map { Float(bitPattern: UInt32(Self.bf16($0)) << 16) }
     }
+    return .init(tokens: count, inputs: first(own.inputs), gradients: first(own.gradients))
   }
+
+  /// The nearest, ties to even.
+  private static func bf16(_ value: Float) -> UInt16 {
+    UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x7FFF &+ (value.bitPattern >> 16 & 1)) >> 16)
+  }
+
+  private static func bf16(_ values: [Float]) -> [UInt8] { values.flatMap { bf16($0).littleEndianBytes } }
 
   private func write(integers: [Int64], _ name: String) throws(FileError) {
     try integers.withBytes { bytes throws(FileError) in try write(bytes, name) }
@@ -182,28 +219,38 @@ public final class CalibrationWriter: Sendable {
     guard let place = places[name] else { return }
     precondition(bytes.byteCount <= place.descriptor.byteCount, "a tensor has the size that was planned")
     digests.withLock { $0[name] = FastDigest(of: bytes) }
-    try output.write(bytes, file: 0, at: place.offset)
+    try output?.write(bytes, file: 0, at: place.offset)
   }
 
   /// Gives the file up, and says what came of it.
-  public func stopped(by error: FileError) -> FileError { output.abandoned(by: error) }
+  public func stopped(by error: FileError) -> FileError { output?.abandoned(by: error) ?? error }
 
   /// Gives the file its name.
   /// - Returns: what is left beside it and could not be removed.
   public func commit() throws(FileError) -> [FileError] {
     do throws(FileError) {
-      let known = digests.withLock { $0 }
-      let table =
-        [settings.description]
-        + places.keys.sorted().filter { $0 != CalibrationPart.digests }.map { name in
-          known[name]?.description ?? CalibrationPart.noDigest
-        }
-      try write(Array(table.joined().utf8), CalibrationPart.digests)
-      return try output.commit()
+      try write(Array((FastDigest(of: settings).description + table).utf8), CalibrationPart.digests)
+      return try output?.commit() ?? []
     } catch {
-      throw output.abandoned(by: error)
+      throw stopped(by: error)
     }
   }
+
+  /// Digests of what was written, in the order of the names.
+  private var table: String {
+    let known = digests.withLock { $0 }
+    return places.keys.sorted().filter { $0 != CalibrationPart.digests }.map { name in
+      known[name]?.description ?? CalibrationPart.noDigest
+    }.joined()
+  }
+
+  /// What tells a file with all that was written from every other.
+  var digest: String { Self.digest(settings: settings, table: table) }
+
+  /// - Parameters:
+  ///   - settings: as JSON.
+  ///   - table: digests of the tensors.
+  static func digest(settings: String, table: String) -> String { FastDigest(of: settings + table).description }
 }
 
 /// Names of what a calibration file holds.

@@ -3,7 +3,7 @@ internal import Quantization
 
 /// Lets a calibration choose codes and scales of one tensor, matrix by matrix.
 struct CalibratedCodes: Sendable {
-  let calibration: Calibration
+  let calibration: any Calibration
   /// Of the output tensor, and what it is stored as.
   let name: String
   let type: String
@@ -77,6 +77,7 @@ struct CalibratedCodes: Sendable {
       coded = try CalibratedEncoding(inputs: known.inputs, gradients: known.gradients)
         .encode(own.span, rows: part.rows.count, grid: grid, number: number)
     } catch {
+      if error == .interrupted { try Interruption.check(calibration.path) }
       return nil
     }
     let before = layer.damage(of: errors.span, rows: part.layerRows)

@@ -15,7 +15,7 @@ extension ImportanceMatrix {
   /// Reads a file in either form: GGUF, or the binary one that llama-imatrix wrote before.
   /// - Throws: `FileError` when it is neither, or breaks a rule.
   public init(path: String) throws(FileError) {
-    if try FileSystem.isFile(path), try Calibration(ifThereIsOneAt: path) != nil {
+    if try FileSystem.isFile(path), try CalibrationFile(ifThereIsOneAt: path) != nil {
       throw FileError(.unsupported, path: path, "is a calibration, which is given with --calibration")
     }
     let bytes = try Packing.open(path)

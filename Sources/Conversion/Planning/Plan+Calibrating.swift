@@ -65,12 +65,20 @@ extension PlannedTensor {
   }
 
   /// Whether a calibration chooses its codes.
-  fileprivate var isCalibrated: Bool {
+  fileprivate var isCalibrated: Bool { calibrated != nil }
+
+  private var calibrated: CalibratedCodes? {
     switch action {
-    case .encode(let encoder): encoder is CalibratedEncoder
-    case .group(let output): output.calibrated != nil
-    case .copyRows, .copyStored: false
+    case .encode(let encoder): (encoder as? CalibratedEncoder)?.codes
+    case .group(let output): output.calibrated
+    case .copyRows, .copyStored: nil
     }
+  }
+
+  /// Linear layers whose moments are needed to choose its codes; none where no calibration does.
+  var calibratedLayers: Set<String> {
+    guard let calibrated else { return [] }
+    return Set(calibrated.parts.joined().map(\.key)).intersection(calibrated.calibration.keys)
   }
 }
 

@@ -72,7 +72,7 @@ public struct Recipe: Sendable {
   /// How much each column of each weight matters.
   public var importance: ImportanceMatrix?
   /// What is known of linear layers; their codes and scales are chosen by it where the type has any.
-  public var calibration: Calibration?
+  public var calibration: (any Calibration)?
   /// Whether it is an importance matrix only, and types have their own encoders: what calibrated codes are measured against.
   public var leavesCodesToReference = false
   /// Takes what that has gained.

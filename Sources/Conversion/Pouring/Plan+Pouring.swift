@@ -1,6 +1,7 @@
 public import Bytes
 internal import Digests
 internal import Quantization
+internal import Synchronization
 internal import Tensors
 
 /// What a pour found while it ran.
@@ -51,6 +52,52 @@ extension Plan {
     workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
     onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> PourReport {
+    let staged = try staged(isResuming: isResuming, onEvent: onEvent)
+    var report: PourReport
+    do throws(FileError) {
+      report = try await pour(into: staged, workers: workers, onEvent: onEvent)
+      report.leftovers = try staged.commit()
+    } catch {
+      throw staged.stopped(by: error)
+    }
+    return report
+  }
+
+  /// The same while a calibration is still being made: weights are poured as soon as what they need of it is there.
+  /// - Parameters:
+  ///   - calibration: the one of the plan.
+  ///   - collect: makes it, and calls what it is given when all that is known of some linear layers is there; it may be forgotten after that.
+  ///   - completed: the same plan, by what the calibration is when it is whole.
+  @discardableResult
+  public func pour(
+    following calibration: CalibrationUnderway, workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
+    onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in },
+    collect: (_ pour: () async throws -> Void) async throws -> Void, completed: () throws -> Plan
+  ) async throws -> PourReport {
+    let staged = try staged(isResuming: isResuming, onEvent: onEvent)
+    var report: PourReport
+    do {
+      let pour = try await Pour(self, into: staged, workers: workers, onEvent: onEvent)
+      try await collect {
+        let present = calibration.present
+        try await pour.pour { tensor in
+          let needed = tensor.calibratedLayers.intersection(calibration.reached)
+          return !needed.isEmpty && needed.isSubset(of: present)
+        }
+      }
+      try await pour.pour { _ in true }
+      report = try pour.finish(as: try completed())
+      report.leftovers = try staged.commit()
+    } catch let error as FileError {
+      throw staged.stopped(by: error)
+    }
+    return report
+  }
+
+  /// Opens the output, or what an earlier run has left of it.
+  private func staged(
+    isResuming: Bool, onEvent: (PourEvent) -> Void
+  ) throws(FileError) -> StagedOutput {
     // They may have been opened long ago.
     try requireUnchangedSources()
     let sources = try sourceFingerprint()
@@ -62,14 +109,7 @@ extension Plan {
     ) { item, note throws(FileError) in try isMadeOfTheSame(item, note) }
     if staged.replacesOtherJob { onEvent(.replacedOtherJob) }
     if staged.discardedItemCount > 0 { onEvent(.discarded(tensorCount: staged.discardedItemCount)) }
-    var report: PourReport
-    do throws(FileError) {
-      report = try await pour(into: staged, workers: workers, onEvent: onEvent)
-      report.leftovers = try staged.commit()
-    } catch {
-      throw staged.stopped(by: error)
-    }
-    return report
+    return staged
   }
 
   /// Whether a tensor that an earlier run has completed was made of the bytes that its sources have now, by the digests in
@@ -85,38 +125,13 @@ extension Plan {
   func pour(
     into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
   ) async throws(FileError) -> PourReport {
-    let digests = provenance.map { _ in SourceDigests(of: sources) }
-    let finished = try finishedTensors(of: target, digests)
-    if !finished.isEmpty {
-      onEvent(.resumed(tensorCount: finished.count))
-      onEvent(.advanced(elements: finished.keys.reduce(0) { $0 + tensors[$1].elementCount }))
-    }
-    let magnitudes = try await magnitudes(but: Set(finished.keys), workers: workers)
-    let queue = SlabQueue(self, finished: finished)
-    try await Workers(count: max(1, workers)).work(
-      taking: { queue.next() }, with: { _ in PourWorker(plan: self, output: target, magnitudes: magnitudes) }
-    ) { (slab, worker) throws(FileError) in
-      try worker.pour(slab)
-      onEvent(.advanced(elements: slab.elements.count))
-      guard slab.progress.finishSlab() else { return }
-      try worker.finish(slab)
-      let tensor = FinishedTensor(
-        relativeChange: slab.progress.relativeChange(),
-        digests: try digests?.digests(of: tensors[slab.tensor].rows.storedTensors()) ?? [])
-      try target.finish(item: slab.tensor, note: tensor.note)
-      onEvent(.finished(tensors[slab.tensor]))
-    }
-    let wholes = try digests?.wholes() ?? []
-    try requireUnchangedSources()
-    let fast = wholes.map(\.fast.description)
-    try pourHeaders(into: target, fast)
-    return PourReport(
-      byteCount: byteCount, movements: queue.movements(), sourceDigests: fast,
-      formerSourceDigests: wholes.map { $0.fast(by: .first).description })
+    let pour = try await Pour(self, into: target, workers: workers, onEvent: onEvent)
+    try await pour.pour { _ in true }
+    return try pour.finish(as: self)
   }
 
   /// The tensors that an earlier run has completed, as far as its notes can be read.
-  private func finishedTensors(
+  fileprivate func finishedTensors(
     of target: any PourTarget, _ digests: SourceDigests?
   ) throws(FileError) -> [Int: FinishedTensor] {
     var finished: [Int: FinishedTensor] = [:]
@@ -130,7 +145,7 @@ extension Plan {
   }
 
   /// Writes everything but weights. Headers come last, since the digests in them do.
-  private func pourHeaders(into target: any PourTarget, _ digests: [String]) throws(FileError) {
+  fileprivate func pourHeaders(into target: any PourTarget, _ digests: [String]) throws(FileError) {
     for (number, file) in files.enumerated() {
       var header = file.header
       if let provenance {
@@ -144,5 +159,73 @@ extension Plan {
         try target.write(bytes, file: files.count + number, at: 0)
       }
     }
+  }
+}
+
+/// A plan that is being carried out, some weights at a time.
+private final class Pour: Sendable {
+  private let plan: Plan
+  private let target: any PourTarget
+  private let workers: Workers
+  private let onEvent: @Sendable (PourEvent) -> Void
+  private let digests: SourceDigests?
+  private let magnitudes: Magnitudes
+  /// By number.
+  private let finished: Mutex<[Int: FinishedTensor]>
+
+  init(
+    _ plan: Plan, into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
+  ) async throws(FileError) {
+    self.plan = plan
+    self.target = target
+    self.workers = Workers(count: max(1, workers))
+    self.onEvent = onEvent
+    digests = plan.provenance.map { _ in SourceDigests(of: plan.sources) }
+    let finished = try plan.finishedTensors(of: target, digests)
+    if !finished.isEmpty {
+      onEvent(.resumed(tensorCount: finished.count))
+      onEvent(.advanced(elements: finished.keys.reduce(0) { $0 + plan.tensors[$1].elementCount }))
+    }
+    magnitudes = try await plan.magnitudes(but: Set(finished.keys), workers: workers)
+    self.finished = Mutex(finished)
+  }
+
+  /// Pours weights that are not there yet.
+  func pour(where isChosen: (PlannedTensor) -> Bool) async throws(FileError) {
+    let known = finished.withLock { Set($0.keys) }
+    let queue = SlabQueue(
+      plan, tensors: plan.tensors.indices.filter { !known.contains($0) && isChosen(plan.tensors[$0]) })
+    try await workers.work(
+      taking: { queue.next() },
+      with: { [self] _ in PourWorker(plan: plan, output: target, magnitudes: magnitudes) }
+    ) { [self] (slab, worker) throws(FileError) in
+      try worker.pour(slab)
+      onEvent(.advanced(elements: slab.elements.count))
+      guard slab.progress.finishSlab() else { return }
+      try worker.finish(slab)
+      let tensor = FinishedTensor(
+        relativeChange: slab.progress.relativeChange(),
+        digests: try digests?.digests(of: plan.tensors[slab.tensor].rows.storedTensors()) ?? [])
+      try target.finish(item: slab.tensor, note: tensor.note)
+      finished.withLock { $0[slab.tensor] = tensor }
+      onEvent(.finished(plan.tensors[slab.tensor]))
+    }
+  }
+
+  /// Writes what stands before and beside the weights, all of which are there.
+  /// - Parameter plan: what is written.
+  func finish(as plan: Plan) throws(FileError) -> PourReport {
+    precondition(plan.byteCount == self.plan.byteCount, "the same plan has the same size")
+    let wholes = try digests?.wholes() ?? []
+    try self.plan.requireUnchangedSources()
+    let fast = wholes.map(\.fast.description)
+    try plan.pourHeaders(into: target, fast)
+    let finished = finished.withLock { $0 }
+    return PourReport(
+      byteCount: plan.byteCount,
+      movements: plan.tensors.indices.compactMap { number in
+        guard plan.tensors[number].isMerged, let tensor = finished[number] else { return nil }
+        return PourReport.Movement(name: plan.tensors[number].name, relativeChange: tensor.relativeChange)
+      }, sourceDigests: fast, formerSourceDigests: wholes.map { $0.fast(by: .first).description })
   }
 }

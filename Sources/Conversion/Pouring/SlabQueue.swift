@@ -103,17 +103,17 @@ final class TensorProgress: Sendable {
 /// Hands out the slabs of a plan in order, one at a time.
 final class SlabQueue: Sendable {
   private struct Cursor {
-    var tensor = 0
+    /// In `tensors`.
+    var place = 0
     var slab = 0
     /// Of the tensor under way.
     var slabElements = 0
     var progress: TensorProgress?
-    var merged: [(name: String, change: @Sendable () -> Double)] = []
   }
 
   private let plan: Plan
-  /// The tensors that are there already.
-  private let finished: [Int: FinishedTensor]
+  /// By number.
+  private let tensors: [Int]
   private let cursor = Mutex(Cursor())
 
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
@@ -129,46 +129,32 @@ final class SlabQueue: Sendable {
   /// Of one whose rows are columns of what is read or written: the taller, the longer are the runs that are read or written.
   private static let turnedElements = 1 << 22
 
-  init(_ plan: Plan, finished: [Int: FinishedTensor]) {
+  init(_ plan: Plan, tensors: [Int]) {
     self.plan = plan
-    self.finished = finished
+    self.tensors = tensors
   }
 
   func next() -> Slab? {
     cursor.withLock { cursor in
-      while let tensor = finished[cursor.tensor] {
-        let planned = plan.tensors[cursor.tensor]
-        if planned.isMerged { cursor.merged.append((planned.name, { tensor.relativeChange })) }
-        cursor.tensor += 1
-      }
-      guard cursor.tensor < plan.tensors.count else { return nil }
-      let planned = plan.tensors[cursor.tensor]
+      guard cursor.place < tensors.count else { return nil }
+      let planned = plan.tensors[tensors[cursor.place]]
       let elementCount = planned.elementCount
       if cursor.progress == nil { cursor.slabElements = Self.elementsPerSlab(planned) }
       let slabElements = cursor.slabElements
       let slabCount = max(1, elementCount.dividedRoundingUp(by: slabElements))
       let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
-      if cursor.progress == nil, planned.isMerged {
-        cursor.merged.append((planned.name, { progress.relativeChange() }))
-      }
       let first = cursor.slab * slabElements
       let slab = Slab(
-        tensor: cursor.tensor, number: cursor.slab, elements: first..<min(first + slabElements, elementCount),
+        tensor: tensors[cursor.place], number: cursor.slab, elements: first..<min(first + slabElements, elementCount),
         progress: progress)
       cursor.slab += 1
       cursor.progress = progress
       if cursor.slab == slabCount {
-        cursor.tensor += 1
+        cursor.place += 1
         cursor.slab = 0
         cursor.progress = nil
       }
       return slab
-    }
-  }
-
-  func movements() -> [PourReport.Movement] {
-    cursor.withLock { cursor in
-      cursor.merged.map { PourReport.Movement(name: $0.name, relativeChange: $0.change()) }
     }
   }
 

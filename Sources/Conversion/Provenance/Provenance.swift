@@ -96,7 +96,7 @@ public struct Provenance: Sendable {
   ///   - calibration: so a calibration.
   /// - Throws: `FileError` when something in it is unknown to this version, or the matrix is not the one that is named.
   func recipe(
-    with importance: ImportanceMatrix?, _ calibration: Calibration?, path: String
+    with importance: ImportanceMatrix?, _ calibration: CalibrationFile?, path: String
   ) throws(FileError) -> Recipe {
     try Recipe(document, importance: importance, calibration: calibration, path: path)
   }

@@ -33,7 +33,7 @@ public struct Rebuild: Sendable {
   /// - Throws: `FileError` when the output does not say how it was made, or it cannot be made again from these.
   public init(
     of path: String, from source: String, adapters: [String] = [], importance: ImportanceMatrix? = nil,
-    calibration: Calibration? = nil
+    calibration: CalibrationFile? = nil
   ) throws(FileError) {
     let opened = try Recognition.open(path)
     guard let provenance = try Provenance(of: opened, path: path) else {

@@ -62,7 +62,7 @@ extension Recipe {
   ///   - path: what errors call the file that holds it.
   /// - Throws: `FileError` when this version does not know something in it, or the matrix is not the one it names.
   package init(
-    _ document: JSONValue, importance: ImportanceMatrix?, calibration: Calibration? = nil, path: String
+    _ document: JSONValue, importance: ImportanceMatrix?, calibration: CalibrationFile? = nil, path: String
   ) throws(FileError) {
     func type(_ value: JSONValue?) throws(FileError) -> TargetType? {
       guard let value else { return nil }
@@ -120,8 +120,8 @@ extension Recipe {
   }
 
   private static func calibration(
-    _ recorded: JSONValue?, given: Calibration?, path: String
-  ) throws(FileError) -> Calibration? {
+    _ recorded: JSONValue?, given: CalibrationFile?, path: String
+  ) throws(FileError) -> CalibrationFile? {
     guard let name = recorded?["name"]?.string, let digest = recorded?["xxh3_128"]?.string else {
       guard let given else { return nil }
       throw FileError(.mismatch, path: given.path, "\(FileError.quoted(path)) was made without a calibration")

@@ -18,13 +18,18 @@ final class MomentCollector: GradientObserver {
     let gradients: MomentSums?
     /// In units of gradients; without gradients tokens are counted.
     var weight: Int64 = 0
-    var squares: [Int64]
     var tokens = 0
     var sample: LayerMoments.Sample
   }
 
+  private struct Squares: Sendable {
+    var sums: [Int64]
+    var tokens = 0
+  }
+
   private struct State: Sendable {
     var layers: [String: Sums] = [:]
+    var squares: [String: Squares] = [:]
     /// Layers that are given what others are, by their keys.
     var alike: [String: String] = [:]
     var isHeldBack = false
@@ -33,6 +38,8 @@ final class MomentCollector: GradientObserver {
   private let units: [String: Units]
   /// Layers whose gradients are not collected: the head, which has as many outputs as there are tokens.
   private let withoutGradients: Set<String>
+  /// Layers whose squares are shown on their own, on the way forward.
+  private let squaresComeFirst: Set<String>
   private let isFisher: Bool
   /// Of tokens that are held back, every so many.
   private let sampleStep: Int
@@ -40,9 +47,12 @@ final class MomentCollector: GradientObserver {
   private let state = Mutex(State())
 
   init(
-    units: [String: Units], withoutGradients: Set<String>, isFisher: Bool, sampleStep: Int, workers: Workers
+    units: [String: Units], withoutGradients: Set<String>, squaresComeFirst: Set<String>, isFisher: Bool,
+    sampleStep: Int,
+    workers: Workers
   ) {
     self.units = units
+    self.squaresComeFirst = squaresComeFirst
     self.withoutGradients = withoutGradients
     self.isFisher = isFisher
     self.sampleStep = max(1, sampleStep)
@@ -63,6 +73,36 @@ final class MomentCollector: GradientObserver {
     try await observe(inputs, gradient: nil, key: first, workers: workers)
   }
 
+  /// Adds squares of what layers are all given, of those that are shown them first.
+  func observe(squaresOf inputs: MatrixPart, _ keys: [String]) throws(FileError) {
+    try add(squaresOf: inputs, to: keys.filter(squaresComeFirst.contains))
+  }
+
+  private func add(squaresOf inputs: MatrixPart, to keys: [String]) throws(FileError) {
+    guard !keys.isEmpty, !state.withLock(\.isHeldBack) else { return }
+    var squares = [Double](repeating: 0, count: inputs.columns.count)
+    KernelSet.best.addSquares(of: inputs, to: &squares)
+    for key in keys {
+      var own =
+        state.withLock { $0.squares.removeValue(forKey: key) }
+        ?? Squares(sums: Array(repeating: 0, count: squares.count))
+      let scale = unit(key).squares
+      for (column, square) in squares.enumerated() {
+        guard Self.add(square, to: &own.sums[column], scale: scale) else { throw Self.unsound(key) }
+      }
+      own.tokens += inputs.rows.count
+      state.withLock { [own] in $0.squares[key] = own }
+    }
+  }
+
+  /// What is known of the squares so far.
+  var squares: [LayerSquares] {
+    state.withLock(\.squares).map { key, own in
+      LayerSquares(
+        key: key, tokens: own.tokens, sums: ExactSums(exponent: Int(unit(key).squares.exponent), values: own.sums))
+    }.sorted { $0.key < $1.key }
+  }
+
   /// - Parameter gradient: nil where tokens count alike.
   func observe(_ inputs: MatrixPart, gradient: MatrixPart?, key: String, workers: Workers) async throws {
     let hasGradients = gradient != nil && !withoutGradients.contains(key)
@@ -72,7 +112,6 @@ final class MomentCollector: GradientObserver {
         inputs: MomentSums(order: inputs.columns.count, scale: unit(key).inputs),
         gradients: hasGradients
           ? gradient.map { MomentSums(order: $0.columns.count, scale: unit(key).gradients) } : nil,
-        squares: Array(repeating: 0, count: inputs.columns.count),
         sample: .init(tokens: 0, inputs: [], gradients: []))
     defer { state.withLock { $0.layers[key] = sums } }
     if state.withLock({ $0.isHeldBack }) {
@@ -83,7 +122,8 @@ final class MomentCollector: GradientObserver {
       }
       return
     }
-    var isSound = Self.add(squaresOf: inputs, to: &sums.squares, scale: unit(key).squares)
+    if !squaresComeFirst.contains(key) { try add(squaresOf: inputs, to: [key]) }
+    var isSound = true
     sums.tokens += inputs.rows.count
     let weighted = Matrix(rows: inputs.rows.count, columns: inputs.columns.count)
     KernelSet.best.copy(inputs, to: weighted.part())
@@ -101,11 +141,13 @@ final class MomentCollector: GradientObserver {
     if let gradient, let gradients = sums.gradients {
       isSound = try await gradients.add(gradient, workers: workers, memories: memories) && isSound
     }
-    guard isSound else {
-      throw FileError(
-        .mismatch, path: key,
-        "is given activations, or gives gradients, that are infinite, too large or not a number; are weights damaged?")
-    }
+    guard isSound else { throw Self.unsound(key) }
+  }
+
+  private static func unsound(_ key: String) -> FileError {
+    FileError(
+      .mismatch, path: key,
+      "is given activations, or gives gradients, that are infinite, too large or not a number; are weights damaged?")
   }
 
   private func unit(_ key: String) -> Units {
@@ -117,17 +159,7 @@ final class MomentCollector: GradientObserver {
       ?? Units(inputs: 0x1p24, gradients: 0x1p24, squares: 0x1p24)
   }
 
-  /// Adds the squares of a matrix, column by column, each sum rounded to a whole unit.
-  private static func add(squaresOf inputs: MatrixPart, to sums: inout [Int64], scale: Double) -> Bool {
-    var squares = [Double](repeating: 0, count: sums.count)
-    KernelSet.best.addSquares(of: inputs, to: &squares)
-    var isSound = true
-    for (column, square) in squares.enumerated() {
-      isSound = add(square, to: &sums[column], scale: scale) && isSound
-    }
-    return isSound
-  }
-
+  /// Adds a value, rounded to a whole unit.
   /// - Returns: whether it fits.
   private static func add(_ value: Double, to sum: inout Int64, scale: Double) -> Bool {
     guard let units = Int64(exactly: (value * scale).rounded()) else { return false }
@@ -150,13 +182,15 @@ final class MomentCollector: GradientObserver {
 
   private func taken(_ keys: [String]) -> [LayerSums] {
     keys.compactMap { key in
-      guard let sums = state.withLock({ $0.layers.removeValue(forKey: key) }), sums.tokens > 0 else { return nil }
+      guard let sums = state.withLock({ $0.layers.removeValue(forKey: key) }), sums.tokens > 0,
+        let squares = state.withLock({ $0.squares.removeValue(forKey: key) })
+      else { return nil }
       let unit = unit(key)
       return LayerSums(
         key: key, tokens: sums.tokens,
         weight: ExactSums(exponent: isFisher ? Int(unit.gradients.exponent) : 0, values: [sums.weight]),
         inputs: sums.inputs.sums, gradients: sums.gradients?.sums,
-        squares: ExactSums(exponent: Int(unit.squares.exponent), values: sums.squares),
+        squares: ExactSums(exponent: Int(unit.squares.exponent), values: squares.sums),
         sample: sums.sample.tokens == 0 ? nil : sums.sample)
     }
   }

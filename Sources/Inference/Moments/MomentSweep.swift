@@ -58,16 +58,35 @@ public struct MomentSweep: Sendable {
   /// Steps of `progress`.
   public var stepCount: Int { batches.count * model.layers.count * (isFisher ? 2 : 1) }
 
+  /// Those of the way forward.
+  public var stepsForward: Int { isFisher ? batches.count * model.layers.count : 0 }
+
   private var streamWidth: Int { model.widths[.stream] ?? model.hiddenSize }
+
+  /// A sweep that has gone forward, if it does.
+  public struct Start: Sendable {
+    fileprivate let states: StateFile
+    fileprivate let collector: MomentCollector
+    /// Of all linear layers before the head; none without Fisher.
+    public let squares: [LayerSquares]
+  }
 
   /// - Parameters:
   ///   - folder: where the scratch file is.
   ///   - progress: is called after each batch of each layer.
-  ///   - finish: is given what is known of the linear layers of one layer, whole, from the last layer to the first; without Fisher
-  ///     from the first to the last.
+  ///   - finish: is given what is known of a linear layer, whole, from the last layer of the model to the first; without Fisher from the
+  ///     first to the last.
   public func run(
-    scratchIn folder: String, progress: () throws -> Void = {}, finish: ([LayerSums]) async throws -> Void
+    scratchIn folder: String, progress: () throws -> Void = {}, finish: (LayerSums) throws -> Void
   ) async throws {
+    try await complete(try await start(scratchIn: folder, progress: progress), progress: progress, finish: finish)
+  }
+
+  /// The way forward, by which squares are known. Without Fisher nothing is known yet.
+  /// - Parameters:
+  ///   - folder: where the scratch file is.
+  ///   - progress: is called after each batch of each layer.
+  public func start(scratchIn folder: String, progress: () throws -> Void = {}) async throws -> Start {
     let scratch = try ScratchFile(in: folder, byteCount: scratchByteCount)
     let states = StateFile(scratch, batches: batches, width: streamWidth)
     let heldBack = batches.filter(\.isHeldBack).reduce(0) { $0 + $1.tokens }
@@ -78,23 +97,46 @@ public struct MomentSweep: Sendable {
         .drawn(generator.uniform(stream: 1, number: UInt64(row)))
       }, observer: probe, workers: workers)
     let collector = MomentCollector(
-      units: probe.units, withoutGradients: [model.head.key], isFisher: isFisher,
+      units: probe.units, withoutGradients: [model.head.key],
+      squaresComeFirst: isFisher ? Set(model.linears.filter { $0.layer != nil }.map(\.key)) : [], isFisher: isFisher,
       sampleStep: heldBack.dividedRoundingUp(by: max(1, sampleTokens)), workers: workers)
-    let keys = Dictionary(grouping: model.linears) { $0.layer ?? -1 }.mapValues { $0.map(\.key) }
     if isFisher {
       try await forward(states, collector, progress)
-      try await finish(collector.take(keys[-1] ?? []))
-      for layer in model.layers.indices.reversed() {
-        try await back(layer, states, collector, progress)
-        try await finish(collector.take(keys[layer] ?? []))
-      }
     } else {
       try await embed(states)
+    }
+    return Start(states: states, collector: collector, squares: collector.squares)
+  }
+
+  /// The rest of a sweep.
+  /// - Parameters:
+  ///   - progress: is called after each batch of each layer.
+  ///   - finish: as for `run`.
+  ///   - leave: is called when all linear layers of a layer of the model were given to `finish`.
+  public func complete(
+    _ start: Start, progress: () throws -> Void = {}, finish: (LayerSums) throws -> Void,
+    leave: () async throws -> Void = {}
+  ) async throws {
+    let (states, collector) = (start.states, start.collector)
+    let keys = Dictionary(grouping: model.linears) { $0.layer ?? -1 }.mapValues { $0.map(\.key) }
+    func finishAll(_ layer: Int) async throws {
+      var sums = collector.take(keys[layer] ?? [])
+      // One after the other is given up: they are what takes memory.
+      while let last = sums.popLast() { try finish(last) }
+      try await leave()
+    }
+    if isFisher {
+      try await finishAll(-1)
+      for layer in model.layers.indices.reversed() {
+        try await back(layer, states, collector, progress)
+        try await finishAll(layer)
+      }
+    } else {
       for layer in model.layers.indices {
         try await onward(layer, states, collector, progress)
-        try await finish(collector.take(keys[layer] ?? []))
+        try await finishAll(layer)
       }
-      try await finish(collector.take(keys[-1] ?? []))
+      try await finishAll(-1)
     }
   }
 
@@ -104,13 +146,15 @@ public struct MomentSweep: Sendable {
   private func forward(_ states: StateFile, _ collector: MomentCollector, _ progress: () throws -> Void) async throws {
     let generator = CounterGenerator(seed: seed)
     for (number, batch) in batches.enumerated() {
-      let run = try await model.run(batch.windows, workers: workers, upTo: model.layers.first?.lowerBound)
+      collector.holdBack(batch.isHeldBack)
+      let run = try await model.run(
+        batch.windows, workers: workers, observer: InputCollector(collector, model, .squares),
+        upTo: model.layers.first?.lowerBound)
       for (layer, steps) in model.layers.enumerated() {
         try states.write(run.matrix(.stream), layer: layer, batch: number)
         for step in model.steps[steps] { try await run.carryOut(step) }
         try progress()
       }
-      collector.holdBack(batch.isHeldBack)
       let (_, stream) = try await run.loss(
         of: { .drawn(generator.uniform(stream: UInt64(number), number: UInt64($0))) }, observer: collector)
       try states.write(stream, layer: model.layers.count, batch: number)
@@ -148,7 +192,7 @@ public struct MomentSweep: Sendable {
     let isLast = layer + 1 == model.layers.count
     for (number, batch) in batches.enumerated() {
       let run = ModelRun(
-        model: model, windows: batch.windows, workers: workers, observer: InputCollector(collector, model))
+        model: model, windows: batch.windows, workers: workers, observer: InputCollector(collector, model, .moments))
       try states.read(into: run.matrix(.stream), layer: 0, batch: number)
       collector.holdBack(batch.isHeldBack)
       for step in model.steps[model.layers[layer]] { try await run.carryOut(step) }
@@ -175,7 +219,7 @@ public struct MomentSweep: Sendable {
 }
 
 /// Streams between layers, in a scratch file.
-private struct StateFile {
+private struct StateFile: Sendable {
   private let scratch: ScratchFile
   /// The first token of each batch.
   private let first: [Int]
@@ -214,11 +258,15 @@ private struct StateFile {
 
 /// Shows a collector what layers are given.
 private struct InputCollector: InputObserver {
+  enum Part { case squares, moments }
+
   private let collector: MomentCollector
+  private let part: Part
   private let keys: [String: [String]]
 
-  init(_ collector: MomentCollector, _ model: LoadedModel) {
+  init(_ collector: MomentCollector, _ model: LoadedModel, _ part: Part) {
     self.collector = collector
+    self.part = part
     // Parts of one tensor are shown under its name, once.
     keys = Dictionary(grouping: model.linears.map(\.key)) { key in
       let parts = key.split(separator: "@", maxSplits: 1).map(String.init)
@@ -228,6 +276,10 @@ private struct InputCollector: InputObserver {
   }
 
   func observe(_ inputs: MatrixPart, of layers: [String], workers: Workers) async throws {
-    try await collector.observe(inputs, alike: layers.flatMap { keys[$0] ?? [$0] }, workers: workers)
+    let shown = layers.flatMap { keys[$0] ?? [$0] }
+    switch part {
+    case .squares: try collector.observe(squaresOf: inputs, shown)
+    case .moments: try await collector.observe(inputs, alike: shown, workers: workers)
+    }
   }
 }

@@ -31,12 +31,20 @@ public struct CalibratedEncoding: Sendable {
   private static let panelRows = 64
 
   /// Why nothing was found.
-  public enum Failure: Error { case momentsNotPositive }
+  public enum Failure: Error {
+    case momentsNotPositive
+    /// The process was asked to stop.
+    case interrupted
+
+    fileprivate static func check() throws(Failure) {
+      guard Interruption.signal == nil else { throw .interrupted }
+    }
+  }
 
   /// - Parameters:
   ///   - values: the matrix, row after row; finite.
   ///   - number: what scales of eight bits are multiplied by.
-  /// - Throws: `Failure` where the moments are not those of anything.
+  /// - Throws: `Failure` where the moments are not those of anything, and soon after the process is asked to stop.
   public func encode(
     _ values: Span<Float>, rows: Int, grid: ScalarGrid, number: Float = 1
   ) throws(Failure) -> CodedRows {
@@ -44,6 +52,7 @@ public struct CalibratedEncoding: Sendable {
     precondition(values.count == rows * columns && (gradients?.order ?? rows) == rows, "shapes do not fit")
     let columnOrder = Self.columnOrder(inputs.diagonal, grid)
     guard let inner = FactoredMoments(inputs, order: columnOrder, damping: damping.inputs, kernels: kernels) else {
+      try Failure.check()
       throw .momentsNotPositive
     }
     var outer: FactoredMoments?
@@ -53,12 +62,15 @@ public struct CalibratedEncoding: Sendable {
       guard
         let factored = FactoredMoments(
           gradients, order: order, damping: damping.gradients, isTurned: true, kernels: kernels)
-      else { throw .momentsNotPositive }
+      else {
+        try Failure.check()
+        throw .momentsNotPositive
+      }
       outer = factored
     }
     var run = Run(self, values, rows: rows, grid: grid, number: number, inner: inner, outer: outer)
-    run.choose()
-    for _ in 0..<sweeps { run.descend() }
+    try run.choose()
+    for _ in 0..<sweeps { try run.descend() }
     let rows = run.byRows()
     // Of moments whose products are no numbers nothing comes that could be stored.
     guard rows.isStorable else { throw .momentsNotPositive }
@@ -169,13 +181,14 @@ public struct CalibratedEncoding: Sendable {
     // MARK: Choosing
 
     /// All rows, in their order.
-    mutating func choose() {
+    mutating func choose() throws(Failure) {
       let order = inner.order.map { UInt32($0) }
       var values = [Float](repeating: 0, count: KernelSet.calibratedRows * columns)
       for start in stride(from: 0, to: rows, by: CalibratedEncoding.panelRows) {
         let panel = start..<min(start + CalibratedEncoding.panelRows, rows)
         let group = outer == nil ? KernelSet.calibratedRows : min(encoding.rowsAtOnce, KernelSet.calibratedRows)
         for first in stride(from: panel.lowerBound, to: panel.upperBound, by: group) {
+          try Failure.check()
           let places = first..<min(first + group, panel.upperBound)
           choose(places, order: order, values: &values)
           if let outer { move(places.upperBound..<panel.upperBound, by: places, outer) }
@@ -216,7 +229,7 @@ public struct CalibratedEncoding: Sendable {
     // MARK: Descent
 
     /// One sweep over all rows.
-    mutating func descend() {
+    mutating func descend() throws(Failure) {
       let kernels = encoding.kernels
       var values = [Float](repeating: 0, count: columns)
       // What encoding adds, times the moments.
@@ -237,6 +250,7 @@ public struct CalibratedEncoding: Sendable {
       let moments = outerMoments()
       let own = Matrix(rows: panelRows, columns: columns)
       for start in stride(from: 0, to: rows, by: panelRows) {
+        try Failure.check()
         let panel = start..<min(start + panelRows, rows)
         if let moments {
           kernels.multiply(

@@ -17,7 +17,7 @@ struct FactoredMoments: Sendable {
   /// - Parameters:
   ///   - damping: what is added to the diagonal, as a part of its mean.
   ///   - isTurned: whether `factor` has rows and columns exchanged.
-  /// - Returns: nil where the moments are not those of anything: not finite, or not positive.
+  /// - Returns: nil where the moments are not those of anything, not finite, or not positive, and where the process was asked to stop.
   init?(
     _ moments: SymmetricMoments, order: [Int], damping: Double, isTurned: Bool = false, kernels: KernelSet = .best
   ) {
@@ -62,7 +62,7 @@ struct FactoredMoments: Sendable {
     var end = count
     while end > 0 {
       let block = max(0, end - blockSize)..<end
-      guard matrix.factorBlock(block, kernels) else { return false }
+      guard Interruption.signal == nil, matrix.factorBlock(block, kernels) else { return false }
       let above = stride(from: 0, to: block.lowerBound, by: blockSize).map {
         $0..<min($0 + blockSize, block.lowerBound)
       }

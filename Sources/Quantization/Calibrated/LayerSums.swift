@@ -44,6 +44,24 @@ public struct ExactSums: Hashable, Sendable {
   }
 }
 
+/// Squares of what a linear layer is given, column by column, all tokens alike.
+public struct LayerSquares: Sendable {
+  /// What tells the layer from all others.
+  public var key: String
+  /// Tokens that it was seen with.
+  public var tokens: Int
+  public var sums: ExactSums
+
+  public init(key: String, tokens: Int, sums: ExactSums) {
+    self.key = key
+    self.tokens = tokens
+    self.sums = sums
+  }
+
+  /// The importance of the columns.
+  public var means: [Float] { sums.divided(by: Double(max(1, tokens))) }
+}
+
 /// What is known of a linear layer as sums, which can be added to those of other texts.
 public struct LayerSums: Sendable {
   /// Tokens of all texts together, at most.

@@ -129,7 +129,7 @@ struct CalibrateCommand: TalkingCommand {
     if dryRun { return try show(price) }
     let calibrator = try await job.write(to: output, replacing: force)
     if let imatrix {
-      let matrix = try Calibration(path: output).importance(of: checkpoint)
+      let matrix = try CalibrationFile(path: output).importance(of: checkpoint)
       Terminal.tellLeft(try matrix.write(to: imatrix, replacing: force, reading: inputs))
     }
     try show(
@@ -140,14 +140,14 @@ struct CalibrateCommand: TalkingCommand {
     let file = FileOutput(output, replacing: force)
     try file.check(against: merge)
     try file.checkRoom()
-    let calibrations = try merge.map { path throws(FileError) in try Calibration(path: path) }
+    let calibrations = try merge.map { path throws(FileError) in try CalibrationFile(path: path) }
     StatusLine.shared.begin("merging")
     Terminal.tellLeft(
-      try Calibration.merge(calibrations, to: output, replacing: force) { done, count in
+      try CalibrationFile.merge(calibrations, to: output, replacing: force) { done, count in
         StatusLine.shared.begin("merging: layer \(done) of \(count)")
       })
     StatusLine.shared.end()
-    let merged = try Calibration(path: output)
+    let merged = try CalibrationFile(path: output)
     try show(merged.settings, layers: merged.keys.count, seconds: (ContinuousClock.now - start).seconds)
   }
 

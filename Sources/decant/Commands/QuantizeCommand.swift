@@ -107,12 +107,15 @@ struct QuantizeCommand: TalkingCommand {
   @OptionGroup(title: "GGUF") var gguf: GGUFOptions
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup(title: "Output") var outputOptions: OutputOptions
-  @OptionGroup(title: "Measuring, with --verify") var measuring: MeasuringOptions
+  @OptionGroup(title: "Measuring, with --verify; --tokenizer and --memory with --calibrate too") var measuring:
+    MeasuringOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
     try checkTypes()
-    try measuring.checkUse(isMeasuring: verify != nil, talk)
+    try measuring.checkUse(
+      isMeasuring: verify != nil, calibrates: calibrate, searches: targets.target != nil && types.calibration == nil,
+      talk)
     if !calibrate, !text.isEmpty { throw ValidationError("--text changes nothing without --calibrate.") }
     if calibrate, types.calibration != nil {
       throw ValidationError("--calibrate makes the calibration that --calibration names; leave one of them out.")
@@ -157,6 +160,7 @@ struct QuantizeCommand: TalkingCommand {
     }
     let reading =
       try checkpoint.inputPaths + types.inputPaths + targets.inputPaths + text + (verification?.inputPaths ?? [])
+      + (try measuring.reading.tokenizer.map(ModelTokenizer.inputPaths) ?? [])
     let saved = targets.saveRecipe.map { FileOutput($0, replacing: outputOptions.force) }
     let first = try planned(of: checkpoint, reading)
     try first.destination.checkRoom(for: nil)
@@ -170,17 +174,20 @@ struct QuantizeCommand: TalkingCommand {
       !outputOptions.dryRun && (calibrate || targets.target != nil || (first.recipe.calibration != nil && measure))
     let hidden = isAlone ? try first.destination.hiddenOutputs(reading: reading + (saved.map { [$0.path] } ?? [])) : nil
     defer { withExtendedLifetime(hidden) {} }
-    let temporary = try await calibration(of: checkpoint, beside: first.destination)
-    var (recipe, found) = (first.recipe, TargetReport?.none)
+    var (recipe, found, accompanying) = (first.recipe, TargetReport?.none, CalibrationJob.Accompanying?.none)
     if let target = targets.target {
-      let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: temporary))
+      let calibration = try await searchedCalibration(of: checkpoint, beside: first.destination)
+      let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: calibration))
       guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
       (recipe, found) = search
-    } else if let temporary {
-      recipe = gguf.applied(to: try types.completed(Recipe(recipe.rule), calibration: temporary))
+    } else if calibrate, !outputOptions.dryRun {
+      accompanying = try await calibrationJob(of: checkpoint).start(as: first.destination.hidden(.calibration).path)
+      recipe = gguf.applied(
+        to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
     }
     let calibrating = recipe.calibration.map {
-      Job.Calibrating(before: checkpoint, calibration: $0, isMeasured: measure, keepsWorse: keepWorse)
+      Job.Calibrating(
+        before: checkpoint, calibration: $0, accompanying: accompanying, isMeasured: measure, keepsWorse: keepWorse)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk, reading: reading)
       .run(verification: verification, calibrating: calibrating, target: found, savingRecipe: saved)
@@ -218,7 +225,7 @@ struct QuantizeCommand: TalkingCommand {
     let rules = try targets.rules(types, of: checkpoint, isFolder: destination.container != .gguf)
     let job = TargetJob(
       target: target, checkpoint: checkpoint, recipe: base, destination: destination, rules: rules,
-      isMeasured: measure, options: outputOptions)
+      isMeasured: measure, tokenizer: measuring.reading.tokenizer, options: outputOptions)
     let (search, note) = try await job.search()
     if let note { talk.tell([Note(note)]) }
     guard !outputOptions.dryRun else {
@@ -238,15 +245,23 @@ struct QuantizeCommand: TalkingCommand {
     return (base.forTrial(.table(report.outcome.best.table)), report)
   }
 
-  /// Makes a calibration for this output only.
-  /// - Returns: its path; nil where none is asked for.
-  private func calibration(of checkpoint: Checkpoint, beside output: Destination) async throws -> String? {
+  /// Makes a calibration for a search, which reads it many times.
+  /// - Returns: nil where none is asked for.
+  private func searchedCalibration(
+    of checkpoint: Checkpoint, beside output: Destination
+  ) async throws -> CalibrationFile? {
     guard calibrate, !outputOptions.dryRun else { return nil }
-    let job = try CalibrationJob(
-      checkpoint, CalibrationJob.Request(text: text), outputOptions.cutting, workers: outputOptions.workers.count)
-    _ = try job.price()
     let path = output.hidden(.calibration).path
-    _ = try await job.write(to: path, replacing: true)
-    return path
+    _ = try await calibrationJob(of: checkpoint).write(to: path, replacing: true)
+    return try CalibrationFile(path: path)
+  }
+
+  /// What makes a calibration for this output only.
+  private func calibrationJob(of checkpoint: Checkpoint) throws -> CalibrationJob {
+    let job = try CalibrationJob(
+      checkpoint, CalibrationJob.Request(text: text), tokenizer: measuring.reading.tokenizer, outputOptions.cutting,
+      memory: measuring.memory.memory, workers: outputOptions.workers.count)
+    _ = try job.price()
+    return job
   }
 }

@@ -57,7 +57,7 @@ struct RebuildCommand: TalkingCommand {
   func run() async throws {
     StatusLine.shared.begin("opening \(output) and \(source)")
     let importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
-    let calibration = try calibration.map { path throws(FileError) in try Calibration(path: path) }
+    let calibration = try calibration.map { path throws(FileError) in try CalibrationFile(path: path) }
     let rebuild = try Rebuild(
       of: output, from: source, adapters: adapters, importance: importance, calibration: calibration)
     talk.tell(rebuild.notes)

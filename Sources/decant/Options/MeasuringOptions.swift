@@ -16,12 +16,18 @@ struct MeasuringOptions: ParsableArguments {
   var markdown = false
 
   /// Refuses what would change nothing.
-  func checkUse(isMeasuring: Bool, _ talk: TalkOptions) throws {
+  /// - Parameters:
+  ///   - calibrates: whether text is read, and the model run, to calibrate it.
+  ///   - searches: so to choose types.
+  func checkUse(
+    isMeasuring: Bool, calibrates: Bool = false, searches: Bool = false, _ talk: TalkOptions
+  ) throws {
     if markdown, talk.json { throw ValidationError("--markdown and --json exclude each other.") }
     guard !isMeasuring else { return }
     for (option, isGiven) in [
       ("--context", reading.givenContext != nil), ("--chunks", reading.chunks != nil),
-      ("--tokenizer", reading.tokenizer != nil), ("--markdown", markdown), ("--memory", memory.memory != nil),
+      ("--tokenizer", reading.tokenizer != nil && !calibrates && !searches), ("--markdown", markdown),
+      ("--memory", memory.memory != nil && !calibrates),
     ] where isGiven {
       throw ValidationError("\(option) changes nothing without --verify.")
     }

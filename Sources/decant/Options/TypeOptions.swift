@@ -82,24 +82,20 @@ struct TypeOptions: ParsableArguments {
   }
 
   /// The recipe that the options ask for. Without a type, what no other option names stays as it is.
-  /// - Parameter calibration: path of one in place of that which is named.
-  func recipe(
-    named name: String?, of checkpoint: Checkpoint? = nil, calibration own: String? = nil
-  ) throws -> Recipe {
-    try completed(
-      try name.map { try ruled(by: $0, of: checkpoint, isCalibrated: own != nil) } ?? Recipe(.keep), calibration: own)
+  func recipe(named name: String?, of checkpoint: Checkpoint? = nil) throws -> Recipe {
+    try completed(try name.map { try ruled(by: $0, of: checkpoint, isCalibrated: false) } ?? Recipe(.keep))
   }
 
   /// A recipe with all that options say beside its rule.
-  /// - Parameter calibration: path of one in place of that which is named.
-  func completed(_ recipe: Recipe, calibration own: String? = nil) throws -> Recipe {
+  /// - Parameter calibration: one in place of that which is named.
+  func completed(_ recipe: Recipe, calibration own: (any Calibration)? = nil) throws -> Recipe {
     var recipe = recipe
     recipe.overrides = try overrides() + recipe.overrides
     recipe.outputType = try outputTensorType.map(type(named:))
     recipe.embeddingType = try tokenEmbeddingType.map(type(named:))
     recipe.leavesOutput = leaveOutputTensor
     recipe.refusesFallback = noFallback
-    recipe.calibration = try (own ?? calibration).map { path throws(FileError) in try Calibration(path: path) }
+    recipe.calibration = try own ?? calibration.map { path throws(FileError) in try CalibrationFile(path: path) }
     recipe.importance = try imatrix.map { path throws(FileError) in try ImportanceMatrix(path: path) }
     return recipe
   }

@@ -5,10 +5,10 @@ internal import JSON
 
 /// What a calibration file holds, for people and for programs.
 struct CalibrationFileReport {
-  private let calibration: Calibration
+  private let calibration: CalibrationFile
   private let byteCount: Int
 
-  init(_ calibration: Calibration) throws(FileError) {
+  init(_ calibration: CalibrationFile) throws(FileError) {
     self.calibration = calibration
     byteCount = try FileSystem.byteCount(calibration.path) ?? 0
   }

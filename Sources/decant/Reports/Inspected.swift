@@ -17,7 +17,7 @@ enum Inspected {
       self = .adapter(AdapterReport(try AdapterSummary(path: path)))
       return
     }
-    if try FileSystem.isFile(path), let calibration = try Calibration(ifThereIsOneAt: path) {
+    if try FileSystem.isFile(path), let calibration = try CalibrationFile(ifThereIsOneAt: path) {
       self = .calibration(try CalibrationFileReport(calibration))
       return
     }

@@ -4,7 +4,7 @@ internal import Quantization
 
 extension ModelsTargets {
   static let calibration = FuzzTarget("calibration", seeds: ["Tests/Fuzz/Seeds/calibration"]) { bytes in
-    let calibration = try Calibration(InputBytes(bytes))
+    let calibration = try CalibrationFile(InputBytes(bytes))
     _ = try calibration.heldBack()
     for number in calibration.settings.texts.indices { _ = try calibration.text(number) }
     for key in calibration.keys {

@@ -2,7 +2,7 @@ public import Bytes
 internal import Digests
 internal import Quantization
 
-extension Calibration {
+extension CalibrationFile {
   /// Writes what several calibrations of one model have seen together. Order and grouping change no byte.
   /// - Parameters:
   ///   - calibrations: at least two, made to be merged.
@@ -10,7 +10,7 @@ extension Calibration {
   /// - Returns: what is left beside the file and could not be removed.
   /// - Throws: `FileError` when they cannot be merged, or a file cannot be read or written.
   public static func merge(
-    _ calibrations: [Calibration], to path: String, replacing: Bool,
+    _ calibrations: [CalibrationFile], to path: String, replacing: Bool,
     progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) throws(FileError) -> [FileError] {
     let contents = try merged(calibrations)
@@ -43,7 +43,7 @@ extension Calibration {
   }
 
   /// What the merged file will have.
-  private static func merged(_ calibrations: [Calibration]) throws(FileError) -> CalibrationWriter.Contents {
+  private static func merged(_ calibrations: [CalibrationFile]) throws(FileError) -> CalibrationWriter.Contents {
     guard let first = calibrations.first, calibrations.count > 1 else {
       throw FileError(.missing, path: calibrations.first?.path ?? "", "is alone: two calibrations at least are merged")
     }
