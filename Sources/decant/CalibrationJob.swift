@@ -97,15 +97,16 @@ struct CalibrationJob {
     let collect: (_ pour: () async throws -> Void) async throws -> Void
   }
 
+  /// What records call a calibration that is not kept.
+  var temporaryName: String { FileSystem.lastComponent(checkpoint.path) + ".calibration" }
+
   /// Begins one that is not kept.
-  /// - Parameters:
-  ///   - path: what it would be called.
-  func start(as path: String) async throws -> Accompanying {
-    let calibrator = try await calibrator(for: path)
+  /// - Parameter folder: where the scratch file is.
+  func start(scratchIn folder: String) async throws -> Accompanying {
+    let calibrator = try await calibrator(for: checkpoint.path)
     let sweeping = ContinuousClock.now
-    let start = try await calibrator.start(
-      path: checkpoint.path, name: FileSystem.lastComponent(path), scratchIn: FileSystem.parent(path)
-    ) { done, count in
+    let start = try await calibrator.start(path: checkpoint.path, name: temporaryName, scratchIn: folder) {
+      done, count in
       Self.show("calibrating: step", done, of: count, since: sweeping)
     }
     StatusLine.shared.end()

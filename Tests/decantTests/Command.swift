@@ -78,6 +78,12 @@ struct Command {
   /// Runs what must succeed.
   @discardableResult
   static func succeed(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Result {
+    try succeed(arguments, sourceLocation: sourceLocation)
+  }
+
+  /// Runs what must succeed.
+  @discardableResult
+  static func succeed(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Result {
     let result = try run(arguments)
     try #require(
       result.exitCode == 0, "\(arguments.joined(separator: " ")): \(result.errors)", sourceLocation: sourceLocation)

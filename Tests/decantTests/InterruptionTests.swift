@@ -66,6 +66,25 @@ import Testing
     try Self.finish(arguments, folder, goesOn: stopped == 2)
   }
 
+  /// What is known of layers is found again, and their weights are not encoded again.
+  @Test func stoppingWhileCalibrating() throws {
+    let folder = try TemporaryFolder()
+    let arguments = [
+      "quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q4_0", "--threads", "1", "--calibrate", "--text",
+      TinyLlama.heldOutText, "--no-measure",
+    ]
+    try Command.succeed(arguments)
+    let whole = try folder.read("m.gguf")
+    try folder.remove("m.gguf")
+    let (process, said) = try Self.run(arguments, signal: SIGINT, in: folder)
+    #expect(process.terminationReason == .exit && process.terminationStatus == 128 + SIGINT, "\(said)")
+    #expect(said.contains("the same command goes on"), "\(said)")
+    let result = try Command.succeed(arguments)
+    #expect(result.errors.contains("going on with an earlier run"), "\(result.errors)")
+    #expect(try folder.read("m.gguf") == whole)
+    #expect(try folder.names() == ["m.gguf"])
+  }
+
   @Test func aKilledRunIsGoneOnWith() throws {
     let folder = try TemporaryFolder()
     let arguments = try Self.job(folder)

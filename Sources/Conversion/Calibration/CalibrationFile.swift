@@ -111,8 +111,8 @@ public struct CalibrationFile: Calibration {
     }
   }
 
-  /// The same under the name that a record has for it.
-  func named(_ name: String) -> CalibrationFile {
+  /// The same under the name that records have for it.
+  public func named(_ name: String) -> CalibrationFile {
     var result = self
     result.name = name
     return result

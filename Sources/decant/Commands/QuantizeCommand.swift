@@ -181,7 +181,8 @@ struct QuantizeCommand: TalkingCommand {
       guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
       (recipe, found) = search
     } else if calibrate, !outputOptions.dryRun {
-      accompanying = try await calibrationJob(of: checkpoint).start(as: first.destination.hidden(.calibration).path)
+      accompanying = try await calibrationJob(of: checkpoint).start(
+        scratchIn: FileSystem.parent(first.destination.path))
       recipe = gguf.applied(
         to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
     }
@@ -252,8 +253,9 @@ struct QuantizeCommand: TalkingCommand {
   ) async throws -> CalibrationFile? {
     guard calibrate, !outputOptions.dryRun else { return nil }
     let path = output.hidden(.calibration).path
-    _ = try await calibrationJob(of: checkpoint).write(to: path, replacing: true)
-    return try CalibrationFile(path: path)
+    let job = try calibrationJob(of: checkpoint)
+    _ = try await job.write(to: path, replacing: true)
+    return try CalibrationFile(path: path).named(job.temporaryName)
   }
 
   /// What makes a calibration for this output only.
