@@ -38,7 +38,13 @@ public struct ModelClass: Hashable, Sendable {
   /// Whether the settings of the decoder are those of a part of it, under `text_config`.
   public var isComposite: Bool
 
-  public init(_ name: String, _ modelType: String, hasHead: Bool = true, isComposite: Bool = false) {
+  /// Whether it computes something else than the first class of its type, so that it keeps its name.
+  public var isItsOwn: Bool
+
+  public init(
+    _ name: String, _ modelType: String, hasHead: Bool = true, isComposite: Bool = false, isItsOwn: Bool = false
+  ) {
+    self.isItsOwn = isItsOwn
     self.name = name
     self.modelType = modelType
     self.hasHead = hasHead

@@ -16,8 +16,7 @@ public final class HiddenOutputs: Sendable {
   private let target: String
   private let isFolder: Bool
   private let ending: String
-  private let lockPath: String
-  private let lock: Int32
+  private let lock: LockFile
 
   /// - Parameters:
   ///   - target: the output.
@@ -28,22 +27,13 @@ public final class HiddenOutputs: Sendable {
     self.target = target
     self.isFolder = isFolder
     self.ending = ending
-    lockPath = FileSystem.join(FileSystem.parent(target), ".\(FileSystem.lastComponent(target)).lock")
-    let status = try SystemCall.status(ofPath: lockPath, followingLinks: false)
-    if let status, status.kind != .file || status.byteCount > 0 { throw OutputPlaces.inTheWay(lockPath) }
-    let held: Int32
-    do throws(FileError) {
-      held = try SystemCall.makeFile(lockPath, .all)
-    } catch {
-      throw error.code == .exists ? error.with(path: target) : error
-    }
+    let held = try LockFile(for: target)
     do throws(FileError) {
       for part in Part.allCases {
-        try Self.clear(part, beside: target, isFolder: isFolder, ending: ending, isLeft: status != nil)
+        try Self.clear(part, beside: target, isFolder: isFolder, ending: ending, isLeft: held.wasThere)
       }
     } catch {
-      try? SystemCall.removeFile(lockPath, openAs: held)
-      SystemCall.close(held)
+      try? held.remove()
       throw error
     }
     // Only now there is something to be removed at the end: before, what is there is somebody's.
@@ -56,8 +46,7 @@ public final class HiddenOutputs: Sendable {
     let isEmpty = Part.allCases.allSatisfy { part in
       (try? Self.clear(part, beside: target, isFolder: isFolder, ending: ending, isLeft: true)) != nil
     }
-    if isEmpty { try? SystemCall.removeFile(lockPath, openAs: lock) }
-    SystemCall.close(lock)
+    if isEmpty { try? lock.remove() }
     Interruption.outputEnds()
   }
 

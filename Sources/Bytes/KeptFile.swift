@@ -6,8 +6,7 @@ internal import Synchronization
 public final class KeptFile: Sendable {
   public let path: String
   private let reading: [String]
-  private let lockPath: String
-  private let lock: Int32
+  private let lock: LockFile
   /// What has the name as far as this run knows; nil for nothing. What else it should be is somebody's.
   private let standing: Mutex<FolderContents.Entry?>
 
@@ -16,34 +15,18 @@ public final class KeptFile: Sendable {
   public init(_ path: String, reading: [String]) throws(FileError) {
     self.path = path
     self.reading = reading
-    let (folder, name) = (FileSystem.parent(path), FileSystem.lastComponent(path))
-    lockPath = FileSystem.join(folder, (name.utf8.first == UInt8(ascii: ".") ? name : "." + name) + ".lock")
-    if let status = try SystemCall.status(ofPath: lockPath, followingLinks: false),
-      status.kind != .file || status.byteCount > 0
-    {
-      throw OutputPlaces.inTheWay(lockPath)
-    }
-    do throws(FileError) {
-      lock = try SystemCall.makeFile(lockPath, .all)
-    } catch {
-      throw error.code == .exists ? error.with(path: path) : error
-    }
+    lock = try LockFile(for: path)
     do throws(FileError) {
       try Self.removeLeft(path)
       standing = Mutex(try Self.entry(path))
     } catch {
-      Self.unlock(lockPath, lock)
+      try? lock.remove()
       throw error
     }
   }
 
-  deinit { Self.unlock(lockPath, lock) }
-
-  private static func unlock(_ path: String, _ descriptor: Int32) {
-    // Empty, and nobody's if it cannot be removed.
-    try? SystemCall.removeFile(path, openAs: descriptor)
-    SystemCall.close(descriptor)
-  }
+  // Empty, and nobody's if it cannot be removed.
+  deinit { try? lock.remove() }
 
   /// Removes what a run has left that was killed while it wrote the file.
   private static func removeLeft(_ path: String) throws(FileError) {
@@ -93,7 +76,7 @@ public final class KeptFile: Sendable {
         standing.withLock { $0 = nil }
       }
       try Self.removeLeft(path)
-      try SystemCall.removeFile(lockPath, openAs: lock)
+      try lock.remove()
     } catch {
       throw FileError(error.code, path: path, "is of no more use, and cannot be removed: \(error.message)")
     }

@@ -1,3 +1,4 @@
+import Architectures
 import Bytes
 import Foundation
 import JSON
@@ -25,6 +26,17 @@ import Testing
     change(&tensors)
     try Data(try RawSafetensors.bytes(of: tensors)).write(to: URL(fileURLWithPath: path + "/model.safetensors"))
     return path
+  }
+
+  /// What is written computes what was read. (One without a head whose embedding would be it gets that head.)
+  @Test(
+    arguments: try FileManager.default.contentsOfDirectory(atPath: folder).sorted().filter { $0 != "LlamaModel-plain" })
+  func aFolderOfEachOpensAgain(_ name: String) async throws {
+    let bench = try Workbench()
+    let path = "\(Self.folder)/\(name)"
+    let output = try await bench.convert(path, to: "out", Recipe(.elements(try .quantizing("bf16"))))
+    let (before, after) = (try Checkpoint(path: path).requireModel(), try Checkpoint(path: output).requireModel())
+    #expect(after.arithmetic == before.arithmetic)
   }
 
   // MARK: - GGUF

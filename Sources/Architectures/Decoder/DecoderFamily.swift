@@ -126,7 +126,8 @@ extension DecoderFamily {
   private func modelClass(_ reader: ConfigReader) throws(FileError) -> ModelClass {
     let names = (reader.config["architectures"]?.array ?? []).compactMap(\.string)
     let named = classes.first { names.contains($0.name) }
-    let ofType = classes.first { .string($0.modelType) == reader.config["model_type"] }
+    let alike = classes.filter { .string($0.modelType) == reader.config["model_type"] }
+    let ofType = alike.first { $0.isItsOwn && names.contains($0.name) } ?? alike.first
     guard var found = ofType ?? classes.first(where: { $0.modelType == named?.modelType }),
       named != nil || ModelFamilies.family(ofConfig: reader.config) != nil
     else {

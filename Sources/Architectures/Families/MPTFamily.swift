@@ -8,7 +8,7 @@ struct MPTFamily: DecoderFamily {
   /// The class that models are published with, which is not in transformers.
   private static let original = "MPTForCausalLM"
 
-  let classes = [ModelClass("MptForCausalLM", "mpt"), ModelClass(Self.original, "mpt")]
+  let classes = [ModelClass("MptForCausalLM", "mpt"), ModelClass(Self.original, "mpt", isItsOwn: true)]
   var ggufArchitecture: String? { "mpt" }
   var hasRopeTensors: Bool { false }
   var tiesHeadByDefault: Bool { true }

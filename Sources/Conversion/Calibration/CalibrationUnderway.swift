@@ -46,8 +46,8 @@ public final class CalibrationUnderway: Calibration {
 
   /// Keeps what is known of a linear layer until `forget`.
   public func add(_ layer: LayerSums) throws(FileError) {
-    try writer.write(layer)
     var moments = layer.moments
+    try writer.write(layer, moments: moments)
     moments.sample = writer.sample(of: layer)
     state.withLock { [moments] in $0.moments[layer.key] = moments }
   }

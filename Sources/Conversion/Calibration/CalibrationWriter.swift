@@ -162,8 +162,17 @@ public final class CalibrationWriter: Sendable {
 
   /// Writes what is known of a layer. Layers of which nothing is written stay zeros, which says that no token has reached them.
   public func write(_ layer: LayerSums) throws(FileError) {
+    try write(layer, moments: isMergeable ? nil : layer.moments)
+  }
+
+  /// - Parameter moments: those of the sums; nil where the sums themselves are kept.
+  func write(_ layer: LayerSums, moments: LayerMoments?) throws(FileError) {
     let key = layer.key
-    if isMergeable {
+    if let moments {
+      try write(floats: moments.inputs.values, CalibrationPart.inputs(key))
+      try write(floats: moments.squares, CalibrationPart.squares(key))
+      if let gradients = moments.gradients { try write(floats: gradients.values, CalibrationPart.gradients(key)) }
+    } else {
       try write(integers: layer.inputs.values, CalibrationPart.inputs(key))
       try write(integers: layer.squares.values, CalibrationPart.squares(key))
       try write(integers: layer.weight.values, CalibrationPart.weight(key))
@@ -172,11 +181,6 @@ public final class CalibrationWriter: Sendable {
       }
       try write(integers: units, CalibrationPart.units(key))
       if let gradients = layer.gradients { try write(integers: gradients.values, CalibrationPart.gradients(key)) }
-    } else {
-      let moments = layer.moments
-      try write(floats: moments.inputs.values, CalibrationPart.inputs(key))
-      try write(floats: moments.squares, CalibrationPart.squares(key))
-      if let gradients = moments.gradients { try write(floats: gradients.values, CalibrationPart.gradients(key)) }
     }
     let sample = sample(of: layer)
     try write(

@@ -75,6 +75,13 @@ extension PlannedTensor {
     }
   }
 
+  /// About in proportion to the time that choosing its codes takes; 0 where no calibration does.
+  var calibratingCost: Double {
+    guard isCalibrated else { return 0 }
+    let (rows, columns) = (Double(shape.dropLast().last ?? 1), Double(rows.columns))
+    return Double(elementCount) * (rows + 3 * columns)
+  }
+
   /// Linear layers whose moments are needed to choose its codes; none where no calibration does.
   var calibratedLayers: Set<String> {
     guard let calibrated else { return [] }

@@ -193,8 +193,11 @@ private final class Pour: Sendable {
   /// Pours weights that are not there yet.
   func pour(where isChosen: (PlannedTensor) -> Bool) async throws(FileError) {
     let known = finished.withLock { Set($0.keys) }
-    let queue = SlabQueue(
-      plan, tensors: plan.tensors.indices.filter { !known.contains($0) && isChosen(plan.tensors[$0]) })
+    // What takes longest begins first, so that no worker is left alone with it.
+    let costs = plan.tensors.map(\.calibratingCost)
+    let chosen = plan.tensors.indices.filter { !known.contains($0) && isChosen(plan.tensors[$0]) }
+      .sorted { (costs[$1], $0) < (costs[$0], $1) }
+    let queue = SlabQueue(plan, tensors: chosen)
     try await workers.work(
       taking: { queue.next() },
       with: { [self] _ in PourWorker(plan: plan, output: target, magnitudes: magnitudes) }

@@ -1,6 +1,7 @@
 internal import Allocation
 internal import ArgumentParser
 internal import Bytes
+internal import Calibration
 internal import Conversion
 internal import Evaluation
 internal import JSON
@@ -181,10 +182,17 @@ struct QuantizeCommand: TalkingCommand {
       guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
       (recipe, found) = search
     } else if calibrate, !outputOptions.dryRun {
-      accompanying = try await calibrationJob(of: checkpoint).start(
+      accompanying = try await calibrationJob(of: checkpoint).job.start(
         scratchIn: FileSystem.parent(first.destination.path))
       recipe = gguf.applied(
         to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
+    } else if calibrate {
+      let price = try calibrationJob(of: checkpoint).price
+      talk.tell([
+        Note(
+          "calibrating takes about \(DurationText.of(price.seconds)), \(NumberText.bytes(Int(price.memory))) of memory and a scratch file of "
+            + "\(NumberText.bytes(price.scratchBytes)); encoding with it comes on top")
+      ])
     }
     let calibrating = recipe.calibration.map {
       Job.Calibrating(
@@ -253,17 +261,16 @@ struct QuantizeCommand: TalkingCommand {
   ) async throws -> CalibrationFile? {
     guard calibrate, !outputOptions.dryRun else { return nil }
     let path = output.hidden(.calibration).path
-    let job = try calibrationJob(of: checkpoint)
+    let (job, _) = try calibrationJob(of: checkpoint)
     _ = try await job.write(to: path, replacing: true)
     return try CalibrationFile(path: path).named(job.temporaryName)
   }
 
   /// What makes a calibration for this output only.
-  private func calibrationJob(of checkpoint: Checkpoint) throws -> CalibrationJob {
+  private func calibrationJob(of checkpoint: Checkpoint) throws -> (job: CalibrationJob, price: CalibrationPrice) {
     let job = try CalibrationJob(
       checkpoint, CalibrationJob.Request(text: text), tokenizer: measuring.reading.tokenizer, outputOptions.cutting,
       memory: measuring.memory.memory, workers: outputOptions.workers.count)
-    _ = try job.price()
-    return job
+    return (job, try job.price())
   }
 }
