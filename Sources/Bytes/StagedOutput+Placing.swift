@@ -52,11 +52,12 @@ extension StagedOutput {
   /// Looks at where an output goes.
   /// - Throws: `FileError` when there is no folder to hold it, nothing may be written there, or the disk has too little
   ///   space for the files whose length is known.
-  public static func check(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
-    try check(OutputPlaces(kind, folder, files), files, target: folder)
+  /// - Parameter besides: bytes that are needed there meanwhile.
+  public static func check(_ kind: Kind, in folder: String, files: [File], besides: Int = 0) throws(FileError) {
+    try check(OutputPlaces(kind, folder, files), files, besides: besides, target: folder)
   }
 
-  static func check(_ places: OutputPlaces, _ files: [File], target: String) throws(FileError) {
+  static func check(_ places: OutputPlaces, _ files: [File], besides: Int = 0, target: String) throws(FileError) {
     guard try FileSystem.isFolder(places.parent) else {
       throw FileError(.missing, path: places.parent, "no such folder; create it first")
     }
@@ -71,13 +72,17 @@ extension StagedOutput {
       // It is replaced, and its files are removed.
       failures.attempt { () throws(FileError) in try SystemCall.requireWritable(folder: places.targets[0]) }
     }
-    failures.attempt { () throws(FileError) in try checkSpace(for: files, places, target: target) }
+    failures.attempt { () throws(FileError) in
+      try checkSpace(for: files, places, besides: besides, target: target)
+    }
     try failures.check()
   }
 
   /// - Throws: `FileError` when the files need more space than the disk has, with what is there of them already.
-  private static func checkSpace(for files: [File], _ places: OutputPlaces, target: String) throws(FileError) {
-    let total = files.reduce(0) { sum, file in
+  private static func checkSpace(
+    for files: [File], _ places: OutputPlaces, besides: Int, target: String
+  ) throws(FileError) {
+    let total = files.reduce(besides) { sum, file in
       let (total, overflow) = sum.addingReportingOverflow(file.byteCount ?? 0)
       return overflow ? .max : total
     }

@@ -46,16 +46,19 @@ public struct Calibrator: Sendable {
   /// - Parameters:
   ///   - path: what errors call it.
   ///   - name: what records call it.
-  ///   - folder: where the scratch file is.
+  ///   - output: what it is made for. The scratch file is beside it.
   ///   - progress: is called with steps that are done and all of them.
   /// - Throws: `FileError` when activations are not finite; `CancellationError`.
   public func start(
-    path: String, name: String, scratchIn folder: String, progress: (_ done: Int, _ of: Int) -> Void
+    path: String, name: String, for output: String, progress: (_ done: Int, _ of: Int) -> Void
   ) async throws -> Start {
     var done = 0
-    let start = try await sweep.start(scratchIn: folder) {
+    let start = try await sweep.start(scratchIn: FileSystem.parent(output)) {
       done += 1
-      try Interruption.check(path)
+      if Interruption.signal != nil {
+        throw FileError(
+          .interrupted, path: output, "interrupted while the model was calibrated, of which nothing is kept")
+      }
       progress(done, sweep.stepCount)
     }
     return Start(

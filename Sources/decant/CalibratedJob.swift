@@ -36,15 +36,19 @@ final class CalibratedJob {
     guard let gate else { return }
     let plan = try reference(destination.hidden(.reference))
     StatusLine.shared.begin("encoding with the types' own encoders, to measure against")
-    let poured = try await plan.pour(workers: workers, isResuming: isResuming)
-    Terminal.tellLeft(poured.leftovers)
     do {
-      measured = try await gate.measure(plan.outputPath) { [count = gate.windowCount] in
-        StatusLine.shared.begin("measuring the types' own encoders: window \($0) of \(count)")
+      let poured = try await plan.pour(workers: workers, isResuming: isResuming)
+      Terminal.tellLeft(poured.leftovers)
+      do {
+        measured = try await gate.measure(plan.outputPath) { [count = gate.windowCount] in
+          StatusLine.shared.begin("measuring the types' own encoders: window \($0) of \(count)")
+        }
+      } catch {
+        try plan.removeOutput()
+        throw error
       }
-    } catch {
-      try plan.removeOutput()
-      throw error
+    } catch let error as FileError where error.code == .interrupted {
+      throw FileError(.interrupted, path: destination.path, "interrupted before it was begun")
     }
     try plan.removeOutput()
   }
@@ -53,8 +57,15 @@ final class CalibratedJob {
   func measureOutput(_ plan: Plan) async throws {
     report = CalibrationReport(gains: recipe.gains.all)
     guard let gate else { return }
-    let found = try await gate.measure(plan.outputPath) { [count = gate.windowCount] in
-      StatusLine.shared.begin("measuring the output: window \($0) of \(count)")
+    let found: [CalibrationGate.Measure]
+    do {
+      found = try await gate.measure(plan.outputPath) { [count = gate.windowCount] in
+        StatusLine.shared.begin("measuring the output: window \($0) of \(count)")
+      }
+    } catch let error as FileError where error.code == .interrupted {
+      throw FileError(
+        .interrupted, path: destination.path,
+        "interrupted; the output is complete, but was not measured beside that of the types' own encoders")
     }
     report.measured = (measured, found)
     guard CalibrationGate.mean(found) > CalibrationGate.mean(measured), !calibrating.keepsWorse else { return }
@@ -63,6 +74,14 @@ final class CalibratedJob {
       Destination(
         path: destination.path, container: destination.container, maximumFileBytes: destination.maximumFileBytes,
         replacesExisting: true, recordsProvenance: destination.recordsProvenance))
-    Terminal.tellLeft(try await other.pour(workers: workers).leftovers)
+    do throws(FileError) {
+      Terminal.tellLeft(try await other.pour(workers: workers).leftovers)
+    } catch {
+      guard error.code == .interrupted else { throw error }
+      throw FileError(
+        .interrupted, path: destination.path,
+        "interrupted; the output is complete, but measured worse than that of the types' own encoders, which was to replace it"
+      )
+    }
   }
 }

@@ -58,7 +58,7 @@ struct CalibrationJob {
     try checkpoint.checkTensors()
     _ = try words()
     let price = CalibrationPrice(
-      try LoadedModel(running: checkpoint), texts: texts.count, tokens: options.tokens, context: options.context,
+      try LoadedModel(running: checkpoint), texts: texts.count, tokens: likelyTokens, context: options.context,
       isFisher: options.fisher, isMergeable: options.mergeable, workers: workers)
     let allowed = memory?.bytes ?? FileSystem.availableMemory()
     if let allowed, price.memory > Double(allowed) {
@@ -68,6 +68,15 @@ struct CalibrationJob {
           + "be taken; without gradients, or with shorter windows, it takes less", remedy: .allowMemory)
     }
     return price
+  }
+
+  /// Tokens that will be read, about: short texts have fewer than their share, and windows of them overlap.
+  private var likelyTokens: Int {
+    let share = options.tokens / max(1, texts.count)
+    return texts.reduce(0) { sum, text in
+      guard case .bytes(let bytes) = text.origin else { return sum + share }
+      return sum + min(share, max(2 * options.context, bytes.count / 2))
+    }
   }
 
   /// What cuts texts into tokens.
@@ -101,12 +110,13 @@ struct CalibrationJob {
   var temporaryName: String { FileSystem.lastComponent(checkpoint.path) + ".calibration" }
 
   /// Begins one that is not kept.
-  /// - Parameter folder: where the scratch file is.
-  func start(scratchIn folder: String) async throws -> Accompanying {
-    let calibrator = try await calibrator(for: checkpoint.path)
+  /// - Parameter output: what it is made for.
+  func start(for output: String) async throws -> Accompanying {
+    let calibrator = try await calibrator(for: output)
     let sweeping = ContinuousClock.now
-    let start = try await calibrator.start(path: checkpoint.path, name: temporaryName, scratchIn: folder) {
-      done, count in
+    let start = try await calibrator.start(
+      path: checkpoint.path, name: temporaryName, for: output
+    ) { done, count in
       Self.show("calibrating: step", done, of: count, since: sweeping)
     }
     StatusLine.shared.end()
@@ -159,7 +169,9 @@ struct CalibrationJob {
           throw FileError(.unsupported, path: path, "is a calibration without texts, so that there is nothing to read")
         }
       } else {
-        texts.append(CalibrationText(name: path, origin: .bytes(try TextFile.utf8(of: path))))
+        // Where it lies is no part of what was read.
+        let name = path == "-" ? path : FileSystem.lastComponent(path)
+        texts.append(CalibrationText(name: name, origin: .bytes(try TextFile.utf8(of: path))))
       }
       for new in known..<texts.count {
         if let other = texts[..<new].first(where: { $0.origin == texts[new].origin }) {

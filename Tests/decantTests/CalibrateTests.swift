@@ -122,6 +122,45 @@ import Testing
     #expect(again.output.contains("the same"))
   }
 
+  /// Rows of merged weights are those of layers too, in whatever order they are stored.
+  @Test(arguments: ["plain", "dora"]) func weightsThatAnAdapterChangesAreCalibrated(_ adapter: String) throws {
+    let folder = try TemporaryFolder()
+    let fixtures = URL(fileURLWithPath: TinyLlama.path).deletingLastPathComponent()
+    let said = try Command.json([
+      "quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q4_0", "--calibrate", "--text",
+      TinyLlama.heldOutText,
+      "--no-measure", "--adapter", fixtures.appendingPathComponent("adapters/\(adapter)").path,
+    ])
+    let tensors = try #require(said["calibration"]?["tensors"]?.array)
+    #expect(tensors.count { $0["calibrated_rows"]?.int ?? 0 > 0 } >= 28)
+  }
+
+  @Test(arguments: [
+    (["--type", "f16"], "--calibrate changes nothing for f16"),
+    (["--type", "q2_k_s"], "or calibrate with --calibrate"),
+  ])
+  func whatCalibrationIsFor(_ arguments: [String], _ says: String) throws {
+    let folder = try TemporaryFolder()
+    let more = arguments.contains("f16") ? ["--calibrate"] : []
+    let result = try Command.run(["quantize", TinyLlama.path, folder.file("m.gguf")] + arguments + more)
+    #expect(result.exitCode != 0 && result.errors.contains(says), "\(result.errors)")
+    #expect(try folder.names().isEmpty)
+  }
+
+  /// The same text elsewhere is the same calibration.
+  @Test func whereATextLiesDoesNotCount() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder.file("sub"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: TinyLlama.heldOutText, toPath: folder.file("sub/heldout.txt"))
+    for (name, text) in [("a", TinyLlama.heldOutText), ("b", folder.file("sub/heldout.txt"))] {
+      try Command.succeed(
+        "calibrate", TinyLlama.path, "--text", text, "--tokens", "1024", "--context", "64", "--output",
+        folder.file(name),
+        "--quiet")
+    }
+    #expect(try folder.read("a") == folder.read("b"))
+  }
+
   @Test func threadsAndKernelsGiveTheSameBytes() throws {
     let folder = try TemporaryFolder()
     var files: [[UInt8]] = []

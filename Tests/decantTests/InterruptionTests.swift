@@ -85,6 +85,24 @@ import Testing
     #expect(try folder.names() == ["m.gguf"])
   }
 
+  /// Gradients depend on every weight: of a model that may be another nothing is kept that was chosen by them.
+  @Test func aModelThatWasTouchedIsCalibratedAnew() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("model")
+    try FileManager.default.copyItem(atPath: TinyLlama.path, toPath: model)
+    let arguments = [
+      "quantize", model, folder.file("m.gguf"), "--type", "q4_0", "--threads", "1", "--calibrate", "--text",
+      TinyLlama.heldOutText, "--no-measure",
+    ]
+    let (process, said) = try Self.run(arguments, signal: SIGINT, in: folder)
+    #expect(process.terminationStatus == 128 + SIGINT, "\(said)")
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: 1e9)], ofItemAtPath: model + "/model-00002-of-00002.safetensors")
+    let result = try Command.succeed(arguments)
+    #expect(result.errors.contains("tensors that an earlier run has completed do not count"), "\(result.errors)")
+    #expect(!result.errors.contains("going on with an earlier run"), "\(result.errors)")
+  }
+
   @Test func aKilledRunIsGoneOnWith() throws {
     let folder = try TemporaryFolder()
     let arguments = try Self.job(folder)

@@ -95,6 +95,9 @@ struct CalibratedRowFinder {
       }
     case .made(is Transposition, let parts):
       return parts.first.flatMap { columns(of: $0, inputs) }
+    case .made(is any AdapterTransform, let parts):
+      // Adapters change rows, each where it is.
+      return parts.first.flatMap { lines(of: $0, inputs) }
     case .made:
       return nil
     }
@@ -114,6 +117,8 @@ struct CalibratedRowFinder {
       guard let inner = parts.first.flatMap({ columns(of: $0, inputs) }), stacked.count > 0 else { return nil }
       let width = inner.count / stacked.count
       return Array(inner[stacked.number * width..<(stacked.number + 1) * width])
+    case .made(is any AdapterTransform, let parts):
+      return parts.first.flatMap { columns(of: $0, inputs) }
     case .made:
       return nil
     }

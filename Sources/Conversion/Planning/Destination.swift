@@ -30,11 +30,13 @@ public struct Destination: Sendable {
   var folder: String { isFile ? FileSystem.parent(path) : path }
 
   /// Looks at where the output goes, before anything is written.
-  /// - Parameter plan: nil where there is none, so that the space that it takes is not known.
+  /// - Parameters:
+  ///   - plan: nil where there is none, so that the space that it takes is not known.
+  ///   - besides: bytes that are needed there meanwhile.
   /// - Throws: `FileError` when there is no folder to hold the output, nothing may be written there, or the disk has too
   ///   little space.
-  public func checkRoom(for plan: Plan?) throws(FileError) {
-    try StagedOutput.check(isFile ? .files : .folder, in: folder, files: plan?.stagedFiles ?? [])
+  public func checkRoom(for plan: Plan?, besides: Int = 0) throws(FileError) {
+    try StagedOutput.check(isFile ? .files : .folder, in: folder, files: plan?.stagedFiles ?? [], besides: besides)
   }
 
   /// - Throws: `FileError` when another file that a job writes is the output, or lies in it.

@@ -75,6 +75,9 @@ extension PlannedTensor {
     }
   }
 
+  /// Whether its codes are chosen by a calibration that is made meanwhile.
+  var followsCalibration: Bool { calibrated?.calibration is CalibrationUnderway }
+
   /// About in proportion to the time that choosing its codes takes; 0 where no calibration does.
   var calibratingCost: Double {
     guard isCalibrated else { return 0 }

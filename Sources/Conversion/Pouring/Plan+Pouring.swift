@@ -115,7 +115,8 @@ extension Plan {
   /// Whether a tensor that an earlier run has completed was made of the bytes that its sources have now, by the digests in
   /// its note. Without a record of provenance there are none.
   private func isMadeOfTheSame(_ number: Int, _ note: String) throws(FileError) -> Bool {
-    guard provenance != nil, tensors.indices.contains(number) else { return false }
+    // Gradients depend on the whole model.
+    guard provenance != nil, tensors.indices.contains(number), !tensors[number].followsCalibration else { return false }
     let stored = try tensors[number].rows.storedTensors()
     guard let tensor = FinishedTensor(note: note, digestCount: stored.count) else { return false }
     return try SourceDigests(of: sources).digests(of: stored) == tensor.digests

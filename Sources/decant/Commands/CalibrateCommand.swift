@@ -187,12 +187,18 @@ struct CalibrateCommand: TalkingCommand {
         ]))
     }
     guard !talk.quiet else { return }
-    let read = settings.texts.map {
-      "\($0.name) \(NumberText.grouped($0.tokens)) (\(NumberText.grouped($0.heldBackTokens)))"
-    }.joined(separator: ", ")
     Terminal.note(
       "wrote \(output): \(layers) linear layers, "
         + "\(NumberText.bytes(try FileSystem.byteCount(output) ?? 0)), in \(DurationText.of(seconds))")
-    Terminal.note("tokens of each kind of text, and of those held back: \(read)")
+    Terminal.note(settings.readTexts)
+  }
+}
+
+extension CalibrationSettings {
+  /// How much of each text was read, as a line.
+  var readTexts: String {
+    "tokens of each kind of text, and of those held back: "
+      + texts.map { "\($0.name) \(NumberText.grouped($0.tokens)) (\(NumberText.grouped($0.heldBackTokens)))" }
+      .joined(separator: ", ")
   }
 }

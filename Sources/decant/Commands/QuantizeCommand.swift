@@ -43,7 +43,7 @@ struct QuantizeCommand: TalkingCommand {
         already, in codes that the type can hold, are repacked and not rounded.
 
       Rows that no block of a type fits get a type with smaller blocks, or f16.
-      The types below 4 bits lose much less with --imatrix; q2_k_s needs it. Types of
+      The types below 4 bits lose much less with --imatrix; q2_k_s needs it, or a calibration. Types of
       levels and scales lose less still with --calibration, which decant calibrate
       makes: the output is measured beside that of the type's own encoder, and the
       better one is kept.
@@ -97,10 +97,10 @@ struct QuantizeCommand: TalkingCommand {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "With --calibration: measure the output and that of the types' own encoders on text held back.")
+    help: "Calibrated: measure the output and that of the types' own encoders on text held back.")
   var measure = true
 
-  @Flag(help: "With --calibration: keep the output even where it measures worse than that of the types' own encoders.")
+  @Flag(help: "Calibrated: keep the output even where it measures worse than that of the types' own encoders.")
   var keepWorse = false
 
   @OptionGroup(title: "Types") var types: TypeOptions
@@ -126,12 +126,12 @@ struct QuantizeCommand: TalkingCommand {
     }
     if types.calibration == nil, !calibrate {
       if !measure, targets.target == nil {
-        throw ValidationError("--no-measure changes nothing without --calibration.")
+        throw ValidationError("--no-measure changes nothing without --calibration or --calibrate.")
       }
       if !measure, targets.targetKl != nil {
         throw ValidationError("--target-kl is measured; without --calibration nothing else tells what is lost.")
       }
-      if keepWorse { throw ValidationError("--keep-worse changes nothing without --calibration.") }
+      if keepWorse { throw ValidationError("--keep-worse changes nothing without --calibration or --calibrate.") }
     } else if keepWorse, !measure {
       throw ValidationError("--keep-worse changes nothing with --no-measure: nothing is found to be worse.")
     }
@@ -176,23 +176,30 @@ struct QuantizeCommand: TalkingCommand {
     let hidden = isAlone ? try first.destination.hiddenOutputs(reading: reading + (saved.map { [$0.path] } ?? [])) : nil
     defer { withExtendedLifetime(hidden) {} }
     var (recipe, found, accompanying) = (first.recipe, TargetReport?.none, CalibrationJob.Accompanying?.none)
+    if calibrate, outputOptions.dryRun {
+      let price = try calibrationJob(of: checkpoint).price
+      talk.tell([
+        Note(
+          "calibrating takes about \(DurationText.of(price.seconds)), \(NumberText.bytes(Int(price.memory))) of memory and a scratch file "
+            + "of \(NumberText.bytes(price.scratchBytes))"
+            + (targets.target == nil
+              ? "" : ", and what is known is kept in a file of \(NumberText.bytes(price.fileBytes))")
+            + "; encoding with it comes on top")
+      ])
+    }
     if let target = targets.target {
       let calibration = try await searchedCalibration(of: checkpoint, beside: first.destination)
       let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: calibration))
       guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
       (recipe, found) = search
-    } else if calibrate, !outputOptions.dryRun {
-      accompanying = try await calibrationJob(of: checkpoint).job.start(
-        scratchIn: FileSystem.parent(first.destination.path))
-      recipe = gguf.applied(
-        to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
     } else if calibrate {
-      let price = try calibrationJob(of: checkpoint).price
-      talk.tell([
-        Note(
-          "calibrating takes about \(DurationText.of(price.seconds)), \(NumberText.bytes(Int(price.memory))) of memory and a scratch file of "
-            + "\(NumberText.bytes(price.scratchBytes)); encoding with it comes on top")
-      ])
+      let (job, price) = try calibrationJob(of: checkpoint)
+      try first.destination.checkRoom(for: first.plan, besides: price.scratchBytes)
+      if !outputOptions.dryRun {
+        accompanying = try await job.start(for: first.destination.path)
+        if let accompanying, !talk.quiet, !talk.json { Terminal.note(accompanying.calibration.settings.readTexts) }
+        recipe = gguf.applied(to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
+      }
     }
     let calibrating = recipe.calibration.map {
       Job.Calibrating(
@@ -206,7 +213,7 @@ struct QuantizeCommand: TalkingCommand {
   /// output itself is told by planning it.
   private func planned(
     of checkpoint: Checkpoint, _ reading: [String]
-  ) throws -> (recipe: Recipe, destination: Destination) {
+  ) throws -> (recipe: Recipe, destination: Destination, plan: Plan?) {
     var recipe = try targets.named() ?? Recipe(.keep)
     if let type {
       recipe = try types.ruled(by: type, of: checkpoint, isCalibrated: calibrate)
@@ -217,13 +224,12 @@ struct QuantizeCommand: TalkingCommand {
     recipe = gguf.applied(to: try types.completed(recipe))
     let destination = try outputOptions.destination(output, for: recipe)
     // Where nothing comes before the job, its own plan tells that.
-    if calibrate || targets.target != nil {
-      _ = try Plan(
-        converting: checkpoint, to: destination,
-        recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination), alsoReading: reading,
-        workers: outputOptions.workers.count)
-    }
-    return (recipe, destination)
+    guard calibrate || targets.target != nil else { return (recipe, destination, nil) }
+    let plan = try Plan(
+      converting: checkpoint, to: destination,
+      recipe: try outputOptions.applied(to: recipe, of: checkpoint, for: destination), alsoReading: reading,
+      workers: outputOptions.workers.count)
+    return (recipe, destination, plan)
   }
 
   /// Finds a type for each tensor.
@@ -262,7 +268,12 @@ struct QuantizeCommand: TalkingCommand {
     guard calibrate, !outputOptions.dryRun else { return nil }
     let path = output.hidden(.calibration).path
     let (job, _) = try calibrationJob(of: checkpoint)
-    _ = try await job.write(to: path, replacing: true)
+    do {
+      _ = try await job.write(to: path, replacing: true)
+    } catch let error as FileError where error.code == .interrupted {
+      throw FileError(
+        .interrupted, path: output.path, "interrupted while the model was calibrated, of which nothing is kept")
+    }
     return try CalibrationFile(path: path).named(job.temporaryName)
   }
 

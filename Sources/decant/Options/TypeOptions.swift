@@ -159,7 +159,7 @@ struct TypeOptions: ParsableArguments {
     if let mix = NamedMix.named(name.lowercased()) {
       if mix.needsImportance, imatrix == nil, calibration == nil, !isCalibrated {
         throw ValidationError(
-          "\(mix.name) is too few bits without an importance matrix: make one with decant imatrix, and give it with --imatrix."
+          "\(mix.name) is too few bits without an importance matrix: make one with decant imatrix, and give it with --imatrix, or calibrate with --calibrate."
         )
       }
       guard pure else { return Recipe(.mix(mix)) }
@@ -211,12 +211,13 @@ struct TypeOptions: ParsableArguments {
       }
       try refuse("--imatrix", types.contains { $0.codec is any WeightedBlockCodec }, takers.joined(separator: ", "))
     }
-    if calibration != nil {
+    if calibration != nil || isCalibrated {
       let takers = TypeNames.all.filter {
         TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false)?.codec is any ScalarCodec
       }
       try refuse(
-        "--calibration", types.contains { $0.codec is any ScalarCodec || $0.groups != nil },
+        isCalibrated ? "--calibrate" : "--calibration",
+        types.contains { $0.codec is any ScalarCodec || $0.groups != nil },
         takers.joined(separator: ", "))
     }
     if noFallback {
