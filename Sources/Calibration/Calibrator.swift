@@ -18,7 +18,8 @@ public struct Calibrator: Sendable {
     self.sweep = sweep
     self.windows = windows
     settings = CalibrationSettings(
-      model: model.name, context: windows.context, isFisher: isFisher, seed: Int(truncatingIfNeeded: seed),
+      model: FileSystem.lastComponent(model.name), context: windows.context, isFisher: isFisher,
+      seed: Int(truncatingIfNeeded: seed),
       texts: windows.kinds.map { kind in
         CalibrationSettings.Text(
           name: kind.name, tokens: kind.counted.count * windows.context,

@@ -39,11 +39,9 @@ struct TargetJob {
     guard isMeasured else { return (nil, nil) }
     let workers = Workers(count: options.workers.count)
     if let calibration { return (try CalibrationGate(calibration, before: checkpoint, workers: workers), nil) }
+    let named = try tokenizer.map { try ModelTokenizer.load($0, preTokenizer: options.cutting.preTokenizer) }
     do {
-      let tokenizer =
-        try tokenizer.map {
-          try ModelTokenizer.load($0, preTokenizer: options.cutting.preTokenizer)
-        } ?? ModelTokenizer.load(of: checkpoint, preTokenizer: options.cutting.preTokenizer)
+      let tokenizer = try named ?? ModelTokenizer.load(of: checkpoint, preTokenizer: options.cutting.preTokenizer)
       let model = try LoadedModel(running: checkpoint)
       return (try await CalibrationGate(of: model, tokenizer: tokenizer, workers: workers), nil)
     } catch let error as FileError {

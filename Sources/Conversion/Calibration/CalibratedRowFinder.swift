@@ -35,12 +35,18 @@ struct CalibratedRowFinder {
     var places: [Place: (key: String, row: Int)] = [:]
     var layers: [Derivation: (key: String, rows: Int)] = [:]
     // What is looked up too has to be near to what it was in every direction.
+    let embeddings = pass.operations.compactMap { operation -> Derivation? in
+      guard case .embed(let weight, _, _) = operation else { return nil }
+      return weight.derivation.substituting(known).unadapted
+    }
     for linear in pass.hasOwnHead ? pass.linears : pass.linears.dropLast() {
       let derivation = linear.linear.weight.derivation.substituting(known)
       guard derivation.sources.allSatisfy({ (try? checkpoint.inputs.tensor($0)) != nil }),
         let rows = linear.linear.weight.shape.first
       else { continue }
       layers[derivation] = (linear.key, rows)
+      // A head and an embedding that adapters have made different are stored as one.
+      guard !embeddings.contains(derivation.unadapted) else { continue }
       guard let lines = Self.lines(of: derivation, checkpoint.inputs), lines.count == rows else { continue }
       for (row, place) in lines.enumerated() { places[place] = (linear.key, row) }
     }

@@ -85,11 +85,8 @@ extension PlannedTensor {
     return Double(elementCount) * (rows + 3 * columns)
   }
 
-  /// Linear layers whose moments are needed to choose its codes; none where no calibration does.
-  var calibratedLayers: Set<String> {
-    guard let calibrated else { return [] }
-    return Set(calibrated.parts.joined().map(\.key)).intersection(calibrated.calibration.keys)
-  }
+  /// Linear layers that its rows are of; none where no calibration chooses its codes.
+  var calibratedLayers: Set<String> { Set(calibrated?.parts.joined().map(\.key) ?? []) }
 }
 
 extension PlannedTensor.Action {

@@ -78,11 +78,15 @@ extension Plan {
     var report: PourReport
     do {
       let pour = try await Pour(self, into: staged, workers: workers, onEvent: onEvent)
+      let (reached, keys) = (calibration.reached, Set(calibration.keys))
+      let needed = Dictionary(
+        tensors.map { ($0.name, $0.calibratedLayers.intersection(keys).intersection(reached)) }
+      ) { first, _ in first }
       try await collect {
         let present = calibration.present
         try await pour.pour { tensor in
-          let needed = tensor.calibratedLayers.intersection(calibration.reached)
-          return !needed.isEmpty && needed.isSubset(of: present)
+          guard let needed = needed[tensor.name], !needed.isEmpty else { return false }
+          return needed.isSubset(of: present)
         }
       }
       try await pour.pour { _ in true }
@@ -146,7 +150,9 @@ extension Plan {
   }
 
   /// Writes everything but weights. Headers come last, since the digests in them do.
-  fileprivate func pourHeaders(into target: any PourTarget, _ digests: [String]) throws(FileError) {
+  fileprivate func pourHeaders(
+    into target: any PourTarget, _ digests: [String], sidecars: [Sidecar]
+  ) throws(FileError) {
     for (number, file) in files.enumerated() {
       var header = file.header
       if let provenance {
@@ -219,11 +225,17 @@ private final class Pour: Sendable {
   /// Writes what stands before and beside the weights, all of which are there.
   /// - Parameter plan: what is written.
   func finish(as plan: Plan) throws(FileError) -> PourReport {
-    precondition(plan.byteCount == self.plan.byteCount, "the same plan has the same size")
+    guard plan.files.map(\.name) == self.plan.files.map(\.name),
+      plan.files.map(\.byteCount) == self.plan.files.map(\.byteCount)
+    else {
+      throw FileError(
+        .mismatch, path: plan.destination.path,
+        "would be another output than was begun; was the model changed meanwhile?")
+    }
     let wholes = try digests?.wholes() ?? []
     try self.plan.requireUnchangedSources()
     let fast = wholes.map(\.fast.description)
-    try plan.pourHeaders(into: target, fast)
+    try plan.pourHeaders(into: target, fast, sidecars: self.plan.sidecars)
     let finished = finished.withLock { $0 }
     return PourReport(
       byteCount: plan.byteCount,

@@ -2,6 +2,7 @@ internal import Architectures
 public import Bytes
 public import Conversion
 @_spi(Benchmarks) public import Quantization
+internal import Synchronization
 
 /// Collects the second moments of all linear layers: one sweep forwards through the model, and one back, a layer at a time.
 ///
@@ -65,9 +66,9 @@ public struct MomentSweep: Sendable {
 
   /// A sweep that has gone forward, if it does.
   public struct Start: Sendable {
-    fileprivate let states: StateFile
+    fileprivate let states: HeldStates
     fileprivate let collector: MomentCollector
-    /// Of all linear layers before the head; none without Fisher.
+    /// Of all linear layers that some token has reached; none without Fisher.
     public let squares: [LayerSquares]
   }
 
@@ -105,10 +106,10 @@ public struct MomentSweep: Sendable {
     } else {
       try await embed(states)
     }
-    return Start(states: states, collector: collector, squares: collector.squares)
+    return Start(states: HeldStates(states), collector: collector, squares: collector.squares)
   }
 
-  /// The rest of a sweep.
+  /// The rest of a sweep, once.
   /// - Parameters:
   ///   - progress: is called after each batch of each layer.
   ///   - finish: as for `run`.
@@ -117,7 +118,8 @@ public struct MomentSweep: Sendable {
     _ start: Start, progress: () throws -> Void = {}, finish: (LayerSums) throws -> Void,
     leave: () async throws -> Void = {}
   ) async throws {
-    let (states, collector) = (start.states, start.collector)
+    guard let states = start.states.take() else { preconditionFailure("a sweep is completed once") }
+    let collector = start.collector
     let keys = Dictionary(grouping: model.linears) { $0.layer ?? -1 }.mapValues { $0.map(\.key) }
     func finishAll(_ layer: Int) async throws {
       var sums = collector.take(keys[layer] ?? [])
@@ -214,6 +216,20 @@ public struct MomentSweep: Sendable {
     let generator = CounterGenerator(seed: Self.probeSeed)
     return (0..<64).map {
       Int32(generator.uniform(stream: 0, number: $0) * Double(model.vocabularySize))
+    }
+  }
+}
+
+/// The scratch file of a sweep until it is completed: it takes much room.
+private final class HeldStates: Sendable {
+  private let states: Mutex<StateFile?>
+
+  init(_ states: StateFile) { self.states = Mutex(states) }
+
+  func take() -> StateFile? {
+    states.withLock { states in
+      defer { states = nil }
+      return states
     }
   }
 }

@@ -115,7 +115,8 @@ struct QuantizeCommand: TalkingCommand {
   func validate() throws {
     try checkTypes()
     try measuring.checkUse(
-      isMeasuring: verify != nil, calibrates: calibrate, searches: targets.target != nil && types.calibration == nil,
+      isMeasuring: verify != nil, calibrates: calibrate,
+      searches: targets.target != nil && types.calibration == nil && measure,
       talk)
     if !calibrate, !text.isEmpty { throw ValidationError("--text changes nothing without --calibrate.") }
     if calibrate, types.calibration != nil {
@@ -176,8 +177,8 @@ struct QuantizeCommand: TalkingCommand {
     let hidden = isAlone ? try first.destination.hiddenOutputs(reading: reading + (saved.map { [$0.path] } ?? [])) : nil
     defer { withExtendedLifetime(hidden) {} }
     var (recipe, found, accompanying) = (first.recipe, TargetReport?.none, CalibrationJob.Accompanying?.none)
-    if calibrate, outputOptions.dryRun {
-      let price = try calibrationJob(of: checkpoint).price
+    let calibrating = calibrate ? try calibrationJob(of: checkpoint) : nil
+    if let price = calibrating?.price, outputOptions.dryRun {
       talk.tell([
         Note(
           "calibrating takes about \(DurationText.of(price.seconds)), \(NumberText.bytes(Int(price.memory))) of memory and a scratch file "
@@ -188,12 +189,11 @@ struct QuantizeCommand: TalkingCommand {
       ])
     }
     if let target = targets.target {
-      let calibration = try await searchedCalibration(of: checkpoint, beside: first.destination)
+      let calibration = try await searchedCalibration(by: calibrating?.job, beside: first.destination)
       let base = gguf.applied(to: try types.completed(Recipe(.keep), calibration: calibration))
       guard let search = try await chosen(target, base, of: checkpoint, first.destination) else { return }
       (recipe, found) = search
-    } else if calibrate {
-      let (job, price) = try calibrationJob(of: checkpoint)
+    } else if let (job, price) = calibrating {
       try first.destination.checkRoom(for: first.plan, besides: price.scratchBytes)
       if !outputOptions.dryRun {
         accompanying = try await job.start(for: first.destination.path)
@@ -201,12 +201,12 @@ struct QuantizeCommand: TalkingCommand {
         recipe = gguf.applied(to: try types.completed(Recipe(recipe.rule), calibration: accompanying?.calibration))
       }
     }
-    let calibrating = recipe.calibration.map {
+    let gated = recipe.calibration.map {
       Job.Calibrating(
         before: checkpoint, calibration: $0, accompanying: accompanying, isMeasured: measure, keepsWorse: keepWorse)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk, reading: reading)
-      .run(verification: verification, calibrating: calibrating, target: found, savingRecipe: saved)
+      .run(verification: verification, calibrating: gated, target: found, savingRecipe: saved)
   }
 
   /// What is known before anything is calibrated or searched: where the output goes, and a recipe that it may have. What is wrong with the
@@ -263,11 +263,10 @@ struct QuantizeCommand: TalkingCommand {
   /// Makes a calibration for a search, which reads it many times.
   /// - Returns: nil where none is asked for.
   private func searchedCalibration(
-    of checkpoint: Checkpoint, beside output: Destination
+    by job: CalibrationJob?, beside output: Destination
   ) async throws -> CalibrationFile? {
-    guard calibrate, !outputOptions.dryRun else { return nil }
+    guard let job, !outputOptions.dryRun else { return nil }
     let path = output.hidden(.calibration).path
-    let (job, _) = try calibrationJob(of: checkpoint)
     do {
       _ = try await job.write(to: path, replacing: true)
     } catch let error as FileError where error.code == .interrupted {
