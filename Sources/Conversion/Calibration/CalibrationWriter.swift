@@ -84,26 +84,18 @@ public final class CalibrationWriter: Sendable {
   /// One that writes nothing.
   /// - Parameter name: what errors call the file that there could be.
   /// - Throws: `FileError` when no file can hold such contents.
-  init(digesting contents: Contents, name: String) throws(FileError) {
-    settings = try Self.text(of: contents.settings, name: name)
-    let file = try Self.planned(contents, settings: settings, name: name)
-    places = Self.places(file.tensors)
-    sampleTokens = contents.sampleTokens
-    isMergeable = contents.settings.isMergeable
-    output = nil
+  convenience init(digesting contents: Contents, name: String) throws(FileError) {
+    let settings = try Self.text(of: contents.settings, name: name)
+    self.init(contents, settings, try Self.planned(contents, settings: settings, name: name).tensors, nil)
     try write(contents)
   }
 
-  private init(_ contents: Contents, _ settings: String, _ tensors: [PlacedTensor], _ output: StagedOutput) {
+  private init(_ contents: Contents, _ settings: String, _ tensors: [PlacedTensor], _ output: StagedOutput?) {
     self.settings = settings
     self.output = output
-    places = Self.places(tensors)
+    places = Dictionary(tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
     sampleTokens = contents.sampleTokens
     isMergeable = contents.settings.isMergeable
-  }
-
-  private static func places(_ tensors: [PlacedTensor]) -> [String: PlacedTensor] {
-    Dictionary(tensors.map { ($0.descriptor.name, $0) }) { first, _ in first }
   }
 
   private static func text(of settings: CalibrationSettings, name: String) throws(FileError) -> String {
