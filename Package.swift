@@ -14,11 +14,11 @@ let strict: [SwiftSetting] = [
 let optimized: [SwiftSetting] = Context.environment["DECANT_OPTIMIZED"] == nil ? [] : [.unsafeFlags(["-O"])]
 
 /// A library room: the target with its folder, and what it may import.
-func room(_ name: String, _ path: String, imports: [Target.Dependency] = [], exclude: [String] = [])
-  -> Target
-{
+func room(
+  _ name: String, _ path: String, imports: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
   .target(
-    name: name, dependencies: imports, path: path, exclude: exclude,
+    name: name, dependencies: imports, path: path, exclude: exclude, resources: resources,
     swiftSettings: strict + [.strictMemorySafety()] + optimized)
 }
 
@@ -70,6 +70,8 @@ let formatTargets: [Target] = formats.flatMap { format in
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["CommandLine"]))
+let mustache = Target.Dependency.product(
+  name: "Mustache", package: "swift-mustache", condition: .when(traits: ["CommandLine"]))
 let real = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
 
 let package = Package(
@@ -99,6 +101,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ] + documentation,
   targets: formatTargets + [
     // What is done with tensors.
@@ -153,12 +156,20 @@ let package = Package(
       imports: [
         "Bytes", "JSON", "Tensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion", "Evaluation",
       ]),
+    // The template is compiled in: a program that is installed has no files beside it.
+    room(
+      "Pages", "Sources/Pages", imports: ["Bytes", "JSON", "Digests", "Evaluation", mustache],
+      resources: [
+        "page.mustache", "chart.mustache", "table.mustache", "figure.mustache", "passage.mustache", "page.css",
+        "page.js",
+      ]
+      .map { .embedInCode("Templates/\($0)") }),
     .executableTarget(
       name: "decant",
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
-        argumentParser,
+        "Pages", argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
 
@@ -187,6 +198,7 @@ let package = Package(
     tests(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
+    tests(of: "Pages", imports: ["Bytes", "Evaluation", "JSON", "Digests"]),
     tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
     tests(
       of: "decant",

@@ -74,6 +74,11 @@ public enum FileSystem {
   /// does.
   public static func availableMemory() -> Int? { SystemCall.availableMemory() }
 
+  /// A file by which the system tells of itself, as /proc/cpuinfo; nil where there is none.
+  public static func text(ofSystemFile path: String) -> String? {
+    (try? SystemCall.readToEnd(path, limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
   /// Number of processors, the default number of workers.
   public static func processorCount() -> Int { SystemCall.processorCount() }
 

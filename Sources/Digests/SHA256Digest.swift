@@ -2,7 +2,8 @@ internal import CCrypto
 
 /// SHA-256, by OpenSSL's libcrypto.
 public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
-  private let bytes: [UInt8]
+  /// 32 of them.
+  public let bytes: [UInt8]
 
   /// 64 hexadecimal digits, as `sha256sum` prints them.
   public var description: String {
@@ -36,4 +37,11 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
   }
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Of all bytes at once.
+  public init(of bytes: RawSpan) {
+    var stream = Stream()
+    stream.add(bytes)
+    self = stream.finish()
+  }
 }

@@ -12,6 +12,9 @@ public struct Comparison: Hashable, Sendable {
   public let delta: Estimate
   /// Perplexity after divided by that before.
   public let ratio: Estimate
+  /// How the divergence is distributed, and where it is greatest, the model before first; nil for what was read from a
+  /// report, which has that in its own words.
+  public let places: MeasuredPlaces?
   /// Root mean square of the change of the right token's probability, 0 to 1.
   public let probabilityChange: Double
 
@@ -34,38 +37,42 @@ public struct Comparison: Hashable, Sendable {
     /// 99.9 %.
     public let p999: Double
     public let maximum: Double
-
-    init(_ sample: [Double]) {
-      let estimate = Mean(sample)
-      let percentiles = Percentiles(sample)
-      mean = estimate.value
-      standardError = estimate.standardError
-      median = percentiles[50]
-      p90 = percentiles[90]
-      p95 = percentiles[95]
-      p99 = percentiles[99]
-      p999 = percentiles[99.9]
-      maximum = percentiles[100]
-    }
   }
+}
 
-  init(places: [PairedPrediction], chunks: Int, contextLength: Int) {
-    before = Perplexity(nlls: places.map(\.before), chunks: chunks, contextLength: contextLength)
-    after = Perplexity(nlls: places.map(\.after), chunks: chunks, contextLength: contextLength)
-    divergence = Divergence(places.map(\.divergence))
+extension Comparison.Divergence {
+  init(_ sample: [Double]) {
+    let estimate = Mean(sample)
+    let percentiles = Percentiles(sample)
+    self.init(
+      mean: estimate.value, standardError: estimate.standardError, median: percentiles[50], p90: percentiles[90],
+      p95: percentiles[95], p99: percentiles[99], p999: percentiles[99.9], maximum: percentiles[100])
+  }
+}
+
+extension Comparison {
+  init(places: [PairedPrediction], worst: WorstPlaces, of text: EvaluationWindows) {
+    let divergences = places.map(\.divergence)
     let count = Double(places.count)
-    topAgreement = Double(places.count { $0.agrees }) / count
     let changes = places.map { Double.exp(-$0.after) - Double.exp(-$0.before) }
-    probabilityChange = (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
     // The variance of a difference is the sum of the variances less twice the covariance: taken from the differences
     // themselves, it is exactly 0 for equal models.
     let logRatio = Mean(places.map { $0.after - $0.before })
     let change = Double.exp(logRatio.value)
-    ratio = Estimate(value: change, standardError: change * logRatio.standardError)
+    func perplexity(_ nlls: [Double]) -> Perplexity {
+      Perplexity(nlls: nlls, chunks: text.windows.count, contextLength: text.contextLength)
+    }
+    let (before, after) = (perplexity(places.map(\.before)), perplexity(places.map(\.after)))
     // exp(mean) moves by its own value times what the mean moves by.
     let (scaleBefore, scaleAfter) = (before.perplexity, after.perplexity)
-    delta = Estimate(
-      value: scaleAfter - scaleBefore,
-      standardError: Mean(places.map { scaleAfter * $0.after - scaleBefore * $0.before }).standardError)
+    self.init(
+      before: before, after: after, divergence: Divergence(divergences),
+      topAgreement: Double(places.count { $0.agrees }) / count,
+      delta: Estimate(
+        value: scaleAfter - scaleBefore,
+        standardError: Mean(places.map { scaleAfter * $0.after - scaleBefore * $0.before }).standardError),
+      ratio: Estimate(value: change, standardError: change * logRatio.standardError),
+      places: MeasuredPlaces(divergences, worst, in: text),
+      probabilityChange: (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot())
   }
 }

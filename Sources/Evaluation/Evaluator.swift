@@ -76,8 +76,13 @@ public struct Evaluator: Sendable {
     progress: (Progress) -> Void = { _ in }
   ) async throws -> Perplexity {
     try check(text, model.vocabularySize)
-    let found = record?.found(of: text, numbersPerWindow: text.positions.count)
-    var nlls = found?.numbers ?? []
+    let found = record?.found(of: text) { windows in
+      let places = windows * text.positions.count
+      return places + WorstPlaces.numberCount(places: places, models: 1)
+    }
+    let foundPlaces = (found?.windows ?? 0) * text.positions.count
+    var nlls = Array((found?.numbers ?? []).prefix(foundPlaces))
+    var worst = WorstPlaces(numbers: (found?.numbers ?? []).dropFirst(foundPlaces), models: 1)
     nlls.reserveCapacity(text.scoredCount)
     for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
       let states = try await model.hiddenStates(
@@ -92,14 +97,18 @@ public struct Evaluator: Sendable {
             return try place.checked(softmax, model: "model").nll(of: span[place.target])
           }
         }
+        let first = nlls.count - piece.count
+        worst.add(Array(nlls[first...]), from: first) { [Self.chances(logits, row: $0)] }
       }
-      try record?.keep(.init(windows: batch.upperBound, numbers: nlls))
+      try record?.keep(.init(windows: batch.upperBound, numbers: nlls + worst.numbers))
       let done = Perplexity(nlls: nlls, chunks: batch.upperBound, contextLength: text.contextLength)
       progress(
         Progress(
           chunk: batch.upperBound, chunks: text.windows.count, perplexity: done.perplexity, divergence: nil))
     }
-    return Perplexity(nlls: nlls, chunks: text.windows.count, contextLength: text.contextLength)
+    return Perplexity(
+      nlls: nlls, chunks: text.windows.count, contextLength: text.contextLength,
+      places: MeasuredPlaces(nlls, worst, in: text))
   }
 
   // MARK: Two models
@@ -118,8 +127,13 @@ public struct Evaluator: Sendable {
     }
     let vocabularySize = before.vocabularySize
     try check(text, vocabularySize)
-    let found = record?.found(of: text, numbersPerWindow: text.positions.count * PairedPrediction.numberCount)
-    var places = PairedPrediction.places(found?.numbers ?? [])
+    let found = record?.found(of: text) { windows in
+      let places = windows * text.positions.count
+      return places * PairedPrediction.numberCount + WorstPlaces.numberCount(places: places, models: 2)
+    }
+    let foundNumbers = (found?.windows ?? 0) * text.positions.count * PairedPrediction.numberCount
+    var places = PairedPrediction.places(Array((found?.numbers ?? []).prefix(foundNumbers)))
+    var worst = WorstPlaces(numbers: (found?.numbers ?? []).dropFirst(foundNumbers), models: 2)
     places.reserveCapacity(text.scoredCount)
     for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
       let windows = Array(text.windows[batch])
@@ -136,16 +150,24 @@ public struct Evaluator: Sendable {
             try logitsAfter.withRow(row) { other in try Self.pair(one, other, at: place) }
           }
         }
+        let first = places.count - piece.count
+        worst.add(places[first...].map(\.divergence), from: first) { row in
+          [logitsBefore, logitsAfter].map { Self.chances($0, row: row) }
+        }
       }
       let chunks = batch.upperBound
-      try record?.keep(.init(windows: chunks, numbers: places.flatMap(\.numbers)))
+      try record?.keep(.init(windows: chunks, numbers: places.flatMap(\.numbers) + worst.numbers))
       let done = Perplexity(nlls: places.map(\.after), chunks: chunks, contextLength: text.contextLength)
       progress(
         Progress(
           chunk: chunks, chunks: text.windows.count, perplexity: done.perplexity,
           divergence: Mean(places.map(\.divergence)).value))
     }
-    return Comparison(places: places, chunks: text.windows.count, contextLength: text.contextLength)
+    return Comparison(places: places, worst: worst, of: text)
+  }
+
+  private static func chances(_ logits: Matrix, row: Int) -> [TokenChance] {
+    logits.withRow(row) { TokenChance.most(of: $0, RowKernels.LogSoftmax($0)) }
   }
 
   private static func pair(

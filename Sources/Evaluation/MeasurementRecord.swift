@@ -43,7 +43,7 @@ public final class MeasurementRecord: Sendable {
 
   /// What the records of all versions begin with.
   private static let headingOfAll = "decant measurement "
-  private static let heading = "decant measurement 2"
+  private static let heading = "decant measurement 3"
   private static let digestByteCount = 32 + 1
   /// No measurement has as many numbers as fill this.
   private static let mostBytes = 1 << 32
@@ -134,9 +134,10 @@ public final class MeasurementRecord: Sendable {
   public func remove() throws(FileError) { try file.remove() }
 
   /// What an earlier run has found, if it is of windows that the text has.
-  func found(of text: EvaluationWindows, numbersPerWindow: Int? = nil) -> Content? {
+  /// - Parameter numberCount: how many numbers there are of so many windows, where that is known.
+  func found(of text: EvaluationWindows, numberCount: ((_ windows: Int) -> Int)? = nil) -> Content? {
     guard let found, found.windows <= text.windows.count else { return nil }
-    if let numbersPerWindow, found.numbers.count != found.windows * numbersPerWindow { return nil }
+    if let numberCount, found.numbers.count != numberCount(found.windows) { return nil }
     return found
   }
 

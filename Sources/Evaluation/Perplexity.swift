@@ -14,15 +14,17 @@ public struct Perplexity: Hashable, Sendable {
   public let chunks: Int
   /// Tokens of a window.
   public let contextLength: Int
+  /// What was measured at the scored places; nil where the model was run beside another.
+  public let places: MeasuredPlaces?
+}
 
+extension Perplexity {
   /// - Parameter nlls: negative log-likelihood of every scored token, in nats.
-  init(nlls: [Double], chunks: Int, contextLength: Int) {
+  init(nlls: [Double], chunks: Int, contextLength: Int, places: MeasuredPlaces? = nil) {
     let mean = Mean(nlls)
-    self.nll = mean.value
-    self.perplexity = .exp(mean.value)
-    self.standardError = mean.standardError * perplexity
-    self.tokens = nlls.count
-    self.chunks = chunks
-    self.contextLength = contextLength
+    let perplexity = Double.exp(mean.value)
+    self.init(
+      perplexity: perplexity, standardError: mean.standardError * perplexity, nll: mean.value, tokens: nlls.count,
+      chunks: chunks, contextLength: contextLength, places: places)
   }
 }

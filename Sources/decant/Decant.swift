@@ -53,7 +53,9 @@ struct Decant: AsyncParsableCommand {
         name: "File surgery", subcommands: [SplitCommand.self, JoinCommand.self, EditCommand.self]),
       CommandGroup(
         name: "Measuring",
-        subcommands: [PerplexityCommand.self, CompareCommand.self, CalibrateCommand.self, ImatrixCommand.self]),
+        subcommands: [
+          PerplexityCommand.self, CompareCommand.self, ReportCommand.self, CalibrateCommand.self, ImatrixCommand.self,
+        ]),
     ])
 
   /// Failures of ours print as one line without the usage text.

@@ -82,6 +82,8 @@ struct Job {
     let alsoReading = try reading + (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
     let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading, false) }
     failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
+    var page: FileOutput?
+    failures.attempt { () throws(FileError) in page = try verification?.page(besides: destination) }
     if options.dryRun, let planned {
       let report = PlanReport(planned, before)
       if talk.json {
@@ -145,6 +147,7 @@ struct Job {
       comparison = try await verification.comparison(
         with: try Checkpoint(path: plan.outputPath), over: read, workers: options.workers.count, talk)
     }
+    if let page, let comparison { try ReportOptions.write(.comparisons([comparison]), to: page, talk) }
     if talk.json {
       var members = report.members
       members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
@@ -153,7 +156,7 @@ struct Job {
       if let comparison { members["verification"] = comparison.json }
       try Terminal.result(JSONText.of(.object(members)))
     } else if let comparison, let verification {
-      try verification.measuring.show(comparison, talk)
+      try verification.measuring.forms.show(comparison, .comparisons([comparison]), talk)
     }
   }
 }

@@ -10,10 +10,20 @@ struct Verification {
   let text: String
   let measuring: MeasuringOptions
   let cutting: PreTokenizerOptions
+  /// Whether the page of `--report` may replace a file.
+  let replacing: Bool
 
   /// What is read beside the models.
   var inputPaths: [String] {
     get throws(FileError) { try measuring.reading.inputPaths(with: text) }
+  }
+
+  /// The file of the page that is asked for.
+  /// - Throws: `FileError` where it cannot be written beside the output.
+  func page(besides output: Destination) throws(FileError) -> FileOutput? {
+    let page = try measuring.forms.page(reading: try before.inputPaths + inputPaths, replacing: replacing)
+    if let page { try output.refuse(besides: page.path) }
+    return page
   }
 
   /// The text as the model reads it. Asked for before anything is written, so that what is wrong with the text is said
@@ -35,7 +45,7 @@ struct Verification {
   ) async throws -> ComparisonReport {
     try measuring.reading.requireSame(read, before, after, cutting)
     return try await measuring.comparison(
-      before: before, after: after, over: read.windows, workers: workers, lastWords: "\(after.path): \(Self.lastWords)",
+      before: before, after: after, over: read, workers: workers, lastWords: "\(after.path): \(Self.lastWords)",
       talk)
   }
 }

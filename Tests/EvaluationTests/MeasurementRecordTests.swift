@@ -61,7 +61,7 @@ import Testing
     }
     let second = try record(folder, text)
     let found = try #require(second.found)
-    #expect(found.windows >= 2 && found.windows < 8 && found.numbers.count == found.windows * text.positions.count)
+    #expect(found.windows >= 2 && found.windows < 8 && found.numbers.count > found.windows * text.positions.count)
     var reached: [Int] = []
     let result = try await evaluator.perplexity(of: model, over: text, record: second) { reached.append($0.chunk) }
     #expect(result == whole && reached.first == found.windows + 2)

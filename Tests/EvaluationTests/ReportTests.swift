@@ -5,21 +5,22 @@ import Testing
 @testable import Evaluation
 
 @Suite struct ReportTests {
-  private func comparison() -> Comparison {
+  private func comparison() throws -> Comparison {
     Comparison(
       places: (0..<1000).map { index in
         let step = Double(index) / 1000
         return PairedPrediction(
           before: 2 + step, after: 2.01 + step + 0.01 * Double(index % 7), divergence: 0.001 * Double(index % 50),
           agrees: index % 40 != 0)
-      }, chunks: 8, contextLength: 512)
+      }, worst: WorstPlaces(),
+      of: try EvaluationWindows([[Int32]](repeating: [Int32](repeating: 0, count: 252), count: 8)))
   }
 
-  private func report() -> ComparisonReport {
+  private func report() throws -> ComparisonReport {
     ComparisonReport(
       before: MeasuredFile(name: "model-bf16", bytes: 2_200_000_000, bitsPerWeight: 16),
       after: MeasuredFile(name: "model-q4_0.gguf", bytes: 637_000_000, bitsPerWeight: 4.63),
-      comparison: comparison(),
+      comparison: try comparison(),
       tensors: [
         TensorError(
           name: "model.layers.0.mlp.down_proj.weight", shape: [2048, 5632], encodingBefore: "bf16",
@@ -31,10 +32,10 @@ import Testing
       ])
   }
 
-  @Test func terminalTablesAreAligned() {
-    let plain = report().plain
+  @Test func terminalTablesAreAligned() throws {
+    let plain = try report().plain
     #expect(plain.hasPrefix("KL divergence"))
-    #expect(plain.hasSuffix("1,000 tokens scored in 8 chunks of 512.\n"))
+    #expect(plain.hasSuffix("1,000 tokens scored in 8 chunks of 252.\n"))
     for block in plain.split(separator: "\n\n") where block.contains("share of error") || block.contains("before") {
       let lines = block.split(separator: "\n").dropFirst()
       // Right-aligned cells end where their heading ends.
@@ -43,8 +44,9 @@ import Testing
     #expect(!plain.split(separator: "\n").contains { $0.hasSuffix(" ") })
   }
 
-  @Test func wideTablesAreFoldedIntoATerminal() {
-    let plain = ComparisonSummary([report(), report()]).plain + report().plain
+  @Test func wideTablesAreFoldedIntoATerminal() throws {
+    let report = try report()
+    let plain = ComparisonSummary([report, report]).plain + report.plain
     for line in plain.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     #expect(plain.contains("  model.layers.0.mlp.down_proj.weight\n"), "a name that has no room has its own line")
     let words = ReportTable("", columns: ["", ""], leading: 2, rows: [["Key", String(repeating: "word ", count: 40)]])
@@ -52,8 +54,8 @@ import Testing
     #expect(lines.count == 3 && lines.allSatisfy { $0.count <= 80 } && lines[1].hasPrefix("       word "), "\(lines)")
   }
 
-  @Test func markdownHasTables() {
-    let markdown = report().markdown
+  @Test func markdownHasTables() throws {
+    let markdown = try report().markdown
     #expect(markdown.contains("### KL divergence"))
     #expect(markdown.contains("| --- | ---: | ---: | ---: |"))
     #expect(markdown.contains("model.embed\\_tokens.weight"))
@@ -67,7 +69,7 @@ import Testing
   }
 
   @Test func comparisonKeysStay() throws {
-    let json = report().json
+    let json = try report().json
     #expect(
       json.object.map { Set($0.keys) } == [
         "before", "after", "kl", "top1_agreement", "delta", "ratio", "rms_probability_change", "tokens", "chunks",

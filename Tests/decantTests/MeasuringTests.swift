@@ -29,8 +29,8 @@ import Testing
     #expect(report["chunks"] == 4 && report["context"] == 512 && report["bits_per_weight"]?.double == 16)
     #expect(
       report.object?.keys.sorted() == [
-        "bits_per_weight", "bytes", "chunks", "context", "name", "nll", "notes", "perplexity", "standard_error",
-        "tokens",
+        "bits_per_weight", "bytes", "chunks", "container", "context", "model", "name", "nll", "nll_histogram", "notes",
+        "origin", "perplexity", "standard_error", "tokens", "types", "worst", "xxh3_128",
       ])
   }
 

@@ -18,8 +18,13 @@ extension Checkpoint {
 
   /// `name` of `.../models--org--name/snapshots/...`.
   static func repository(ofCached path: String) -> String? {
+    hubName(ofCached: path).flatMap(name(ofRepository:))
+  }
+
+  /// `org/name` of `.../models--org--name/snapshots/...`.
+  static func hubName(ofCached path: String) -> String? {
     let folder = path.split(separator: "/").last { $0.hasPrefix("models--") }
-    return folder.flatMap { name(ofRepository: String($0.dropFirst("models--".count).replacing("--", with: "/"))) }
+    return folder.map { String($0.dropFirst("models--".count).replacing("--", with: "/")) }
   }
 
   /// `name` of `org/name`; nil for what is rather a path.

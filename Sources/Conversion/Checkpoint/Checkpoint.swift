@@ -46,6 +46,8 @@ public struct Checkpoint: Sendable {
   var unmergedTensors: [NamedDerivation]
   /// Whether the inner neurons of its feed-forward networks are in another order than in the model that it comes from.
   public internal(set) var hasReorderedNeurons = false
+  /// What it says of how it was made; nil where that is nothing, or malformed.
+  public private(set) var provenance: Provenance?
   /// What opening the model found and a person should know.
   public internal(set) var notes: [Note]
 
@@ -62,6 +64,7 @@ public struct Checkpoint: Sendable {
       try self.init(opened, besideConfigIn: opened.folder ?? FileSystem.parent(path), path: path)
     }
     hasReorderedNeurons = Provenance.saysReordered(opened)
+    provenance = (try? Provenance(of: opened, path: path)) ?? nil
   }
 
   /// A model whose files hold its weights, beside a config.json.

@@ -1,6 +1,6 @@
 public import Bytes
 public import Digests
-internal import Tensors
+public import Tensors
 
 /// Digests of every stored tensor of a model, and of all of them together: two files hold the same weights where these
 /// are equal, however the tensors are ordered, divided among files or packed.
@@ -33,12 +33,20 @@ public struct ModelDigests: Hashable, Sendable {
     onBytes: @escaping @Sendable (Int) -> Void = { _ in }
   ) async throws(FileError) {
     let opened = try Recognition.open(path)
-    let source = opened.source
+    try await self.init(
+      of: opened.source, isCryptographic: isCryptographic, workers: workers, notes: opened.remarks, onBytes: onBytes)
+  }
+
+  /// The same of what is open already.
+  public init(
+    of source: any TensorSource, isCryptographic: Bool = true, workers: Int = FileSystem.processorCount(),
+    notes: [Note] = [], onBytes: @escaping @Sendable (Int) -> Void = { _ in }
+  ) async throws(FileError) {
     let tensors = try await Workers(count: max(1, workers)).map(source.tensors.count) { (number, _) throws(FileError) in
       try Tensor(source.tensors[number], in: source, isCryptographic: isCryptographic, onBytes)
     }
     try source.requireUnchanged()
-    self.init(tensors, notes: opened.remarks)
+    self.init(tensors, notes: notes)
   }
 
   /// - Parameter tensors: in any order.
@@ -127,5 +135,18 @@ extension ModelDigests.Tensor {
       onBytes(count)
     }
     self.init(descriptor, fast: fast.digest, cryptographic: isCryptographic ? cryptographic.finish() : nil)
+  }
+}
+
+extension Checkpoint {
+  /// XXH3-128 of its weights, and of those of each adapter, as `ModelDigests.fast` has it. Everything is read.
+  /// - Throws: `FileError` when a tensor cannot be read.
+  public func digests(workers: Int) async throws(FileError) -> [String] {
+    var digests: [String] = []
+    for source in [source] + adapters.map(\.source) {
+      let found = try await ModelDigests(of: source, isCryptographic: false, workers: workers)
+      digests.append(found.fast.description)
+    }
+    return digests
   }
 }

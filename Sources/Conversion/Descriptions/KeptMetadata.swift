@@ -39,13 +39,7 @@ enum KeptMetadata {
   /// The keys for a GGUF made of a folder: those of its card, and those that were kept of an earlier one.
   /// - Throws: `FileError` for a `decant.json` that is not a JSON object with keys of those kinds.
   static func metadata(of folder: String) throws(FileError) -> [(key: String, value: MetadataValue)] {
-    var entries: [(key: String, value: MetadataValue)] = []
-    let card = FileSystem.join(folder, ModelCard.name)
-    // An odd card is nobody's error.
-    let longestCard = 16 << 20
-    if try FileSystem.isFile(card), let count = try FileSystem.byteCount(card), count <= longestCard {
-      entries += ModelCard.metadata(of: try InputFile.contents(of: card, limit: longestCard))
-    }
+    var entries = try ModelCard.metadata(ofFolder: folder)
     let path = FileSystem.join(folder, name)
     guard try FileSystem.hasFile(path) else { return entries }
     let bytes = try InputFile.contents(of: path, limit: longest)

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import JSON
 package import Tensors
 
@@ -29,6 +30,15 @@ package enum ModelCard {
     ("general.dataset", ["datasets", "dataset", "dataset_sources"]),
   ]
 
+  /// The same of the card of a folder; nothing where it has none, or one of such a size that it is none.
+  static func metadata(ofFolder folder: String) throws(FileError) -> [(key: String, value: MetadataValue)] {
+    let card = FileSystem.join(folder, name)
+    // An odd card is nobody's error.
+    let longest = 16 << 20
+    guard try FileSystem.isFile(card), let count = try FileSystem.byteCount(card), count <= longest else { return [] }
+    return metadata(of: try InputFile.contents(of: card, limit: longest))
+  }
+
   /// The keys that llama.cpp's converter makes of a card.
   package static func metadata(of card: [UInt8]) -> [(key: String, value: MetadataValue)] {
     let card = FrontMatter(of: card)
@@ -54,6 +64,12 @@ package enum ModelCard {
   }
 
   private static let hub = "https://huggingface.co/"
+
+  /// `organization/name` of an address on the hub; any other address as it is.
+  static func hubName(ofAddress address: String) -> String {
+    let path = address.hasPrefix(hub) ? address.dropFirst(hub.count) : ""
+    return path.split(separator: "/", omittingEmptySubsequences: false).count == 2 ? String(path) : address
+  }
 
   /// What is said of a model or a data set by its name on the hub, or by its address.
   private static func source(_ id: String) -> [(name: String, text: String)] {
@@ -121,10 +137,7 @@ package enum ModelCard {
       guard ids.allSatisfy({ $0 != nil }) else { continue }
       add(
         names[0],
-        ids.compactMap(\.self).map { address in
-          let path = address.hasPrefix(hub) ? address.dropFirst(hub.count) : ""
-          return path.split(separator: "/", omittingEmptySubsequences: false).count == 2 ? String(path) : address
-        })
+        ids.compactMap(\.self).map(hubName(ofAddress:)))
     }
     guard !lines.isEmpty else { return nil }
     let heading = title.flatMap { $0.contains(where: \.isNewline) ? nil : "# \($0)\n\n" } ?? ""

@@ -1,3 +1,4 @@
+public import Bytes
 public import JSON
 
 /// Two checkpoints of one model side by side: what was gained in size, and what it cost. Leads with the divergence of
@@ -7,20 +8,27 @@ public struct ComparisonReport: TabularReport {
   public let after: MeasuredFile
   /// What the predictions say; nil where only tensors were compared.
   public let comparison: Comparison?
+  /// How the divergence is distributed over the scored places, and where it is greatest; nil where only tensors were
+  /// compared.
+  public let places: ReportedPlaces?
   /// Errors of the tensors, the worst first; empty where they were not compared.
   public let tensors: [TensorError]
   /// How many tensors the tables show; the object for programs has all of them.
   public let shownTensors: Int
+  /// How it was measured; nil where nobody asked.
+  public let origin: MeasurementOrigin?
 
   public init(
-    before: MeasuredFile, after: MeasuredFile, comparison: Comparison?, tensors: [TensorError] = [],
-    shownTensors: Int = 10
+    before: MeasuredFile, after: MeasuredFile, comparison: Comparison?, places: ReportedPlaces? = nil,
+    tensors: [TensorError] = [], shownTensors: Int = 10, origin: MeasurementOrigin? = nil
   ) {
     self.before = before
     self.after = after
     self.comparison = comparison
+    self.places = places
     self.tensors = tensors
     self.shownTensors = shownTensors
+    self.origin = origin
   }
 
   // MARK: For programs
@@ -28,7 +36,8 @@ public struct ComparisonReport: TabularReport {
   /// Keys: `before`, `after` (each with `name`, `bytes`, `bits_per_weight`, `perplexity`, `standard_error`, `nll`),
   /// `kl` (nats: `mean`, `standard_error`, `median`, `p90`, `p95`, `p99`, `p99_9`, `max`), `top1_agreement` (0 to 1),
   /// `delta` and `ratio` of the perplexities (each with `value`, `standard_error`), `rms_probability_change` (0 to 1),
-  /// `tokens`, `chunks`, `context`, `tensors`.
+  /// `tokens`, `chunks`, `context`, `kl_histogram` (bins: `from`, `to`, `count`), `worst` (places: `window`, `position`,
+  /// `kl`, `passage`, `before`, `after`), `tensors`, `origin`.
   public var json: JSONValue {
     var members: [String: JSONValue] = [
       "before": .object(before.members(comparison?.before)),
@@ -47,8 +56,42 @@ public struct ComparisonReport: TabularReport {
       members["ratio"] = Self.members(comparison.ratio)
       members.merge(comparison.before.extent) { own, _ in own }
     }
+    if let places { members.merge(places.members(.divergence, models: Self.models)) { own, _ in own } }
+    members["origin"] = origin?.json
     if !tensors.isEmpty { members["tensors"] = .array(tensors.map(Self.members)) }
     return .object(members)
+  }
+
+  private static let models = ["before", "after"]
+
+  /// Reads what `json` gives.
+  /// - Parameter place: where it lies in the document; empty for the whole of it.
+  /// - Throws: `FileError` that names the file and what is missing or malformed.
+  public init(_ json: JSONValue, place: String = "", path: String) throws(FileError) {
+    let report = try ReportMembers(json, place: place, path: path)
+    let (before, after) = (try report.object("before"), try report.object("after"))
+    var comparison: Comparison?
+    if let kl = try report.optionalObject("kl") {
+      comparison = Comparison(
+        before: try Perplexity(before, report), after: try Perplexity(after, report),
+        divergence: Comparison.Divergence(
+          mean: try kl.number("mean"), standardError: try kl.number("standard_error"), median: try kl.number("median"),
+          p90: try kl.number("p90"), p95: try kl.number("p95"), p99: try kl.number("p99"),
+          p999: try kl.number("p99_9"), maximum: try kl.number("max")),
+        topAgreement: try report.number("top1_agreement"), delta: try Self.estimate(report.object("delta")),
+        ratio: try Self.estimate(report.object("ratio")), places: nil,
+        probabilityChange: try report.number("rms_probability_change"))
+    }
+    var tensors: [TensorError] = []
+    for tensor in try report.objects("tensors") { tensors.append(try TensorError(tensor)) }
+    self.init(
+      before: try MeasuredFile(before), after: try MeasuredFile(after), comparison: comparison,
+      places: try ReportedPlaces(report, .divergence, models: Self.models), tensors: tensors,
+      origin: try report.optionalObject("origin").map(MeasurementOrigin.init))
+  }
+
+  private static func estimate(_ report: ReportMembers) throws(FileError) -> Comparison.Estimate {
+    Comparison.Estimate(value: try report.number("value"), standardError: try report.number("standard_error"))
   }
 
   private static func members(_ estimate: Comparison.Estimate) -> JSONValue {
@@ -147,5 +190,16 @@ public struct ComparisonReport: TabularReport {
       "Tensors, \(count)",
       columns: ["tensor", "type", "relative squared error", "greatest error", "cosine", "share of error"], leading: 2,
       rows: rows)
+  }
+}
+
+extension TensorError {
+  fileprivate init(_ report: ReportMembers) throws(FileError) {
+    self.init(
+      name: try report.string("name"), shape: try report.counts("shape"),
+      encodingBefore: try report.string("type_before"), encodingAfter: try report.string("type_after"),
+      relativeSquaredError: try report.number("relative_squared_error"),
+      squaredError: try report.number("squared_error"), largestError: try report.number("max_error"),
+      cosine: try report.number("cosine"), shareOfError: try report.number("share_of_squared_error"))
   }
 }

@@ -1,18 +1,44 @@
+public import Bytes
 public import JSON
 
 /// The perplexity of one checkpoint.
 public struct PerplexityReport: TabularReport {
   public let file: MeasuredFile
   public let perplexity: Perplexity
+  /// How the negative log-likelihood is distributed over the scored places, and where it is greatest.
+  public let places: ReportedPlaces?
+  /// How it was measured; nil where nobody asked.
+  public let origin: MeasurementOrigin?
 
-  public init(file: MeasuredFile, perplexity: Perplexity) {
+  public init(
+    file: MeasuredFile, perplexity: Perplexity, places: ReportedPlaces? = nil, origin: MeasurementOrigin? = nil
+  ) {
     self.file = file
     self.perplexity = perplexity
+    self.places = places
+    self.origin = origin
   }
 
-  /// Keys: `name`, `bytes`, `bits_per_weight`, `perplexity`, `standard_error`, `nll`, `tokens`, `chunks`, `context`.
+  private static let models = ["predicted"]
+
+  /// Keys: `name`, `bytes`, `bits_per_weight`, `perplexity`, `standard_error`, `nll`, `tokens`, `chunks`, `context`,
+  /// `nll_histogram` (bins: `from`, `to`, `count`), `worst` (places: `window`, `position`, `nll`, `passage`,
+  /// `predicted`), `origin`.
   public var json: JSONValue {
-    .object(file.members(perplexity).merging(perplexity.extent) { own, _ in own })
+    var members = file.members(perplexity).merging(perplexity.extent) { own, _ in own }
+    if let places { members.merge(places.members(.nll, models: Self.models)) { own, _ in own } }
+    members["origin"] = origin?.json
+    return .object(members)
+  }
+
+  /// Reads what `json` gives.
+  /// - Throws: `FileError` that names the file and what is missing or malformed.
+  public init(_ json: JSONValue, path: String) throws(FileError) {
+    let report = try ReportMembers(json, path: path)
+    self.init(
+      file: try MeasuredFile(report), perplexity: try Perplexity(report, report),
+      places: try ReportedPlaces(report, .nll, models: Self.models),
+      origin: try report.optionalObject("origin").map(MeasurementOrigin.init))
   }
 
   var tables: [ReportTable] {

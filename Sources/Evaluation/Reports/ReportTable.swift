@@ -131,7 +131,7 @@ package struct ReportTable {
     return "### \(Self.escaped(heading))\n\n" + lines.joined(separator: "\n") + "\n"
   }
 
-  private static func escaped(_ text: String) -> String {
+  static func escaped(_ text: String) -> String {
     var result = ""
     for character in text {
       if "\\|`*_<>[]".contains(character) { result.append("\\") }

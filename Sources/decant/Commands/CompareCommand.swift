@@ -20,13 +20,18 @@ struct CompareCommand: TalkingCommand {
       With --json: before and after (name, bytes, bits_per_weight, perplexity,
       standard_error, nll), kl (mean, standard_error, median, p90, p95, p99, p99_9,
       max; KL(before || after) in nats), top1_agreement (0 to 1), delta, ratio,
-      rms_probability_change, tokens, chunks, context, tensors; of several models
-      under "comparisons"; and notes, what opening the models found.
+      rms_probability_change, tokens, chunks, context, tensors, kl_histogram (from,
+      to, count), worst (the ten places with the greatest divergence: window, position,
+      kl, passage, and what either model expected), what the models are (container,
+      types, xxh3_128, recipe, license ...), origin (command, machine, text); of
+      several models under "comparisons"; and notes, what opening the models found.
+      decant report makes a page of such files later, and one of several.
 
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt
         decant compare TinyLlama/ TinyLlama-nf4/ --text text.txt --markdown
-        decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt
+        decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt \\
+            --report TinyLlama.html
       """)
 
   @Argument(help: "The model as it was.", completion: .file())
@@ -42,6 +47,9 @@ struct CompareCommand: TalkingCommand {
     help: ArgumentHelp("Number of tensors to list; 10 by default, --json has them all.", valueName: "n"))
   var tensors: Int?
 
+  @Flag(name: .shortAndLong, help: "Replace the page of --report if it is there already.")
+  var force = false
+
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Measuring") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
@@ -54,6 +62,9 @@ struct CompareCommand: TalkingCommand {
       throw ValidationError("--tensors is for the tables of one model; with --json all tensors are listed.")
     }
     try measuring.checkUse(isMeasuring: true, talk)
+    if force, measuring.forms.report == nil {
+      throw ValidationError("--force replaces the page of --report, which is not asked for.")
+    }
   }
 
   func run() async throws {
@@ -61,31 +72,34 @@ struct CompareCommand: TalkingCommand {
     let others = try after.map { path throws(FileError) in try Checkpoint.openedToRun(path) }
     var notes = ([before] + others).flatMap(\.notes)
     talk.tell(notes)
-    let windows = try measuring.reading.windows(of: text, for: before, comparedWith: others, cutting)
+    let inputs =
+      try before.inputPaths + others.flatMap { other throws(FileError) in try other.inputPaths }
+      + measuring.reading.inputPaths(with: text)
+    let page = try measuring.forms.page(reading: inputs, replacing: force)
+    let read = try measuring.reading.read(text, for: before, comparedWith: others, cutting)
     let pruned = others.filter { MeasuringOptions.layersDiffer(before, $0) }.map {
       Note("\($0.path) has another number of layers, so their tensors are not compared one by one")
     }
     notes += pruned
-    let inputs =
-      try before.inputPaths + others.flatMap { other throws(FileError) in try other.inputPaths }
-      + measuring.reading.inputPaths(with: text)
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
-        of: "compare", [before, other], over: windows, number: others.count > 1 ? number + 1 : nil, inputs: inputs, talk
+        of: "compare", [before, other], over: read.windows, number: others.count > 1 ? number + 1 : nil, inputs: inputs,
+        talk
       )
     }
     var reports: [ComparisonReport] = []
     for (other, record) in zip(others, records) {
       reports.append(
         try await measuring.comparison(
-          before: before, after: other, over: windows, record: record, workers: workers.count,
+          before: before, after: other, over: read, record: record, workers: workers.count,
           shownTensors: tensors ?? 10, talk))
     }
     talk.tell(pruned)
+    if let page { try ReportOptions.write(.comparisons(reports), to: page, talk) }
     if reports.count == 1 {
-      try measuring.show(reports[0], notes: notes, talk)
+      try measuring.forms.show(reports[0], .comparisons(reports), notes: notes, talk)
     } else {
-      try measuring.show(ComparisonSummary(reports), notes: notes, talk)
+      try measuring.forms.show(ComparisonSummary(reports), .comparisons(reports), notes: notes, talk)
     }
     for record in records { Terminal.noting { () throws(FileError) in try record?.remove() } }
   }

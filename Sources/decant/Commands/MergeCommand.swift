@@ -71,7 +71,9 @@ struct MergeCommand: TalkingCommand {
     let checkpoint = try adapters.merged(into: first)
     let recipe = try types.recipe(named: type)
     let verification = verify.map {
-      Verification(before: model, text: $0, measuring: measuring, cutting: outputOptions.cutting)
+      Verification(
+        before: model, text: $0, measuring: measuring, cutting: outputOptions.cutting,
+        replacing: outputOptions.force)
     }
     try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
   }

@@ -13,11 +13,15 @@ struct PerplexityCommand: TalkingCommand {
       model runs on its encoded bytes, so that it needs little memory.
 
       With --json: perplexity, standard_error, nll (nats a token), tokens, chunks,
-      context, name, bytes, bits_per_weight, notes.
+      context, name, bytes, bits_per_weight, nll_histogram (from, to, count), worst
+      (the ten most surprising places, with passages), what the model is (container,
+      types, xxh3_128, recipe, license ...), origin (command, machine, text), notes.
+      decant report makes a page of such files later.
 
       EXAMPLES
         decant perplexity tiny-q8_0.gguf --text text.txt
         decant perplexity TinyLlama/ --text text.txt --chunks 8 --json
+        decant perplexity TinyLlama/ --text text.txt --report TinyLlama.html
       """)
 
   @Argument(help: "Model to measure: a file or a folder.", completion: .file())
@@ -32,7 +36,7 @@ struct PerplexityCommand: TalkingCommand {
       valueName: "file"), completion: .file(), transform: OutputPath.checked)
   var logits: String?
 
-  @Flag(name: .shortAndLong, help: "Replace the file of logits if it is there already.")
+  @Flag(name: .shortAndLong, help: "Replace the file of logits, or the page of --report, if it is there already.")
   var force = false
 
   @Flag(
@@ -51,7 +55,9 @@ struct PerplexityCommand: TalkingCommand {
     if !resume, logits == nil {
       throw ValidationError("--no-resume is for the file of --logits, which is not asked for.")
     }
-    if force, logits == nil { throw ValidationError("--force replaces the file of --logits, which is not asked for.") }
+    if force, logits == nil, measuring.forms.report == nil {
+      throw ValidationError("--force replaces the files of --logits and --report, of which none is asked for.")
+    }
     try measuring.checkUse(isMeasuring: true, talk)
   }
 
@@ -62,18 +68,21 @@ struct PerplexityCommand: TalkingCommand {
     if let logits {
       try FileOutput(logits, replacing: force).check(against: inputs)
     }
-    let windows = try measuring.windows(of: text, for: checkpoint, cutting)
+    let page = try measuring.forms.page(reading: inputs + (logits.map { [$0] } ?? []), replacing: force)
+    let read = try measuring.reading.read(text, for: checkpoint, cutting)
+    let windows = read.windows
     let record = try saving.record(
       of: "perplexity", [checkpoint], over: windows, inputs: inputs, talk)
     let report = try await measuring.perplexity(
-      of: checkpoint, over: windows, record: record, workers: workers.count, talk)
+      of: checkpoint, over: read, record: record, workers: workers.count, talk)
     // Last, and the record stays until then: whenever this is stopped, the same command goes on.
     if let logits {
       try await measuring.writeLogits(
         of: checkpoint, over: windows, to: logits, reading: inputs, replacing: force, isResuming: resume,
         workers: workers.count, talk)
     }
-    try measuring.show(report, notes: checkpoint.notes, talk)
+    if let page { try ReportOptions.write(.perplexities([report]), to: page, talk) }
+    try measuring.forms.show(report, .perplexities([report]), notes: checkpoint.notes, talk)
     Terminal.noting { () throws(FileError) in try record?.remove() }
   }
 }

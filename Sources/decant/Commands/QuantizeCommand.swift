@@ -158,7 +158,9 @@ struct QuantizeCommand: TalkingCommand {
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
     let verification = verify.map {
-      Verification(before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting)
+      Verification(
+        before: checkpoint, text: $0, measuring: measuring, cutting: outputOptions.cutting,
+        replacing: outputOptions.force)
     }
     let reading =
       try checkpoint.inputPaths + types.inputPaths + targets.inputPaths + text + (verification?.inputPaths ?? [])

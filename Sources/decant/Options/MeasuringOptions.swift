@@ -12,8 +12,7 @@ struct MeasuringOptions: ParsableArguments {
 
   @OptionGroup var memory: MemoryOptions
 
-  @Flag(help: "Print the result as Markdown, for a model card.")
-  var markdown = false
+  @OptionGroup var forms: ReportOptions
 
   /// Refuses what would change nothing.
   /// - Parameters:
@@ -22,11 +21,12 @@ struct MeasuringOptions: ParsableArguments {
   func checkUse(
     isMeasuring: Bool, calibrates: Bool = false, searches: Bool = false, _ talk: TalkOptions
   ) throws {
-    if markdown, talk.json { throw ValidationError("--markdown and --json exclude each other.") }
+    try forms.check(talk)
     guard !isMeasuring else { return }
     for (option, isGiven) in [
       ("--context", reading.givenContext != nil), ("--chunks", reading.chunks != nil),
-      ("--tokenizer", reading.tokenizer != nil && !calibrates && !searches), ("--markdown", markdown),
+      ("--tokenizer", reading.tokenizer != nil && !calibrates && !searches), ("--markdown", forms.markdown),
+      ("--card", forms.card), ("--report", forms.report != nil),
       ("--memory", memory.memory != nil && !calibrates),
     ] where isGiven {
       throw ValidationError("\(option) changes nothing without --verify.")
@@ -36,9 +36,10 @@ struct MeasuringOptions: ParsableArguments {
   // MARK: - Measuring
 
   func perplexity(
-    of checkpoint: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord?, workers: Int,
+    of checkpoint: Checkpoint, over read: ReadingOptions.ReadText, record: MeasurementRecord?, workers: Int,
     _ talk: TalkOptions
   ) async throws -> PerplexityReport {
+    let windows = read.windows
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LoadedModel(running: checkpoint)
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
@@ -47,15 +48,33 @@ struct MeasuringOptions: ParsableArguments {
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
+    let details = try await details(of: [checkpoint], read, workers: workers, talk)
     try checkpoint.requireUnchanged()
-    return PerplexityReport(file: Self.file(checkpoint), perplexity: result)
+    return PerplexityReport(
+      file: try MeasuredFile(checkpoint, digests: details?.digests[0]), perplexity: result,
+      places: details == nil ? nil : result.places.map { ReportedPlaces($0, readBy: read.tokenizer) },
+      origin: details?.origin)
+  }
+
+  /// What only reports have that tell everything; nil where tables are all that is wanted.
+  private func details(
+    of checkpoints: [Checkpoint], _ read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
+  ) async throws(FileError) -> (origin: MeasurementOrigin, digests: [[String]])? {
+    guard forms.wantsDetails(talk) else { return nil }
+    var digests: [[String]] = []
+    for checkpoint in checkpoints {
+      StatusLine.shared.begin("digesting \(checkpoint.path)")
+      digests.append(try await checkpoint.digests(workers: workers))
+    }
+    return (try MeasurementOrigin.current(read), digests)
   }
 
   /// Runs two models side by side.
   func comparison(
-    before: Checkpoint, after: Checkpoint, over windows: EvaluationWindows, record: MeasurementRecord? = nil,
+    before: Checkpoint, after: Checkpoint, over read: ReadingOptions.ReadText, record: MeasurementRecord? = nil,
     workers: Int, shownTensors: Int = 10, lastWords: String? = nil, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
+    let windows = read.windows
     StatusLine.shared.begin("loading \(before.path) and \(after.path)")
     let (one, other) = (try LoadedModel(running: before), try LoadedModel(running: after))
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record, lastWords: lastWords)
@@ -68,10 +87,13 @@ struct MeasuringOptions: ParsableArguments {
       }
       StatusLine.shared.begin("comparing the tensors")
       let errors = try await TensorMeasurement(workers: evaluator.workers).errors(of: pairs)
+      let details = try await details(of: [before, after], read, workers: workers, talk)
       for model in [before, after] { try model.requireUnchanged() }
       return ComparisonReport(
-        before: Self.file(before), after: Self.file(after), comparison: comparison, tensors: errors,
-        shownTensors: shownTensors)
+        before: try MeasuredFile(before, digests: details?.digests[0]),
+        after: try MeasuredFile(after, digests: details?.digests[1]), comparison: comparison,
+        places: details == nil ? nil : comparison.places.map { ReportedPlaces($0, readBy: read.tokenizer) },
+        tensors: errors, shownTensors: shownTensors, origin: details?.origin)
     }
   }
 
@@ -119,28 +141,7 @@ struct MeasuringOptions: ParsableArguments {
     }
   }
 
-  /// - Parameter notes: what opening the models found, for programs; people are told before.
-  func show(_ report: some EvaluationReport, notes: [Note] = [], _ talk: TalkOptions) throws {
-    let json = JSONValue.object((report.json.object ?? [:]).merging(["notes": notes.json]) { own, _ in own })
-    let text = talk.json ? JSONText.of(json) : markdown ? report.markdown : report.plain
-    try Terminal.result(text)
-  }
-
   // MARK: - Parts
-
-  func windows(
-    of path: String, for checkpoint: Checkpoint, _ cutting: PreTokenizerOptions
-  ) throws -> EvaluationWindows {
-    try reading.windows(of: path, for: checkpoint, cutting)
-  }
-
-  private static func file(_ checkpoint: Checkpoint) -> MeasuredFile {
-    MeasuredFile(
-      name: ([checkpoint.path] + checkpoint.adapters.map(\.path)).map(FileSystem.lastComponent).joined(
-        separator: " + "),
-      bytes: checkpoint.fileByteCount,
-      bitsPerWeight: checkpoint.bitsPerWeight)
-  }
 
   /// Whether the models have other numbers of layers, so that a layer's number does not say which it was.
   static func layersDiffer(_ before: Checkpoint, _ after: Checkpoint) -> Bool {

@@ -33,23 +33,29 @@ struct ReadingOptions: ParsableArguments {
 
   /// A text as a model reads it.
   struct ReadText {
+    let path: String
     let text: [UInt8]
     let tokenizer: Tokenizer
     let tokens: [Int32]
     let windows: EvaluationWindows
   }
 
+  /// - Parameter others: models that are to read the same tokens.
+  func read(
+    _ path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint], _ cutting: PreTokenizerOptions
+  ) throws -> ReadText {
+    let read = try read(path, for: checkpoint, cutting)
+    for other in others { try requireSame(read, checkpoint, other, cutting) }
+    return read
+  }
+
   /// - Parameters:
-  ///   - others: models that are to read the same tokens.
   ///   - skipped: windows at the beginning of the text that are left out.
   ///   - cutting: how the text is cut into words.
   func windows(
-    of path: String, for checkpoint: Checkpoint, comparedWith others: [Checkpoint] = [], skipping skipped: Int = 0,
-    _ cutting: PreTokenizerOptions
+    of path: String, for checkpoint: Checkpoint, skipping skipped: Int = 0, _ cutting: PreTokenizerOptions
   ) throws -> EvaluationWindows {
-    let read = try read(path, for: checkpoint, skipping: skipped, cutting)
-    for other in others { try requireSame(read, checkpoint, other, cutting) }
-    return read.windows
+    try read(path, for: checkpoint, skipping: skipped, cutting).windows
   }
 
   func read(
@@ -73,7 +79,7 @@ struct ReadingOptions: ParsableArguments {
       let windows = try EvaluationWindows(
         tokens: Array(tokens.dropFirst(isTooMany ? .max : skippedTokens)), contextLength: context,
         beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: chunks)
-      return ReadText(text: text, tokenizer: tokenizer, tokens: tokens, windows: windows)
+      return ReadText(path: path, text: text, tokenizer: tokenizer, tokens: tokens, windows: windows)
     } catch {
       throw FileError(.mismatch, path: path, "\(error)")
     }

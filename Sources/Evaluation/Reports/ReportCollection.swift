@@ -1,0 +1,99 @@
+public import Bytes
+internal import JSON
+
+/// Measurements that can be held against each other: of the same text, and, where models were compared, with the same
+/// original.
+public enum ReportCollection: Sendable {
+  case comparisons([ComparisonReport])
+  case perplexities([PerplexityReport])
+
+  /// Reads what `compare`, `perplexity` and `quantize --verify` printed as JSON.
+  /// - Parameter paths: one file at least.
+  /// - Throws: `FileError` for what is no such report, and for reports of different texts or originals.
+  public init(files paths: [String]) throws(FileError) {
+    var (comparisons, perplexities) = ([Found<ComparisonReport>](), [Found<PerplexityReport>]())
+    for path in paths {
+      let json = try Self.document(path)
+      if let list = json["comparisons"]?.array {
+        for (number, json) in list.enumerated() {
+          let report = try ComparisonReport(json, place: "comparisons[\(number)]", path: path)
+          comparisons.append(Found(report: report, path: path))
+        }
+      } else if let list = json["perplexities"]?.array {
+        for json in list { perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path)) }
+      } else if let verification = json["verification"]?.unlessNull {
+        let report = try ComparisonReport(verification, place: "verification", path: path)
+        comparisons.append(Found(report: report, path: path))
+      } else if json["before"] != nil, json["after"] != nil {
+        comparisons.append(Found(report: try ComparisonReport(json, path: path), path: path))
+      } else if json["perplexity"] != nil, json["nll"] != nil {
+        perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path))
+      } else {
+        throw FileError(
+          .unsupported, path: path,
+          "is no report: decant compare, perplexity and quantize --verify print one with --json")
+      }
+    }
+    try Self.requireSame(comparisons.map { ($0.report.origin, $0.report.before, $0.path) })
+    try Self.requireSame(perplexities.map { ($0.report.origin, nil, $0.path) })
+    if let one = comparisons.first, let other = perplexities.first {
+      throw FileError(
+        .mismatch, path: other.path,
+        "has the perplexity of one model, but \(FileError.quoted(one.path)) compares two; make a report of each kind")
+    }
+    self =
+      comparisons.isEmpty
+      ? .perplexities(Self.distinct(perplexities.map(\.report), by: \.json))
+      : .comparisons(Self.distinct(comparisons.map(\.report), by: \.json))
+  }
+
+  private struct Found<Report: Sendable>: Sendable {
+    let report: Report
+    let path: String
+  }
+
+  private static func document(_ path: String) throws(FileError) -> JSONValue {
+    let bytes = try InputFile.document(of: path)
+    do throws(JSONError) {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw FileError(.malformed, path: path, "is no JSON: \(error)")
+    }
+  }
+
+  /// - Throws: `FileError` unless all are of one text, and of one original where there is one.
+  private static func requireSame(
+    _ reports: [(origin: MeasurementOrigin?, before: MeasuredFile?, path: String)]
+  ) throws(FileError) {
+    guard let first = reports.first, reports.count > 1 else { return }
+    for report in reports {
+      guard let text = report.origin?.text, let expected = first.origin?.text,
+        report.before == nil || report.before?.details?.digests.isEmpty == false
+      else {
+        throw FileError(
+          .mismatch, path: report.origin == nil ? report.path : first.path,
+          "does not say which text and model were measured, so that it cannot be held against others; measure again with "
+            + "this version")
+      }
+      guard text.windowsDigest == expected.windowsDigest else {
+        throw FileError(
+          .mismatch, path: report.path,
+          "is of another text than \(FileError.quoted(first.path)), or of the same in other windows or tokens: "
+            + "\(FileError.quoted(text.name)) (\(text.digest)), the other \(FileError.quoted(expected.name)) "
+            + "(\(expected.digest))")
+      }
+      guard report.before?.details?.digests == first.before?.details?.digests else {
+        throw FileError(
+          .mismatch, path: report.path,
+          "compares with another original than \(FileError.quoted(first.path)): "
+            + "\(FileError.quoted(report.before?.name ?? "")), the other \(FileError.quoted(first.before?.name ?? ""))")
+      }
+    }
+  }
+
+  /// Each once: a file may be named twice.
+  private static func distinct<Report>(_ reports: [Report], by key: (Report) -> JSONValue) -> [Report] {
+    var seen: Set<JSONValue> = []
+    return reports.filter { seen.insert(key($0)).inserted }
+  }
+}

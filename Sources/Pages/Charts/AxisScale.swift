@@ -1,0 +1,84 @@
+internal import Evaluation
+internal import RealModule
+
+/// The way from numbers to places on an axis.
+struct AxisScale {
+  enum Kind {
+    case linear
+    case logarithmic
+  }
+
+  let kind: Kind
+  let lowest: Double
+  let highest: Double
+  /// Where there are marks.
+  let ticks: [Double]
+
+  /// Covers numbers with round ends.
+  /// - Parameter marks: about as many.
+  static func linear(_ numbers: [Double], marks: Int) -> AxisScale {
+    let numbers = numbers.filter(\.isFinite)
+    var (low, high) = (numbers.min() ?? 0, numbers.max() ?? 1)
+    if high <= low {
+      let margin = low == 0 ? 1 : abs(low) * 0.1
+      (low, high) = (low - margin, high + margin)
+    }
+    let step = roundStep((high - low) / Double(max(marks, 1)))
+    let (first, last) = ((low / step).rounded(.down), (high / step).rounded(.up))
+    let ticks = stride(from: first, through: last, by: 1).map { $0 * step }
+    return AxisScale(kind: .linear, lowest: first * step, highest: last * step, ticks: ticks)
+  }
+
+  /// Covers the numbers above zero; those that are not lie at its lower end.
+  static func logarithmic(_ numbers: [Double], marks: Int) -> AxisScale {
+    let positive = numbers.filter { $0 > 0 && $0.isFinite }
+    let (low, high) = (positive.min() ?? 0.1, positive.max() ?? 1)
+    let hasZero = numbers.contains { $0 <= 0 }
+    let ends = (
+      Int(Double.log10(low).rounded(.down)) - (hasZero ? 1 : 0), Int(Double.log10(high * 1.0001).rounded(.up))
+    )
+    let last = max(ends.1, ends.0 + 1)
+    let decades = (ends.0...last).map { Double.pow(10, Double($0)) }
+    guard last - ends.0 <= 2, !hasZero else {
+      let every = max(1, (last - ends.0 + marks - 1) / marks)
+      return AxisScale(
+        kind: .logarithmic, lowest: decades[0], highest: decades[decades.count - 1],
+        ticks: decades.indices.filter { $0.isMultiple(of: every) }.map { decades[$0] })
+    }
+    // So few decades have marks within.
+    let all = decades.dropLast().flatMap { [$0, $0 * 2, $0 * 5] } + [decades[decades.count - 1]]
+    let from = all.lastIndex { $0 <= low } ?? 0
+    let to = all.firstIndex { $0 >= high } ?? all.count - 1
+    let ticks = Array(all[from...max(to, min(from + 1, all.count - 1))])
+    return AxisScale(kind: .logarithmic, lowest: ticks[0], highest: ticks[ticks.count - 1], ticks: ticks)
+  }
+
+  /// 0 at the lower end, 1 at the upper one.
+  func place(_ number: Double) -> Double {
+    let place: Double
+    switch kind {
+    case .linear: place = (number - lowest) / (highest - lowest)
+    case .logarithmic:
+      guard number > 0 else { return 0 }
+      place = (Double.log10(number) - .log10(lowest)) / (.log10(highest) - .log10(lowest))
+    }
+    return place.isFinite ? min(max(place, 0), 1) : 0
+  }
+
+  /// 1, 2 or 5 times a power of ten, at least as large.
+  private static func roundStep(_ step: Double) -> Double {
+    let power = Double.pow(10, Double.log10(max(step, 1e-300)).rounded(.down))
+    return ([1, 2, 5].first { $0 * power >= step * 0.9999 } ?? 10) * power
+  }
+
+  /// A mark's number: `0.001`, `1e-6`.
+  static func text(_ tick: Double) -> String {
+    let text = NumberText.significant(tick, 2)
+    guard text.contains("e") || text.contains(".") else { return text }
+    var (digits, exponent) = (text[...], Substring())
+    if let place = text.firstIndex(of: "e") { (digits, exponent) = (text[..<place], text[place...]) }
+    while digits.contains("."), digits.hasSuffix("0") { digits.removeLast() }
+    if digits.hasSuffix(".") { digits.removeLast() }
+    return String(digits + exponent)
+  }
+}

@@ -1,0 +1,49 @@
+internal import Bytes
+internal import Digests
+public import Evaluation
+internal import Foundation
+internal import JSON
+internal import Mustache
+
+/// Measurements as one page of HTML that needs nothing else: charts, tables behind them, passages, and how all was made.
+/// There is no number on it that is not in the reports, but those along axes.
+public struct ReportPage: Sendable {
+  private let reports: ReportCollection
+
+  /// - Parameter reports: of one text, and comparisons with one original; one report at least.
+  public init(_ reports: ReportCollection) { self.reports = reports }
+
+  /// The page.
+  /// - Throws: when a template cannot be read, which are the program's own.
+  public func html() throws -> String {
+    guard EscapedContent.isRegistered else { return "" }
+    let templates: [(name: String, bytes: [UInt8])] = [
+      ("page", PackageResources.page_mustache), ("chart", PackageResources.chart_mustache),
+      ("table", PackageResources.table_mustache), ("figure", PackageResources.figure_mustache),
+      ("passage", PackageResources.passage_mustache),
+    ]
+    var library = MustacheLibrary(templates: [:])
+    for (name, bytes) in templates {
+      var text = String(decoding: bytes, as: UTF8.self)
+      // The last line end of a part would be a space within a line.
+      if name == "figure" { text = text.trimmingCharacters(in: .newlines) }
+      try library.register(text, named: name)
+    }
+    return library.render(content, withTemplate: "page") ?? ""
+  }
+
+  private var content: PageContent {
+    let script = String(decoding: PackageResources.page_js, as: UTF8.self)
+    let body: (title: String, lead: [Table.Part], sections: [PageContent.Section]) =
+      switch reports {
+      case .comparisons(let reports): ComparisonPage(reports).content
+      case .perplexities(let reports): PerplexityPage(reports).content
+      }
+    let digest = Array(script.utf8).withBytes { SHA256Digest(of: $0) }
+    return PageContent(
+      title: body.title, lead: body.lead, sections: body.sections,
+      footer: "Made by decant. The page holds all that it shows: it fetches nothing and sends nothing.",
+      style: String(decoding: PackageResources.page_css, as: UTF8.self), script: script,
+      scriptDigest: Data(digest.bytes).base64EncodedString())
+  }
+}
