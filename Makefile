@@ -145,7 +145,7 @@ fuzz: deps
 	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models \
 	  .build/fuzz-address/release/fuzz-memory
 
-SOURCES := Package.swift Formats Sources Tests Benchmarks
+SOURCES := Package.swift Plugins Formats Sources Tests Benchmarks
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)

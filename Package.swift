@@ -160,7 +160,8 @@ let package = Package(
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
         argumentParser,
       ],
-      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
+      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized, plugins: ["BuiltFrom"]),
+    .plugin(name: "BuiltFrom", capability: .buildTool(), path: "Plugins/BuiltFrom", exclude: ["commit.sh"]),
 
     // Tests, those of formats aside.
     .target(
