@@ -14,7 +14,7 @@
 # make look      pages of reports as a browser shows them, for a person to look at: .build/look
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
-# make lint      style, declared imports, generated tables
+# make lint      style, declared imports, links of the pages, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
 
@@ -125,7 +125,7 @@ layouts: release
 	  --install $(if $(LLAMA_CPP),--llama-cpp "$(LLAMA_CPP)") $(if $(LAYOUTS_ARGUMENTS),,--table Formats/LAYOUTS.md) $(LAYOUTS_ARGUMENTS)
 
 # REAL_CACHE: keeps the models that are fetched (350 MB). LLAMA_BIN: a folder with llama-perplexity and llama-tokenize; what needs
-# them is left out without it. REAL_ARGUMENTS: --only, --text, --work, --table, --readme and others.
+# them is left out without it. REAL_ARGUMENTS: --only, --text, --work, --table, --page and others.
 REAL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/decant-real
 real: release
 	@test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
@@ -151,11 +151,12 @@ fuzz: deps
 	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models \
 	  .build/fuzz-address/release/fuzz-memory
 
-SOURCES := Package.swift Formats Sources Tests Benchmarks
+SOURCES := Package.swift Plugins Formats Sources Tests Benchmarks
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	@Tests/check_imports.sh
+	@python3 Tests/check_links.py
 	@python3 Sources/CKernels/GGML/make_lattices.py --check
 
 format:

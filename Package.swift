@@ -171,7 +171,8 @@ let package = Package(
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
         "Pages", argumentParser,
       ],
-      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
+      path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized, plugins: ["BuiltFrom"]),
+    .plugin(name: "BuiltFrom", capability: .buildTool(), path: "Plugins/BuiltFrom", exclude: ["commit.sh"]),
 
     // Tests, those of formats aside.
     .target(

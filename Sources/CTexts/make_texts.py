@@ -37,7 +37,8 @@ def main():
 
     (here / "prose.txt").write_text(pieces([options.shakespeare.read_text()]))
     (here / "documentation.txt").write_text(pieces(read(
-        "README.md", "CONTRIBUTING.md", "Formats/GGUF/SPEC.md", "Formats/Safetensors/SPEC.md", "Formats/HuggingFace/SPEC.md")))
+        "README.md", *sorted(page.relative_to(ROOT) for page in (ROOT / "Documentation").glob("*.md")), "Formats/README.md",
+        "Benchmarks/MEASURED.md", "CONTRIBUTING.md", "Formats/GGUF/SPEC.md", "Formats/Safetensors/SPEC.md", "Formats/HuggingFace/SPEC.md")))
     (here / "code.txt").write_text(pieces(read(
         "Sources/Bytes/SystemCall.swift", "Sources/CKernels/kernels_groups.c", "Tests/Interop/families/models.py",
         "Sources/Conversion/Surgery/HeaderEdit.swift", "Tests/Fixtures/train.py", "Sources/JSON/JSONReader.swift")))

@@ -36,7 +36,7 @@ struct Decant: AsyncParsableCommand {
 
       Nothing is written under OUT's name unless everything succeeded.
       """,
-    version: Version.current,
+    version: VersionText.whole,
     groupedSubcommands: [
       CommandGroup(
         name: "Looking",

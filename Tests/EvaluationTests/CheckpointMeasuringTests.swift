@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// Checkpoints are measured as README shows it to programs that use the libraries.
+/// Checkpoints are measured as `Documentation/SWIFT.md` shows it to programs that use the libraries.
 @Suite struct CheckpointMeasuringTests {
   @Test func perplexityIsThatOfTransformers() async throws {
     let checkpoint = try Checkpoint(path: TinyLlama.path)
@@ -22,8 +22,8 @@ import Tokenizers
     #expect(few.windows.count == 4 && few.windows.allSatisfy { $0.count == 64 && $0.first == windows.windows[0][0] })
   }
 
-  /// README's lines are those of the test above, with other files.
-  @Test func readmeShowsWhatIsTested() throws {
+  /// The page's lines are those of the test above, with other files.
+  @Test func thePageShowsWhatIsTested() throws {
     func lines(_ path: String) throws -> [String] {
       try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
         $0.trimmingCharacters(in: .whitespaces).replacing(/\((path|contentsOfFile): [^,)]+/) { "(\($0.1): " }
@@ -32,10 +32,10 @@ import Tokenizers
     let own = try lines(#filePath)
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let readme = try lines(root.appendingPathComponent("README.md").path)
-    let last = try #require(readme.firstIndex { $0.hasPrefix("print(measured") })
-    let first = try #require(readme[..<last].lastIndex { $0.hasPrefix("```") })
-    let shown = readme[first + 1...last]
+    let page = try lines(root.appendingPathComponent("Documentation/SWIFT.md").path)
+    let last = try #require(page.firstIndex { $0.hasPrefix("print(measured") })
+    let first = try #require(page[..<last].lastIndex { $0.hasPrefix("```") })
+    let shown = page[first + 1...last]
     #expect(shown.count >= 5)
     for line in shown { #expect(own.contains(line), "\(line)") }
   }

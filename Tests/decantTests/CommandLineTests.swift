@@ -26,7 +26,17 @@ import Testing
     let help = try Command.succeed("--help").output
     for command in Self.commands { #expect(help.contains(command)) }
     #expect(help.contains("EXIT CODES"))
-    #expect(try Command.succeed("--version").output.split(separator: ".").count == 3)
+  }
+
+  @Test func theVersionSaysWhatItIsBuiltOf() throws {
+    let lines = try Command.succeed("--version").output.split(separator: "\n").map(String.init)
+    try #require(lines.count == 4)
+    #expect(lines[0].wholeMatch(of: /decant \d+\.\d+\.\d+/) != nil)
+    #expect(lines[1].wholeMatch(of: /Commit +([0-9a-f]{40}( and changes)?|not known)/) != nil)
+    #expect(lines[2].wholeMatch(of: /Kernels +\w+, of baseline(, \w+)*/) != nil)
+    #expect(lines[3].hasPrefix("Architecture "))
+    let plain = try Command.run(["--version"], environment: ["DECANT_KERNELS": "baseline"])
+    #expect(plain.output.contains("Kernels       baseline, of baseline"))
   }
 
   @Test(arguments: [

@@ -1,10 +1,10 @@
 """Takes real models that packages carry through every job, and holds the results against transformers and llama.cpp.
 
-    python real.py --decant PATH --cache DIR [--llama-bin DIR] [--text FILE] [--work DIR] [--only NAME ...] [--table FILE] [--readme FILE]
+    python real.py --decant PATH --cache DIR [--llama-bin DIR] [--text FILE] [--work DIR] [--only NAME ...] [--table FILE] [--page FILE]
 
 --cache: keeps the models, which are fetched from PyPI where they are missing; they are never part of the repository.
 --llama-bin: a folder with llama-perplexity and llama-tokenize; without it, what they are asked for is left out, and the
-table says so. --text: what perplexity is measured on. --readme: a file in which the table of an earlier run is replaced.
+table says so. --text: what perplexity is measured on. --page: a file, such as Benchmarks/MEASURED.md, in which the table of an earlier run is replaced.
 Prints the table, a row for each job: what was compared, and the time and the peak memory of Decant's process. Prints what does
 not hold, and exits with 1 when there is something.
 """
@@ -287,7 +287,7 @@ def main():
     parser.add_argument("--text", type=Path, default=ROOT / "Formats/GGUF/SPEC.md")
     parser.add_argument("--only", nargs="+", default=[], help="names of models, or parts of them")
     parser.add_argument("--table", type=Path)
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     chosen = [model for model in models.ALL
               if not options.only or any(word.lower() in model.name.lower() for word in options.only)]
@@ -305,10 +305,10 @@ def main():
     print(made)
     if options.table:
         options.table.write_text(made)
-    if options.readme:
-        text = options.readme.read_text()
+    if options.page:
+        text = options.page.read_text()
         head, rest = text.split(BEGIN, 1)
-        options.readme.write_text(head + BEGIN + "\n\n" + made + "\n" + END + rest.split(END, 1)[1])
+        options.page.write_text(head + BEGIN + "\n\n" + made + "\n" + END + rest.split(END, 1)[1])
     for failure in failures:
         print(failure)
     print(f"{len(rows)} rows of {len(chosen)} models, {len(failures)} failures")
