@@ -491,6 +491,14 @@ class Bench:
             lambda out: [self.convert_hf(work / "between.gguf", "bf16"),
                          self.llama_quantize(work / "between.gguf", out, "Q4_K_M")],
             8, [], ["convert_hf_to_gguf.py", "llama-quantize", "torch", "transformers"]))
+        types = ("q4_k_m", "q6_k", "q8_0")
+        jobs.append(Job(
+            "BF16 folder to Q4_K_M, Q6_K and Q8_0 from one reading",
+            lambda out: [self.decant("quantize", self.model, work / "several-{type}.gguf", "--type", ",".join(types), "--quiet", "--force")],
+            "decant, one after the other",
+            lambda out: [self.decant("quantize", self.model, work / f"several-{kind}.gguf", "--type", kind, "--quiet", "--force")
+                         for kind in types],
+            1, [], compare=None))
         to_bf16 = lambda out: [self.decant("convert", self.model, out, "--dtype", "bf16", "--quiet")]
         jobs.append(Job(
             "BF16 folder to BF16 GGUF", to_bf16, "convert_hf_to_gguf", lambda out: [self.convert_hf(out, "bf16")],

@@ -89,7 +89,7 @@ struct ComparisonPage {
   private var summaryTable: Table {
     func row(_ key: String, _ file: MeasuredFile, _ perplexity: Perplexity?, _ change: Comparison?) -> Table.Row {
       Table.Row(cells: [
-        .text(key), .heading(file.name), .figure(file.bytes.map { Figure.bytes($0) }),
+        .heading(key.isEmpty ? file.name : "\(key)  \(file.name)"), .figure(file.bytes.map { Figure.bytes($0) }),
         .figure(file.bitsPerWeight.map { Figure.fixed($0, 3) }),
         change.map {
           .estimate(.significant($0.divergence.mean), .significant($0.divergence.standardError, 2))
@@ -103,7 +103,7 @@ struct ComparisonPage {
     return Table(
       caption: "Models",
       columns: [
-        .init("", isNumber: false), .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
+        .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
         .init("Mean KL"), .init("99 % KL"), .init("Same top token"), .init("Perplexity"), .init("Change"),
       ],
       rows: [row("", original, models.first?.report.comparison?.before, nil)]

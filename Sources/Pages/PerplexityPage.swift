@@ -25,12 +25,12 @@ struct PerplexityPage {
       Table(
         caption: "Models",
         columns: [
-          .init("", isNumber: false), .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
+          .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
           .init("Perplexity"), .init("Nats a token"),
         ],
         rows: models.map { key, _, report in
           Table.Row(cells: [
-            .text(key), .heading(report.file.name), .figure(report.file.bytes.map { Figure.bytes($0) }),
+            .heading("\(key)  \(report.file.name)"), .figure(report.file.bytes.map { Figure.bytes($0) }),
             .figure(report.file.bitsPerWeight.map { Figure.fixed($0, 3) }),
             .estimate(.fixed(report.perplexity.perplexity, 4), .fixed(report.perplexity.standardError, 4)),
             .figure(.fixed(report.perplexity.nll, 5)),

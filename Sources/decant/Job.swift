@@ -5,30 +5,36 @@ internal import JSON
 internal import Quantization
 internal import Synchronization
 
-/// A conversion as the commands run it: plan, print or pour, report.
+/// A conversion as the commands run it: plan, print or pour, report. Of one model, into one output or several.
 struct Job {
-  private let output: String
-  private let recipe: Recipe
+  /// An output, and what it is made by.
+  struct Output {
+    let path: String
+    let recipe: Recipe
+  }
+
+  private let outputs: [Output]
   private let options: OutputOptions
   private let talk: TalkOptions
   private let before: PlanReport.Before
   private let reading: [String]
   /// - Parameter alsoReading: paths of what the job reads besides.
   /// - Parameter isReference: whether codes are left to the types' own encoders.
-  private let plan: (_ destination: Destination, _ alsoReading: [String], _ isReference: Bool) throws(FileError) -> Plan
+  private let plan:
+    (_ recipe: Recipe, _ destination: Destination, _ alsoReading: [String], _ isReference: Bool) throws(FileError) ->
+      Plan
 
   /// - Parameter reading: paths of what else is read.
   init(
-    _ checkpoint: Checkpoint, to output: String, recipe: Recipe, _ options: OutputOptions, _ talk: TalkOptions,
+    _ checkpoint: Checkpoint, to outputs: [Output], _ options: OutputOptions, _ talk: TalkOptions,
     reading: [String] = []
   ) {
     self.reading = reading
-    self.output = output
-    self.recipe = recipe
+    self.outputs = outputs
     self.options = options
     self.talk = talk
     before = PlanReport.Before(byteCount: checkpoint.fileByteCount, bitsPerWeight: checkpoint.bitsPerWeight)
-    plan = { destination, alsoReading, isReference throws(FileError) in
+    plan = { recipe, destination, alsoReading, isReference throws(FileError) in
       var recipe = recipe
       recipe.leavesCodesToReference = isReference
       recipe = try options.applied(to: recipe, of: checkpoint, for: destination)
@@ -44,12 +50,11 @@ struct Job {
     _ talk: TalkOptions
   ) {
     reading = []
-    self.output = output
-    recipe = Recipe(.keep)
+    outputs = [Output(path: output, recipe: Recipe(.keep))]
     self.options = options
     self.talk = talk
     before = PlanReport.Before(byteCount: adapter.fileByteCount, bitsPerWeight: adapter.bitsPerWeight)
-    plan = { destination, _, _ throws(FileError) in
+    plan = { _, destination, _, _ throws(FileError) in
       try Plan(converting: adapter, of: base, to: destination, type: type, name: options.name)
     }
   }
@@ -66,98 +71,166 @@ struct Job {
     let keepsWorse: Bool
   }
 
+  /// What is known of an output before anything is written.
+  private struct Planned {
+    let recipe: Recipe
+    let destination: Destination
+    let plan: Plan
+    let report: PlanReport
+  }
+
   /// - Parameters:
-  ///   - verification: what is measured of the output when it is there; nil for nothing.
-  ///   - calibrating: where a calibration chooses codes.
-  ///   - target: how the types were found, where they were.
-  ///   - savingRecipe: a file that takes the type of each tensor.
+  ///   - verification: what is measured of the outputs when they are there; nil for nothing.
+  ///   - calibrating: where a calibration chooses codes, of the only output.
+  ///   - target: how the types of the only output were found, where they were.
+  ///   - savingRecipe: a file that takes the type of each tensor of the only output.
   func run(
     verification: Verification? = nil, calibrating: Calibrating? = nil, target: TargetReport? = nil,
     savingRecipe: FileOutput? = nil
   ) async throws {
     let start = ContinuousClock.now
-    let destination = try options.destination(output, for: recipe)
     StatusLine.shared.begin("planning")
-    var failures = FileErrors()
     let alsoReading = try reading + (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
-    let planned = failures.attempt { () throws(FileError) in try plan(destination, alsoReading, false) }
-    failures.attempt { () throws(FileError) in try destination.checkRoom(for: planned) }
-    var page: FileOutput?
-    failures.attempt { () throws(FileError) in page = try verification?.page(besides: destination) }
-    if options.dryRun, let planned {
-      let report = PlanReport(planned, before)
-      if talk.json {
-        try Terminal.result(JSONText.of(.object(report.members)))
-      } else {
-        try Terminal.results { line throws(FileError) in try report.write(isVerbose: talk.verbose, line) }
-      }
-    }
-    try failures.check()
-    guard !options.dryRun, let plan = planned else { return }
-    let report = PlanReport(plan, before)
-    talk.tell(plan.notes)
+    let (planned, page) = try planned(alsoReading, verification)
+    if options.dryRun { return }
+    talk.tell(planned.flatMap(\.plan.notes))
     let planning = ContinuousClock.now - start
     let read = try verification?.read(workers: options.workers.count)
     let calibrated = try calibrating.map {
-      try CalibratedJob($0, recipe, destination, workers: options.workers.count) { [makePlan = self.plan] in
-        try makePlan($0, alsoReading, true)
+      try CalibratedJob($0, planned[0].recipe, planned[0].destination, workers: options.workers.count) {
+        [makePlan = self.plan, recipe = planned[0].recipe] in
+        try makePlan(recipe, $0, alsoReading, true)
       }
     }
     if let savingRecipe {
-      let document = TypeTable(of: plan).document(origin: target?.origin ?? [:])
+      let document = TypeTable(of: planned[0].plan).document(origin: target?.origin ?? [:])
       Terminal.tellLeft(try savingRecipe.write(Array(JSONText.of(document).utf8) + [UInt8(ascii: "\n")]))
     }
     try await calibrated?.measureReference(isResuming: options.resume)
-    let progress = Progress(totalElements: plan.parameterCount, talk)
     let pouring = ContinuousClock.now
-    let poured: PourReport
-    if let accompanying = calibrating?.accompanying {
-      poured = try await plan.pour(
-        following: accompanying.calibration, workers: options.workers.count, isResuming: options.resume,
-        onEvent: { progress.show($0) }, collect: accompanying.collect
-      ) {
-        try self.plan(destination, alsoReading, false)
-      }
-    } else {
-      poured = try await plan.pour(workers: options.workers.count, isResuming: options.resume) { progress.show($0) }
-    }
-    progress.end()
-    Terminal.tellLeft(poured.leftovers)
+    let poured = try await pour(planned, alsoReading, calibrating)
     let seconds = (planning + (ContinuousClock.now - pouring)).seconds
     if !talk.json, !talk.quiet {
-      for line in report.summaryLines(movements: poured.movements, seconds: seconds, isVerbose: talk.verbose) {
-        Terminal.note(line)
+      for (output, poured) in zip(planned, poured) {
+        let lines = output.report.summaryLines(
+          movements: poured.movements, seconds: planned.count == 1 ? seconds : nil, isVerbose: talk.verbose)
+        for line in lines { Terminal.note(line) }
+      }
+      if planned.count > 1 { Terminal.note("\(planned.count) outputs, \(DurationText.of(seconds))") }
+    }
+    try await calibrated?.measureOutput(planned[0].plan)
+    if let calibrated, !talk.json, !talk.quiet { tell(calibrated.report, of: planned[0].destination) }
+    let comparisons = try await comparisons(planned, verification, read)
+    if let page, !comparisons.isEmpty { try ReportOptions.write(.comparisons(comparisons), to: page, talk) }
+    if talk.json {
+      var members = zip(planned, poured).map { output, poured in
+        output.report.members.merging(output.report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in
+          own
+        }
+      }
+      if let target { members[0]["target"] = target.json }
+      if let calibrated { members[0]["calibration"] = calibrated.report.json }
+      var whole = members.count == 1 ? members[0] : ["outputs": .array(members.map(JSONValue.object))]
+      if !comparisons.isEmpty {
+        whole["verification"] = members.count == 1 ? comparisons[0].json : ComparisonSummary(comparisons).json
+      }
+      try Terminal.result(JSONText.of(.object(whole)))
+    } else if let verification, let first = comparisons.first {
+      let forms = verification.measuring.forms
+      if comparisons.count == 1 {
+        try forms.show(first, .comparisons(comparisons), talk)
+      } else {
+        try forms.show(ComparisonSummary(comparisons), .comparisons(comparisons), talk)
       }
     }
-    try await calibrated?.measureOutput(plan)
-    if let calibrated, !talk.json, !talk.quiet {
-      calibrated.report.forEachLine(isVerbose: talk.verbose) { Terminal.note($0) }
-      if !calibrated.report.isKept {
-        Terminal.note(
-          "note: on the text held back the calibrated output was worse, so that \(output) has the codes of the types' own "
-            + "encoders; --keep-worse keeps it")
+  }
+
+  /// Plans every output, and prints the plans of a dry run.
+  /// - Returns: also the file of the page that is asked for.
+  private func planned(
+    _ alsoReading: [String], _ verification: Verification?
+  ) throws -> (outputs: [Planned], page: FileOutput?) {
+    var failures = FileErrors()
+    var planned: [Planned] = []
+    var page: FileOutput?
+    for output in outputs {
+      let destination = try options.destination(output.path, for: output.recipe)
+      let found = failures.attempt { () throws(FileError) in
+        for other in outputs where other.path != output.path { try destination.refuse(besides: other.path) }
+        return try plan(output.recipe, destination, alsoReading, false)
+      }
+      let others = planned.reduce(0) { $0 + $1.plan.byteCount }
+      failures.attempt { () throws(FileError) in try destination.checkRoom(for: found, besides: others) }
+      failures.attempt { () throws(FileError) in page = try verification?.page(besides: destination) }
+      if let found {
+        planned.append(
+          Planned(
+            recipe: output.recipe, destination: destination, plan: found, report: PlanReport(found, before)))
       }
     }
-    var comparison: ComparisonReport?
-    if let verification, let read {
+    if options.dryRun {
+      if talk.json, planned.count == outputs.count {
+        let members = planned.map { JSONValue.object($0.report.members) }
+        try Terminal.result(JSONText.of(outputs.count == 1 ? members[0] : ["outputs": .array(members)]))
+      } else {
+        for (number, output) in planned.enumerated() {
+          if number > 0 { try Terminal.result("") }
+          try Terminal.results { line throws(FileError) in try output.report.write(isVerbose: talk.verbose, line) }
+        }
+      }
+    }
+    try failures.check()
+    return (planned, page)
+  }
+
+  private func pour(
+    _ planned: [Planned], _ alsoReading: [String], _ calibrating: Calibrating?
+  ) async throws -> [PourReport] {
+    let progress = Progress(totalElements: planned.reduce(0) { $0 + $1.plan.parameterCount }, talk)
+    let poured: [PourReport]
+    if let accompanying = calibrating?.accompanying {
+      let only = planned[0]
+      poured = [
+        try await only.plan.pour(
+          following: accompanying.calibration, workers: options.workers.count, isResuming: options.resume,
+          onEvent: { progress.show($0) }, collect: accompanying.collect
+        ) {
+          try plan(only.recipe, only.destination, alsoReading, false)
+        }
+      ]
+    } else {
+      poured = try await Plan.pour(
+        planned.map(\.plan), workers: options.workers.count, isResuming: options.resume
+      ) { _, event in progress.show(event) }
+    }
+    progress.end()
+    for report in poured { Terminal.tellLeft(report.leftovers) }
+    return poured
+  }
+
+  private func tell(_ report: CalibrationReport, of destination: Destination) {
+    report.forEachLine(isVerbose: talk.verbose) { Terminal.note($0) }
+    guard !report.isKept else { return }
+    Terminal.note(
+      "note: on the text held back the calibrated output was worse, so that \(destination.path) has the codes of the types' "
+        + "own encoders; --keep-worse keeps it")
+  }
+
+  private func comparisons(
+    _ planned: [Planned], _ verification: Verification?, _ read: ReadingOptions.ReadText?
+  ) async throws -> [ComparisonReport] {
+    guard let verification, let read else { return [] }
+    var comparisons: [ComparisonReport] = []
+    for output in planned {
       // While the output was written a signal was only taken note of.
       if Interruption.signal != nil {
-        throw FileError(.interrupted, path: plan.outputPath, Verification.lastWords)
+        throw FileError(.interrupted, path: output.plan.outputPath, Verification.lastWords)
       }
-      comparison = try await verification.comparison(
-        with: try Checkpoint(path: plan.outputPath), over: read, workers: options.workers.count, talk)
+      comparisons.append(
+        try await verification.comparison(
+          with: try Checkpoint(path: output.plan.outputPath), over: read, workers: options.workers.count, talk))
     }
-    if let page, let comparison { try ReportOptions.write(.comparisons([comparison]), to: page, talk) }
-    if talk.json {
-      var members = report.members
-      members.merge(report.outcome(movements: poured.movements, seconds: seconds)) { own, _ in own }
-      if let target { members["target"] = target.json }
-      if let calibrated { members["calibration"] = calibrated.report.json }
-      if let comparison { members["verification"] = comparison.json }
-      try Terminal.result(JSONText.of(.object(members)))
-    } else if let comparison, let verification {
-      try verification.measuring.forms.show(comparison, .comparisons([comparison]), talk)
-    }
+    return comparisons
   }
 }
 

@@ -42,7 +42,8 @@ extension MeasurementOrigin {
     MeasurementOrigin(
       version: Version.current, command: try ProcessArguments.words(), machine: .current,
       text: Text(
-        name: read.path == "-" ? "standard input" : FileSystem.lastComponent(read.path), bytes: read.text,
+        name: read.path == "-" || read.path.hasPrefix("/dev/") ? "standard input" : FileSystem.lastComponent(read.path),
+        bytes: read.text,
         windows: read.windows))
   }
 }

@@ -24,6 +24,13 @@ import Testing
     #expect(scale.place(0) == 0, "what has no logarithm lies at the lower end")
   }
 
+  @Test(
+    "Marks of an axis read as different numbers", arguments: [[2.437, 2.453], [1, 9], [0.97, 0.985], [21.6, 27.4]])
+  func distinctMarks(_ numbers: [Double]) {
+    let scale = AxisScale.linear(numbers, marks: 6)
+    #expect(Set(scale.ticks.map(scale.text)).count == scale.ticks.count)
+  }
+
   @Test(arguments: [(0.001, "0.001"), (1e-6, "1e-06"), (50, "50"), (0.5, "0.5"), (2000, "2000"), (0, "0")])
   func marks(_ tick: Double, _ text: String) { #expect(AxisScale.text(tick) == text) }
 

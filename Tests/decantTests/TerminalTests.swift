@@ -276,7 +276,10 @@ import Testing
       "decant perplexity '\(TinyLlama.path)' \(arguments) --text <(printf '\\xEF\\xBB\\xBF'; cat '\(text)')",
     ] {
       let result = try Command.shell(script)
-      #expect(result.exitCode == 0 && result.output == expected.output, "\(script): \(result.errors)")
+      #expect(result.exitCode == 0, "\(script): \(result.errors)")
+      let (said, whole) = (try result.json(), try expected.json())
+      #expect(said["origin"]?["text"]?["windows_xxh3_128"] == whole["origin"]?["text"]?["windows_xxh3_128"])
+      #expect(said.withoutOrigin == whole.withoutOrigin, "\(script)")
     }
     let compared = try Command.shell(
       "decant compare '\(TinyLlama.path)' '\(TinyLlama.path)' '\(TinyLlama.path)' --text <(cat '\(text)') \(arguments)")

@@ -1,7 +1,5 @@
 public import Bytes
 internal import Digests
-internal import Quantization
-internal import Synchronization
 internal import Tensors
 
 /// What a pour found while it ran.
@@ -52,15 +50,33 @@ extension Plan {
     workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
     onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in }
   ) async throws(FileError) -> PourReport {
-    let staged = try staged(isResuming: isResuming, onEvent: onEvent)
-    var report: PourReport
-    do throws(FileError) {
-      report = try await pour(into: staged, workers: workers, onEvent: onEvent)
-      report.leftovers = try staged.commit()
-    } catch {
-      throw staged.stopped(by: error)
+    try await Plan.pour([self], workers: workers, isResuming: isResuming) { _, event in onEvent(event) }[0]
+  }
+
+  /// Carries out several plans of one model together. What they read alike is read and decoded once; each output has the
+  /// bytes that it has by itself.
+  /// - Parameter onEvent: is told of which plan something is, by its number.
+  /// - Returns: a report of each.
+  public static func pour(
+    _ plans: [Plan], workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
+    onEvent: @escaping @Sendable (_ plan: Int, PourEvent) -> Void = { _, _ in }
+  ) async throws(FileError) -> [PourReport] {
+    var staged: [StagedOutput] = []
+    func stopped(by error: FileError) -> FileError {
+      // The first tells what is left to go on with.
+      staged.reversed().reduce(error) { $1.stopped(by: $0) }
     }
-    return report
+    var reports: [PourReport] = []
+    do throws(FileError) {
+      for (number, plan) in plans.enumerated() {
+        staged.append(try plan.staged(isResuming: isResuming) { onEvent(number, $0) })
+      }
+      reports = try await pour(plans, into: staged, workers: workers, onEvent: onEvent)
+      for number in reports.indices { reports[number].leftovers = try staged[number].commit() }
+    } catch {
+      throw stopped(by: error)
+    }
+    return reports
   }
 
   /// The same while a calibration is still being made: weights are poured as soon as what they need of it is there.
@@ -77,7 +93,7 @@ extension Plan {
     let staged = try staged(isResuming: isResuming, onEvent: onEvent)
     var report: PourReport
     do {
-      let pour = try await Pour(self, into: staged, workers: workers, onEvent: onEvent)
+      let pour = try await Pour([self], into: [staged], workers: workers) { _, event in onEvent(event) }
       let (reached, keys) = (calibration.reached, Set(calibration.keys))
       let needed = Dictionary(
         tensors.map { ($0.name, $0.calibratedLayers.intersection(keys).intersection(reached)) }
@@ -90,7 +106,7 @@ extension Plan {
         }
       }
       try await pour.pour { _ in true }
-      report = try pour.finish(as: try completed())
+      report = try pour.finish(0, as: try completed())
       report.leftovers = try staged.commit()
     } catch let error as FileError {
       throw staged.stopped(by: error)
@@ -130,13 +146,22 @@ extension Plan {
   func pour(
     into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
   ) async throws(FileError) -> PourReport {
-    let pour = try await Pour(self, into: target, workers: workers, onEvent: onEvent)
+    try await Plan.pour([self], into: [target], workers: workers) { _, event in onEvent(event) }[0]
+  }
+
+  private static func pour(
+    _ plans: [Plan], into targets: [any PourTarget], workers: Int,
+    onEvent: @escaping @Sendable (_ plan: Int, PourEvent) -> Void
+  ) async throws(FileError) -> [PourReport] {
+    let pour = try await Pour(plans, into: targets, workers: workers, onEvent: onEvent)
     try await pour.pour { _ in true }
-    return try pour.finish(as: self)
+    var reports: [PourReport] = []
+    for (number, plan) in plans.enumerated() { reports.append(try pour.finish(number, as: plan)) }
+    return reports
   }
 
   /// The tensors that an earlier run has completed, as far as its notes can be read.
-  fileprivate func finishedTensors(
+  func finishedTensors(
     of target: any PourTarget, _ digests: SourceDigests?
   ) throws(FileError) -> [Int: FinishedTensor] {
     var finished: [Int: FinishedTensor] = [:]
@@ -150,7 +175,7 @@ extension Plan {
   }
 
   /// Writes everything but weights. Headers come last, since the digests in them do.
-  fileprivate func pourHeaders(
+  func pourHeaders(
     into target: any PourTarget, _ digests: [String], sidecars: [Sidecar]
   ) throws(FileError) {
     for (number, file) in files.enumerated() {
@@ -166,82 +191,5 @@ extension Plan {
         try target.write(bytes, file: files.count + number, at: 0)
       }
     }
-  }
-}
-
-/// A plan that is being carried out, some weights at a time.
-private final class Pour: Sendable {
-  private let plan: Plan
-  private let target: any PourTarget
-  private let workers: Workers
-  private let onEvent: @Sendable (PourEvent) -> Void
-  private let digests: SourceDigests?
-  private let magnitudes: Magnitudes
-  /// By number.
-  private let finished: Mutex<[Int: FinishedTensor]>
-
-  init(
-    _ plan: Plan, into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
-  ) async throws(FileError) {
-    self.plan = plan
-    self.target = target
-    self.workers = Workers(count: max(1, workers))
-    self.onEvent = onEvent
-    digests = plan.provenance.map { _ in SourceDigests(of: plan.sources) }
-    let finished = try plan.finishedTensors(of: target, digests)
-    if !finished.isEmpty {
-      onEvent(.resumed(tensorCount: finished.count))
-      onEvent(.advanced(elements: finished.keys.reduce(0) { $0 + plan.tensors[$1].elementCount }))
-    }
-    magnitudes = try await plan.magnitudes(but: Set(finished.keys), workers: workers)
-    self.finished = Mutex(finished)
-  }
-
-  /// Pours weights that are not there yet.
-  func pour(where isChosen: (PlannedTensor) -> Bool) async throws(FileError) {
-    let known = finished.withLock { Set($0.keys) }
-    // What takes longest begins first, so that no worker is left alone with it.
-    let costs = plan.tensors.map(\.calibratingCost)
-    let chosen = plan.tensors.indices.filter { !known.contains($0) && isChosen(plan.tensors[$0]) }
-      .sorted { (costs[$1], $0) < (costs[$0], $1) }
-    let queue = SlabQueue(plan, tensors: chosen)
-    try await workers.work(
-      taking: { queue.next() },
-      with: { [self] _ in PourWorker(plan: plan, output: target, magnitudes: magnitudes) }
-    ) { [self] (slab, worker) throws(FileError) in
-      try worker.pour(slab)
-      onEvent(.advanced(elements: slab.elements.count))
-      guard slab.progress.finishSlab() else { return }
-      try worker.finish(slab)
-      let tensor = FinishedTensor(
-        relativeChange: slab.progress.relativeChange(),
-        digests: try digests?.digests(of: plan.tensors[slab.tensor].rows.storedTensors()) ?? [])
-      try target.finish(item: slab.tensor, note: tensor.note)
-      finished.withLock { $0[slab.tensor] = tensor }
-      onEvent(.finished(plan.tensors[slab.tensor]))
-    }
-  }
-
-  /// Writes what stands before and beside the weights, all of which are there.
-  /// - Parameter plan: what is written.
-  func finish(as plan: Plan) throws(FileError) -> PourReport {
-    guard plan.files.map(\.name) == self.plan.files.map(\.name),
-      plan.files.map(\.byteCount) == self.plan.files.map(\.byteCount)
-    else {
-      throw FileError(
-        .mismatch, path: plan.destination.path,
-        "would be another output than was begun; was the model changed meanwhile?")
-    }
-    let wholes = try digests?.wholes() ?? []
-    try self.plan.requireUnchangedSources()
-    let fast = wholes.map(\.fast.description)
-    try plan.pourHeaders(into: target, fast, sidecars: self.plan.sidecars)
-    let finished = finished.withLock { $0 }
-    return PourReport(
-      byteCount: plan.byteCount,
-      movements: plan.tensors.indices.compactMap { number in
-        guard plan.tensors[number].isMerged, let tensor = finished[number] else { return nil }
-        return PourReport.Movement(name: plan.tensors[number].name, relativeChange: tensor.relativeChange)
-      }, sourceDigests: fast, formerSourceDigests: wholes.map { $0.fast(by: .first).description })
   }
 }

@@ -8,8 +8,7 @@ final class PourWorker {
   let output: any PourTarget
   /// Of the tensors that need to be known as a whole before they are encoded.
   private let magnitudes: Magnitudes
-  private let valueBuffer = ValueBuffer()
-  private let originalBuffer = ValueBuffer()
+  private let buffers: SlabValues
   private var encoded: [UInt8] = []
   private var scratch: [UInt8] = []
   private var groups = EncodedGroups()
@@ -19,7 +18,9 @@ final class PourWorker {
   /// Bytes of a plane put together in memory that are written at once: other workers write into the file too.
   private static let gatheredSize = 1 << 20
 
-  init(plan: Plan, output: any PourTarget, magnitudes: Magnitudes) {
+  /// - Parameter values: what this and the workers of other plans in the same thread read values into.
+  init(plan: Plan, output: any PourTarget, magnitudes: Magnitudes, values: SlabValues) {
+    buffers = values
     self.plan = plan
     self.output = output
     self.magnitudes = magnitudes
@@ -92,7 +93,7 @@ final class PourWorker {
     try write(encoded, count: count, to: plane, at: offset)
     // A weight that an adapter replaces is copied, and has moved all the same.
     if planned.unmerged != nil {
-      try measureMovement(of: planned, to: try read(planned.rows, slab, into: valueBuffer), slab)
+      try measureMovement(of: planned, to: try values(of: planned, slab), slab)
     }
   }
 
@@ -117,7 +118,7 @@ final class PourWorker {
     let firstElement = slab.elements.lowerBound
     let byteCount = codec.byteCount(elements: count)
     if encoded.count < byteCount { encoded = [UInt8](repeating: 0, count: byteCount) }
-    let values = try read(planned.rows, slab, into: valueBuffer)
+    let values = try values(of: planned, slab)
     try measureMovement(of: planned, to: values, slab)
     let prepared = slab.progress.encoder(planned, encoder)
     do throws(SlabFailure) {
@@ -163,7 +164,7 @@ final class PourWorker {
     defer { self.groups = groups }
     switch output.origin {
     case .values(let rounding):
-      let values = try read(planned.rows, slab, into: valueBuffer)
+      let values = try values(of: planned, slab)
       try measureMovement(of: planned, to: values, slab)
       let own = values.span.extracting(0..<slab.elements.count)
       if let index = KernelSet.best.firstNonFinite(in: own) {
@@ -197,7 +198,11 @@ final class PourWorker {
       "a scale of it is beyond what \(planned.targetType) can store", remedy: .chooseType)
   }
 
-  /// The values of a slab, at the front of the buffer.
+  /// The values of a slab, at the front of the buffer; those that another plan has just read are there already.
+  private func values(of planned: PlannedTensor, _ slab: Slab) throws(FileError) -> [Float] {
+    slab.sharesValues ? buffers.values.values : try read(planned.rows, slab, into: buffers.values)
+  }
+
   private func read(_ rows: DerivedTensor, _ slab: Slab, into buffer: ValueBuffer) throws(FileError) -> [Float] {
     var values = buffer.take(slab.elements.count)
     defer { buffer.values = values }
@@ -210,7 +215,7 @@ final class PourWorker {
   /// Keeps how far the values of a slab are from those without adapters, where there are any.
   private func measureMovement(of planned: PlannedTensor, to values: [Float], _ slab: Slab) throws(FileError) {
     guard let unmerged = planned.unmerged else { return }
-    let original = try read(unmerged, slab, into: originalBuffer)
+    let original = try read(unmerged, slab, into: buffers.originals)
     let before = original.span.extracting(0..<slab.elements.count)
     slab.progress.keep(
       change: KernelSet.best.sumOfSquaredDifferences(values.span.extracting(0..<slab.elements.count), before),
@@ -265,6 +270,12 @@ final class PourWorker {
     }
     return FileError(.malformed, path: path, subject: planned.name, message, remedy: remedy)
   }
+}
+
+/// Values that one thread has read: of a slab, and of the same one without adapters.
+final class SlabValues {
+  fileprivate let values = ValueBuffer()
+  fileprivate let originals = ValueBuffer()
 }
 
 /// Room for the values of a slab, kept for the next one.

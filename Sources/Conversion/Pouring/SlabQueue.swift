@@ -6,7 +6,11 @@ internal import Tensors
 /// A run of elements of one planned tensor, small enough for a worker's buffers: whole rows, or a part of one that is too
 /// long. For stored tensors that are copied whole, all of them.
 struct Slab: Sendable {
+  /// Number of the plan.
+  let plan: Int
   let tensor: Int
+  /// Whether the slab before it had the same values, so that the worker still holds them.
+  let sharesValues: Bool
   let number: Int
   let elements: Range<Int>
   let progress: TensorProgress
@@ -100,20 +104,27 @@ final class TensorProgress: Sendable {
   }
 }
 
-/// Hands out the slabs of a plan in order, one at a time.
+/// A tensor of one of several plans.
+struct PlacedWeight: Sendable {
+  /// Number of the plan.
+  let plan: Int
+  let tensor: Int
+}
+
+/// Hands out the slabs of plans in order, one at a time, with those of other plans that have the same values.
 final class SlabQueue: Sendable {
   private struct Cursor {
-    /// In `tensors`.
+    /// In `bundles`.
     var place = 0
     var slab = 0
-    /// Of the tensor under way.
+    /// Of the tensors under way.
     var slabElements = 0
-    var progress: TensorProgress?
+    /// Of each of them.
+    var progress: [TensorProgress] = []
   }
 
-  private let plan: Plan
-  /// By number.
-  private let tensors: [Int]
+  private let plans: [Plan]
+  private let bundles: [[PlacedWeight]]
   private let cursor = Mutex(Cursor())
 
   /// Elements of a slab that is copied as it is: fewer and longer reads and writes.
@@ -129,32 +140,41 @@ final class SlabQueue: Sendable {
   /// Of one whose rows are columns of what is read or written: the taller, the longer are the runs that are read or written.
   private static let turnedElements = 1 << 22
 
-  init(_ plan: Plan, tensors: [Int]) {
-    self.plan = plan
-    self.tensors = tensors
+  /// - Parameter bundles: weights of several plans that have the same values are in one.
+  init(_ plans: [Plan], _ bundles: [[PlacedWeight]]) {
+    self.plans = plans
+    // Types may want to have them in other pieces.
+    self.bundles = bundles.flatMap { bundle in
+      bundle.count == 1
+        ? [bundle]
+        : Dictionary(grouping: bundle) { Self.elementsPerSlab(plans[$0.plan].tensors[$0.tensor]) }
+          .sorted { $0.key < $1.key }.map(\.value)
+    }
   }
 
-  func next() -> Slab? {
+  /// Slabs of the same elements, which one worker deals with one after the other.
+  func next() -> [Slab]? {
     cursor.withLock { cursor in
-      guard cursor.place < tensors.count else { return nil }
-      let planned = plan.tensors[tensors[cursor.place]]
-      let elementCount = planned.elementCount
-      if cursor.progress == nil { cursor.slabElements = Self.elementsPerSlab(planned) }
-      let slabElements = cursor.slabElements
-      let slabCount = max(1, elementCount.dividedRoundingUp(by: slabElements))
-      let progress = cursor.progress ?? TensorProgress(slabCount: slabCount)
-      let first = cursor.slab * slabElements
-      let slab = Slab(
-        tensor: tensors[cursor.place], number: cursor.slab, elements: first..<min(first + slabElements, elementCount),
-        progress: progress)
+      guard cursor.place < bundles.count else { return nil }
+      let bundle = bundles[cursor.place]
+      let first = plans[bundle[0].plan].tensors[bundle[0].tensor]
+      if cursor.slab == 0 { cursor.slabElements = Self.elementsPerSlab(first) }
+      let slabCount = max(1, first.elementCount.dividedRoundingUp(by: cursor.slabElements))
+      if cursor.slab == 0 { cursor.progress = bundle.map { _ in TensorProgress(slabCount: slabCount) } }
+      let start = cursor.slab * cursor.slabElements
+      let elements = start..<min(start + cursor.slabElements, first.elementCount)
+      let slabs = bundle.indices.map { index in
+        Slab(
+          plan: bundle[index].plan, tensor: bundle[index].tensor, sharesValues: index > 0, number: cursor.slab,
+          elements: elements, progress: cursor.progress[index])
+      }
       cursor.slab += 1
-      cursor.progress = progress
       if cursor.slab == slabCount {
         cursor.place += 1
         cursor.slab = 0
-        cursor.progress = nil
+        cursor.progress = []
       }
-      return slab
+      return slabs
     }
   }
 

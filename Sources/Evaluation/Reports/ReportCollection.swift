@@ -13,19 +13,20 @@ public enum ReportCollection: Sendable {
   public init(files paths: [String]) throws(FileError) {
     var (comparisons, perplexities) = ([Found<ComparisonReport>](), [Found<PerplexityReport>]())
     for path in paths {
-      let json = try Self.document(path)
+      let document = try Self.document(path)
+      // A job that measured what it wrote has it beside its plan.
+      let verification = document["verification"]?.unlessNull
+      let (json, place) = verification.map { ($0, "verification") } ?? (document, "")
       if let list = json["comparisons"]?.array {
         for (number, json) in list.enumerated() {
-          let report = try ComparisonReport(json, place: "comparisons[\(number)]", path: path)
+          let report = try ComparisonReport(
+            json, place: (place.isEmpty ? "" : place + ".") + "comparisons[\(number)]", path: path)
           comparisons.append(Found(report: report, path: path))
         }
       } else if let list = json["perplexities"]?.array {
         for json in list { perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path)) }
-      } else if let verification = json["verification"]?.unlessNull {
-        let report = try ComparisonReport(verification, place: "verification", path: path)
-        comparisons.append(Found(report: report, path: path))
       } else if json["before"] != nil, json["after"] != nil {
-        comparisons.append(Found(report: try ComparisonReport(json, path: path), path: path))
+        comparisons.append(Found(report: try ComparisonReport(json, place: place, path: path), path: path))
       } else if json["perplexity"] != nil, json["nll"] != nil {
         perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path))
       } else {

@@ -71,7 +71,14 @@ struct AxisScale {
     return ([1, 2, 5].first { $0 * power >= step * 0.9999 } ?? 10) * power
   }
 
-  /// A mark's number: `0.001`, `1e-6`.
+  /// A mark's number, with as many decimals as tell marks apart.
+  func text(_ tick: Double) -> String {
+    guard kind == .linear, ticks.count > 1, abs(tick) < 1e9 else { return Self.text(tick) }
+    let step = ticks[1] - ticks[0]
+    return NumberText.fixed(tick, max(0, -Int((Double.log10(step) + 1e-9).rounded(.down))))
+  }
+
+  /// A number by itself: `0.001`, `1e-06`.
   static func text(_ tick: Double) -> String {
     let text = NumberText.significant(tick, 2)
     guard text.contains("e") || text.contains(".") else { return text }

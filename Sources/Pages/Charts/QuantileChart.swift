@@ -33,7 +33,7 @@ struct QuantileChart {
       SVGElement(
         "text", ["class": "title", "x": .number(area.right), "y": .number(area.bottom + 35), "text-anchor": "end"]
       ).text("share of the tokens with less"))
-    var elements = [area.leftAxis(values, title: measure, AxisScale.text), axis]
+    var elements = [area.leftAxis(values, title: measure), axis]
     var ends: [(y: Double, text: String, series: Int)] = []
     for (number, line) in lines.enumerated() {
       let points = line.values.enumerated().compactMap { place, value in

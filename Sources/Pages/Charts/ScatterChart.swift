@@ -19,6 +19,7 @@ struct ScatterChart {
   let title: String
   /// What is measured, with its unit.
   let measure: String
+  /// Whether values are of many sizes whatever they are; others are where one is many times another.
   let isLogarithmic: Bool
 
   /// Those to which no other is equal or better both in size and in what was measured, the smallest first.
@@ -34,13 +35,15 @@ struct ScatterChart {
     let (width, height) = isNarrow ? (340.0, 300.0) : (720.0, 380.0)
     let area = PlotArea(left: 56, top: 34, width: width - 56 - 28, height: height - 34 - 44)
     let shown = points.filter { $0.value.isFinite }
+    let positive = shown.map(\.value).filter { $0 > 0 }
+    let isLogarithmic = isLogarithmic || (positive.max() ?? 1) > 5 * (positive.min() ?? 1)
     let sizes = AxisScale.linear(shown.map { Double($0.bytes) }, marks: isNarrow ? 3 : 6)
     let spread = shown.flatMap { [$0.value, $0.value + $0.error] + (isLogarithmic ? [] : [$0.value - $0.error]) }
     let values =
       isLogarithmic ? AxisScale.logarithmic(spread, marks: 6) : AxisScale.linear(spread, marks: isNarrow ? 4 : 6)
     var elements = [
       area.bottomAxis(sizes, title: "size") { NumberText.bytes(Int($0)) },
-      area.leftAxis(values, title: measure, AxisScale.text),
+      area.leftAxis(values, title: measure),
     ]
     let places = shown.map { (x: area.x(Double($0.bytes), on: sizes), y: area.y($0.value, on: values)) }
     elements.append(frontierLine(shown, area, sizes, values))

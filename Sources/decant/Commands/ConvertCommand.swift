@@ -120,6 +120,6 @@ struct ConvertCommand: TalkingCommand {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
     var recipe = Recipe(layout.map(Recipe.Rule.layout) ?? type.map(Recipe.Rule.elements) ?? .keep)
     recipe.undoesActOrder = undoActOrder
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run()
+    try await Job(checkpoint, to: [.init(path: output, recipe: recipe)], outputOptions, talk).run()
   }
 }

@@ -57,7 +57,7 @@ struct MergeCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
-    try types.checkUse(with: type)
+    try types.checkUse(with: type.map { [$0] } ?? [])
     if types.calibration != nil {
       throw ValidationError("--calibration is for decant quantize, which merges adapters too: --adapter names them.")
     }
@@ -75,6 +75,7 @@ struct MergeCommand: TalkingCommand {
         before: model, text: $0, measuring: measuring, cutting: outputOptions.cutting,
         replacing: outputOptions.force)
     }
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk).run(verification: verification)
+    try await Job(checkpoint, to: [.init(path: output, recipe: recipe)], outputOptions, talk).run(
+      verification: verification)
   }
 }

@@ -48,6 +48,11 @@ struct QuantizeCommand: TalkingCommand {
       makes: the output is measured beside that of the type's own encoder, and the
       better one is kept.
 
+      SEVERAL TYPES
+        --type q4_k_m,q6_k,q8_0 makes an output of each, with {type} in its name,
+        from one reading of the model; each has the bytes that it has by itself.
+        --verify compares all of them in one table.
+
       A TYPE FOR EACH TENSOR
         --target-size, --target-bpw and --target-kl stand in place of --type. Each
         tensor is encoded with each of --types, to see what that costs; bytes go where
@@ -65,6 +70,8 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --calibration l.calibration
         decant quantize Llama-3.2-1B/ llama.gguf --target-size 800MB \\
             --calibration l.calibration --save-recipe 800MB.json
+        decant quantize Llama-3.2-1B/ 'llama-{type}.gguf' --type q4_k_m,q6_k,q8_0 \\
+            --verify text.txt
         decant quantize Llama-3.2-1B/ Llama-mlx/ --layout mlx --type int4
         decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
             --group-size 32
@@ -75,10 +82,14 @@ struct QuantizeCommand: TalkingCommand {
   @Argument(help: "Model to read: a file or a folder.", completion: .file())
   var input: String
 
-  @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
+  @Argument(
+    help: "File or folder to write; {type} in it stands for the name of the type.", completion: .file(),
+    transform: OutputPath.checked)
   var output: String
 
-  @Option(name: .shortAndLong, help: "Type of the quantized tensors.", completion: .list(TypeNames.allRules))
+  @Option(
+    name: .shortAndLong, help: "Type of the quantized tensors; several with commas between.",
+    completion: .list(TypeNames.allRules))
   var type: String?
 
   @Option(
@@ -141,8 +152,31 @@ struct QuantizeCommand: TalkingCommand {
   /// Types are said in one way.
   private func checkTypes() throws {
     if let type {
+      let names = typeNames
+      if names.contains("") {
+        throw ValidationError("--type \(type): a name is missing beside a comma.")
+      }
+      let hasPlace = output.contains(Self.place)
+      if names.count > 1 {
+        guard hasPlace else {
+          throw ValidationError(
+            "--type \(type): several types make several outputs; put \(Self.place) into the output's name, such as model-{type}.gguf."
+          )
+        }
+        if let twice = Dictionary(grouping: names, by: { $0.lowercased() }).first(where: { $0.value.count > 1 }) {
+          throw ValidationError("--type \(type): \(twice.value[0]) is there twice.")
+        }
+        if calibrate || types.calibration != nil {
+          throw ValidationError(
+            "--\(calibrate ? "calibrate" : "calibration") is for one type at a time: its output is measured beside that of the type's "
+              + "own encoder; calibrate once with decant calibrate, and give --calibration with each type.")
+        }
+      }
       if targets.isUsed { throw ValidationError("--type and \(targets.optionName) both say which types tensors get.") }
-      return try types.checkUse(with: type, isCalibrated: calibrate)
+      return try types.checkUse(with: names, isCalibrated: calibrate)
+    }
+    if output.contains(Self.place) {
+      throw ValidationError("\(Self.place) in the output's name stands for the name of --type, which is not given.")
     }
     guard targets.isUsed else {
       throw ValidationError(
@@ -155,6 +189,23 @@ struct QuantizeCommand: TalkingCommand {
     }
   }
 
+  /// What stands for the type in the name of an output.
+  private static let place = "{type}"
+
+  /// The types of several outputs, or of the only one.
+  private var typeNames: [String] {
+    type.map { $0.split(separator: ",", omittingEmptySubsequences: false).map { String($0.trimmingPrefix(" ")) } } ?? []
+  }
+
+  private func path(of type: String) -> String { output.replacing(Self.place, with: type.lowercased()) }
+
+  /// The only output.
+  private var outputPath: String { type.map(path) ?? output }
+
+  private func ruledRecipe(for type: String, _ checkpoint: Checkpoint) throws -> Recipe {
+    gguf.applied(to: try types.completed(try types.ruled(by: type, of: checkpoint, isCalibrated: calibrate)))
+  }
+
   func run() async throws {
     let checkpoint = try adapters.merged(into: try Checkpoint.opened(input))
     let verification = verify.map {
@@ -165,6 +216,13 @@ struct QuantizeCommand: TalkingCommand {
     let reading =
       try checkpoint.inputPaths + types.inputPaths + targets.inputPaths + text + (verification?.inputPaths ?? [])
       + (try measuring.reading.tokenizer.map(ModelTokenizer.inputPaths) ?? [])
+    if typeNames.count > 1 {
+      let outputs = try typeNames.map { name in
+        Job.Output(path: path(of: name), recipe: try ruledRecipe(for: name, checkpoint))
+      }
+      return try await Job(checkpoint, to: outputs, outputOptions, talk, reading: reading).run(
+        verification: verification)
+    }
     let saved = targets.saveRecipe.map { FileOutput($0, replacing: outputOptions.force) }
     let first = try planned(of: checkpoint, reading)
     try first.destination.checkRoom(for: nil)
@@ -207,7 +265,7 @@ struct QuantizeCommand: TalkingCommand {
       Job.Calibrating(
         before: checkpoint, calibration: $0, accompanying: accompanying, isMeasured: measure, keepsWorse: keepWorse)
     }
-    try await Job(checkpoint, to: output, recipe: recipe, outputOptions, talk, reading: reading)
+    try await Job(checkpoint, to: [.init(path: outputPath, recipe: recipe)], outputOptions, talk, reading: reading)
       .run(verification: verification, calibrating: gated, target: found, savingRecipe: saved)
   }
 
@@ -220,11 +278,11 @@ struct QuantizeCommand: TalkingCommand {
     if let type {
       recipe = try types.ruled(by: type, of: checkpoint, isCalibrated: calibrate)
     } else if targets.target != nil {
-      let isFolder = try outputOptions.destination(output, for: recipe).container != .gguf
+      let isFolder = try outputOptions.destination(outputPath, for: recipe).container != .gguf
       recipe = try targets.rules(types, of: checkpoint, isFolder: isFolder).first.map { Recipe($0.rule) } ?? recipe
     }
     recipe = gguf.applied(to: try types.completed(recipe))
-    let destination = try outputOptions.destination(output, for: recipe)
+    let destination = try outputOptions.destination(outputPath, for: recipe)
     // Where nothing comes before the job, its own plan tells that.
     guard calibrate || targets.target != nil else { return (recipe, destination, nil) }
     let plan = try Plan(

@@ -174,27 +174,31 @@ struct TypeOptions: ParsableArguments {
 
   /// Refuses what would change nothing.
   /// - Parameters:
-  ///   - name: the type that is asked for; nil for none.
+  ///   - names: the types that are asked for, each of an output of its own; it is enough that one has a use for an option.
   ///   - isCalibrated: whether a calibration is made on the way.
-  func checkUse(with name: String?, isCalibrated: Bool = false) throws {
-    if let layout, name == nil, try overrides().isEmpty, outputTensorType == nil, tokenEmbeddingType == nil {
+  func checkUse(with names: [String], isCalibrated: Bool = false) throws {
+    if let layout, names.isEmpty, try overrides().isEmpty, outputTensorType == nil, tokenEmbeddingType == nil {
       throw ValidationError(
         "--layout \(layout) says how weights of a type are spelled; say which with --type, such as --type int4.")
     }
-    let recipe = try name.map { try ruled(by: $0, isCalibrated: isCalibrated) }
+    let recipes = try names.map { try ruled(by: $0, isCalibrated: isCalibrated) }
     var types =
       try overrides().map(\.type) + [outputTensorType, tokenEmbeddingType].compactMap(\.self).map(type(named:))
     var isMix = false
-    switch recipe?.rule {
-    case .mix(let mix):
-      isMix = true
-      types += mix.types.compactMap { TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false) }
-    case .elements(let type), .everyMatrix(let type), .linearLayers(let type): types.append(type)
-    case .table(let table): types += table.types.values
-    case .keep, .layout, nil: break
+    for recipe in recipes {
+      switch recipe.rule {
+      case .mix(let mix):
+        isMix = true
+        types += mix.types.compactMap { TypeNames.type(named: $0, blockSize: 64, isDoubleQuantized: false) }
+      case .elements(let type), .everyMatrix(let type), .linearLayers(let type): types.append(type)
+      case .table(let table): types += table.types.values
+      case .keep, .layout: break
+      }
     }
-    let isOne = pure && recipe?.fileType != nil
-    let asked = (name ?? "the types that the weights have") + (layout.map { " of \($0)" } ?? "")
+    let isOne = pure && recipes.contains { $0.fileType != nil }
+    let asked =
+      (names.isEmpty ? "the types that the weights have" : names.joined(separator: ", "))
+      + (layout.map { " of \($0)" } ?? "")
     func refuse(_ option: String, _ isUsed: Bool, _ purpose: String) throws {
       guard !isUsed else { return }
       throw ValidationError("\(option) changes nothing for \(asked): it is for \(purpose).")
@@ -224,8 +228,10 @@ struct TypeOptions: ParsableArguments {
       let canFall = types.contains { !$0.isElement && ($0.groups != nil || !$0.isSpelled) }
       try refuse("--no-fallback", canFall, "types with blocks that a row may not fill")
     }
-    if leaveOutputTensor, case .linearLayers(let type) = recipe?.rule, type.groups?.layout != "mlx", tensorTypes.isEmpty
-    {
+    let leavesOutput = recipes.filter {
+      if case .linearLayers(let type) = $0.rule { type.groups?.layout != "mlx" } else { false }
+    }
+    if leaveOutputTensor, !names.isEmpty, leavesOutput.count == names.count, tensorTypes.isEmpty {
       throw ValidationError(
         "--leave-output-tensor changes nothing for \(asked), which leaves the output matrix anyway.")
     }

@@ -88,7 +88,8 @@ struct PlanReport {
   private static let mostMovements = 10
 
   /// What a finished job says.
-  func summaryLines(movements: [PourReport.Movement], seconds: Double, isVerbose: Bool) -> [String] {
+  /// - Parameter seconds: how long it took; nil where that is told of several outputs together.
+  func summaryLines(movements: [PourReport.Movement], seconds: Double?, isVerbose: Bool) -> [String] {
     var lines: [String] = []
     if !movements.isEmpty {
       let moved = movements.sorted { $0.relativeChange > $1.relativeChange }
@@ -104,8 +105,8 @@ struct PlanReport {
     lines.append(
       "wrote \(files.count > 1 && plan.destination.isFile ? plan.outputPath : plan.destination.path): \(totals)")
     lines.append(
-      "\(plan.tensors.count) tensors in \(files.count) \(files.count == 1 ? "file" : "files"), "
-        + "\(NumberText.fixed(seconds, seconds < 10 ? 2 : 0)) s" + (files.count > 1 ? ":" : ""))
+      "\(plan.tensors.count) tensors in \(files.count) \(files.count == 1 ? "file" : "files")"
+        + (seconds.map { ", \(NumberText.fixed($0, $0 < 10 ? 2 : 0)) s" } ?? "") + (files.count > 1 ? ":" : ""))
     if files.count > 1 {
       lines += files.count <= Self.mostFiles ? files : [files[0], files[1], "  ...", files[files.count - 1]]
     }
@@ -156,7 +157,8 @@ struct PlanReport {
     """
     \(keys)
     With --verify also verification, which has the keys of compare. With
-    --calibration also calibration (kept, texts, tensors).
+    --calibration also calibration (kept, texts, tensors). Of several types all of
+    it under "outputs".
     """
 
   private static func sum(_ first: JSONValue, _ second: JSONValue) -> JSONValue {
