@@ -78,7 +78,7 @@ struct QuantizeCommand: TalkingCommand {
   @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
   var output: String
 
-  @Option(name: .shortAndLong, help: "Type of the quantized tensors.", completion: .list(TypeNames.allRules))
+  @Option(name: .shortAndLong, help: "Type of the quantized tensors.", completion: .list(TypeNames.completed))
   var type: String?
 
   @Option(
