@@ -1,5 +1,9 @@
 # make demo      install what is missing, build, convert and quantize the model in Tests/Fixtures, print what it cost
 # make test      the whole test suite
+# make install   the program, manual pages, completions and licence below PREFIX (/usr/local), DESTDIR before it; make uninstall
+# make static    .build/static/release/decant, with the Swift runtime and the C libraries linked in
+# make deb       a Debian package, .build/decant_VERSION_ARCHITECTURE.deb
+# make package-check  all of these: installed, used and removed in a bare Debian (debootstrap, as root)
 # make bench     kernels, codecs, readers (Benchmarks/)
 # make bench-peers  whole jobs beside llama.cpp, bitsandbytes and safetensors, as far as they are installed
 # make memory    peak memory of conversions of a generated 2 GB model, bound 300 MB
@@ -31,7 +35,7 @@ endif
 PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test look bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
+.PHONY: all deps demo test look install uninstall packaged static deb package-check bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -50,6 +54,34 @@ build: deps
 
 release: deps
 	$(SWIFT) build -c release --product decant
+
+# What is installed has the Swift runtime linked in, and needs no toolchain. generate-manual comes with swift-argument-parser.
+PACKAGED := .build/package
+PACKAGED_BUILD := $(SWIFT) build -c release --static-swift-stdlib --scratch-path $(PACKAGED)
+packaged: deps
+	$(PACKAGED_BUILD) --product decant
+	$(PACKAGED_BUILD) --product generate-manual
+
+PREFIX ?= /usr/local
+install: packaged
+	Packaging/install.sh $(PACKAGED)/release "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	Packaging/uninstall.sh "$(DESTDIR)$(PREFIX)"
+
+static: deps
+	Packaging/archives.sh $(abspath .build/archives)
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/static --pkg-config-path $(abspath .build/archives) --product decant
+
+deb: PACKAGES += dpkg-dev
+deb: packaged
+	@Packaging/deb.sh $(PACKAGED)/release .build
+
+package-check: PACKAGES += dpkg-dev debootstrap lintian man-db
+package-check: static packaged
+	Tests/Packaging/install.sh $(PACKAGED)/release
+	Tests/Packaging/static.sh .build/static/release/decant $(PACKAGED)/release/decant
+	Tests/Packaging/deb.sh "$$(Packaging/deb.sh $(PACKAGED)/release .build)"
 
 demo: release
 	@DECANT=$(abspath $(DECANT)) Tests/Fixtures/demo.sh

@@ -78,6 +78,7 @@ struct Decant: AsyncParsableCommand {
       if let topic = CommandLineCheck.unknownTopic(in: arguments) { throw ValidationError(topic) }
       if let repetition = CommandLineCheck.repetition(in: arguments) { throw ValidationError(repetition) }
       var command = try parseAsRoot(arguments)
+      if command is any TalkingCommand { requireProc() }
       let talk = (command as? any TalkingCommand)?.talk
       failureCode = (type(of: command) as? any TalkingCommand.Type)?.failureCode ?? 1
       isVerbose = talk?.verbose ?? false
@@ -99,6 +100,16 @@ struct Decant: AsyncParsableCommand {
       }
       end(with: exitCode(for: error), saying: fullMessage(for: error))
     }
+  }
+
+  /// Ends the process where work that is divided would trap: on Linux the library that starts threads counts them in /proc.
+  private static func requireProc() {
+    #if os(Linux)
+      if (try? FileSystem.exists("/proc/self")) == false {
+        Terminal.fail(
+          "/proc is not there, which threads are counted by; in a chroot, mount it: mount -t proc proc /proc")
+      }
+    #endif
   }
 
   /// Ends the process with what the parser says: help and the like, or what is wrong with a command line.

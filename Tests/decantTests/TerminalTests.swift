@@ -294,6 +294,8 @@ import Testing
     ("decant quantize mod", "model"), ("decant compare model mod", "model"),
     ("decant perplexity model --text te", "text.txt"),
     ("decant quantize model out --type q4_0 --imatrix te", "text.txt"),
+    ("decant quantize a b --type mixed_2", "mixed_2_6"), ("decant quantize a b --layout ml", "mlx"),
+    ("decant perplexity model --text text.txt --save-progress te", "text.txt"),
     ("decant quantize a b --output-tensor-type q6", "q6_k"), ("decant merge a b c --adapter mod", "model"),
   ])
   func bashCompletes(_ line: String, _ expected: String) throws {
@@ -312,5 +314,24 @@ import Testing
       """)
     let offered = result.output.split(separator: "\n").map { $0.trimmingCharacters(in: ["/", " "]) }
     #expect(offered.contains(expected), "\(result.output) \(result.errors)")
+  }
+
+  @Test("Every shell's completions know every command and option of it", arguments: ["bash", "zsh", "fish"])
+  func completionsAreWhole(_ shell: String) throws {
+    let script = try Command.succeed("--generate-completion-script", shell)
+    let help = try Command.succeed("--experimental-dump-help").json()
+    let commands = try #require(help["command"]?["subcommands"]?.array)
+    #expect(commands.count > 10)
+    for command in commands {
+      let names =
+        [command["commandName"]?.string].compactMap(\.self)
+        + (command["arguments"]?.array ?? [])
+        .flatMap { $0["names"]?.array ?? [] }.compactMap { $0["name"]?.string }
+      for name in names { #expect(script.output.contains(name), "\(name)") }
+    }
+    let folder = try TemporaryFolder()
+    try folder.write(script.output.utf8, to: "script")
+    let checked = try Command.shell("if command -v \(shell); then \(shell) -n '\(folder.file("script"))'; fi")
+    #expect(checked.exitCode == 0 && checked.errors.isEmpty, "\(checked.errors)")
   }
 }

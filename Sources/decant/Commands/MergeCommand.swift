@@ -42,7 +42,7 @@ struct MergeCommand: TalkingCommand {
   @Option(
     name: .shortAndLong,
     help: "Type of the merged weights: an element type or a quantized one. By default that of the model, unquantized.",
-    completion: .list(TypeNames.allRules))
+    completion: .list(TypeNames.completed))
   var type: String?
 
   @Option(

@@ -89,7 +89,7 @@ struct QuantizeCommand: TalkingCommand {
 
   @Option(
     name: .shortAndLong, help: "Type of the quantized tensors; several with commas between.",
-    completion: .list(TypeNames.allRules))
+    completion: .list(TypeNames.completed))
   var type: String?
 
   @Option(

@@ -10,7 +10,7 @@ struct RecordOptions: ParsableArguments {
     help: ArgumentHelp(
       "Keep what has been measured in this file as it goes. The same command goes on from there after it was stopped; "
         + "at the end the file is removed.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var path: String?
 
   /// The record of a measurement; nil where the person wants none.

@@ -24,7 +24,7 @@ struct TargetOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "With a target: types that tensors may get, as q3_k,q4_k,q6_k. By default those of llama-quantize's k and iq4 mixes.",
-      valueName: "type,..."))
+      valueName: "type,..."), completion: .list(TypeNames.all))
   var types: String?
 
   @Option(

@@ -17,6 +17,13 @@ enum TypeNames {
     all + NamedMix.all.filter { all.contains($0.type) && !all.contains($0.name) }.map(\.name)
   }
 
+  /// Every name that --type takes with some layout or without one.
+  static var completed: [String] {
+    let names = allRules + LayoutNames.all.flatMap { GroupRequest(layout: $0).typeNames } + MLXMix.all.map(\.name)
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
+  }
+
   private static func isOffered(_ entry: Catalog.Entry) -> Bool {
     guard entry.canEncode else { return false }
     return entry.takesBlockSize || elements.contains(entry.name) || (entry.encoding?.elementsPerBlock ?? 0) > 1
