@@ -90,6 +90,7 @@ let package = Package(
     .library(name: "Calibration", targets: ["Calibration"]),
     .library(name: "Allocation", targets: ["Allocation"]),
     .library(name: "Checking", targets: ["Checking"]),
+    .library(name: "Estimation", targets: ["Estimation"]),
     .executable(name: "decant", targets: ["decant"]),
   ],
   // A client of the libraries does without it, and without an argument parser: traits: [].
@@ -151,6 +152,7 @@ let package = Package(
     room(
       "Allocation", "Sources/Allocation",
       imports: ["Bytes", "Tensors", "Quantization", "Conversion", "Calibration", real]),
+    room("Estimation", "Sources/Estimation", imports: ["Bytes", "Architectures", "Conversion"]),
     room(
       "Checking", "Sources/Checking",
       imports: [
@@ -169,7 +171,7 @@ let package = Package(
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
-        "Pages", argumentParser,
+        "Pages", "Estimation", argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized, plugins: ["BuiltFrom"]),
     .plugin(name: "BuiltFrom", capability: .buildTool(), path: "Plugins/BuiltFrom", exclude: ["commit.sh"]),
@@ -200,6 +202,7 @@ let package = Package(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(of: "Pages", imports: ["Bytes", "Evaluation", "JSON", "Digests"]),
+    tests(of: "Estimation", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Quantization", "JSON"]),
     tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
     tests(
       of: "decant",

@@ -10,6 +10,8 @@ public protocol Model: Sendable {
   /// Value of `general.architecture` in a GGUF.
   var ggufArchitecture: String { get }
   var layerCount: Int { get }
+  /// Tokens of the longest context that it was trained for.
+  var contextLength: Int { get }
   /// Query heads that share a key and value head.
   var queriesPerKey: Int { get }
   /// All that it computes, in words that are the same for the same model and for no other.

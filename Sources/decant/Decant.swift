@@ -41,7 +41,8 @@ struct Decant: AsyncParsableCommand {
       CommandGroup(
         name: "Looking",
         subcommands: [
-          InspectCommand.self, CheckCommand.self, DiffCommand.self, TokenizeCommand.self, HashCommand.self,
+          InspectCommand.self, EstimateCommand.self, CheckCommand.self, DiffCommand.self, TokenizeCommand.self,
+          HashCommand.self,
           RebuildCommand.self,
         ]),
       CommandGroup(

@@ -27,6 +27,7 @@ struct DecoderModel: Model {
   var arithmetic: String { "\(className) \(decoder)" }
   var ggufArchitecture: String { family.ggufArchitecture ?? "none" }
   var layerCount: Int { decoder.layerCount }
+  var contextLength: Int { decoder.contextLength }
   var queriesPerKey: Int { decoder.layerKinds.first?.attention.queriesPerKey ?? 1 }
   var needsWideRange: Bool { family.needsWideRange }
   var expertCount: Int { decoder.layerKinds.compactMap(\.feedForward.experts?.count).max() ?? 0 }

@@ -70,7 +70,7 @@ public struct Checkpoint: Sendable {
   /// A model whose files hold its weights, beside a config.json.
   private init(_ opened: OpenedContainer, besideConfigIn folder: String, path: String) throws(FileError) {
     let source = opened.source
-    let configPath = FileSystem.join(folder, "config.json")
+    let configPath = FileSystem.join(folder, Self.configName)
     var config: JSONValue?
     var model: (any Model)?
     var obstacle = FileError(
@@ -86,6 +86,19 @@ public struct Checkpoint: Sendable {
         obstacle = Checkpoint.unknownFamily(document, path: configPath)
       }
     }
+    try self.init(opened, config, model, obstacle: obstacle, folder: folder, path: path)
+  }
+
+  /// The name of a model's configuration in its folder.
+  static let configName = "config.json"
+
+  /// A model whose files hold its weights, and what is said beside them.
+  init(
+    _ opened: OpenedContainer, _ config: JSONValue?, _ found: (any Model)?, obstacle: FileError, folder: String,
+    path: String
+  ) throws(FileError) {
+    let source = opened.source
+    var model = found
     self.obstacle = model == nil ? obstacle : nil
     self.path = path
     self.container = opened.container

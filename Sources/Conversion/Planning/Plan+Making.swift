@@ -33,6 +33,38 @@ extension Plan {
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current,
     workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
+    let (tensors, notes, checkpoint, recipe, writing) = try Self.decided(
+      of: checkpoint, to: destination, recipe, version: version, workers: workers)
+    let provenance =
+      destination.recordsProvenance
+      ? try Provenance(
+        of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version)
+      : nil
+    let laidOut = try writing.layOut(
+      checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
+    try provenance?.checkPlaces(in: laidOut.files, writing, path: destination.path)
+    self.init(
+      destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
+      notes: notes + laidOut.notes, provenance: provenance,
+      sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
+  }
+
+  /// The tensors that an output would have, without a look at what it needs besides: of a model of which only the
+  /// configuration is there, too.
+  /// - Throws: `FileError` for whatever would make the tensors wrong or impossible.
+  public static func tensors(
+    of checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, workers: Int = FileSystem.processorCount()
+  ) throws(FileError) -> [PlannedTensor] {
+    try decided(of: checkpoint, to: destination, recipe, version: Version.current, workers: workers).tensors
+  }
+
+  /// Decides what becomes of every tensor.
+  /// - Returns: also the model as it is written, which may be one with its neurons in another order, and the whole recipe.
+  private static func decided(
+    of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String, workers: Int
+  ) throws(FileError) -> (
+    tensors: [PlannedTensor], notes: [Note], checkpoint: Checkpoint, recipe: Recipe, writing: Container.Writing
+  ) {
     try checkpoint.checkTensors()
     let recipe = try recipe.withCalibratedImportance(of: checkpoint)
     try Self.check(recipe, for: destination, of: checkpoint)
@@ -112,18 +144,7 @@ extension Plan {
     }
     if checkpoint.container == .gguf { notes += Self.notes(ofRounded: tensors) }
     notes += Self.notes(ofMerged: tensors) + Self.notes(ofUnused: recipe, choices, tensors)
-    let provenance =
-      destination.recordsProvenance
-      ? try Provenance(
-        of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version)
-      : nil
-    let laidOut = try writing.layOut(
-      checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])
-    try provenance?.checkPlaces(in: laidOut.files, writing, path: destination.path)
-    self.init(
-      destination: destination, tensors: tensors, files: laidOut.files, sidecars: laidOut.sidecars,
-      notes: notes + laidOut.notes, provenance: provenance,
-      sources: [checkpoint.source] + checkpoint.adapters.map(\.source))
+    return (tensors, notes, checkpoint, recipe, writing)
   }
 
   /// Linear layers that stay as they are in a folder that is for transformers.

@@ -1,0 +1,119 @@
+public import Bytes
+public import Conversion
+
+/// What a model takes, before anything is fetched, written or run.
+public struct ModelEstimate: Sendable {
+  /// A form that the weights may have, and what it takes; or why there is none.
+  public struct Form: Sendable {
+    public let name: String
+    public let size: Result<WeightSize, FileError>
+    /// Weights, cache and activations at the context that is asked for, in bytes.
+    public let total: Double?
+    /// The longest context that fits into the memory that is asked for; nil where none does, or no memory is told.
+    public let longestContext: Int?
+  }
+
+  /// What is beside the weights at a context.
+  public struct Context: Sendable {
+    public let tokens: Int
+    public let cache: Double
+    public let activations: Double
+  }
+
+  /// What training takes.
+  public struct Training: Sendable {
+    public let method: MemoryNeeds.Training
+    /// Numbers that are trained.
+    public let trained: Double
+    public let total: Double
+  }
+
+  /// What is asked for.
+  public struct Request: Sendable {
+    /// Tokens of a sequence; nil for several usual lengths, and totals at one of them.
+    public var context: Int?
+    /// Sequences side by side.
+    public var batch = 1
+    /// Tokens of a sequence that are computed together.
+    public var tokensTogether = 512
+    /// Bytes that there are; nil for any number.
+    public var memory: Int?
+    /// Rank of adapters.
+    public var rank = 16
+    /// Bytes of a number in the cache.
+    public var cacheBytes = 2.0
+
+    public init() {}
+  }
+
+  public let request: Request
+  /// Tokens that totals are told for.
+  public let context: Int
+  public let parameterCount: Int
+  public let needs: MemoryNeeds
+  public let forms: [Form]
+  public let contexts: [Context]
+  public let trainings: [Training]
+
+  /// - Parameters:
+  ///   - forms: what they are called, with recipe and container.
+  ///   - trained: recipes of the model that is trained as a whole or carries adapters, and of that which carries them in 4 bits.
+  /// - Throws: `FileError` for a model that is not known; forms that it cannot have are told as such.
+  public init(
+    of checkpoint: Checkpoint, _ forms: [(name: String, recipe: Recipe, container: Container)],
+    training: (half: Recipe, nested: Recipe), _ request: Request, workers: Int
+  ) throws(FileError) {
+    let needs = try MemoryNeeds(of: try checkpoint.requireModel(), path: checkpoint.path)
+    self.needs = needs
+    self.request = request
+    parameterCount = checkpoint.parameterCount
+    let usual = [2048, 8192, 32768, 131_072, 524_288].filter { $0 < needs.contextLength } + [needs.contextLength]
+    let context = request.context ?? usual.last { $0 <= 8192 } ?? usual[0]
+    self.context = context
+    func beside(_ tokens: Int) -> Context {
+      Context(
+        tokens: tokens,
+        cache: needs.cache(context: tokens, sequences: request.batch, bytes: request.cacheBytes),
+        activations: needs.activations(
+          tokens: min(tokens, request.tokensTogether) * request.batch, sequences: request.batch))
+    }
+    contexts = (request.context.map { [$0] } ?? usual).map(beside)
+    let here = beside(context)
+    self.forms = forms.map { form in
+      let size = Result { () throws(FileError) in
+        try WeightSize(
+          of: checkpoint, as: form.name, recipe: form.recipe, container: form.container, workers: workers)
+      }
+      let weights = try? size.get()
+      return Form(
+        name: form.name, size: size,
+        total: weights.map { Double($0.byteCount) + here.cache + here.activations },
+        longestContext: request.memory.flatMap { memory in
+          weights.flatMap {
+            needs.longestContext(
+              memory: memory, weights: $0.byteCount, tokens: request.tokensTogether * request.batch,
+              sequences: request.batch, cacheBytes: request.cacheBytes)
+          }
+        })
+    }
+    let half = try WeightSize(
+      of: checkpoint, as: "bf16", recipe: training.half, container: .safetensors, workers: workers)
+    // Rows that no block fits leave such a model without a form in 4 bits.
+    let nested = try? WeightSize(
+      of: checkpoint, as: "nf4", recipe: training.nested, container: .safetensors, workers: workers)
+    let factors = needs.adapterParameterCount(rank: request.rank)
+    let batch = request.batch
+    trainings = MemoryNeeds.Training.allCases.compactMap { method in
+      let base: (weights: Int?, trained: Double) =
+        switch method {
+        case .full: (0, Double(half.parameterCount))
+        case .lora: (half.byteCount, factors)
+        case .qlora: (nested?.byteCount, factors)
+        }
+      guard let weights = base.weights else { return nil }
+      return Training(
+        method: method, trained: base.trained,
+        total: Double(weights) + needs.training(trained: base.trained, context: context, batch: batch))
+    }
+  }
+}

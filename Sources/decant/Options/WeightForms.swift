@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Conversion
+internal import Quantization
+
+/// Forms that weights may have, in one word each: `q4_k_m`, `nf4/64+double`, `gptq:int4/128`.
+enum WeightForms {
+  /// What people choose from.
+  static let usual = [
+    "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "iq4_xs", "q3_k_m", "q2_k", "int8", "nf4", "nf4+double", "mlx:int4/64",
+    "gptq:int4/128", "awq:int4/128",
+  ]
+
+  /// The recipe of a form, and the container that has it.
+  /// - Throws: `ValidationError` for what is none.
+  static func parse(_ word: String, of checkpoint: Checkpoint? = nil) throws -> (recipe: Recipe, container: Container) {
+    var rest = word[...]
+    var arguments: [String] = []
+    if rest.hasSuffix("+double") {
+      rest = rest.dropLast("+double".count)
+      arguments.append("--double-quant")
+    }
+    var layout: Substring?
+    if let colon = rest.firstIndex(of: ":") {
+      layout = rest[..<colon]
+      rest = rest[rest.index(after: colon)...]
+      arguments += ["--layout", String(layout ?? "")]
+    }
+    if let slash = rest.firstIndex(of: "/") {
+      arguments += [layout == nil ? "--block-size" : "--group-size", String(rest[rest.index(after: slash)...])]
+      rest = rest[..<slash]
+    }
+    let options = try TypeOptions.parse(arguments)
+    let recipe = try options.ruled(by: String(rest), of: checkpoint, isCalibrated: true)
+    return (recipe, layout == nil ? Container.forOutput("model", recipe) : .safetensors)
+  }
+}
