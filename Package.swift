@@ -189,6 +189,13 @@ let package = Package(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
     tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
+    .testTarget(
+      name: "ExampleTests",
+      dependencies: [
+        "TestSupport", "Bytes", "Tensors", "Digests", "Quantization", "Tokenizers", "Architectures", "Conversion",
+        "Inference", "Evaluation", "Calibration", "Allocation", "Checking",
+      ] + everyFormat,
+      path: "Tests/ExampleTests", swiftSettings: strict),
     tests(
       of: "decant",
       imports: ["Bytes", "Conversion", "JSON", "Quantization", "Tensors", argumentParser]),
