@@ -194,11 +194,14 @@ lint:
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
+# Of every library; a link to what is not there is an error. Parameters are documented where there is something to say of them.
+LIBRARIES := Bytes Digests Tensors Safetensors GGUF TorchPickle Packed Quantization Tokenizers Architectures Conversion Inference Evaluation \
+  Calibration Allocation Checking
 docs:
 	@mkdir -p .build/docs
-	@for target in Bytes Digests Tensors Safetensors GGUF TorchPickle Packed Quantization Tokenizers Architectures Conversion Inference Evaluation; do \
+	@for target in $(LIBRARIES); do \
 	  DECANT_DOCS=1 $(SWIFT) package --allow-writing-to-directory .build/docs generate-documentation --target $$target \
-	    --output-path .build/docs/$$target.doccarchive || exit 1; \
+	    --warnings-as-errors --disable-parameters-and-returns-validation --output-path .build/docs/$$target.doccarchive || exit 1; \
 	done
 
 clean:

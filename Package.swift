@@ -204,6 +204,13 @@ let package = Package(
     tests(of: "Pages", imports: ["Bytes", "Evaluation", "JSON", "Digests"]),
     tests(of: "Estimation", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Quantization", "JSON"]),
     tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
+    .testTarget(
+      name: "ExampleTests",
+      dependencies: [
+        "TestSupport", "Bytes", "Tensors", "Digests", "Quantization", "Tokenizers", "Architectures", "Conversion",
+        "Inference", "Evaluation", "Calibration", "Allocation", "Checking",
+      ] + everyFormat,
+      path: "Tests/ExampleTests", swiftSettings: strict),
     tests(
       of: "decant",
       imports: ["Bytes", "Conversion", "JSON", "Quantization", "Tensors", argumentParser]),
