@@ -27,7 +27,7 @@ export DECANT_SHARED ?= $(abspath ../shared)
 endif
 
 # Debian packages with the headers and libraries that the build links.
-PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
+PACKAGES := libcurl4-openssl-dev libexpat1-dev libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: all deps demo test bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean

@@ -122,6 +122,13 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    .systemLibrary(
+      name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+    .systemLibrary(
+      name: "CExpat", path: "Sources/CExpat", pkgConfig: "expat",
+      providers: [.apt(["libexpat1-dev"]), .brew(["expat"])]),
+    room("Remote", "Sources/Remote", imports: ["Bytes", "JSON", "Digests", "CCurl", "CExpat"]),
     room("Digests", "Sources/Digests", imports: ["CXXHash", "CCrypto"]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room(
@@ -158,7 +165,7 @@ let package = Package(
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
-        argumentParser,
+        "Remote", argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized),
 

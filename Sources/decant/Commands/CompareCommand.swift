@@ -29,13 +29,16 @@ struct CompareCommand: TalkingCommand {
         decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt
       """)
 
-  @Argument(help: "The model as it was.", completion: .file())
+  @Argument(help: "The model as it was.", completion: .file(), transform: InputPath.model)
   var before: String
 
-  @Argument(help: "The model as it is now; several are compared one by one.", completion: .file())
+  @Argument(
+    help: "The model as it is now; several are compared one by one.", completion: .file(), transform: InputPath.model)
   var after: [String]
 
-  @Option(help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var text: String
 
   @Option(
