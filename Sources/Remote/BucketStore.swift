@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Digests
 internal import Synchronization
 
 /// Objects of S3, or of a store with the same interface: `s3://bucket/key`, and folders as `s3://bucket/prefix/`.
@@ -80,6 +81,8 @@ final class BucketStore: RemoteStore {
     request.followsRedirects = false
     if let keys = settings.keys {
       request.credentials = .signature(keys: "\(keys.identifier):\(keys.secret)", region: region)
+      // Of no bytes; without it S3 refuses the signature.
+      request.fields.append("x-amz-content-sha256: \(SHA256Digest(of: []))")
       if let session = keys.session { request.fields.append("x-amz-security-token: \(session)") }
     }
     return request
@@ -115,9 +118,8 @@ final class BucketStore: RemoteStore {
       case 301, 307, 400: "is AWS_REGION the one of the bucket?"
       default: nil
       }
-    return Refusal.error(
-      answer, path: path,
-      hint: [reason.map { "it says \(FileError.quoted($0))" }, hint].compactMap(\.self).joined(separator: "; "))
+    let hints = [reason.map { "it says \(FileError.quoted($0))" }, hint].compactMap(\.self)
+    return Refusal.error(answer, path: path, hint: hints.isEmpty ? nil : hints.joined(separator: "; "))
   }
 
   /// The objects below a folder, which is asked for once; by their names from there.

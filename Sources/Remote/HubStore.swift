@@ -60,9 +60,12 @@ final class HubStore: RemoteStore {
 
   func owns(_ path: String) -> Bool { path.hasPrefix(Self.scheme) }
 
-  func modelName(of path: String) -> String? { name(of: path)?.modelName }
+  func modelName(of path: String) -> String? { (try? name(of: path))?.modelName }
 
-  private func name(of path: String) -> HubName? { HubName(String(path.dropFirst(Self.scheme.count))) }
+  private func name(of path: String) throws(FileError) -> HubName {
+    if let name = HubName(String(path.dropFirst(Self.scheme.count))) { return name }
+    throw FileError(.malformed, path: path, "is no name of a model on the hub; hf://org/name@revision/file is one")
+  }
 
   // MARK: - Names
 
@@ -72,15 +75,15 @@ final class HubStore: RemoteStore {
   ]
 
   func path(naming word: String) throws(FileError) -> String? {
-    let isOfHub = owns(word)
-    guard let name = HubName(isOfHub ? String(word.dropFirst(Self.scheme.count)) : word) else {
-      guard isOfHub else { return nil }
-      throw FileError(.malformed, path: word, "is no name of a model on the hub; hf://org/name@revision/file is one")
-    }
-    if !isOfHub {
+    let name: HubName
+    if owns(word) {
+      name = try self.name(of: word)
+    } else {
       // `hf://` says what is meant; without it something here is, or one of its files that is missing.
-      let isLocal = !name.file.isEmpty || Self.fileEndings.contains { word.hasFileEnding($0) }
-      guard !isLocal, try !FileSystem.isTaken(word) else { return nil }
+      guard let found = HubName(word), found.file.isEmpty, !word.hasSuffix("/"),
+        !Self.fileEndings.contains(where: { word.hasFileEnding($0) }), try !FileSystem.isTaken(word)
+      else { return nil }
+      name = found
     }
     if let local = try cached(name) { return local }
     return name.file.isEmpty ? name.root : name.root + "/" + name.file
@@ -175,17 +178,17 @@ final class HubStore: RemoteStore {
   // MARK: - Questions
 
   func entry(at path: String) throws(FileError) -> RemoteEntry? {
-    guard let name = name(of: path) else { return nil }
+    let name = try name(of: path)
     return try snapshot(of: name).files.entry(name.file)
   }
 
   func names(inFolder path: String) throws(FileError) -> [String] {
-    guard let name = name(of: path) else { return [] }
+    let name = try name(of: path)
     return try snapshot(of: name).files.names(in: name.file)
   }
 
   func open(_ path: String) throws(FileError) -> any RemoteFile {
-    guard let name = name(of: path) else { throw FileError(.missing, path: path, "no such file or folder") }
+    let name = try name(of: path)
     let snapshot = try snapshot(of: name)
     guard let file = snapshot.files.file(name.file) else {
       throw FileError(

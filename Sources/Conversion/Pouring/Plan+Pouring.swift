@@ -1,3 +1,4 @@
+internal import Architectures
 public import Bytes
 internal import Digests
 internal import Quantization
@@ -149,6 +150,19 @@ extension Plan {
     return finished
   }
 
+  /// A number for each tensor, by which they are poured: what is fetched is read in the order in which it lies where it comes from,
+  /// so that it is fetched once, and ahead. What is of this machine is written in order instead.
+  fileprivate func orderOfReading() throws(FileError) -> [Int] {
+    guard sources.flatMap(\.inputFiles).contains(where: { $0.origin != nil }) else { return Array(tensors.indices) }
+    var places: [TensorReference: Int] = [:]
+    for (input, source) in sources.enumerated() {
+      for tensor in source.tensors { places[TensorReference(tensor.name, input: input)] = places.count }
+    }
+    return try tensors.map { tensor throws(FileError) in
+      try tensor.rows.storedTensors().compactMap { places[$0] }.min() ?? places.count
+    }
+  }
+
   /// Writes everything but weights. Headers come last, since the digests in them do.
   fileprivate func pourHeaders(
     into target: any PourTarget, _ digests: [String], sidecars: [Sidecar]
@@ -202,8 +216,9 @@ private final class Pour: Sendable {
     let known = finished.withLock { Set($0.keys) }
     // What takes longest begins first, so that no worker is left alone with it.
     let costs = plan.tensors.map(\.calibratingCost)
+    let order = try plan.orderOfReading()
     let chosen = plan.tensors.indices.filter { !known.contains($0) && isChosen(plan.tensors[$0]) }
-      .sorted { (costs[$1], $0) < (costs[$0], $1) }
+      .sorted { (costs[$1], order[$0], $0) < (costs[$0], order[$1], $1) }
     let queue = SlabQueue(plan, tensors: chosen)
     try await workers.work(
       taking: { queue.next() },
@@ -211,7 +226,11 @@ private final class Pour: Sendable {
     ) { [self] (slab, worker) throws(FileError) in
       try worker.pour(slab)
       onEvent(.advanced(elements: slab.elements.count))
-      guard slab.progress.finishSlab() else { return }
+      let share = slab.progress.finishSlab()
+      guard share == 1 else {
+        try digests?.follow(plan.tensors[slab.tensor].rows.storedTensors(), share: share)
+        return
+      }
       try worker.finish(slab)
       let tensor = FinishedTensor(
         relativeChange: slab.progress.relativeChange(),

@@ -39,11 +39,11 @@ final class TensorProgress: Sendable {
   }
 
   /// Counts a slab as done.
-  /// - Returns: whether it was the last.
-  func finishSlab() -> Bool {
+  /// - Returns: the part of all that is done now, 1 after the last.
+  func finishSlab() -> Double {
     state.withLock { state in
       state.remaining -= 1
-      return state.remaining == 0
+      return state.remaining == 0 ? 1 : 1 - Double(state.remaining) / Double(state.change.count)
     }
   }
 
