@@ -176,6 +176,7 @@ let package = Package(
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Digests"),
+    tests(of: "Remote", imports: ["Bytes"]),
     tests(
       of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
@@ -203,7 +204,7 @@ let package = Package(
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Tensors"], path: "Tests/Fuzz/Support", swiftSettings: strict),
     .testTarget(
-      name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory"],
+      name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory", "FuzzRemote"],
       path: "Tests/Fuzz/Replay", swiftSettings: strict),
   ] + fuzzing("Formats", imports: ["Bytes", "JSON", "Tensors", "Shards", "Safetensors", "GGUF", "TorchPickle"])
     + fuzzing(
@@ -211,6 +212,6 @@ let package = Package(
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion",
       ])
-    + fuzzing("Memory", imports: ["Bytes", "Packed", "Quantization"]),
+    + fuzzing("Memory", imports: ["Bytes", "Packed", "Quantization"]) + fuzzing("Remote", imports: ["Remote"]),
   swiftLanguageModes: [.v6]
 )

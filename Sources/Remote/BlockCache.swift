@@ -37,17 +37,21 @@ final class BlockCache: Sendable {
   }
 
   /// A block, and whether the caller has to see that it comes.
-  func block(_ key: Key) -> (block: Block, isNew: Bool) {
+  /// - Parameter isUrgent: whether somebody waits for it: one that is fetched ahead is none where all others are still on their way.
+  func block(_ key: Key, isUrgent: Bool) -> (block: Block, isNew: Bool)? {
     state.withLock { state in
       state.clock += 1
       if let entry = state.entries[key] {
         state.entries[key]?.used = state.clock
         return (entry.block, false)
       }
-      if state.entries.count >= Self.mostBlocks {
-        // What is on its way is waited for.
+      while state.entries.count >= Self.mostBlocks {
         let there = state.entries.filter { $0.value.block.present != nil }
-        if let oldest = there.min(by: { $0.value.used < $1.value.used })?.key { state.entries[oldest] = nil }
+        guard let oldest = there.min(by: { $0.value.used < $1.value.used })?.key else {
+          if isUrgent { break }
+          return nil
+        }
+        state.entries[oldest] = nil
       }
       let block = Block()
       state.entries[key] = Entry(block: block, used: state.clock)

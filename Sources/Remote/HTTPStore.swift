@@ -37,7 +37,9 @@ final class HTTPStore: RemoteStore {
     let start = word.prefix(8).lowercased()
     guard start.hasPrefix("https://") || start.hasPrefix("http://") else { return nil }
     guard let address = Address(word) else {
-      throw FileError(.malformed, path: String(word.prefix { $0 != "?" && $0 != "@" }), "is no address")
+      throw FileError(
+        .malformed, path: start.hasPrefix("https") ? "https://..." : "http://...",
+        "the address cannot be read, and is not repeated because it may hold a secret")
     }
     guard address.password == nil || address.isEncrypted || address.isLoopback else {
       throw FileError(.unsupported, path: address.path, "a password is not sent unencrypted; use https")

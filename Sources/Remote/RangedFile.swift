@@ -82,12 +82,12 @@ final class RangedFile: RemoteFile {
     var wanted = first
     for block in first...last {
       while wanted <= last, wanted < block + Transfers.mostActive {
-        _ = fetched(wanted, isUrgent: true)
+        fetched(wanted, isUrgent: true)
         wanted += 1
       }
       if block == last, ahead > 0 {
         for number in last + 1..<min(last + 1 + ahead, max(layout.count, last + 1)) {
-          _ = fetched(number, isUrgent: false)
+          fetched(number, isUrgent: false)
         }
       }
       let range = layout.range(of: block)
@@ -102,18 +102,18 @@ final class RangedFile: RemoteFile {
 
   private func contents(of number: Int) throws(FileError) -> [UInt8] {
     if number == 0, let head { return head }
-    return try fetched(number, isUrgent: true).value(path: file.path).get()
+    guard let block = fetched(number, isUrgent: true) else {
+      throw FileError(.system, path: file.path, "is not fetched")
+    }
+    return try block.value(path: file.path).get()
   }
 
-  /// A block, which is asked for where nobody has.
-  private func fetched(_ number: Int, isUrgent: Bool) -> BlockCache.Block {
-    if number == 0, let head {
-      let block = BlockCache.Block()
-      block.set(.success(head))
-      return block
-    }
+  /// A block, which is asked for where nobody has; nil for one that is there, or that there is no room for ahead.
+  @discardableResult
+  private func fetched(_ number: Int, isUrgent: Bool) -> BlockCache.Block? {
+    if number == 0, head != nil { return nil }
     let key = BlockCache.Key(file: self.number, number: number)
-    let (block, isNew) = cache.block(key)
+    guard let (block, isNew) = cache.block(key, isUrgent: isUrgent) else { return nil }
     if isNew {
       fetch(layout.range(of: number), isUrgent: isUrgent) { [self] outcome in
         switch outcome {

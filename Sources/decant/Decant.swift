@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Evaluation
 internal import Quantization
 internal import Remote
 
@@ -73,6 +74,9 @@ struct Decant: AsyncParsableCommand {
     var failureCode: Int32 = 1
     let remote = RemoteAccess(.ofProcess, agent: "decant/\(Version.current)")
     RemoteStores.add(remote.stores)
+    StatusLine.shared.end(with: {
+      remote.fetchedByteCount == 0 ? "" : "  \(NumberText.bytes(remote.fetchedByteCount)) fetched"
+    })
     do {
       // What is secret in an address goes to its store, and nowhere else: the parser repeats words.
       let arguments = try ProcessArguments.words().map(remote.withoutSecrets)

@@ -452,17 +452,20 @@ def speed(bench, nginx):
                 fetched.mkdir()
                 urls = [word for path in sorted(model.iterdir())
                         for word in ("-o", fetched / path.name, f"{server}/large/{path.name}")]
+                outputs = {"curl": fetched.parent}
                 jobs = {"curl": ["curl", "-sSf", "--cacert", nginx.ca, "-Z", *urls]}
                 for kind, source in (("here", model), ("there", f"{server}/large/")):
-                    jobs[kind] = [bench.decant, words[0], source, bench.out(name), *words[1:]]
+                    output = bench.out(name)
+                    outputs[kind] = output.parent
+                    jobs[kind] = [bench.decant, words[0], source, output, *words[1:]]
                 for kind, job in jobs.items():
                     os.sync()
                     seconds, peak = timed(job, env)
                     best[kind] = min(best.get(kind, seconds), seconds)
                     if kind == "there":
                         memory = max(memory, peak)
-                for number in range(bench.number - 2, bench.number + 1):
-                    shutil.rmtree(bench.work / f"{number:03}")
+                    # So that the model stays in memory.
+                    shutil.rmtree(outputs[kind])
             both = best["curl"] + best["here"]
             ratio = best["there"] / both
             worst = max(worst, ratio)
