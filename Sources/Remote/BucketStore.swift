@@ -168,6 +168,9 @@ final class BucketStore: RemoteStore {
     }
   }
 
+  /// The files that were opened.
+  var opened: [RangedFile] { state.withLock { $0.files.values.compactMap(\.self) } }
+
   // MARK: - Questions
 
   func entry(at path: String) throws(FileError) -> RemoteEntry? {

@@ -175,6 +175,9 @@ final class HubStore: RemoteStore {
     }
   }
 
+  /// The files that were opened.
+  var opened: [RangedFile] { state.withLock { $0.files.values.map(\.self) } }
+
   // MARK: - Questions
 
   func entry(at path: String) throws(FileError) -> RemoteEntry? {

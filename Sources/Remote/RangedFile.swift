@@ -246,6 +246,9 @@ final class RangedFile: RemoteFile {
       "has the SHA-256 \(found), but its store says \(digest.expected): it was damaged there or on the way; try again")
   }
 
+  /// Whether all of it was read and has the digest that its store tells; nil where its store tells none.
+  var hasToldDigest: Bool? { digest.map { $0.found == $0.expected } }
+
   var isUnchanged: Bool {
     get throws(FileError) {
       try checkDigest()

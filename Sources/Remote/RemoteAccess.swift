@@ -5,6 +5,7 @@ public final class RemoteAccess: Sendable {
   private let transfers: Transfers
   private let web: HTTPStore
   private let hub: HubStore
+  private let buckets: BucketStore
   /// To be added to `RemoteStores`.
   public let stores: [any RemoteStore]
 
@@ -25,7 +26,8 @@ public final class RemoteAccess: Sendable {
     hub = HubStore(environment, transfers, cache)
     // The hub's names are the ones that look like paths, and come last.
     web = HTTPStore(transfers, cache)
-    stores = [web, BucketStore(environment, transfers, cache), hub]
+    buckets = BucketStore(environment, transfers, cache)
+    stores = [web, buckets, hub]
   }
 
   /// Bytes that were fetched so far.
@@ -35,7 +37,15 @@ public final class RemoteAccess: Sendable {
   public var requestCount: Int { transfers.requestCount }
 
   /// What was found where, a sentence each.
-  public var remarks: [String] { hub.remarks }
+  public var remarks: [String] {
+    let told = (hub.opened + buckets.opened).compactMap(\.hasToldDigest)
+    let checked = told.count { $0 }
+    guard !told.isEmpty else { return hub.remarks }
+    return hub.remarks + [
+      "of \(told.count) files the store tells a SHA-256: \(checked) have it"
+        + (checked < told.count ? ", and of \(told.count - checked) not all was read in order" : "")
+    ]
+  }
 
   /// A word of a command line without the password and the query of an address, which may be secret: they are kept for what is
   /// asked of that address, and the word is what may be told.

@@ -274,6 +274,7 @@ def hub(bench, server):
             require((authorization == f"Bearer {server.token}") == (port == server.port), f"{port} {path} {authorization}")
         result = bench.run("convert", "org/tiny", bench.out("o.gguf"), "--verbose", env=online)
         require(server.commit("org/tiny") in result.stderr, "--verbose does not tell the commit")
+        require("of 2 files the store tells a SHA-256: 2 have it" in result.stderr, f"not checked: {result.stderr[-300:]}")
         data = output.read_bytes()
         require(b"sha256:" in data and server.commit("org/expiring").encode() in data, "the output does not tell where from")
         # The model is called as on a machine that has it in its cache.
@@ -347,6 +348,8 @@ def buckets(bench, server):
         bench.secrets += [secret]
         rights = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
         output = bench.converted("s3://models/deep/TinyLlama/", env={**place, **rights})
+        result = bench.run("convert", "s3://models/deep/TinyLlama/", bench.out("o.gguf"), "--verbose", env={**place, **rights})
+        require(" have it" in result.stderr and "not all was read" not in result.stderr, f"not checked: {result.stderr[-300:]}")
         require(b"s3://models/deep/TinyLlama/model-00001" in output.read_bytes(), "the output does not tell where from")
         (bench.home / ".aws").mkdir()
         (bench.home / ".aws/credentials").write_text(

@@ -226,7 +226,7 @@ private final class Pour: Sendable {
     ) { [self] (slab, worker) throws(FileError) in
       try worker.pour(slab)
       onEvent(.advanced(elements: slab.elements.count))
-      let share = slab.progress.finishSlab()
+      guard let share = slab.progress.finishSlab() else { return }
       guard share == 1 else {
         try digests?.follow(plan.tensors[slab.tensor].rows.storedTensors(), share: share)
         return
