@@ -31,7 +31,9 @@ struct Address: Sendable {
     let port = part(CURLUPART_PORT).map { ":\($0)" } ?? ""
     path = "\(scheme)://\(host.lowercased())\(port)\(part(CURLUPART_PATH) ?? "/")"
     isEncrypted = scheme == "https"
-    isLoopback = host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+    let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+    isLoopback =
+      host == "localhost" || host == "[::1]" || numbers.count == 4 && numbers[0] == 127 && !numbers.contains(nil)
     query = part(CURLUPART_QUERY)
     let user = part(CURLUPART_USER, decoded: true)
     let secret = part(CURLUPART_PASSWORD, decoded: true)

@@ -29,9 +29,9 @@ struct BucketSettings: Sendable {
       keys = Self.keys(credentials) ?? Self.keys(configuration)
     }
     region = environment.first("AWS_REGION", "AWS_DEFAULT_REGION") ?? configuration["region"] ?? credentials["region"]
-    var endpoint = environment.first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") ?? configuration["endpoint_url"]
-    while endpoint?.hasSuffix("/") == true { endpoint?.removeLast() }
-    self.endpoint = endpoint
+    endpoint =
+      environment.server("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+      ?? configuration["endpoint_url"].flatMap { RemoteEnvironment(["url": $0]).server("url") }
   }
 
   private static func keys(_ section: [String: String]) -> Keys? {

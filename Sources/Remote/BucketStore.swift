@@ -37,7 +37,7 @@ final class BucketStore: RemoteStore {
     let place = Place(word)
     guard Self.isBucket(place.bucket) else {
       throw FileError(
-        .malformed, path: word, "names no bucket; s3://bucket/prefix/ is a folder, s3://bucket/key a file")
+        .malformed, path: "s3://...", "names no bucket; s3://bucket/prefix/ is a folder, s3://bucket/key a file")
     }
     return Self.scheme + place.bucket + "/" + place.key
   }

@@ -22,6 +22,7 @@ final class HubStore: RemoteStore {
   private let transfers: Transfers
   private let cache: BlockCache
   private let endpoint: String
+  private let shownEndpoint: String
   private let token: String?
   private let folder: HubCacheFolder?
   private let isOffline: Bool
@@ -30,9 +31,12 @@ final class HubStore: RemoteStore {
   init(_ environment: RemoteEnvironment, _ transfers: Transfers, _ cache: BlockCache) {
     self.transfers = transfers
     self.cache = cache
-    var endpoint = environment.first("HF_ENDPOINT") ?? "https://huggingface.co"
-    while endpoint.hasSuffix("/") { endpoint.removeLast() }
+    let endpoint = environment.server("HF_ENDPOINT") ?? "https://huggingface.co"
     self.endpoint = endpoint
+    // What may be in it is nobody's business.
+    var shown = Address(endpoint)?.path ?? "its endpoint"
+    while shown.hasSuffix("/") { shown.removeLast() }
+    shownEndpoint = shown
     let home =
       environment.path("HF_HOME") ?? environment.path("XDG_CACHE_HOME").map { "\($0)/huggingface" }
       ?? environment.home(".cache/huggingface")
@@ -128,7 +132,7 @@ final class HubStore: RemoteStore {
     let answer = try transfers.response(to: request("\(api)/revision/\(revision)", path: root))
     guard answer.status == 200 else { throw refusal(answer, name, path: root) }
     guard !answer.isCut, let commit = HubAnswers.commit(answer.body) else {
-      throw FileError(.malformed, path: root, "the hub (\(endpoint)) does not say which commit it is")
+      throw FileError(.malformed, path: root, "the hub (\(shownEndpoint)) does not say which commit it is")
     }
     var files: [(name: String, file: FileListing.File)] = []
     var next: String? = "\(api)/tree/\(commit)?recursive=true"
@@ -137,26 +141,26 @@ final class HubStore: RemoteStore {
       let answer = try transfers.response(to: request(page, path: root))
       guard answer.status == 200 else { throw refusal(answer, name, path: root) }
       guard !answer.isCut, let found = HubAnswers.files(answer.body) else {
-        throw FileError(.malformed, path: root, "the hub (\(endpoint)) does not list the files of it")
+        throw FileError(.malformed, path: root, "the hub (\(shownEndpoint)) does not list the files of it")
       }
       files += found
       pages += 1
       next = answer.fields["link"].flatMap(HubAnswers.nextPage)
       // The token is for the endpoint alone.
       guard next?.hasPrefix(endpoint + "/") != false, pages < 1000 else {
-        throw FileError(.malformed, path: root, "the hub (\(endpoint)) continues its list of files elsewhere")
+        throw FileError(.malformed, path: root, "the hub (\(shownEndpoint)) continues its list of files elsewhere")
       }
     }
     let snapshot = Snapshot(commit: commit, files: FileListing(files))
     guard !snapshot.files.isEmpty else { throw FileError(.missing, path: root, "the repository holds no files") }
     state.withLock { $0.snapshots[root] = snapshot }
-    remark("\(root): is fetched from \(endpoint), commit \(commit)")
+    remark("\(root): is fetched from \(shownEndpoint), commit \(commit)")
     return snapshot
   }
 
   private func refusal(_ answer: Response, _ name: HubName, path: String) -> FileError {
     let reason = answer.fields["x-error-code"] ?? ""
-    let page = "\(endpoint)/\(name.repository)"
+    let page = "\(shownEndpoint)/\(name.repository)"
     switch (answer.status, reason) {
     case (_, "GatedRepo"):
       return FileError(
@@ -168,7 +172,7 @@ final class HubStore: RemoteStore {
     case (401, _), (404, _):
       return FileError(
         .missing, path: path,
-        "the hub (\(endpoint)) shows no such model, and nothing of that name is here (HTTP \(answer.status)); "
+        "the hub (\(shownEndpoint)) shows no such model, and nothing of that name is here (HTTP \(answer.status)); "
           + (token == nil ? "is it spelled so, or is it private and needs HF_TOKEN?" : "may the token see it?"))
     default:
       return Refusal.error(answer, path: path, hint: token == nil ? "HF_TOKEN says who asks" : "may the token read it?")

@@ -22,7 +22,6 @@ final class RangedFile: RemoteFile {
   private struct State {
     /// Where the last redirect has led, which is asked directly from then on.
     var location: String?
-    var tag: String?
     var ahead = ReadAhead()
   }
 
@@ -53,7 +52,7 @@ final class RangedFile: RemoteFile {
     let layout = BlockLayout(byteCount: file.byteCount)
     self.layout = layout
     digest = file.byteCount == 0 ? nil : file.sha256.map { WholeDigest(expected: $0, blockCount: layout.count) }
-    state = Mutex(State(location: location, tag: file.tag))
+    state = Mutex(State(location: location))
     if let head { digest?.add(0, head) }
   }
 
@@ -130,27 +129,16 @@ final class RangedFile: RemoteFile {
   private func fetch(
     _ range: Range<Int>, isUrgent: Bool, completion: @escaping @Sendable (Result<[UInt8], FileError>) -> Void
   ) {
-    let original = request(range)
-    let (location, tag) = state.withLock { ($0.location, $0.tag) }
-    guard let location else {
-      return transfers.begin(conditional(original, tag), isUrgent: isUrgent) { [self] outcome in
-        completion(checked(outcome, original, range, tag))
-      }
+    let original = conditional(request(range))
+    guard let location = state.withLock({ $0.location }) else {
+      return transfers.begin(original, isUrgent: isUrgent) { [self] in completion(checked($0, range)) }
     }
-    let direct = Self.redirected(conditional(original, tag), to: location)
-    transfers.begin(direct, isUrgent: isUrgent) { [self] outcome in
+    transfers.begin(Self.redirected(original, to: location), isUrgent: isUrgent) { [self] outcome in
       guard case .success(let response) = outcome, [400, 401, 403, 404, 410].contains(response.status) else {
-        return completion(checked(outcome, direct, range, tag))
+        return completion(checked(outcome, range))
       }
-      state.withLock { state in
-        guard state.location == location else { return }
-        state.location = nil
-        if file.isPinned { state.tag = file.tag }
-      }
-      let tag = state.withLock { $0.tag }
-      transfers.begin(conditional(original, tag), isUrgent: isUrgent) { outcome in
-        completion(self.checked(outcome, original, range, tag))
-      }
+      state.withLock { if $0.location == location { $0.location = nil } }
+      transfers.begin(original, isUrgent: isUrgent) { completion(self.checked($0, range)) }
     }
   }
 
@@ -163,29 +151,27 @@ final class RangedFile: RemoteFile {
   }
 
   /// The request, for the version that was opened only. A weak tag says nothing of bytes, so that it is only compared.
-  private func conditional(_ request: Request, _ tag: String?) -> Request {
+  private func conditional(_ request: Request) -> Request {
     var request = request
-    if let tag, !tag.hasPrefix("W/") { request.fields.append("If-Range: \(tag)") }
+    if let tag = file.tag, !tag.hasPrefix("W/") { request.fields.append("If-Range: \(tag)") }
     return request
   }
 
   // MARK: - Answers
 
-  private func checked(
-    _ outcome: Transfers.Outcome, _ request: Request, _ range: Range<Int>, _ tag: String?
-  ) -> Result<[UInt8], FileError> {
+  private func checked(_ outcome: Transfers.Outcome, _ range: Range<Int>) -> Result<[UInt8], FileError> {
     do throws(FileError) {
-      return .success(try checked(try outcome.get(), range, tag))
+      return .success(try checked(try outcome.get(), range))
     } catch {
       return .failure(error)
     }
   }
 
-  private func checked(_ response: Response, _ range: Range<Int>, _ tag: String?) throws(FileError) -> [UInt8] {
+  private func checked(_ response: Response, _ range: Range<Int>) throws(FileError) -> [UInt8] {
     let (found, path) = (response.fields["etag"], file.path)
     if [200, 206].contains(response.status) {
-      if let tag, let found, found != tag { throw changed("\(tag) before, \(found) now") }
-      if tag == nil, let modified = file.modified, let now = response.fields["last-modified"], now != modified {
+      if let tag = file.tag, let found, found != tag { throw changed("\(tag) before, \(found) now") }
+      if file.tag == nil, let modified = file.modified, let now = response.fields["last-modified"], now != modified {
         throw changed("of \(modified) before, of \(now) now")
       }
     }
@@ -224,10 +210,7 @@ final class RangedFile: RemoteFile {
         "the server gives \(response.isCut ? "more than" : "\(response.body.count) of") the \(range.count) bytes that it announces"
       )
     }
-    state.withLock { state in
-      if state.tag == nil, file.isPinned || file.modified == nil { state.tag = found }
-      if let location = response.location { state.location = location }
-    }
+    if let location = response.location { state.withLock { $0.location = location } }
     return response.body
   }
 

@@ -40,6 +40,14 @@ public struct RemoteEnvironment: Sendable {
   /// Whether a variable says yes, in the words that huggingface_hub takes.
   func isOn(_ name: String) -> Bool { ["1", "true", "yes", "on"].contains(values[name]?.lowercased() ?? "") }
 
+  /// The address of a server that the first of some variables names, encrypted where it does not say how; nil where none is set.
+  func server(_ names: String...) -> String? {
+    guard var value = names.lazy.compactMap({ values[$0] }).first else { return nil }
+    while value.hasSuffix("/") { value.removeLast() }
+    let start = value.prefix(8).lowercased()
+    return start.hasPrefix("https://") || start.hasPrefix("http://") ? value : "https://" + value
+  }
+
   /// The path that the first of some variables names; nil where none is set.
   func path(_ names: String...) -> String? {
     guard let value = names.lazy.compactMap({ values[$0] }).first else { return nil }

@@ -26,24 +26,31 @@ internal import Synchronization
 
   private struct State {
     var waiting: [Job] = []
-    var isRunning = false
+    /// nil before the first request: what asks for nothing has nothing to do with libcurl.
+    var multi: Multi?
+  }
+
+  /// libcurl's own lock guards what other threads do with it, which is to wake its thread.
+  @safe private struct Multi: @unchecked Sendable {
+    let handle: UnsafeMutableRawPointer?
+
+    init() {
+      curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+      unsafe handle = curl_multi_init()
+      unsafe decant_curl_set_multi_number(handle, CURLMOPT_MAX_TOTAL_CONNECTIONS, Transfers.mostActive)
+    }
   }
 
   /// Requests that are under way at most.
   static let mostActive = 8
 
   private let settings: Settings
-  // libcurl's own lock guards what other threads do with it, which is to wake its thread.
-  private nonisolated(unsafe) let multi: UnsafeMutableRawPointer?
   private let state = Mutex(State())
   private let received = Atomic<Int>(0)
   private let requests = Atomic<Int>(0)
 
   init(_ settings: Settings) {
     self.settings = settings
-    curl_global_init(Int(CURL_GLOBAL_DEFAULT))
-    unsafe multi = curl_multi_init()
-    unsafe decant_curl_set_multi_number(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, Self.mostActive)
   }
 
   /// Bytes of answers so far.
@@ -54,15 +61,17 @@ internal import Synchronization
   /// Begins a request. `completion` is called on the thread of all transfers, and should be quick.
   /// - Parameter isUrgent: whether somebody waits for it.
   func begin(_ request: Request, isUrgent: Bool = true, completion: @escaping @Sendable (Outcome) -> Void) {
-    let mustStart = state.withLock { state in
+    let (multi, isNew) = state.withLock { state in
       state.waiting.append(Job(request: request, isUrgent: isUrgent, completion: completion))
-      defer { state.isRunning = true }
-      return !state.isRunning
+      if let multi = state.multi { return (multi, false) }
+      let multi = Multi()
+      state.multi = multi
+      return (multi, true)
     }
-    if mustStart {
-      DispatchQueue(label: "transfers", qos: .userInitiated).async { self.run() }
+    if isNew {
+      DispatchQueue(label: "transfers", qos: .userInitiated).async { self.run(multi) }
     } else {
-      _ = unsafe curl_multi_wakeup(multi)
+      _ = unsafe curl_multi_wakeup(multi.handle)
     }
   }
 
@@ -87,7 +96,8 @@ internal import Synchronization
 
   // MARK: - The thread
 
-  private func run() {
+  private func run(_ shared: Multi) {
+    let multi = unsafe shared.handle
     var active: [UnsafeMutableRawPointer: (transfer: Transfer, job: Job)] = unsafe [:]
     var reached: Set<Substring> = []
     while true {

@@ -63,6 +63,7 @@ struct Decant: AsyncParsableCommand {
 
   /// Failures of ours print as one line without the usage text.
   static func main() async {
+    StandardOutput.holdPlace()
     Interruption.watch()
     FreedMemory.keep()
     if let name = KernelSet.refusedName {

@@ -24,8 +24,19 @@ struct AddressTests {
     #expect(error?.description.contains("pa55") == false)
   }
 
-  @Test func aPasswordIsNotSentUnencrypted() throws {
-    #expect(throws: FileError.self) { try Stores().access.withoutSecrets("http://u:p@example.org/") }
+  @Test(arguments: ["http://u:p@example.org/", "http://u:p@127.0.0.1.example.org/", "http://u:p@127.example.org/"])
+  func aPasswordIsNotSentUnencrypted(_ word: String) throws {
+    #expect(throws: FileError.self) { try Stores().access.withoutSecrets(word) }
+  }
+
+  @Test(
+    arguments: [
+      ("https://host", "https://host"), ("http://host:80//", "http://host:80"),
+      ("mirror.example", "https://mirror.example"),
+      ("", nil),
+    ] as [(String, String?)])
+  func aServerIsEncryptedWhereNothingElseIsSaid(_ value: String, _ server: String?) {
+    #expect(RemoteEnvironment(["HF_ENDPOINT": value]).server("HF_ENDPOINT") == server)
   }
 
   @Test("What is secret of a folder is for what is in it; of a file for that alone")

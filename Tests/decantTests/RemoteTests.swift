@@ -135,6 +135,14 @@ import Testing
     #expect(server.requests.count == 1)
   }
 
+  @Test("Where standard output is closed, nothing that is meant for it goes to a server")
+  func aClosedOutputIsNoConnection() throws {
+    let server = try LoopbackServer(files: try Self.files(of: TinyLlama.path, at: "/m/"))
+    let result = try Command.shell("decant inspect '\(server.address)/m/' >&-")
+    #expect(result.exitCode == 1 && result.errors.contains("standard output"), "\(result.errors)")
+    #expect(server.requests.allSatisfy { $0.method == "GET" })
+  }
+
   @Test func aWebPageIsNoModel() throws {
     let page = Array("<!DOCTYPE html><html>Sign in</html>".utf8)
     let server = try LoopbackServer { .file(page, to: $0) }
