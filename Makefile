@@ -18,6 +18,7 @@
 # make look      pages of reports as a browser shows them, for a person to look at: .build/look
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
+# make remote    models read from servers on the loopback address, and times beside curl and the local job
 # make lint      style, declared imports, links of the pages, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
@@ -32,10 +33,10 @@ export DECANT_SHARED ?= $(abspath ../shared)
 endif
 
 # Debian packages with the headers and libraries that the build links.
-PACKAGES := libssl-dev libxxhash-dev libyaml-dev libzstd-dev
+PACKAGES := libcurl4-openssl-dev libexpat1-dev libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test look install uninstall packaged static deb package-check bench bench-peers memory sizes verdicts interop families layouts real torture fuzz lint format docs build release clean
+.PHONY: all deps demo test look install uninstall packaged static deb package-check bench bench-peers memory sizes verdicts interop remote families layouts real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -136,6 +137,14 @@ interop: release
 	$(INTEROP_VENV)/bin/python Tests/Interop/llama_quantize.py --decant $(abspath $(DECANT)) \
 	  --text Tests/Fixtures/heldout.txt Tests/Fixtures/TinyLlama
 
+# REMOTE_ARGUMENTS: --only, --size, --work. Needs nginx, curl and openssl; the Python packages go to a virtual environment outside the checkout.
+REMOTE_VENV ?= $(or $(TMPDIR),/tmp)/decant-remote-venv
+remote: PACKAGES += nginx-light curl openssl
+remote: release
+	@test -x $(REMOTE_VENV)/bin/python || python3 -m venv $(REMOTE_VENV)
+	@$(REMOTE_VENV)/bin/pip install -q -r Tests/Remote/requirements.txt
+	$(REMOTE_VENV)/bin/python Tests/Remote/remote.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures $(REMOTE_ARGUMENTS)
+
 # LLAMA_CPP: a source tree of llama.cpp, whose converter makes the references. LLAMA_BIN: a folder with llama-perplexity,
 # llama-quantize and llama-imatrix; what needs them is left out without it, and then no table is written. FAMILIES_ARGUMENTS: --only,
 # --work, --fixtures and others, with which no table is written either unless --table names its file.
@@ -179,8 +188,9 @@ export FUZZ_SECONDS FUZZ_RUNS FUZZ_TARGETS
 fuzz: deps
 	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-formats
 	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-models
+	$(FUZZ_BUILD) --scratch-path .build/fuzz --product fuzz-remote
 	$(FUZZ_BUILD) --scratch-path .build/fuzz-address --sanitize address -Xswiftc -sanitize=fuzzer,address --product fuzz-memory
-	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models \
+	python3 Tests/Fuzz/fuzz.py .build/fuzz/release/fuzz-formats .build/fuzz/release/fuzz-models .build/fuzz/release/fuzz-remote \
 	  .build/fuzz-address/release/fuzz-memory
 
 SOURCES := Package.swift Plugins Formats Sources Tests Benchmarks

@@ -126,6 +126,13 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", path: "Sources/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    .systemLibrary(
+      name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+    .systemLibrary(
+      name: "CExpat", path: "Sources/CExpat", pkgConfig: "expat",
+      providers: [.apt(["libexpat1-dev"]), .brew(["expat"])]),
+    room("Remote", "Sources/Remote", imports: ["Bytes", "JSON", "Digests", "CCurl", "CExpat"]),
     room("Digests", "Sources/Digests", imports: ["CXXHash", "CCrypto"]),
     room("Quantization", "Sources/Quantization", imports: ["Bytes", "Tensors", "JSON", "CKernels"]),
     room(
@@ -171,7 +178,7 @@ let package = Package(
       dependencies: [
         "Bytes", "JSON", "Tensors", "GGUF", "Packed", "Quantization", "Architectures",
         "Tokenizers", "Conversion", "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Digests",
-        "Pages", "Estimation", argumentParser,
+        "Pages", "Estimation", "Remote", argumentParser,
       ],
       path: "Sources/decant", swiftSettings: strict + [.strictMemorySafety()] + optimized, plugins: ["BuiltFrom"]),
     .plugin(name: "BuiltFrom", capability: .buildTool(), path: "Plugins/BuiltFrom", exclude: ["commit.sh"]),
@@ -183,6 +190,7 @@ let package = Package(
     tests(of: "Bytes"),
     tests(of: "JSON"),
     tests(of: "Digests"),
+    tests(of: "Remote", imports: ["Bytes"]),
     tests(
       of: "Quantization", imports: ["Bytes", "Tensors", "JSON", "Safetensors"],
       exclude: ["Golden"]),
@@ -219,7 +227,7 @@ let package = Package(
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Tensors"], path: "Tests/Fuzz/Support", swiftSettings: strict),
     .testTarget(
-      name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory"],
+      name: "FuzzTests", dependencies: ["FuzzSupport", "FuzzFormats", "FuzzModels", "FuzzMemory", "FuzzRemote"],
       path: "Tests/Fuzz/Replay", swiftSettings: strict),
   ] + fuzzing("Formats", imports: ["Bytes", "JSON", "Tensors", "Shards", "Safetensors", "GGUF", "TorchPickle"])
     + fuzzing(
@@ -227,6 +235,6 @@ let package = Package(
       imports: [
         "Bytes", "JSON", "Tensors", "Safetensors", "GGUF", "Quantization", "Architectures", "Tokenizers", "Conversion",
       ])
-    + fuzzing("Memory", imports: ["Bytes", "Packed", "Quantization"]),
+    + fuzzing("Memory", imports: ["Bytes", "Packed", "Quantization"]) + fuzzing("Remote", imports: ["Remote"]),
   swiftLanguageModes: [.v6]
 )

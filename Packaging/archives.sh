@@ -5,7 +5,7 @@ set -euo pipefail
 folder=$1
 rm -rf "$folder"
 mkdir -p "$folder"
-for package in libzstd libxxhash yaml-0.1 libcrypto; do
+for package in libzstd libxxhash yaml-0.1 libcrypto expat; do
   library=$(pkg-config --libs-only-l "$package" | grep -o '^-l[^ ]*' | cut -c3-)
   archive=$(pkg-config --variable=libdir "$package")/lib$library.a
   [ -f "$archive" ] || archive=$("${CC:-cc}" -print-file-name="lib$library.a")

@@ -3,21 +3,25 @@ public enum FileSystem {
   /// Whether a folder has that name, or a link that leads to one.
   /// - Throws: `FileError` when that cannot be told, as all of these do: only where nothing has the name is it absent.
   public static func isFolder(_ path: String) throws(FileError) -> Bool {
-    try SystemCall.status(ofPath: path)?.kind == .folder
+    if let store = RemoteStores.store(of: path) { return try store.entry(at: path) == .folder }
+    return try SystemCall.status(ofPath: path)?.kind == .folder
   }
 
   /// Whether a regular file has that name, or a link that leads to one.
   public static func isFile(_ path: String) throws(FileError) -> Bool {
-    try SystemCall.status(ofPath: path)?.kind == .file
+    if RemoteStores.own(path) { return try byteCount(path) != nil }
+    return try SystemCall.status(ofPath: path)?.kind == .file
   }
 
   /// Whether there is something that can only be meant to be read as a file: anything but a folder.
   public static func hasFile(_ path: String) throws(FileError) -> Bool {
-    try SystemCall.status(ofPath: path).map { $0.kind != .folder } ?? false
+    if RemoteStores.own(path) { return try byteCount(path) != nil }
+    return try SystemCall.status(ofPath: path).map { $0.kind != .folder } ?? false
   }
 
   public static func exists(_ path: String) throws(FileError) -> Bool {
-    try SystemCall.status(ofPath: path) != nil
+    if let store = RemoteStores.store(of: path) { return try store.entry(at: path) != nil }
+    return try SystemCall.status(ofPath: path) != nil
   }
 
   /// Whether anything has that name, be it a link that leads nowhere.
@@ -27,16 +31,22 @@ public enum FileSystem {
 
   /// Length of a file; nil where there is none.
   public static func byteCount(_ path: String) throws(FileError) -> Int? {
-    try SystemCall.status(ofPath: path)?.byteCount
+    if let store = RemoteStores.store(of: path) {
+      guard case .file(let byteCount) = try store.entry(at: path) else { return nil }
+      return byteCount
+    }
+    return try SystemCall.status(ofPath: path)?.byteCount
   }
 
   /// Names in a folder, sorted.
   public static func names(inFolder path: String) throws(FileError) -> [String] {
-    try SystemCall.names(inFolder: path)
+    if let store = RemoteStores.store(of: path) { return try store.names(inFolder: path) }
+    return try SystemCall.names(inFolder: path)
   }
 
   /// Whether two paths name the same file or folder, also through links.
   public static func isSame(_ one: String, _ other: String) throws(FileError) -> Bool {
+    if RemoteStores.own(one) || RemoteStores.own(other) { return one == other }
     guard let first = try SystemCall.status(ofPath: one), let second = try SystemCall.status(ofPath: other) else {
       return false
     }
@@ -44,12 +54,15 @@ public enum FileSystem {
   }
 
   /// The path without links; nil where there is nothing of that name.
-  public static func resolved(_ path: String) throws(FileError) -> String? { try SystemCall.resolved(path) }
+  public static func resolved(_ path: String) throws(FileError) -> String? {
+    RemoteStores.own(path) ? path : try SystemCall.resolved(path)
+  }
 
   /// Whether that name is a symbolic link, wherever it leads.
   public static func isLink(_ path: String) throws(FileError) -> Bool {
+    guard !RemoteStores.own(path) else { return false }
     // With a slash behind it a name stands for what the link leads to.
-    try SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.kind == .link
+    return try SystemCall.status(ofPath: join(parent(path), lastComponent(path)), followingLinks: false)?.kind == .link
   }
 
   /// Whether that name is a regular file, or a link, wherever it leads.

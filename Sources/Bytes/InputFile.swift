@@ -2,16 +2,36 @@
 /// against the length the file had when it was opened.
 public final class InputFile: ByteSource {
   public let path: String
-  public var byteCount: Int { status.byteCount }
-  /// When its contents were last changed, in nanoseconds since 1970.
-  public var modified: Int64 { status.modified }
+  public let byteCount: Int
   public var inputFile: InputFile? { self }
-  /// What it was when it was opened.
-  private let status: SystemCall.Status
-  private let descriptor: Int32
+  private let backing: Backing
+
+  /// Where its bytes are.
+  private enum Backing {
+    /// - Parameter status: what it was when it was opened.
+    case local(descriptor: Int32, status: SystemCall.Status)
+    case remote(any RemoteFile)
+  }
 
   /// - Throws: `FileError` when the file is missing, a folder, a pointer of Git LFS, or cannot be opened.
   public init(path: String) throws(FileError) {
+    self.path = path
+    if let store = RemoteStores.store(of: path) {
+      let file = try store.open(path)
+      backing = .remote(file)
+      byteCount = file.byteCount
+    } else {
+      let opened = try Self.opened(path)
+      backing = .local(descriptor: opened.descriptor, status: opened.status)
+      byteCount = opened.status.byteCount
+    }
+    guard byteCount <= FailedDownload.longestPointer else { return }
+    if let pointer = FailedDownload.pointer(try bytes(at: 0, count: byteCount)) {
+      throw FileError(.unsupported, path: path, pointer)
+    }
+  }
+
+  private static func opened(_ path: String) throws(FileError) -> (descriptor: Int32, status: SystemCall.Status) {
     let descriptor = try SystemCall.openForReading(path)
     let status: SystemCall.Status
     do throws(FileError) {
@@ -26,34 +46,52 @@ public final class InputFile: ByteSource {
       SystemCall.close(descriptor)
       throw error
     }
-    self.path = path
-    self.status = status
-    self.descriptor = descriptor
-    guard byteCount <= FailedDownload.longestPointer else { return }
-    if let pointer = FailedDownload.pointer(try bytes(at: 0, count: byteCount)) {
-      throw FileError(.unsupported, path: path, pointer)
+    return (descriptor, status)
+  }
+
+  deinit {
+    if case .local(let descriptor, _) = backing { SystemCall.close(descriptor) }
+  }
+
+  /// What tells the file from every other, and from itself after any change, for as long as it is on this disk: device,
+  /// inode and the time that nobody can set. For one of a store its address and what the store says of its contents.
+  public var identity: String {
+    switch backing {
+    case .local(_, let status): status.identity
+    case .remote(let file): file.identity
     }
   }
 
-  deinit { SystemCall.close(descriptor) }
+  /// Where a file of a store comes from, for the record in an output; nil for one of the file system.
+  public var origin: String? {
+    if case .remote(let file) = backing { file.origin } else { nil }
+  }
+
+  /// When the contents were last changed, in nanoseconds since 1970; 0 where only a store knows.
+  var modified: Int64 {
+    if case .local(_, let status) = backing { status.modified } else { 0 }
+  }
+
+  var permissions: Permissions {
+    if case .local(_, let status) = backing { status.permissions } else { .all }
+  }
+
+  /// Gives an open file the permissions, owner and group of this one.
+  func giveAccess(to other: Int32, path: String) throws(FileError) {
+    guard case .local(let descriptor, _) = backing else { return }
+    try SystemCall.copyAccess(from: descriptor, to: other, path: path)
+  }
 
   /// Whether its path still leads to the file that was opened, with the contents that it had then.
   public var isUnchanged: Bool {
     get throws(FileError) {
-      guard let now = try SystemCall.status(ofPath: path) else { return false }
-      return now.isOfSameFile(as: status) && now.byteCount == status.byteCount && now.modified == status.modified
+      switch backing {
+      case .local(_, let status):
+        guard let now = try SystemCall.status(ofPath: path) else { return false }
+        return now.isOfSameFile(as: status) && now.byteCount == status.byteCount && now.modified == status.modified
+      case .remote(let file): return try file.isUnchanged
+      }
     }
-  }
-
-  /// What tells the file from every other, and from itself after any change, for as long as it is on this disk: device,
-  /// inode and the time that nobody can set.
-  public var identity: String { status.identity }
-
-  var permissions: Permissions { status.permissions }
-
-  /// Gives an open file the permissions, owner and group of this one.
-  func giveAccess(to other: Int32, path: String) throws(FileError) {
-    try SystemCall.copyAccess(from: descriptor, to: other, path: path)
   }
 
   /// - Throws: `FileError` unless it is unchanged. For an output that would be made of two states.
@@ -70,6 +108,10 @@ public final class InputFile: ByteSource {
     try requireInside(offset, count: bytes.byteCount, subject: subject)
     let wanted = bytes.byteCount
     guard wanted > 0 else { return }
+    guard case .local(let descriptor, _) = backing else {
+      if case .remote(let file) = backing { try file.read(at: offset, into: &bytes) }
+      return
+    }
     let count = try SystemCall.read(descriptor, into: &bytes, at: offset, path: path)
     guard count == wanted else {
       throw FileError(

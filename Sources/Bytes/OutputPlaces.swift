@@ -49,6 +49,7 @@ struct OutputPlaces {
   /// - Parameter journal: of an earlier run, if it has left one.
   /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
   func checkTargets(replacing: Bool, _ journal: OutputJournal.Content?) throws(FileError) {
+    for target in targets { try RemoteStores.refuseWriting(to: target) }
     // That there is none is told by whoever looks at the place.
     guard try FileSystem.isFolder(parent) else { return }
     var isIncomplete = false

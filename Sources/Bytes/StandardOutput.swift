@@ -1,5 +1,9 @@
 /// The stream for results.
 public enum StandardOutput {
+  /// Sees to it that no file or connection takes the place of standard output or error where these are closed: what is said would be
+  /// written into it. For programs, before anything else.
+  public static func holdPlace() { SystemCall.holdStandardStreams() }
+
   /// Characters that a line of the terminal holds; nil where it goes elsewhere.
   public static var columns: Int? { SystemCall.terminalColumns(1) }
 

@@ -634,6 +634,14 @@ enum SystemCall {
   /// Ends the process. The corresponding C function is `exit`.
   static func end(code: Int32) -> Never { exit(code) }
 
+  /// Opens something in the place of standard streams that are closed, which cannot be written to.
+  static func holdStandardStreams() {
+    for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest that is free: this one.
+      _ = unsafe open("/dev/null", O_RDONLY)
+    }
+  }
+
   private static func repeatingInterrupted<Result: SignedInteger>(
     _ kind: SystemFaults.Call, _ call: () -> Result
   ) -> Result {

@@ -3,6 +3,9 @@ public enum TextFile {
   /// The text in UTF-8, without a byte order mark. What is not a file can be read only once.
   /// - Throws: `FileError` when it cannot be read, is longer than `limit`, or is text in no encoding that is read.
   public static func utf8(of path: String, limit: Int = 1 << 31) throws(FileError) -> [UInt8] {
+    guard !RemoteStores.own(path) else {
+      return try decoded(try InputFile.contents(of: path, limit: limit), path: path)
+    }
     let status = path == "-" ? nil : try SystemCall.status(ofPath: path)
     guard status?.kind != .folder else {
       throw FileError(.unsupported, path: path, "is a folder; a text file is expected")

@@ -10,6 +10,13 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
+  /// The digest of `bytes`.
+  public init(of bytes: [UInt8]) {
+    var stream = Stream()
+    stream.add(unsafe bytes.span.bytes)
+    self = stream.finish()
+  }
+
   /// Takes in contents part by part.
   @safe public struct Stream: ~Copyable {
     private let context: OpaquePointer

@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Evaluation
 internal import Quantization
+internal import Remote
 
 /// The command `decant`.
 @main
@@ -12,7 +14,10 @@ struct Decant: AsyncParsableCommand {
     discussion: """
       IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
       .gguf file, or one of these packed (.zst); IN may be a checkpoint of PyTorch
-      too (.bin, .pt, .pth). The container of OUT follows from its name:
+      too (.bin, .pt, .pth). IN may also be elsewhere, and is read from there:
+      https://host/model.gguf, https://host/folder/, s3://bucket/prefix/, or a model
+      of the hub, org/name or org/name@revision; hf://org/name/file is one of its
+      files. What exists here wins over org/name. The container of OUT follows from its name:
       something.gguf is a GGUF, something.safetensors one file, anything else a
       GGUF where the type is one that only GGUF has, and a Hugging Face folder
       otherwise; --to overrides.
@@ -61,6 +66,7 @@ struct Decant: AsyncParsableCommand {
 
   /// Failures of ours print as one line without the usage text.
   static func main() async {
+    StandardOutput.holdPlace()
     Interruption.watch()
     FreedMemory.keep()
     if let name = KernelSet.refusedName {
@@ -70,8 +76,14 @@ struct Decant: AsyncParsableCommand {
     }
     var isVerbose = false
     var failureCode: Int32 = 1
+    let remote = RemoteAccess(.ofProcess, agent: "decant/\(Version.current)")
+    RemoteStores.add(remote.stores)
+    StatusLine.shared.end(with: {
+      remote.fetchedByteCount == 0 ? "" : "  \(NumberText.bytes(remote.fetchedByteCount)) fetched"
+    })
     do {
-      let arguments = try ProcessArguments.words()
+      // What is secret in an address goes to its store, and nowhere else: the parser repeats words.
+      let arguments = try ProcessArguments.words().map(remote.withoutSecrets)
       if arguments.isEmpty {
         // Nothing is asked for, and nothing is done.
         end(with: ExitCode.validationFailure, saying: helpMessage())
@@ -89,13 +101,14 @@ struct Decant: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      if talk?.quiet == false { Terminal.tellFetched(remote, isVerbose: isVerbose) }
     } catch let error as FileError where error.code == .interrupted {
       Terminal.fail(error.description(remedy: \.options), code: 128 + (Interruption.signal ?? 2))
     } catch let error as FileError {
       Terminal.fail(error, isVerbose: isVerbose, code: failureCode)
     } catch {
       StatusLine.shared.end()
-      let words = (try? ProcessArguments.words()) ?? []
+      let words = ((try? ProcessArguments.words()) ?? []).map { (try? remote.withoutSecrets($0)) ?? "" }
       if exitCode(for: error) == .validationFailure, let word = CommandLineCheck.misspelling(in: words) {
         end(with: .validationFailure, saying: fullMessage(for: ValidationError(word)))
       }

@@ -1,4 +1,6 @@
 internal import Bytes
+internal import Evaluation
+internal import Remote
 
 /// What is said along the way, on standard error; results go to standard output.
 enum Terminal {
@@ -66,6 +68,15 @@ enum Terminal {
   static func tellDiscarded(_ what: String, _ talk: TalkOptions) {
     guard !talk.quiet else { return }
     note("note: \(what) do not count: files of the model have been changed, moved or linked since")
+  }
+
+  /// Says what came from elsewhere.
+  static func tellFetched(_ remote: RemoteAccess, isVerbose: Bool) {
+    if isVerbose { for remark in remote.remarks { note(remark) } }
+    guard remote.fetchedByteCount > 0 else { return }
+    note(
+      "fetched \(NumberText.bytes(remote.fetchedByteCount))"
+        + (isVerbose ? " in \(remote.requestCount) requests" : ""))
   }
 
   /// Does what may fail when the result is there already, and tells the failure.

@@ -11,7 +11,9 @@ extension Checkpoint {
   var modelName: String? {
     get throws(FileError) {
       guard metadata == nil else { return nil }
-      return Self.repository(ofCached: try FileSystem.resolved(folder ?? path) ?? path)
+      if let name = RemoteStores.modelName(of: folder ?? path) { return name }
+      return Self.repository(
+        ofCached: try FileSystem.resolved(folder ?? path) ?? path)
         ?? Self.repository(ofCached: path) ?? config?["_name_or_path"]?.string.flatMap(Self.name(ofRepository:))
     }
   }

@@ -106,7 +106,7 @@ extension ModelDigests.Tensor {
   }
 
   /// Stays in a core's second-level cache between being read and being digested.
-  private static let partByteCount = 1 << 18
+  static let partByteCount = 1 << 18
 
   init(_ descriptor: TensorDescriptor, fast: FastDigest, cryptographic: SHA256Digest? = nil) {
     self.init(

@@ -4,7 +4,10 @@ internal import Bytes
 struct InputPaths {
   private let paths: [String]
 
-  init(_ paths: [String]) { self.paths = paths }
+  init(_ paths: [String]) {
+    // What is not on this machine is in nobody's way.
+    self.paths = paths.filter { !RemoteStores.own($0) }
+  }
 
   /// The first input that is what `path` names, or lies in it.
   private func first(atOrIn path: String) throws(FileError) -> String? {

@@ -28,17 +28,20 @@ extension Plan {
   }
 
   /// Plans without a look at what is at the destination.
-  /// - Parameter version: the version of Decant that the output names.
+  /// - Parameters:
+  ///   - version: the version of Decant that the output names.
+  ///   - origins: where it says that the files come from that are read; nil to say where they do.
   init(
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current,
-    workers: Int = FileSystem.processorCount()
+    origins: [String]? = nil, workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
     let (tensors, notes, checkpoint, recipe, writing) = try Self.decided(
       of: checkpoint, to: destination, recipe, version: version, workers: workers)
     let provenance =
       destination.recordsProvenance
       ? try Provenance(
-        of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version)
+        of: checkpoint, recipe, destination, tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, version: version,
+        origins: origins ?? checkpoint.inputFiles.compactMap(\.origin))
       : nil
     let laidOut = try writing.layOut(
       checkpoint, tensors, destination, recipe, try provenance?.entries(path: destination.path) ?? [])

@@ -1,3 +1,4 @@
+internal import Architectures
 public import Bytes
 internal import Digests
 internal import Tensors
@@ -172,6 +173,19 @@ extension Plan {
       finished[number] = tensor
     }
     return finished
+  }
+
+  /// A number for each tensor, by which they are poured: what is fetched is read in the order in which it lies where it comes from,
+  /// so that it is fetched once, and ahead. What is of this machine is written in order instead.
+  func orderOfReading() throws(FileError) -> [Int] {
+    guard sources.flatMap(\.inputFiles).contains(where: { $0.origin != nil }) else { return Array(tensors.indices) }
+    var places: [TensorReference: Int] = [:]
+    for (input, source) in sources.enumerated() {
+      for tensor in source.tensors { places[TensorReference(tensor.name, input: input)] = places.count }
+    }
+    return try tensors.map { tensor throws(FileError) in
+      try tensor.rows.storedTensors().compactMap { places[$0] }.min() ?? places.count
+    }
   }
 
   /// Writes everything but weights. Headers come last, since the digests in them do.

@@ -53,7 +53,7 @@ final class Pour: Sendable {
 
   /// Pours weights that are not there yet.
   func pour(where isChosen: (PlannedTensor) -> Bool) async throws(FileError) {
-    let queue = SlabQueue(outputs.map(\.plan), bundles(where: isChosen))
+    let queue = SlabQueue(outputs.map(\.plan), try bundles(where: isChosen))
     try await workers.work(
       taking: { queue.next() },
       with: { [self] _ in
@@ -70,10 +70,14 @@ final class Pour: Sendable {
   private func pour(_ slab: Slab, by worker: PourWorker) throws(FileError) {
     try worker.pour(slab)
     onEvent(slab.plan, .advanced(elements: slab.elements.count))
-    guard slab.progress.finishSlab() else { return }
-    try worker.finish(slab)
+    guard let share = slab.progress.finishSlab() else { return }
     let output = outputs[slab.plan]
     let planned = output.plan.tensors[slab.tensor]
+    guard share == 1 else {
+      try output.digests?.follow(planned.rows.storedTensors(), share: share)
+      return
+    }
+    try worker.finish(slab)
     let tensor = FinishedTensor(
       relativeChange: slab.progress.relativeChange(),
       digests: try output.digests?.digests(of: planned.rows.storedTensors()) ?? [])
@@ -84,11 +88,12 @@ final class Pour: Sendable {
 
   /// The weights that are to be poured: together what several plans compute from the same values, in the order of the first.
   /// What takes longest begins first, so that no worker is left alone with it.
-  private func bundles(where isChosen: (PlannedTensor) -> Bool) -> [[PlacedWeight]] {
-    var bundles: [(weights: [PlacedWeight], cost: Double)] = []
+  private func bundles(where isChosen: (PlannedTensor) -> Bool) throws(FileError) -> [[PlacedWeight]] {
+    var bundles: [(weights: [PlacedWeight], cost: Double, order: Int)] = []
     var places: [String: Int] = [:]
     for (number, output) in outputs.enumerated() {
       let known = output.finished.withLock { Set($0.keys) }
+      let order = try output.plan.orderOfReading()
       for (tensor, planned) in output.plan.tensors.enumerated() where !known.contains(tensor) && isChosen(planned) {
         let (weight, cost) = (PlacedWeight(plan: number, tensor: tensor), planned.calibratingCost)
         let values = outputs.count > 1 && planned.readsValues ? "\(planned.rows.derivation)" : nil
@@ -97,11 +102,13 @@ final class Pour: Sendable {
           bundles[place].cost += cost
         } else {
           if let values { places[values] = bundles.count }
-          bundles.append(([weight], cost))
+          bundles.append(([weight], cost, order[tensor]))
         }
       }
     }
-    return bundles.indices.sorted { (bundles[$1].cost, $0) < (bundles[$0].cost, $1) }.map { bundles[$0].weights }
+    return bundles.indices.sorted {
+      (bundles[$1].cost, bundles[$0].order, $0) < (bundles[$0].cost, bundles[$1].order, $1)
+    }.map { bundles[$0].weights }
   }
 
   /// Writes what stands before and beside the weights of a plan, all of which are there.

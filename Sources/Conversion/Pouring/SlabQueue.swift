@@ -43,13 +43,18 @@ final class TensorProgress: Sendable {
   }
 
   /// Counts a slab as done.
-  /// - Returns: whether it was the last.
-  func finishSlab() -> Bool {
+  /// - Returns: the part of all that is done now, 1 after the last; nil where it is hardly more than before.
+  func finishSlab() -> Double? {
     state.withLock { state in
       state.remaining -= 1
-      return state.remaining == 0
+      guard state.remaining > 0 else { return 1 }
+      let (count, done) = (state.change.count, state.change.count - state.remaining)
+      return done * Self.steps / count > (done - 1) * Self.steps / count ? Double(done) / Double(count) : nil
     }
   }
+
+  /// Parts that are told of.
+  private static let steps = 256
 
   /// The encoder of all slabs, which is prepared once.
   func encoder(_ planned: PlannedTensor, _ encoder: any TensorEncoder) -> any SlabEncoder {

@@ -6,7 +6,7 @@ internal import Quantization
 internal import Tensors
 
 /// What an output says of how it was made, enough to make it again and compare: the version, the recipe, and digests of
-/// what was read. Nothing in it depends on time, place or machine.
+/// what was read. Nothing in it depends on time or machine, nor on the place of files that are on it.
 ///
 /// The keys are the same in the metadata of a GGUF and in the `__metadata__` of safetensors; `Formats/GGUF/SPEC.md`,
 /// section 8, says what they hold.
@@ -45,10 +45,11 @@ public struct Provenance: Sendable {
   /// - Parameters:
   ///   - tensors: the stored tensors of the output.
   ///   - version: the one that makes it.
+  ///   - origins: where the files come from that are not of this machine.
   /// - Throws: `FileError` when the recipe cannot be written down.
   init(
     of checkpoint: Checkpoint, _ recipe: Recipe, _ destination: Destination, tensors: [TensorDescriptor],
-    version: String
+    version: String, origins: [String]
   ) throws(FileError) {
     self.version = version
     self.tensors = Self.digest(of: tensors)
@@ -60,6 +61,7 @@ public struct Provenance: Sendable {
     }
     if checkpoint.hasReorderedNeurons { members["reordered_neurons"] = true }
     if let bytes = destination.maximumFileBytes { members["maximum_file_bytes"] = .integer(bytes) }
+    if !origins.isEmpty { members["origins"] = .array(origins.map(JSONValue.string)) }
     document = .object(members)
   }
 
@@ -123,6 +125,9 @@ public struct Provenance: Sendable {
 
   /// Whether the inner neurons of feed-forward networks are in another order than in the model that was quantized first.
   var hasReorderedNeurons: Bool { document["reordered_neurons"]?.bool == true }
+
+  /// Where the files came from that were not of the machine: address, revision, digest.
+  public var origins: [String] { document["origins"]?.array?.compactMap(\.string) ?? [] }
 
   var maximumFileBytes: Int? { document["maximum_file_bytes"]?.int }
 

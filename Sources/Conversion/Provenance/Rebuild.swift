@@ -68,7 +68,7 @@ public struct Rebuild: Sendable {
     let recipe = try provenance.recipe(with: importance, calibration, path: path)
     settings = recipe.settings(besides: try checkpoint.modelName)
     // With the version that is recorded, so that another one shows where it matters only.
-    plan = try Plan(of: checkpoint, to: destination, recipe, version: provenance.version)
+    plan = try Plan(of: checkpoint, to: destination, recipe, version: provenance.version, origins: provenance.origins)
   }
 
   /// The name that was asked for when the output was written: of a folder its own, of a packed file that of the original,

@@ -5,11 +5,13 @@ internal import Synchronization
 internal import Tensors
 
 /// Digests of the stored tensors that a pour reads, taken as it goes: the bytes of a weight that has just been dealt
-/// with are still in memory, so that reading them again costs little.
+/// with, or with a part of it, are still in memory, so that reading them again costs little.
 final class SourceDigests: Sendable {
   /// The model, then adapters.
   private let sources: [any TensorSource]
   private let found: Mutex<[TensorReference: FastDigest]> = Mutex([:])
+  /// Of tensors that are being read.
+  private let growing: Mutex<[TensorReference: GrowingDigest]> = Mutex([:])
 
   init(of sources: [any TensorSource]) { self.sources = sources }
 
@@ -22,13 +24,41 @@ final class SourceDigests: Sendable {
 
   private func digest(of reference: TensorReference) throws(FileError) -> FastDigest {
     if let known = found.withLock({ $0[reference] }) { return known }
+    let digest = try growing(try descriptor(of: reference), reference).finished()
+    found.withLock { $0[reference] = digest }
+    growing.withLock { $0[reference] = nil }
+    return digest
+  }
+
+  private func descriptor(of reference: TensorReference) throws(FileError) -> TensorDescriptor {
     let source = sources[reference.input]
     guard let descriptor = source.descriptor(of: reference.name) else {
       throw FileError.noSuchTensor(reference.name, in: source.name)
     }
-    let digest = try ModelDigests.Tensor(descriptor, in: source).fast
-    found.withLock { $0[reference] = digest }
-    return digest
+    return descriptor
+  }
+
+  private func growing(_ descriptor: TensorDescriptor, _ reference: TensorReference) -> GrowingDigest {
+    growing.withLock { growing in
+      if let known = growing[reference] { return known }
+      let new = GrowingDigest(of: descriptor, in: sources[reference.input])
+      growing[reference] = new
+      return new
+    }
+  }
+
+  /// Takes what some stored tensors begin with, one after another, as far as a weight that is made of them has been dealt with.
+  /// - Parameter share: the part of it, between 0 and 1.
+  func follow(_ references: [TensorReference], share: Double) throws(FileError) {
+    var descriptors: [TensorDescriptor] = []
+    for reference in references { descriptors.append(try descriptor(of: reference)) }
+    var left = Int(Double(descriptors.reduce(0) { $0 + $1.byteCount }) * share)
+    for (reference, descriptor) in zip(references, descriptors) where left > 0 {
+      let part = min(left, descriptor.byteCount)
+      left -= part
+      guard found.withLock({ $0[reference] }) == nil else { continue }
+      try growing(descriptor, reference).grow(to: part)
+    }
   }
 
   /// Takes over what an earlier run has found.

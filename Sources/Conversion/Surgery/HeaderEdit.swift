@@ -72,6 +72,7 @@ public struct HeaderEdit: Sendable {
   /// - Throws: `FileError` when the edit cannot be made, or the file is one that is not to be changed: a link, one that has
   ///   other names, a packed one.
   public init(of path: String, _ edits: [MetadataEdit]) throws(FileError) {
+    try RemoteStores.refuseWriting(to: path)
     try Self.recover(path)
     let opened = try Recognition.open(path)
     guard let rule = Self.rules.first(where: { $0.container == opened.container }) else {

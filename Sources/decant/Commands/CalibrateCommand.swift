@@ -46,14 +46,14 @@ struct CalibrateCommand: TalkingCommand {
         decant calibrate --merge a.calibration b.calibration --output both.calibration
       """)
 
-  @Argument(help: "Model to run: a file or a folder.", completion: .file())
+  @Argument(help: "Model to run: a file or a folder.", completion: .file(), transform: InputPath.model)
   var model: String?
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
       "In place of a model: calibrations of one model, made with --mergeable, to be added up.", valueName: "file ..."),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var merge: [String] = []
 
   @Option(
@@ -69,7 +69,7 @@ struct CalibrateCommand: TalkingCommand {
   @Option(
     help: ArgumentHelp(
       "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"),
-    completion: .file())
+    completion: .file(), transform: InputPath.model)
   var tokenizer: String?
 
   @Option(help: ArgumentHelp("Memory that it may take, as 4GB; what is free by default.", valueName: "size"))

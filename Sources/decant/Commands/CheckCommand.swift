@@ -38,15 +38,17 @@ struct CheckCommand: TalkingCommand {
 
   static var failureCode: Int32 { 2 }
 
-  @Argument(help: "Model to check: a file or a folder.", completion: .file())
+  @Argument(help: "Model to check: a file or a folder.", completion: .file(), transform: InputPath.model)
   var model: String
 
-  @Option(help: ArgumentHelp("The model that it was made from.", valueName: "original"), completion: .file())
+  @Option(
+    help: ArgumentHelp("The model that it was made from.", valueName: "original"), completion: .file(),
+    transform: InputPath.model)
   var against: String?
 
   @Option(
     help: ArgumentHelp("Text for both tokenizers, with --against; - for standard input.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var text: String?
 
   @OptionGroup var workers: WorkerOptions

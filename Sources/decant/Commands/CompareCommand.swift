@@ -34,13 +34,16 @@ struct CompareCommand: TalkingCommand {
             --report TinyLlama.html
       """)
 
-  @Argument(help: "The model as it was.", completion: .file())
+  @Argument(help: "The model as it was.", completion: .file(), transform: InputPath.model)
   var before: String
 
-  @Argument(help: "The model as it is now; several are compared one by one.", completion: .file())
+  @Argument(
+    help: "The model as it is now; several are compared one by one.", completion: .file(), transform: InputPath.model)
   var after: [String]
 
-  @Option(help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var text: String
 
   @Option(

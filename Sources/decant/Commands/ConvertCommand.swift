@@ -43,7 +43,8 @@ struct ConvertCommand: TalkingCommand {
         decant convert my-lora/ my-lora.gguf --base Llama-3.2-1B/
       """)
 
-  @Argument(help: "Model to read: a file or a folder. With --base an adapter.", completion: .file())
+  @Argument(
+    help: "Model to read: a file or a folder. With --base an adapter.", completion: .file(), transform: InputPath.model)
   var input: String
 
   @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)
@@ -69,7 +70,7 @@ struct ConvertCommand: TalkingCommand {
   @Option(
     help: ArgumentHelp(
       "Write an adapter as a GGUF: the model that it is for, or a folder with its config.json.", valueName: "model"),
-    completion: .file())
+    completion: .file(), transform: InputPath.model)
   var base: String?
 
   @OptionGroup var adapters: AdapterOptions

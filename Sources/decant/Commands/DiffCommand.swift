@@ -34,10 +34,10 @@ struct DiffCommand: TalkingCommand {
 
   static var failureCode: Int32 { 2 }
 
-  @Argument(help: "The model as it was: a file or a folder.", completion: .file())
+  @Argument(help: "The model as it was: a file or a folder.", completion: .file(), transform: InputPath.model)
   var before: String
 
-  @Argument(help: "The model as it is now.", completion: .file())
+  @Argument(help: "The model as it is now.", completion: .file(), transform: InputPath.model)
   var after: String
 
   @Option(

@@ -35,11 +35,12 @@ struct EstimateCommand: TalkingCommand {
 
       EXAMPLES
         decant estimate Llama-3.1-70B/config.json
+        decant estimate org/name --memory 24GB
         decant estimate Llama-3.1-8B/ --memory 12GB --context 32768
         decant estimate config.json --type q4_k_m,nf4+double,gptq:int4/32 --json
       """)
 
-  @Argument(help: "A config.json, or a model.", completion: .file())
+  @Argument(help: "A config.json, or a model.", completion: .file(), transform: InputPath.model)
   var model: String
 
   @Option(

@@ -27,7 +27,7 @@ struct HashCommand: TalkingCommand {
         decant hash Llama-3.2-1B/ --check Llama-3.2-1B.digests.json
       """)
 
-  @Argument(help: "Model to read: a file or a folder.", completion: .file())
+  @Argument(help: "Model to read: a file or a folder.", completion: .file(), transform: InputPath.model)
   var model: String
 
   @Flag(help: "Leave SHA-256 out.")
@@ -35,7 +35,7 @@ struct HashCommand: TalkingCommand {
 
   @Option(
     help: ArgumentHelp("Compare with a list that hash --json printed.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var check: String?
 
   @OptionGroup var workers: WorkerOptions

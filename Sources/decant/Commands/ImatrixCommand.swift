@@ -36,10 +36,12 @@ struct ImatrixCommand: TalkingCommand {
         decant imatrix --merge part1.gguf part2.gguf old.dat --output all.gguf
       """)
 
-  @Argument(help: "Model to run: a file or a folder.", completion: .file())
+  @Argument(help: "Model to run: a file or a folder.", completion: .file(), transform: InputPath.model)
   var model: String?
 
-  @Option(help: ArgumentHelp("Text to read; - for standard input.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Text to read; - for standard input.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var text: String?
 
   @Option(
@@ -51,7 +53,7 @@ struct ImatrixCommand: TalkingCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp(
       "Importance matrices to add. Windows of the old form are taken to have --context tokens.",
-      valueName: "file ..."), completion: .file())
+      valueName: "file ..."), completion: .file(), transform: InputPath.file)
   var merge: [String] = []
 
   @Flag(help: "Collect for output.weight too, if the model has one. It is mostly better quantized without.")

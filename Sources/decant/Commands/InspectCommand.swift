@@ -35,7 +35,8 @@ struct InspectCommand: TalkingCommand {
       """)
 
   @Argument(
-    help: "What to show: models, importance matrices or adapters, files or folders.", completion: .file())
+    help: "What to show: models, importance matrices or adapters, files or folders.", completion: .file(),
+    transform: InputPath.model)
   var paths: [String]
 
   @Flag(help: "List every stored tensor.")

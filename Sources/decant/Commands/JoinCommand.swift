@@ -20,7 +20,8 @@ struct JoinCommand: TalkingCommand {
         decant join Llama-3.2-1B/ llama.safetensors
       """)
 
-  @Argument(help: "Model to read: a folder, an index, or one of a split set.", completion: .file())
+  @Argument(
+    help: "Model to read: a folder, an index, or one of a split set.", completion: .file(), transform: InputPath.model)
   var model: String
 
   @Argument(help: "File or folder to write.", completion: .file(), transform: OutputPath.checked)

@@ -27,7 +27,7 @@ struct MergeCommand: TalkingCommand {
         decant merge llama-q4_k_m.gguf my-lora.gguf:0.5 merged.gguf --adapter mlx-lora/
       """)
 
-  @Argument(help: "Model to read: a file or a folder.", completion: .file())
+  @Argument(help: "Model to read: a file or a folder.", completion: .file(), transform: InputPath.model)
   var base: String
 
   @Argument(
@@ -47,7 +47,7 @@ struct MergeCommand: TalkingCommand {
 
   @Option(
     help: ArgumentHelp("Measure what the adapter does: compare before and after on this text.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var verify: String?
 
   @OptionGroup(title: "Types") var types: TypeOptions

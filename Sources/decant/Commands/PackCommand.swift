@@ -19,7 +19,7 @@ struct PackCommand: TalkingCommand {
         decant pack model.safetensors model.safetensors.zst
       """)
 
-  @Argument(help: "A .safetensors or .gguf file.", completion: .file())
+  @Argument(help: "A .safetensors or .gguf file.", completion: .file(), transform: InputPath.model)
   var input: String
 
   @Argument(help: "File to write.", completion: .file(), transform: OutputPath.checked)

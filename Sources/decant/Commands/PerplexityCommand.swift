@@ -24,10 +24,12 @@ struct PerplexityCommand: TalkingCommand {
         decant perplexity TinyLlama/ --text text.txt --report TinyLlama.html
       """)
 
-  @Argument(help: "Model to measure: a file or a folder.", completion: .file())
+  @Argument(help: "Model to measure: a file or a folder.", completion: .file(), transform: InputPath.model)
   var model: String
 
-  @Option(help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Text to predict; - for standard input.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var text: String
 
   @Option(

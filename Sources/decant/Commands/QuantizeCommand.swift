@@ -79,7 +79,7 @@ struct QuantizeCommand: TalkingCommand {
             --tensor-type 'token_embd|^output=q8_0'
       """)
 
-  @Argument(help: "Model to read: a file or a folder.", completion: .file())
+  @Argument(help: "Model to read: a file or a folder.", completion: .file(), transform: InputPath.model)
   var input: String
 
   @Argument(
@@ -94,7 +94,7 @@ struct QuantizeCommand: TalkingCommand {
 
   @Option(
     help: ArgumentHelp("Measure what it cost: compare before and after on this text.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var verify: String?
 
   @Flag(help: "Calibrate the model first, as decant calibrate does, for this output only.")
@@ -103,7 +103,7 @@ struct QuantizeCommand: TalkingCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("With --calibrate: texts to read, each of another kind.", valueName: "file ..."),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var text: [String] = []
 
   @Flag(

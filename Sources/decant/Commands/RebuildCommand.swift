@@ -28,27 +28,28 @@ struct RebuildCommand: TalkingCommand {
         decant rebuild llama-q2_k_s.gguf --from Llama-3.2-1B/ --imatrix im.gguf
       """)
 
-  @Argument(help: "The file or folder to make again.", completion: .file())
+  @Argument(help: "The file or folder to make again.", completion: .file(), transform: InputPath.file)
   var output: String
 
   @Option(
     name: .customLong("from"), help: ArgumentHelp("The model it was made from.", valueName: "source"),
-    completion: .file())
+    completion: .file(), transform: InputPath.model)
   var source: String
 
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp("An adapter that was merged into it; several in the same order.", valueName: "adapter"),
-    completion: .file())
+    completion: .file(), transform: InputPath.model)
   var adapters: [String] = []
 
   @Option(
     help: ArgumentHelp("The importance matrix it was made with.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var imatrix: String?
 
   @Option(
-    help: ArgumentHelp("The calibration it was made with.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("The calibration it was made with.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var calibration: String?
 
   @OptionGroup var workers: WorkerOptions

@@ -27,7 +27,8 @@ struct ReportCommand: TalkingCommand {
         decant report *.json --card >> README.md
       """)
 
-  @Argument(help: "Files of JSON that measurements printed.", completion: .file(extensions: ["json"]))
+  @Argument(
+    help: "Files of JSON that measurements printed.", completion: .file(extensions: ["json"]), transform: InputPath.file)
   var files: [String]
 
   @Flag(name: .shortAndLong, help: "Replace the page of --report if it is there already.")

@@ -22,7 +22,8 @@ struct SplitCommand: TalkingCommand {
         decant split llama-q8_0.gguf parts.gguf --max-tensors 64 --dry-run
       """)
 
-  @Argument(help: "Model to read: a file, a folder, or one of a split set.", completion: .file())
+  @Argument(
+    help: "Model to read: a file, a folder, or one of a split set.", completion: .file(), transform: InputPath.model)
   var model: String
 
   @Argument(help: "Name of the set, or folder to write.", completion: .file(), transform: OutputPath.checked)

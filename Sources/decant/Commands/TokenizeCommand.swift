@@ -25,10 +25,14 @@ struct TokenizeCommand: TalkingCommand {
         decant tokenize TinyLlama/ --text - --special --json
       """)
 
-  @Argument(help: "Model whose tokenizer is used: a folder, a GGUF or a tokenizer file.", completion: .file())
+  @Argument(
+    help: "Model whose tokenizer is used: a folder, a GGUF or a tokenizer file.", completion: .file(),
+    transform: InputPath.model)
   var model: String
 
-  @Option(help: ArgumentHelp("Text to read; - for standard input.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Text to read; - for standard input.", valueName: "file"), completion: .file(),
+    transform: InputPath.file)
   var text: String
 
   @Flag(help: "Read the text of a control token as that token.")

@@ -13,7 +13,7 @@ struct UnpackCommand: TalkingCommand {
         decant unpack model.safetensors.zst model.safetensors
       """)
 
-  @Argument(help: "A packed file.", completion: .file())
+  @Argument(help: "A packed file.", completion: .file(), transform: InputPath.model)
   var input: String
 
   @Argument(help: "File to write.", completion: .file(), transform: OutputPath.checked)

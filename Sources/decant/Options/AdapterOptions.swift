@@ -29,12 +29,13 @@ struct AdapterArgument: ExpressibleByArgument {
   init?(argument: String) {
     // A colon may also be part of a path: only a number behind the last one is a weight.
     if let colon = argument.lastIndex(of: ":"), let weight = Float(argument[argument.index(after: colon)...]),
-      weight.isFinite, (try? FileSystem.exists(argument)) == false
+      weight.isFinite, !argument[..<colon].hasSuffix("://"),
+      RemoteStores.own(argument) || (try? FileSystem.exists(argument)) == false
     {
-      self.path = String(argument[..<colon])
+      self.path = InputPath.model(String(argument[..<colon]))
       self.weight = weight
     } else {
-      self.path = argument
+      self.path = InputPath.model(argument)
       self.weight = 1
     }
     if path.isEmpty { return nil }

@@ -6,7 +6,7 @@ struct CalibratingOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Texts to read, each of another kind; of every one as much.", valueName: "file ..."),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var text: [String] = []
 
   @Option(help: ArgumentHelp("Tokens to read in all.", valueName: "n"))

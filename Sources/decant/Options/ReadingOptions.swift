@@ -18,7 +18,7 @@ struct ReadingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Tokenizer to use: a folder, a tokenizer file or a GGUF. The model's own by default.", valueName: "path"),
-    completion: .file())
+    completion: .file(), transform: InputPath.model)
   var tokenizer: String?
 
   func validate() throws {

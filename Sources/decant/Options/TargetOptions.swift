@@ -29,11 +29,12 @@ struct TargetOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp("A type for each tensor, as --save-recipe has written it.", valueName: "file"),
-    completion: .file())
+    completion: .file(), transform: InputPath.file)
   var recipe: String?
 
   @Option(
-    help: ArgumentHelp("Give each tensor the type that it has in this model.", valueName: "model"), completion: .file())
+    help: ArgumentHelp("Give each tensor the type that it has in this model.", valueName: "model"), completion: .file(),
+    transform: InputPath.model)
   var like: String?
 
   @Option(

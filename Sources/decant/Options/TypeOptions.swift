@@ -54,13 +54,13 @@ struct TypeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "An importance matrix, as decant imatrix and llama-imatrix write it: which columns of each weight matter.",
-      valueName: "file"), completion: .file())
+      valueName: "file"), completion: .file(), transform: InputPath.file)
   var imatrix: String?
 
   @Option(
     help: ArgumentHelp(
       "A calibration of the model, as decant calibrate writes it: codes and scales are chosen by it.",
-      valueName: "file"), completion: .file())
+      valueName: "file"), completion: .file(), transform: InputPath.file)
   var calibration: String?
 
   @Flag(help: "Refuse types whose blocks do not fit a row, instead of storing such tensors in another type.")

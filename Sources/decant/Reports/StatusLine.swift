@@ -15,6 +15,8 @@ final class StatusLine: Sendable {
     var secondsLeft: Double?
     var tellsTime = false
     var isDrawn = false
+    /// What is said at the end of every line; nothing where it is empty.
+    var ending: @Sendable () -> String = { "" }
   }
 
   private let state = Mutex(State())
@@ -31,6 +33,9 @@ final class StatusLine: Sendable {
       }
     }
   }
+
+  /// Has every line end with what `ending` says at that time.
+  func end(with ending: @escaping @Sendable () -> String) { state.withLock { $0.ending = ending } }
 
   /// Says what begins now. How long it has taken is put behind it.
   func begin(_ text: String) { show(text, secondsLeft: nil, tellsTime: true) }
@@ -77,6 +82,7 @@ final class StatusLine: Sendable {
       let seconds = (ContinuousClock.now - state.start).seconds
       if let left = state.secondsLeft { line += "\(DurationText.of(max(left - seconds, 0))) left" }
       if state.tellsTime { line += seconds < 1 ? " ..." : " ... " + DurationText.of(seconds) }
+      line += state.ending()
       // A line that is broken could not be removed.
       let columns = StandardError.columns ?? 80
       if line.count >= columns { line = String(line.prefix(max(columns - 2, 1))) + "…" }

@@ -1,12 +1,13 @@
 import FuzzFormats
 import FuzzMemory
 import FuzzModels
+import FuzzRemote
 import FuzzSupport
 import Testing
 
 /// The short form of fuzzing: every seed, and every input that was a finding once, goes through the same readers.
 @Suite struct ReplayTests {
-  static let targets = FormatsTargets.all + ModelsTargets.all + MemoryTargets.all
+  static let targets = FormatsTargets.all + ModelsTargets.all + MemoryTargets.all + RemoteTargets.all
 
   /// What libFuzzer allows an input too.
   static let longest = Duration.seconds(1)
