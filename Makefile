@@ -206,7 +206,7 @@ format:
 
 # Of every library; a link to what is not there is an error. Parameters are documented where there is something to say of them.
 LIBRARIES := Bytes Digests Tensors Safetensors GGUF TorchPickle Packed Quantization Tokenizers Architectures Conversion Inference Evaluation \
-  Calibration Allocation Checking
+  Calibration Allocation Checking Estimation
 docs:
 	@mkdir -p .build/docs
 	@for target in $(LIBRARIES); do \

@@ -216,7 +216,7 @@ let package = Package(
       name: "ExampleTests",
       dependencies: [
         "TestSupport", "Bytes", "Tensors", "Digests", "Quantization", "Tokenizers", "Architectures", "Conversion",
-        "Inference", "Evaluation", "Calibration", "Allocation", "Checking",
+        "Inference", "Evaluation", "Calibration", "Allocation", "Checking", "Estimation",
       ] + everyFormat,
       path: "Tests/ExampleTests", swiftSettings: strict),
     tests(

@@ -4,6 +4,7 @@ internal import CExpat
 public struct BucketListing: Hashable, Sendable {
   public struct Object: Hashable, Sendable {
     public var key = ""
+    /// -1 where it is not told.
     public var byteCount = -1
     public var tag = ""
   }
@@ -81,7 +82,7 @@ public struct BucketListing: Hashable, Sendable {
       case ["ListBucketResult", "IsTruncated"]: isTruncated = text == "true"
       case ["ListBucketResult", "NextContinuationToken"]: nextPage = text
       case ["ListBucketResult", "Contents", "Key"]: objects[objects.count - 1].key = text
-      case ["ListBucketResult", "Contents", "Size"]: objects[objects.count - 1].byteCount = Int(text) ?? -1
+      case ["ListBucketResult", "Contents", "Size"]: objects[objects.count - 1].byteCount = max(Int(text) ?? -1, -1)
       case ["ListBucketResult", "Contents", "ETag"]: objects[objects.count - 1].tag = text
       case ["Error", "Code"]: errorCode = text
       default: break

@@ -72,9 +72,22 @@ final class HTTPStore: RemoteStore {
 
   private static let head = 0..<BlockLayout.headByteCount
 
+  /// Whether a path is beside a file that was given with a query of its own, which opens nothing else.
+  private func isBesideSigned(_ path: String) -> Bool {
+    state.withLock { state in
+      guard state.accesses[path] == nil,
+        !state.accesses.keys.contains(where: { $0.utf8.last == UInt8(ascii: "/") && path.hasPrefix($0) })
+      else { return false }
+      let folder = FileSystem.parent(path)
+      return state.accesses.contains { key, access in
+        access.query != nil && key.utf8.last != UInt8(ascii: "/") && FileSystem.parent(key) == folder
+      }
+    }
+  }
+
   /// Opens files side by side; nil for one that is not there.
   private func opened(_ paths: [String]) throws(FileError) -> [RangedFile?] {
-    let unknown = state.withLock { state in paths.filter { state.found[$0] == nil } }
+    let unknown = state.withLock { state in paths.filter { state.found[$0] == nil } }.filter { !isBesideSigned($0) }
     let outcomes = try transfers.outcomes(of: unknown.map { request($0, Self.head) })
     for (path, outcome) in zip(unknown, outcomes) {
       let file = try file(path, try outcome.get())
@@ -85,37 +98,16 @@ final class HTTPStore: RemoteStore {
 
   /// What an answer to the request for the first bytes says of a file.
   private func file(_ path: String, _ response: Response) throws(FileError) -> RangedFile? {
-    let range: ContentRange
     switch response.status {
     case 404, 410: return nil
     case 206:
-      guard let text = response.fields["content-range"], let found = ContentRange(text) else {
-        throw FileError(
-          .malformed, path: path,
-          "the server does not say which part it gives (Content-Range: "
-            + "\(response.fields["content-range"].map(FileError.quoted) ?? "none"))")
-      }
-      let wanted = 0..<min(found.total, Self.head.upperBound)
-      guard found.range == wanted else {
-        throw FileError(
-          .malformed, path: path,
-          "the server gives another part than was asked for: \(text), expected \(wanted.lowerBound)-\(wanted.upperBound - 1)"
-        )
-      }
-      guard response.body.count == wanted.count, !response.isCut else {
-        throw FileError(
-          .truncated, path: path,
-          "the server gives \(response.body.count) bytes, of the \(wanted.count) that it announces")
-      }
-      range = found
+      let part = try response.part(path: path, offset: 0)
+      try response.requirePart(0..<min(part.total, Self.head.upperBound), part, path: path)
+      return describe(path, byteCount: part.total, response)
     case 200 where !response.isCut:
       // All of it lies in what was asked for.
       return describe(path, byteCount: response.body.count, response)
-    case 200:
-      throw FileError(
-        .unsupported, path: path,
-        "the server gives the whole file where a part is asked for (HTTP 200, expected 206); take one that gives parts, or "
-          + "download the file")
+    case 200: throw response.wholeInsteadOfPart(path: path, offset: 0)
     case 416:
       guard let text = response.fields["content-range"], ContentRange(text)?.total == 0 else {
         throw Refusal.error(response, path: path)
@@ -125,7 +117,6 @@ final class HTTPStore: RemoteStore {
       throw Refusal.error(response, path: path, hint: "https://user:password@host/ tells it")
     default: throw Refusal.error(response, path: path)
     }
-    return describe(path, byteCount: range.total, response)
   }
 
   private func describe(_ path: String, byteCount: Int, _ response: Response) -> RangedFile {

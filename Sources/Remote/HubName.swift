@@ -29,8 +29,16 @@ public struct HubName: Hashable, Sendable {
     guard Self.isWord(parts[0]), Self.isWord(name) else { return nil }
     repository = "\(parts[0])/\(name)"
     self.revision = revision
-    file = behind.split(separator: "/").joined(separator: "/")
-    guard !file.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) else { return nil }
+    // One slash stands before the file, and one may stand behind it.
+    let path = behind.dropFirst()
+    file = String(path.hasSuffix("/") ? path.dropLast() : path)
+    guard
+      file.isEmpty
+        ? path.isEmpty
+        : !file.split(separator: "/", omittingEmptySubsequences: false).contains(where: {
+          ["", ".", ".."].contains($0)
+        })
+    else { return nil }
   }
 
   /// `name` of `org/name`.

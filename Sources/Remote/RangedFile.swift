@@ -182,34 +182,15 @@ final class RangedFile: RemoteFile {
         throw changed("\(byteCount) bytes before, \(count) now")
       }
       if range == 0..<byteCount, !response.isCut, response.body.count == byteCount { return response.body }
-      throw FileError(
-        .unsupported, path: path, offset: range.lowerBound,
-        "the server gives the whole file where a part is asked for (HTTP 200, expected 206); take one that gives parts, or "
-          + "download the file")
+      throw response.wholeInsteadOfPart(path: path, offset: range.lowerBound)
     case 404, 410: throw FileError(.missing, path: path, "is no longer there (HTTP \(response.status))")
     case 412: throw changed("HTTP 412")
     case 416: throw changed("it has become shorter: HTTP 416")
     default: throw Refusal.error(response, path: path)
     }
-    guard let text = response.fields["content-range"], let part = ContentRange(text) else {
-      throw FileError(
-        .malformed, path: path, offset: range.lowerBound,
-        "the server does not say which part it gives (Content-Range: "
-          + "\(response.fields["content-range"].map(FileError.quoted) ?? "none"))")
-    }
+    let part = try response.part(path: path, offset: range.lowerBound)
     guard part.total == byteCount else { throw changed("\(byteCount) bytes before, \(part.total) now") }
-    guard part.range == range else {
-      throw FileError(
-        .malformed, path: path, offset: range.lowerBound,
-        "the server gives another part than was asked for: \(text), expected \(range.lowerBound)-\(range.upperBound - 1)"
-      )
-    }
-    guard response.body.count == range.count, !response.isCut else {
-      throw FileError(
-        .truncated, path: path, offset: range.lowerBound,
-        "the server gives \(response.isCut ? "more than" : "\(response.body.count) of") the \(range.count) bytes that it announces"
-      )
-    }
+    try response.requirePart(range, part, path: path)
     if let location = response.location { state.withLock { $0.location = location } }
     return response.body
   }

@@ -9,6 +9,9 @@ cp -r "$here/../Fixtures/TinyLlama" "$here/../Fixtures/heldout.txt" "$CHROOT/roo
 work=$(mktemp -d)
 trap 'rm -rf "$work"; leave' EXIT
 cp -r "$here/../Fixtures/TinyLlama" "$here/../Fixtures/heldout.txt" "$work/"
+# What fetches is not linked in: it brings half of a system with it.
+in_chroot apt-get -qq update
+in_chroot apt-get -qq install --no-install-recommends libcurl4 >/dev/null
 in_chroot ldd /usr/local/bin/decant
 in_chroot decant --version
 # Without /proc it says so; threads of the Swift runtime would trap.

@@ -43,24 +43,25 @@ struct AddressTests {
   func secretsAreForTheirAddress() throws {
     let server = try LoopbackServer { .file([1], to: $0) }
     let stores = Stores()
-    for word in ["/in/?folder-secret", "/in/deep/f?file-secret", "/g?other"] {
+    for word in ["/in/?folder-secret", "/in/deep/f?file-secret", "/by/g?other"] {
       _ = try stores.access.withoutSecrets(server.address + word)
     }
-    for path in ["/in/a", "/in/deep/f", "/in/deep/g", "/g", "/h", "/gg"] {
+    for path in ["/in/a", "/in/deep/f", "/in/deep/g", "/by/g", "/h", "/inn/a"] {
       #expect(try stores.bytes(of: server.address + path) == [1])
     }
     #expect(
       server.requests.map(\.target) == [
-        "/in/a?folder-secret", "/in/deep/f?file-secret", "/in/deep/g?folder-secret", "/g?other", "/h", "/gg",
+        "/in/a?folder-secret", "/in/deep/f?file-secret", "/in/deep/g?folder-secret", "/by/g?other", "/h", "/inn/a",
       ])
-    #expect(throws: FileError.self) { try stores.access.withoutSecrets(server.address + "/g?different") }
+    #expect(throws: FileError.self) { try stores.access.withoutSecrets(server.address + "/by/g?different") }
   }
 
   @Test(
     arguments: [
       ("org/name", "org/name", nil, ""), ("org/name@main", "org/name", "main", ""),
       ("org/name/a/b.gguf", "org/name", nil, "a/b.gguf"),
-      ("org/name@v1/a", "org/name", "v1", "a"), ("org/name@refs/pr/12/a", "org/name", "refs/pr/12", "a"),
+      ("org/name@v1/a", "org/name", "v1", "a"), ("org/name/", "org/name", nil, ""),
+      ("org/name/a/", "org/name", nil, "a"), ("org/name@refs/pr/12/a", "org/name", "refs/pr/12", "a"),
       ("org/name@refs%2Fpr%2F1", "org/name", "refs/pr/1", ""), ("o-r.g/N_1.5-GGUF", "o-r.g/N_1.5-GGUF", nil, ""),
     ] as [(String, String, String?, String)])
   func namesOfTheHub(_ text: String, _ repository: String, _ revision: String?, _ file: String) throws {
@@ -71,7 +72,8 @@ struct AddressTests {
   @Test(arguments: [
     "name", "./org/name", "/org/name", "../org/name", "org//name", "org/../x", "org/na me", "~/name", "org/", "/", "",
     "a:b/c",
-    "org/name@", "org/name@../x", "org/name/../../x", "org/name@a/../b", "org/.name", "-o/name", "o/n--m", "ö/n",
+    "org/name@", "org/name//a", "org/name@refs//pr/1", "org/name@../x", "org/name/../../x", "org/name@a/../b",
+    "org/.name", "-o/name", "o/n--m", "ö/n",
   ])
   func noNamesOfTheHub(_ text: String) { #expect(HubName(text) == nil) }
 

@@ -8,7 +8,7 @@ import Testing
 struct Stores {
   let access: RemoteAccess
 
-  init(_ environment: [String: String] = [:], stallSeconds: Int = 2, attempts: Int = 4) {
+  init(_ environment: [String: String] = [:], stallSeconds: Int = 30, attempts: Int = 4) {
     var patience = Patience()
     patience.firstWait = .milliseconds(20)
     patience.longestWait = .seconds(3)
