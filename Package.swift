@@ -167,7 +167,7 @@ let package = Package(
       ]),
     // The template is compiled in: a program that is installed has no files beside it.
     room(
-      "Pages", "Sources/Pages", imports: ["Bytes", "JSON", "Digests", "Evaluation", mustache],
+      "Pages", "Sources/Pages", imports: ["Bytes", "JSON", "Digests", "Evaluation", "Estimation", mustache],
       resources: [
         "page.mustache", "chart.mustache", "table.mustache", "figure.mustache", "passage.mustache", "page.css",
         "page.js",
@@ -209,7 +209,9 @@ let package = Package(
     tests(
       of: "Evaluation",
       imports: ["Bytes", "Tensors", "Architectures", "Quantization", "Conversion", "Inference", "JSON", "Tokenizers"]),
-    tests(of: "Pages", imports: ["Bytes", "Evaluation", "JSON", "Digests"]),
+    tests(
+      of: "Pages",
+      imports: ["Bytes", "Evaluation", "JSON", "Digests", "Estimation", "Conversion", "Quantization"]),
     tests(of: "Estimation", imports: ["Bytes", "Tensors", "Architectures", "Conversion", "Quantization", "JSON"]),
     tests(of: "Allocation", imports: ["Conversion", "Quantization"]),
     .testTarget(

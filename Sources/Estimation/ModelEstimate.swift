@@ -9,6 +9,8 @@ public struct ModelEstimate: Sendable {
     public let size: Result<WeightSize, FileError>
     /// Weights, cache and activations at the context that is asked for, in bytes.
     public let total: Double?
+    /// The same at each of `contexts`.
+    public let totals: [Double]
     /// The longest context that fits into the memory that is asked for; nil where none does, or no memory is told.
     public let longestContext: Int?
   }
@@ -77,7 +79,8 @@ public struct ModelEstimate: Sendable {
         activations: needs.activations(
           tokens: min(tokens, request.tokensTogether) * request.batch, sequences: request.batch))
     }
-    contexts = (request.context.map { [$0] } ?? usual).map(beside)
+    let contexts = (request.context.map { [$0] } ?? usual).map(beside)
+    self.contexts = contexts
     let here = beside(context)
     self.forms = forms.map { form in
       let size = Result { () throws(FileError) in
@@ -88,6 +91,7 @@ public struct ModelEstimate: Sendable {
       return Form(
         name: form.name, size: size,
         total: weights.map { Double($0.byteCount) + here.cache + here.activations },
+        totals: weights.map { weights in contexts.map { Double(weights.byteCount) + $0.cache + $0.activations } } ?? [],
         longestContext: request.memory.flatMap { memory in
           weights.flatMap {
             needs.longestContext(

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Digests
+public import Estimation
 public import Evaluation
 internal import Foundation
 internal import JSON
@@ -8,10 +9,18 @@ internal import Mustache
 /// Measurements as one page of HTML that needs nothing else: charts, tables behind them, passages, and how all was made.
 /// There is no number on it that is not in the reports, but those along axes.
 public struct ReportPage: Sendable {
-  private let reports: ReportCollection
+  private let subject: Subject
+
+  private enum Subject {
+    case reports(ReportCollection)
+    case estimate(ModelEstimate, name: String)
+  }
 
   /// - Parameter reports: of one text, and comparisons with one original; one report at least.
-  public init(_ reports: ReportCollection) { self.reports = reports }
+  public init(_ reports: ReportCollection) { subject = .reports(reports) }
+
+  /// - Parameter name: of the model.
+  public init(_ name: String, _ estimate: ModelEstimate) { subject = .estimate(estimate, name: name) }
 
   /// The page.
   /// - Throws: when a template cannot be read, which are the program's own.
@@ -35,9 +44,10 @@ public struct ReportPage: Sendable {
   private var content: PageContent {
     let script = String(decoding: PackageResources.page_js, as: UTF8.self)
     let body: (title: String, lead: [Table.Part], sections: [PageContent.Section]) =
-      switch reports {
-      case .comparisons(let reports): ComparisonPage(reports).content
-      case .perplexities(let reports): PerplexityPage(reports).content
+      switch subject {
+      case .reports(.comparisons(let reports)): ComparisonPage(reports).content
+      case .reports(.perplexities(let reports)): PerplexityPage(reports).content
+      case .estimate(let estimate, let name): EstimatePage(name: name, estimate: estimate).content
       }
     let digest = Array(script.utf8).withBytes { SHA256Digest(of: $0) }
     return PageContent(

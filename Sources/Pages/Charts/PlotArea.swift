@@ -32,13 +32,14 @@ struct PlotArea {
   }
 
   /// Marks along the left side, with lines through the area; the title stands above it.
-  func leftAxis(_ scale: AxisScale, title: String) -> SVGElement {
+  func leftAxis(_ scale: AxisScale, title: String, _ text: ((Double) -> String)? = nil) -> SVGElement {
     var group = SVGElement("g", ["class": "axis"])
     for tick in scale.ticks {
       let y = y(tick, on: scale)
       group.add(SVGElement("line", ["x1": .number(left), "x2": .number(right), "y1": .number(y), "y2": .number(y)]))
       group.add(
-        SVGElement("text", ["x": .number(left - 6), "y": .number(y + 4), "text-anchor": "end"]).text(scale.text(tick)))
+        SVGElement("text", ["x": .number(left - 6), "y": .number(y + 4), "text-anchor": "end"]).text(
+          text?(tick) ?? scale.text(tick)))
     }
     group.add(SVGElement("text", ["class": "title", "x": 2, "y": .number(top - 12)]).text(title))
     return group

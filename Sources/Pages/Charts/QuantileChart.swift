@@ -1,6 +1,6 @@
 internal import Evaluation
 
-/// How large the divergence is at most for a share of the tokens: a line for each model.
+/// Values at a few steps, each a power or so above the one before: a line for each model.
 struct QuantileChart {
   struct Line {
     let key: String
@@ -9,17 +9,23 @@ struct QuantileChart {
     let values: [Double]
   }
 
-  /// What the values are called: `90 %`.
+  /// What the steps are called: `90 %`.
   let shares: [String]
   let lines: [Line]
   let title: String
   let measure: String
+  /// What the steps are.
+  var steps = "share of the tokens with less"
+  /// What is not to be exceeded; nil for nothing.
+  var limit: Double?
+  /// How a value reads; nil for a plain number.
+  var text: (@Sendable (Double) -> String)?
 
   func drawing(isNarrow: Bool) -> Drawing {
     let (width, height) = isNarrow ? (340.0, 320.0) : (720.0, 380.0)
     let room = isNarrow ? 26.0 : 30 + (lines.map { PlotArea.width(of: SafeText.short($0.name, 22)) }.max() ?? 0)
     let area = PlotArea(left: 56, top: 34, width: width - 56 - room, height: height - 34 - 44)
-    let values = AxisScale.logarithmic(lines.flatMap(\.values), marks: 7)
+    let values = AxisScale.logarithmic(lines.flatMap(\.values) + (limit.map { [$0] } ?? []), marks: 7)
     let step = area.width / Double(max(shares.count - 1, 1))
     var axis = SVGElement("g", ["class": "axis"])
     for (number, share) in shares.enumerated() {
@@ -32,8 +38,16 @@ struct QuantileChart {
     axis.add(
       SVGElement(
         "text", ["class": "title", "x": .number(area.right), "y": .number(area.bottom + 35), "text-anchor": "end"]
-      ).text("share of the tokens with less"))
-    var elements = [area.leftAxis(values, title: measure), axis]
+      ).text(steps))
+    var elements = [area.leftAxis(values, title: measure, text), axis]
+    if let limit {
+      let y = area.y(limit, on: values)
+      elements.append(
+        SVGElement(
+          "line",
+          ["class": "limit", "x1": .number(area.left), "x2": .number(area.right), "y1": .number(y), "y2": .number(y)]
+        ).titled((text ?? AxisScale.text)(limit), [Figure(limit, "")]))
+    }
     var ends: [(y: Double, text: String, series: Int)] = []
     for (number, line) in lines.enumerated() {
       let points = line.values.enumerated().compactMap { place, value in
@@ -50,7 +64,8 @@ struct QuantileChart {
               "cy": .number(area.y(value, on: values)), "r": 3.5,
             ]
           ).titled(
-            "\(SafeText.name(line.name)), \(shares[place]): \(NumberText.significant(value, 3))", [Figure(value, "")]))
+            "\(SafeText.name(line.name)), \(shares[place]): \(text?(value) ?? NumberText.significant(value, 3))",
+            [Figure(value, "")]))
       }
       if let last = points.last {
         ends.append((last.1, isNarrow ? line.key : "\(line.key)  \(SafeText.short(line.name, 22))", number))

@@ -4,6 +4,7 @@ internal import Conversion
 internal import Estimation
 internal import Evaluation
 internal import JSON
+internal import Pages
 internal import Quantization
 
 struct EstimateCommand: TalkingCommand {
@@ -29,9 +30,9 @@ struct EstimateCommand: TalkingCommand {
       linear layer but the head; the model is in BF16, or NF4 with double quantization.
 
       With --json: model, weights, context, batch, trained_context, memory, types (type,
-      bytes, bits_per_weight, total, longest_context, refusal), contexts (context,
-      kv_cache, activations), training (method, trained, bytes), notes; all in bytes
-      and tokens.
+      bytes, bits_per_weight, total, totals (at each of the contexts),
+      longest_context, refusal), contexts (context, kv_cache, activations), training
+      (method, trained, bytes), notes; all in bytes and tokens.
 
       EXAMPLES
         decant estimate Llama-3.1-70B/config.json
@@ -60,6 +61,14 @@ struct EstimateCommand: TalkingCommand {
   @Option(help: ArgumentHelp("Rank of LoRA's factors.", valueName: "n"))
   var rank = 16
 
+  @Option(
+    help: ArgumentHelp("Also write a page to look at: what runs in which memory.", valueName: "file.html"),
+    completion: .file(), transform: OutputPath.checked)
+  var report: String?
+
+  @Flag(name: .shortAndLong, help: "Replace the page of --report if it is there already.")
+  var force = false
+
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -75,12 +84,18 @@ struct EstimateCommand: TalkingCommand {
       throw ValidationError("\(option) is at most \(1 << 30).")
     }
     for word in words { _ = try WeightForms.parse(word) }
+    if force, report == nil { throw ValidationError("--force replaces the page of --report, which is not asked for.") }
   }
 
   func run() async throws {
     StatusLine.shared.begin("opening \(model)")
     let checkpoint = try Checkpoint.configured(model)
     talk.tell(checkpoint.notes)
+    let page = report.map { FileOutput($0, replacing: force) }
+    if let page {
+      try page.check(against: [model] + checkpoint.inputPaths)
+      try page.checkRoom()
+    }
     var request = ModelEstimate.Request()
     request.context = context
     request.batch = batch
@@ -95,6 +110,9 @@ struct EstimateCommand: TalkingCommand {
       half: try WeightForms.parse("bf16").recipe, nested: try WeightForms.parse("nf4+double").recipe
     )
     let estimate = try ModelEstimate(of: checkpoint, forms, training: training, request, workers: workers.count)
+    if let page {
+      try ReportOptions.write(ReportPage(FileSystem.lastComponent(model), estimate), to: page, talk)
+    }
     let report = EstimateReport(name: FileSystem.lastComponent(model), estimate: estimate)
     if talk.json {
       let json = (report.json.object ?? [:]).merging(["notes": checkpoint.notes.json]) { own, _ in own }

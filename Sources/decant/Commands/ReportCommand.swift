@@ -28,7 +28,8 @@ struct ReportCommand: TalkingCommand {
       """)
 
   @Argument(
-    help: "Files of JSON that measurements printed.", completion: .file(extensions: ["json"]), transform: InputPath.file)
+    help: "Files of JSON that measurements printed.", completion: .file(extensions: ["json"]), transform: InputPath.file
+  )
   var files: [String]
 
   @Flag(name: .shortAndLong, help: "Replace the page of --report if it is there already.")

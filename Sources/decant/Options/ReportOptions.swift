@@ -42,8 +42,13 @@ struct ReportOptions: ParsableArguments {
 
   /// Writes the page.
   static func write(_ reports: ReportCollection, to page: FileOutput, _ talk: TalkOptions) throws {
+    try write(ReportPage(reports), to: page, talk)
+  }
+
+  /// Writes a page.
+  static func write(_ drawn: ReportPage, to page: FileOutput, _ talk: TalkOptions) throws {
     StatusLine.shared.begin("drawing \(page.path)")
-    let html = try ReportPage(reports).html()
+    let html = try drawn.html()
     Terminal.tellLeft(try page.write(Array(html.utf8)))
     if !talk.quiet { Terminal.note("\(page.path): \(NumberText.bytes(html.utf8.count)), for a browser") }
   }

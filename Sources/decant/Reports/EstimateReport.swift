@@ -68,7 +68,7 @@ struct EstimateReport {
 
   private static func count(_ count: Double) -> String { NumberText.grouped(Int(min(count.rounded(), 9e18))) }
 
-  /// Keys: `model`, `weights`, `context`, `batch`, `types` (`type`, `bytes`, `bits_per_weight`, `total`, `longest_context`,
+  /// Keys: `model`, `weights`, `context`, `batch`, `types` (`type`, `bytes`, `bits_per_weight`, `total`, `totals`, `longest_context`,
   /// `refusal`), `contexts` (`context`, `kv_cache`, `activations`), `training` (`method`, `trained`, `bytes`), `trained_context`.
   var json: JSONValue {
     var members: [String: JSONValue] = [
@@ -92,6 +92,7 @@ struct EstimateReport {
           entry["bytes"] = .integer(size.byteCount)
           entry["bits_per_weight"] = .number(size.bitsPerWeight)
           entry["total"] = form.total.map(JSONValue.number)
+          entry["totals"] = .array(form.totals.map(JSONValue.number))
           if request.memory != nil { entry["longest_context"] = form.longestContext.map(JSONValue.integer) ?? .null }
         case .failure(let error): entry["refusal"] = .string(Terminal.sentence(error, isVerbose: false))
         }
