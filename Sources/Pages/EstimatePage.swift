@@ -25,7 +25,7 @@ struct EstimatePage {
   }
 
   private static func bytes(_ count: Double) -> Figure {
-    Figure(count, NumberText.bytes(Int(min(count.rounded(), 9e18))))
+    Figure(count, NumberText.bytes(count))
   }
 
   private var weights: PageContent.Section {

@@ -8,9 +8,8 @@ import Testing
     let made = try await ExampleFolder()
     let checkpoint = try Checkpoint(configuration: made("Llama-3.2-1B/config.json"))
     if let codec = Catalog.codec(named: "q8_0") {
-      let size = try WeightSize(
-        of: checkpoint, as: "q8_0", recipe: Recipe(.everyMatrix(TargetType(codec: codec))), container: .gguf, workers: 2
-      )
+      let recipe = Recipe(.everyMatrix(TargetType(codec: codec)))
+      let size = try WeightSize(of: checkpoint, as: "q8_0", recipe: recipe, container: .gguf, workers: 2)
       print(size.byteCount, size.bitsPerWeight)
     }
     if let model = checkpoint.model {

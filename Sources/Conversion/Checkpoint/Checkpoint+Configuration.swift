@@ -29,12 +29,21 @@ extension Checkpoint {
       var descriptors: [TensorDescriptor] = []
       // Whether a model has biases is a matter of its family; all of them are counted. A head that is the embedding is not.
       let isOwnHead = model.hasHead && !model.tiesHead
-      for tensor in model.expectedTensors where tensor.name != model.tiedTensors.head || isOwnHead {
+      var byteCount = 0
+      let most = 1_000_000
+      for tensor in model.expectedTensors(most: most) where tensor.name != model.tiedTensors.head || isOwnHead {
         do throws(ShapeError) {
           descriptors.append(try TensorDescriptor(name: tensor.name, encoding: type, shape: tensor.shape))
         } catch {
           throw FileError(
             .malformed, path: path, subject: tensor.name, "would have the shape \(tensor.shape): \(error)")
+        }
+        let (sum, isTooMuch) = byteCount.addingReportingOverflow(descriptors.last?.byteCount ?? 0)
+        byteCount = sum
+        // Whatever becomes of a weight, it takes no more than four times as much.
+        guard !isTooMuch, sum < 1 << 59, descriptors.count <= most else {
+          throw FileError(
+            .unsupported, path: path, "asks for more than is counted: \(most) tensors, or 500,000 TB of weights")
         }
       }
       let source = ConfiguredSource(name: path, tensors: descriptors)

@@ -53,6 +53,11 @@ package enum NumberText {
     return significant(value, 3) + " " + unit
   }
 
+  /// The same of a number that may be beyond all counts.
+  package static func bytes(_ count: Double) -> String {
+    count.isFinite && count > -9e18 && count < 9e18 ? bytes(Int(count.rounded())) : significant(count, 3) + " B"
+  }
+
   /// Digits in groups of three: `1,234,567`.
   package static func grouped(_ count: Int) -> String {
     var text = ""

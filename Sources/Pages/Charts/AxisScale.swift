@@ -75,6 +75,8 @@ struct AxisScale {
   func text(_ tick: Double) -> String {
     guard kind == .linear, ticks.count > 1, abs(tick) < 1e9 else { return Self.text(tick) }
     let step = ticks[1] - ticks[0]
+    // Numbers that hardly differ have marks that do not.
+    guard step > 1e-12 else { return Self.text(tick) }
     return NumberText.fixed(tick, max(0, -Int((Double.log10(step) + 1e-9).rounded(.down))))
   }
 

@@ -42,7 +42,7 @@ struct ScatterChart {
     let values =
       isLogarithmic ? AxisScale.logarithmic(spread, marks: 6) : AxisScale.linear(spread, marks: isNarrow ? 4 : 6)
     var elements = [
-      area.bottomAxis(sizes, title: "size") { NumberText.bytes(Int($0)) },
+      area.bottomAxis(sizes, title: "size") { NumberText.bytes($0) },
       area.leftAxis(values, title: measure),
     ]
     let places = shown.map { (x: area.x(Double($0.bytes), on: sizes), y: area.y($0.value, on: values)) }

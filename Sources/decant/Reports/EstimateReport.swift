@@ -64,7 +64,7 @@ struct EstimateReport {
     return notes
   }
 
-  static func bytes(_ count: Double) -> String { NumberText.bytes(Int(min(count.rounded(), 9e18))) }
+  static func bytes(_ count: Double) -> String { NumberText.bytes(count) }
 
   private static func count(_ count: Double) -> String { NumberText.grouped(Int(min(count.rounded(), 9e18))) }
 
