@@ -20,8 +20,8 @@ public struct MemoryNeeds: Sendable {
   private let hiddenSize: Double
   private let vocabularySize: Double
   private let layerCount: Double
-  /// Lengths of both sides of every linear layer but the head.
-  private let linears: [(rows: Int, columns: Int)]
+  /// Lengths of both sides of every linear layer but the head, added up.
+  private let linearSides: Double
   /// Tokens of the longest context that the model was trained for.
   public let contextLength: Int
 
@@ -31,6 +31,13 @@ public struct MemoryNeeds: Sendable {
     var caches: [Cache: Int] = [:]
     var widths: [ForwardPass.Register: Int] = [:]
     var experts = 0.0
+    var sides = 0.0
+    // A stack of experts has a third length in front.
+    func count(_ linear: ForwardPass.Linear?) {
+      guard let shape = linear?.weight.shape, shape.count >= 2 else { return }
+      let copies = shape.dropLast(2).reduce(1.0) { $0 * Double($1) }
+      sides += copies * (Double(shape[shape.count - 2]) + Double(shape[shape.count - 1]))
+    }
     func put(_ width: Int, _ register: ForwardPass.Register) { widths[register] = max(widths[register] ?? 0, width) }
     for operation in pass.operations {
       switch operation {
@@ -38,11 +45,19 @@ public struct MemoryNeeds: Sendable {
         caches[Cache(width: 2 * attention.keyWidth, window: attention.window), default: 0] += 1
         put(attention.queryWidth, .mixed)
       case .project(let layers, _, _):
-        for (layer, register) in layers { put(layer.weight.shape.first ?? 0, register) }
-      case .gate(_, let up, _, _, let register): put(up.weight.shape.first ?? 0, register)
+        for (layer, register) in layers {
+          put(layer.weight.shape.first ?? 0, register)
+          count(layer)
+        }
+      case .gate(let gate, let up, _, _, let register):
+        put(up.weight.shape.first ?? 0, register)
+        count(gate)
+        count(up)
       case .mix(let mixture, _, _):
+        for linear in [mixture.gate, mixture.up, mixture.down] { count(linear) }
         experts = max(experts, Double(mixture.experts.usedCount) * Double(mixture.size))
-      case .embed, .addPositions, .normalize, .activate, .clamp, .scaleByGate, .add: break
+      case .scaleByGate(let gate, _, _): count(gate)
+      case .embed, .addPositions, .normalize, .activate, .clamp, .add: break
       }
     }
     self.caches = caches
@@ -51,10 +66,7 @@ public struct MemoryNeeds: Sendable {
     layerWidth = widths.values.reduce(2 * hiddenSize) { $0 + Double($1) } + experts
     vocabularySize = Double(pass.vocabularySize)
     layerCount = Double(pass.layers.count)
-    linears = pass.linears.filter { $0.layer != nil }.compactMap { linear in
-      let shape = linear.linear.weight.shape
-      return shape.count == 2 ? (shape[0], shape[1]) : nil
-    }
+    linearSides = sides
     contextLength = model.contextLength
   }
 
@@ -110,9 +122,7 @@ public struct MemoryNeeds: Sendable {
   }
 
   /// Numbers of the factors of low rank beside every linear layer but the head.
-  public func adapterParameterCount(rank: Int) -> Double {
-    linears.reduce(0.0) { $0 + Double(rank) * (Double($1.rows) + Double($1.columns)) }
-  }
+  public func adapterParameterCount(rank: Int) -> Double { Double(rank) * linearSides }
 
   /// What training takes beside the weights that stay as they are: for every number that is trained 16 bytes (BF16 and its
   /// gradient, and in F32 a copy and the two moments of AdamW), and the activations of a step, where each layer keeps its

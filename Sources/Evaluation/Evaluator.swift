@@ -76,15 +76,11 @@ public struct Evaluator: Sendable {
     progress: (Progress) -> Void = { _ in }
   ) async throws -> Perplexity {
     try check(text, model.vocabularySize)
-    let found = record?.found(of: text) { windows in
-      let places = windows * text.positions.count
-      return places + WorstPlaces.numberCount(places: places, models: 1)
-    }
-    let foundPlaces = (found?.windows ?? 0) * text.positions.count
-    var nlls = Array((found?.numbers ?? []).prefix(foundPlaces))
-    var worst = WorstPlaces(numbers: (found?.numbers ?? []).dropFirst(foundPlaces), models: 1)
+    let found = Found(record, of: text, models: 1, numbersPerPlace: 1)
+    var nlls = found.numbers
+    var worst = found.worst
     nlls.reserveCapacity(text.scoredCount)
-    for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
+    for batch in text.batches(ofTokens: batchTokens, from: found.windows) {
       let states = try await model.hiddenStates(
         of: Array(text.windows[batch]), at: text.positions, workers: workers)
       for piece in pieces(states, model.vocabularySize, ofModels: 1) {
@@ -127,15 +123,11 @@ public struct Evaluator: Sendable {
     }
     let vocabularySize = before.vocabularySize
     try check(text, vocabularySize)
-    let found = record?.found(of: text) { windows in
-      let places = windows * text.positions.count
-      return places * PairedPrediction.numberCount + WorstPlaces.numberCount(places: places, models: 2)
-    }
-    let foundNumbers = (found?.windows ?? 0) * text.positions.count * PairedPrediction.numberCount
-    var places = PairedPrediction.places(Array((found?.numbers ?? []).prefix(foundNumbers)))
-    var worst = WorstPlaces(numbers: (found?.numbers ?? []).dropFirst(foundNumbers), models: 2)
+    let found = Found(record, of: text, models: 2, numbersPerPlace: PairedPrediction.numberCount)
+    var places = PairedPrediction.places(found.numbers)
+    var worst = found.worst
     places.reserveCapacity(text.scoredCount)
-    for batch in text.batches(ofTokens: batchTokens, from: found?.windows ?? 0) {
+    for batch in text.batches(ofTokens: batchTokens, from: found.windows) {
       let windows = Array(text.windows[batch])
       let statesBefore = try await before.hiddenStates(of: windows, at: text.positions, workers: workers)
       let statesAfter = try await after.hiddenStates(of: windows, at: text.positions, workers: workers)
@@ -182,6 +174,27 @@ public struct Evaluator: Sendable {
   }
 
   // MARK: Parts
+
+  /// What a record has of a measurement: nothing where its numbers are none of it.
+  private struct Found {
+    var windows = 0
+    var numbers: [Double] = []
+    var worst = WorstPlaces()
+
+    init(_ record: MeasurementRecord?, of text: EvaluationWindows, models: Int, numbersPerPlace: Int) {
+      let content = record?.found(of: text) { windows in
+        let places = windows * text.positions.count
+        return places * numbersPerPlace + WorstPlaces.numberCount(places: places, models: models)
+      }
+      guard let content else { return }
+      let places = content.windows * text.positions.count
+      let kept = content.numbers.dropFirst(places * numbersPerPlace)
+      guard let worst = WorstPlaces(numbers: kept, places: places, models: models) else { return }
+      self.windows = content.windows
+      self.worst = worst
+      numbers = Array(content.numbers.prefix(places * numbersPerPlace))
+    }
+  }
 
   /// A scored prediction: which window, which position, which token was right.
   private struct Place: Sendable {

@@ -49,19 +49,26 @@ struct WorstPlaces: Hashable, Sendable {
     }
   }
 
-  /// - Parameter numbers: as many as `numberCount` says.
-  init(numbers: some Collection<Double>, models: Int) {
+  /// - Parameters:
+  ///   - numbers: as many as `numberCount` says.
+  ///   - places: how many there are.
+  /// - Returns: nil for numbers that are no such places.
+  init?(numbers: some Collection<Double>, places: Int, models: Int) {
     let numbers = Array(numbers)
     let size = Self.numbersPerEntry(models: models)
-    entries = stride(from: 0, to: numbers.count / size * size, by: size).map { start in
-      Entry(
-        place: Int(numbers[start]), value: numbers[start + 1],
-        chances: (0..<models).map { model in
-          (0..<TokenChance.kept).compactMap { rank in
-            let at = start + 2 + (model * TokenChance.kept + rank) * 2
-            return numbers[at] < 0 ? nil : TokenChance(token: Int32(numbers[at]), probability: numbers[at + 1])
-          }
-        })
+    for start in stride(from: 0, to: numbers.count / size * size, by: size) {
+      guard let place = Int(exactly: numbers[start]), (0..<places).contains(place) else { return nil }
+      var chances: [[TokenChance]] = []
+      for model in 0..<models {
+        var ofModel: [TokenChance] = []
+        for rank in 0..<TokenChance.kept {
+          let at = start + 2 + (model * TokenChance.kept + rank) * 2
+          guard let token = Int32(exactly: numbers[at]) else { return nil }
+          if token >= 0 { ofModel.append(TokenChance(token: token, probability: numbers[at + 1])) }
+        }
+        chances.append(ofModel)
+      }
+      entries.append(Entry(place: place, value: numbers[start + 1], chances: chances))
     }
   }
 }

@@ -210,7 +210,7 @@ struct ComparisonPage {
         tensorTable(
           "The tensors that carry most of the squared error",
           Array(
-            map.shown.map(\.tensor).sorted { $0.shareOfError > $1.shareOfError }.prefix(10)))
+            model.report.tensors.sorted { $0.shareOfError > $1.shareOfError }.prefix(10)))
       ]
       return part
     }

@@ -22,10 +22,13 @@ public struct ReportPage: Sendable {
   /// - Parameter name: of the model.
   public init(_ name: String, _ estimate: ModelEstimate) { subject = .estimate(estimate, name: name) }
 
+  /// A template of the program's own that is not there.
+  private struct TemplateMissing: Error {}
+
   /// The page.
   /// - Throws: when a template cannot be read, which are the program's own.
   public func html() throws -> String {
-    guard EscapedContent.isRegistered else { return "" }
+    guard EscapedContent.isRegistered else { throw TemplateMissing() }
     let templates: [(name: String, bytes: [UInt8])] = [
       ("page", PackageResources.page_mustache), ("chart", PackageResources.chart_mustache),
       ("table", PackageResources.table_mustache), ("figure", PackageResources.figure_mustache),
@@ -38,7 +41,8 @@ public struct ReportPage: Sendable {
       if name == "figure" { text = text.trimmingCharacters(in: .newlines) }
       try library.register(text, named: name)
     }
-    return library.render(content, withTemplate: "page") ?? ""
+    guard let page = library.render(content, withTemplate: "page") else { throw TemplateMissing() }
+    return page
   }
 
   private var content: PageContent {

@@ -169,7 +169,11 @@ struct Job {
       }
     }
     if options.dryRun {
-      if talk.json, planned.count == outputs.count {
+      if talk.json {
+        guard planned.count == outputs.count else {
+          try failures.check()
+          return ([], nil)
+        }
         let members = planned.map { JSONValue.object($0.report.members) }
         try Terminal.result(JSONText.of(outputs.count == 1 ? members[0] : ["outputs": .array(members)]))
       } else {

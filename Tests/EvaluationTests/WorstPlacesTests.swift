@@ -21,7 +21,12 @@ import Testing
     let expected = values.indices.sorted { (values[$1], $0) < (values[$0], $1) }.prefix(10)
     #expect(worst.entries.map(\.place) == Array(expected))
     #expect(worst.entries.map { Int($0.chances[0][0].token) } == Array(expected))
-    #expect(WorstPlaces(numbers: worst.numbers, models: 1) == worst)
+    #expect(WorstPlaces(numbers: worst.numbers, places: values.count, models: 1) == worst)
+    for (place, number) in [(0, Double.nan), (0, 1e300), (0, 100), (0, -1), (0, 0.5), (2, 1e300), (2, .nan)] {
+      var numbers = worst.numbers
+      numbers[place] = number
+      #expect(WorstPlaces(numbers: numbers, places: values.count, models: 1) == nil, "what is no place is no trap")
+    }
     #expect(worst.numbers.count == WorstPlaces.numberCount(places: values.count, models: 1))
   }
 

@@ -82,7 +82,9 @@ extension Checkpoint {
       // What is missing may be all of the weights or some.
       let beside = FileSystem.join(isFolder ? path : FileSystem.parent(path), configName)
       guard isFolder || isIndex, error.code == .missing, try FileSystem.hasFile(beside) else { throw error }
-      return try Checkpoint(configuration: beside)
+      var checkpoint = try Checkpoint(configuration: beside)
+      checkpoint.notes.append(Note("weights are missing, so that this goes by the configuration: \(error.description)"))
+      return checkpoint
     }
   }
 }

@@ -14,7 +14,9 @@ public struct ModelCardSection {
       original = reports.first?.before
       files = reports.map(\.after)
       table = ComparisonSummary(reports).tables.first ?? ReportTable("", columns: [], rows: [])
-      extent = Self.extent(reports.first?.comparison?.before, reports.first?.origin)
+      extent =
+        "KL divergence is from the first model, in nats a token: 0 means that nothing changed. "
+        + Self.extent(reports.first?.comparison?.before, reports.first?.origin)
     case .perplexities(let reports):
       original = nil
       files = reports.map(\.file)
@@ -26,7 +28,12 @@ public struct ModelCardSection {
   public var markdown: String {
     var text = "## Size and quality\n\n" + table.markdown.drop { $0 != "|" } + "\n" + extent + "\n\n## How to run\n"
     for file in files {
-      for way in Self.ways(for: file) { text += "\n" + way + "\n" }
+      let ways = Self.ways(for: file)
+      for way in ways { text += "\n" + way + "\n" }
+      if ways.isEmpty {
+        text +=
+          "\n\(ReportTable.escaped(file.name.printable)): nothing is known that runs it as it is; `decant convert` makes another form of it.\n"
+      }
     }
     text += "\n## Origin\n\n" + origin
     return text
@@ -36,9 +43,7 @@ public struct ModelCardSection {
     guard let perplexity else { return "" }
     let text = origin.map { " Text: \(ReportTable.escaped($0.text.name.printable))." } ?? ""
     let version = origin.map { " Measured with decant \(ReportTable.escaped($0.version.printable))." } ?? ""
-    return "KL divergence is from the first model, in nats a token: 0 means that nothing changed. " + perplexity.remark
-      + text
-      + version
+    return perplexity.remark + text + version
   }
 
   // MARK: - How to run
@@ -70,7 +75,13 @@ public struct ModelCardSection {
     ]
 
   private static func ways(for file: MeasuredFile) -> [String] {
-    guard let details = file.details else { return [] }
+    guard let details = file.details, ["gguf", "safetensors"].contains(details.container) else { return [] }
+    // Blocks of our own are read by nobody else, and in a GGUF none that are spelled in planes.
+    let own = details.container == "gguf" ? ["nf4", "fp4", "int4", "int8"] : ["int4", "int8"]
+    let isOwn = details.types.contains { share in
+      own.contains { share.type == $0 || share.type.hasPrefix($0 + "/") || share.type.hasPrefix($0 + " ") }
+    }
+    guard !isOwn || details.container == "safetensors" && details.layouts != ["bitsandbytes"] else { return [] }
     let kinds = details.container == "gguf" ? ["gguf"] : details.layouts.isEmpty ? [""] : details.layouts
     // What would end the block of code, or the line, is a name that nobody can paste.
     guard !file.name.contains(where: { $0.isNewline || $0 == "`" }) else { return [] }

@@ -7,7 +7,7 @@ package enum NumberText {
     guard value.isFinite else { return value.isNaN ? "not a number" : value < 0 ? "-inf" : "inf" }
     let scale = Double.pow(10, Double(decimals))
     let scaled = (abs(value) * scale).rounded()
-    guard scaled < 1e15 else { return scientific(value, decimals) }
+    guard scaled < 1e15 else { return scientific(value, min(decimals, 13)) }
     let digits = String(Int(scaled))
     let sign = value < 0 && scaled > 0 ? "-" : ""
     guard decimals > 0 else { return sign + digits }

@@ -35,6 +35,9 @@ public enum ReportCollection: Sendable {
           "is no report: decant compare, perplexity and quantize --verify print one with --json")
       }
     }
+    guard !comparisons.isEmpty || !perplexities.isEmpty else {
+      throw FileError(.unsupported, path: paths.first ?? "", "has no measurement in it")
+    }
     try Self.requireSame(comparisons.map { ($0.report.origin, $0.report.before, $0.path) })
     try Self.requireSame(perplexities.map { ($0.report.origin, nil, $0.path) })
     if let one = comparisons.first, let other = perplexities.first {

@@ -43,7 +43,7 @@ extension ReportedPlaces {
   func members(_ measure: Measure, models: [String]) -> [String: JSONValue] {
     [
       Self.histogramKey(measure): .array(
-        histogram.bins.map { ["from": .number($0.from), "to": .number($0.to), "count": .integer($0.count)] }),
+        histogram.bins.map { ["from": .finite($0.from), "to": .finite($0.to), "count": .integer($0.count)] }),
       Self.worstKey: .array(worst.map { $0.json(measure, models: models) }),
     ]
   }

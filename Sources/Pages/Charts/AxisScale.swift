@@ -31,7 +31,7 @@ struct AxisScale {
 
   /// Covers the numbers above zero; those that are not lie at its lower end.
   static func logarithmic(_ numbers: [Double], marks: Int) -> AxisScale {
-    let positive = numbers.filter { $0 > 0 && $0.isFinite }
+    let positive = numbers.filter { $0 > 0 && $0.isFinite }.map { min(max($0, 1e-300), 1e300) }
     let (low, high) = (positive.min() ?? 0.1, positive.max() ?? 1)
     let hasZero = numbers.contains { $0 <= 0 }
     let ends = (

@@ -18,6 +18,8 @@ struct DamageMap {
   let cells: [Int: [String: Cell]]
   /// Tensors that belong to no layer.
   let others: [TensorError]
+  /// Modules beyond are left out: no model has as many.
+  private static let mostModules = 128
   /// Most places; layers beyond are left out.
   static let mostCells = 4096
 
@@ -34,7 +36,8 @@ struct DamageMap {
       cells[layer, default: [:]][module] = Cell(tensor: cell?.tensor ?? tensor, count: (cell?.count ?? 0) + 1)
     }
     let names = Set(cells.values.flatMap(\.keys))
-    modules = names.sorted { (Self.rank($0), $0) < (Self.rank($1), $1) }
+    let modules = Array(names.sorted { (Self.rank($0), $0) < (Self.rank($1), $1) }.prefix(Self.mostModules))
+    self.modules = modules
     let layers = Array(cells.keys.sorted().prefix(max(1, Self.mostCells / max(modules.count, 1))))
     self.layers = layers
     self.cells = cells.filter { layers.contains($0.key) }
