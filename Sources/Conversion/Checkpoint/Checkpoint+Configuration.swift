@@ -30,7 +30,7 @@ extension Checkpoint {
       // Whether a model has biases is a matter of its family; all of them are counted. A head that is the embedding is not.
       let isOwnHead = model.hasHead && !model.tiesHead
       var byteCount = 0
-      let most = 1_000_000
+      let most = 300_000
       for tensor in model.expectedTensors(most: most) where tensor.name != model.tiedTensors.head || isOwnHead {
         do throws(ShapeError) {
           descriptors.append(try TensorDescriptor(name: tensor.name, encoding: type, shape: tensor.shape))

@@ -84,6 +84,9 @@ struct EstimateCommand: TalkingCommand {
       throw ValidationError("\(option) is at most \(1 << 30).")
     }
     for word in words { _ = try WeightForms.parse(word) }
+    if let twice = Dictionary(grouping: words, by: { $0 }).first(where: { $0.value.count > 1 }) {
+      throw ValidationError("--type: \(twice.key) is there twice.")
+    }
     if force, report == nil { throw ValidationError("--force replaces the page of --report, which is not asked for.") }
   }
 

@@ -29,7 +29,15 @@ enum WeightForms {
       arguments += [layout == nil ? "--block-size" : "--group-size", String(rest[rest.index(after: slash)...])]
       rest = rest[..<slash]
     }
-    let options = try TypeOptions.parse(arguments)
+    guard !rest.isEmpty else { throw ValidationError("--type \(word): the name of a type is missing.") }
+    let options: TypeOptions
+    do {
+      options = try TypeOptions.parse(arguments)
+    } catch {
+      throw ValidationError("--type \(word): \(TypeOptions.message(for: error))")
+    }
+    // Blocks and scales that the type has not are refused as quantize does.
+    if !arguments.isEmpty { try options.checkUse(with: [String(rest)]) }
     let recipe = try options.ruled(by: String(rest), of: checkpoint, isCalibrated: true)
     return (recipe, layout == nil ? Container.forOutput("model", recipe) : .safetensors)
   }
