@@ -14,7 +14,14 @@ extension MeasurementRecord {
     for model in models { stream.add("model \(model)\n") }
     stream.add("kernels \(KernelSet.best)\n")
     stream.add("context \(text.contextLength)\n")
-    for window in text.windows { stream.add(window.map(String.init).joined(separator: " ") + "\n") }
+    stream.add(windowsOf: text)
     return stream.digest.description
+  }
+}
+
+extension FastDigest.Stream {
+  /// Takes in the tokens of all windows.
+  mutating func add(windowsOf text: EvaluationWindows) {
+    for window in text.windows { add(window.map(String.init).joined(separator: " ") + "\n") }
   }
 }

@@ -155,7 +155,6 @@ struct ComparisonPage {
             }
           ) { histogram.drawing(isNarrow: $0) },
       ].compactMap(\.self))
-    section.tables = []
     return section
   }
 
@@ -247,17 +246,9 @@ struct ComparisonPage {
         "The places with the greatest KL divergence. The deeper a token's colour, the more its prediction changed, by "
           + "halves of the most that any did; tokens without a colour were not scored, or changed little. The underlined token was to be predicted."
       ])
-    section.parts = measured.enumerated().map { number, model in
-      var part = PageContent.Part(heading: model.heading, isOpen: number == 0)
-      let worst = model.report.places?.worst ?? []
-      part.passages = PageContent.Group(
-        worst.map { passage in
-          PassageSection.passage(
-            passage, most: worst[0].value, measure: "KL divergence",
-            models: ["The original expected", "This model expects"])
-        })
-      return part
-    }
+    section.parts = PassageSection.parts(
+      measured.map { ($0.heading, $0.report.places?.worst ?? []) }, measure: "KL divergence",
+      models: ["The original expected", "This model expects"])
     return section
   }
 

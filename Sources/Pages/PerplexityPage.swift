@@ -86,16 +86,9 @@ struct PerplexityPage {
         "The deeper a token's colour, the less it was expected, by halves of the worst; tokens without a colour were not "
           + "scored, or no surprise. The underlined token was to be predicted."
       ])
-    section.parts = measured.enumerated().map { number, model in
-      var part = PageContent.Part(heading: heading(model), isOpen: number == 0)
-      let worst = model.report.places?.worst ?? []
-      part.passages = PageContent.Group(
-        worst.map {
-          PassageSection.passage(
-            $0, most: worst[0].value, measure: "Negative log-likelihood", models: ["Expected instead"])
-        })
-      return part
-    }
+    section.parts = PassageSection.parts(
+      measured.map { (heading($0), $0.report.places?.worst ?? []) }, measure: "Negative log-likelihood",
+      models: ["Expected instead"])
     return section
   }
 

@@ -119,7 +119,7 @@ extension MeasurementOrigin.Text {
   public init(name: String, bytes: [UInt8], windows: EvaluationWindows) {
     var stream = FastDigest.Stream()
     stream.add("\(windows.contextLength)\n")
-    for window in windows.windows { stream.add(window.map(String.init).joined(separator: " ") + "\n") }
+    stream.add(windowsOf: windows)
     self.init(
       name: name, byteCount: bytes.count, digest: bytes.withBytes { FastDigest(of: $0) }.description,
       windowsDigest: stream.digest.description)
