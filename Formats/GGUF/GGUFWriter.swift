@@ -52,6 +52,20 @@ public enum GGUFWriter {
       metadata, try checkedRecords(tensors, name: name), groups, name: name, alignment: alignment, tellsCountLast: true)
   }
 
+  /// Lays out a split set by the tensors of each file: one file where there is one run.
+  /// - Parameter runs: of all tensors, in order.
+  /// - Throws: as `plan(metadata:tensors:name:maximumSplitBytes:)`.
+  public static func plan(
+    metadata: GGUFMetadata, tensors: [TensorDescriptor], name: String, runs: [Range<Int>]
+  ) throws(FileError) -> [PlannedFile] {
+    guard runs.count > 1 else { return try plan(metadata: metadata, tensors: tensors, name: name) }
+    var metadata = metadata
+    metadata.removeAll { ShardSet.isOfSplit($0.key) }
+    let alignment = try checkedAlignment(metadata, name: name)
+    try refuseShardName(name)
+    return try split(metadata, try checkedRecords(tensors, name: name), runs, name: name, alignment: alignment)
+  }
+
   private static func refuseShardName(_ name: String) throws(FileError) {
     guard ShardName(name).map({ $0.count == 1 }) ?? true else {
       throw GGUFRule.writtenSplit.broken(.unsupported, path: name, "the name is that of a shard; choose another")

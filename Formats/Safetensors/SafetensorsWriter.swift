@@ -13,17 +13,19 @@ public enum SafetensorsWriter {
   ///   - maximumShardBytes: most bytes of tensor data in a shard; nil for one file. A larger tensor gets a shard
   ///     of its own.
   ///   - maximumShardTensors: most tensors in a shard; nil for any number.
+  ///   - runs: the tensors of each shard, by their numbers, where something else than length decides; all tensors, in order.
   ///   - baseName: `model` gives `model.safetensors` and `model-00001-of-00002.safetensors`.
   ///   - parameterCount: `total_parameters` of the index, left out when nil.
   /// - Throws: `FileError` when a name is there twice, an encoding has no name in this format, or a header becomes
   ///   longer than readers take.
   public static func plan(
     tensors: [TensorDescriptor], metadata: [String: String] = [:], maximumShardBytes: Int? = nil,
-    maximumShardTensors: Int? = nil, baseName: String = "model", parameterCount: Int? = nil
+    maximumShardTensors: Int? = nil, runs: [Range<Int>]? = nil, baseName: String = "model", parameterCount: Int? = nil
   ) throws(FileError) -> SafetensorsPlan {
     let single = baseName + ".safetensors"
     try check(tensors, path: single)
-    let shards = divide(tensors, maximumBytes: maximumShardBytes).flatMap { shard in
+    let filled = runs.map { $0.map { Array(tensors[$0]) } } ?? divide(tensors, maximumBytes: maximumShardBytes)
+    let shards = filled.flatMap { shard in
       let most = maximumShardTensors ?? max(1, shard.count)
       return stride(from: 0, to: shard.count, by: most).map { Array(shard[$0..<min($0 + most, shard.count)]) }
     }

@@ -69,6 +69,13 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     return result
   }
 
+  /// This failure in other words.
+  public func with(message: String) -> FileError {
+    var result = self
+    result.message = message
+    return result
+  }
+
   /// This failure with something more to do about it.
   public func with(_ remedy: Remedy, message: String? = nil) -> FileError {
     var result = self

@@ -103,6 +103,25 @@ public enum FileSystem {
     folder.isEmpty || folder == "." ? name : folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
   }
 
+  /// Makes a folder where there is none of that name. Others may do the same at once.
+  /// - Throws: `FileError` when it cannot be made, or something else has the name.
+  public static func makeFolderIfMissing(_ path: String) throws(FileError) {
+    guard try !isFolder(path) else { return }
+    do throws(FileError) {
+      try SystemCall.makeFolder(path, .all)
+    } catch {
+      guard error.code == .exists, try isFolder(path) else { throw error }
+    }
+  }
+
+  /// Removes a folder with nothing in it, and one that is not there.
+  /// - Throws: `FileError` when there is something in it, or it cannot be removed.
+  public static func removeEmptyFolder(_ path: String) throws(FileError) { try SystemCall.removeEmptyFolder(path) }
+
+  /// Removes a file, and one that is not there.
+  /// - Throws: `FileError` when it cannot be removed.
+  public static func removeFile(_ path: String) throws(FileError) { try SystemCall.removeFile(path) }
+
   /// The last component of a path, without trailing slashes.
   public static func lastComponent(_ path: String) -> String {
     // By bytes: a mark behind a slash makes one character of both.

@@ -5,6 +5,8 @@ struct OutputPlaces {
   let parent: String
   /// The new folder or the files, in their order.
   let targets: [String]
+  /// Of the files, as they are called in the folder.
+  let names: [String]
   let stagingFolder: String?
   let stagedPaths: [String]
   let journalPath: String
@@ -14,6 +16,7 @@ struct OutputPlaces {
 
   init(_ kind: StagedOutput.Kind, _ folder: String, _ files: [StagedOutput.File]) {
     self.kind = kind
+    names = files.map(\.name)
     switch kind {
     case .folder:
       parent = FileSystem.parent(folder)
@@ -45,11 +48,26 @@ struct OutputPlaces {
 
   // MARK: - The targets
 
+  /// Whether everything has its name, and is what a run has left that was stopped before it was done.
+  func isComplete(_ journal: OutputJournal.Content) throws(FileError) -> Bool {
+    let files = kind == .folder ? names.map { FileSystem.join(targets[0], $0) } : targets
+    for (number, path) in files.enumerated() {
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: false), journal.isComplete(number, status)
+      else { return false }
+    }
+    return !files.isEmpty
+  }
+
   /// Looks at what has the names of the targets.
-  /// - Parameter journal: of an earlier run, if it has left one.
+  /// - Parameters:
+  ///   - journal: of an earlier run, if it has left one.
+  ///   - takingComplete: whether an output may be there that such a run has completed.
   /// - Throws: `FileError` when something has one and must not be replaced, or can be replaced by no such output.
-  func checkTargets(replacing: Bool, _ journal: OutputJournal.Content?) throws(FileError) {
+  func checkTargets(
+    replacing: Bool, _ journal: OutputJournal.Content?, takingComplete: Bool = false
+  ) throws(FileError) {
     for target in targets { try RemoteStores.refuseWriting(to: target) }
+    if takingComplete, let journal, try isComplete(journal) { return }
     // That there is none is told by whoever looks at the place.
     guard try FileSystem.isFolder(parent) else { return }
     var isIncomplete = false

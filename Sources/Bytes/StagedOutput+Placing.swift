@@ -1,11 +1,13 @@
 extension StagedOutput {
-  /// Looks at what has the names of an output, before anything is made of it.
+  /// Looks at what has the names of an output, before anything is made of it. What a run has left that was stopped when all
+  /// files had their names may be there: `CompleteOutput` tells whether it is of the same job.
   /// - Throws: `FileError` when something has one and must not be replaced, or is nothing that can be: a link, a device, a
   ///   folder in place of a file.
   public static func checkTarget(_ kind: Kind, in folder: String, files: [File], replacing: Bool) throws(FileError) {
     let places = OutputPlaces(kind, folder, files)
     // What is no journal is told by `checkHidden`.
-    try places.checkTargets(replacing: replacing, (try? OutputJournal.Content.read(places.journalPath)) ?? nil)
+    try places.checkTargets(
+      replacing: replacing, (try? OutputJournal.Content.read(places.journalPath)) ?? nil, takingComplete: true)
   }
 
   /// Looks at what has the hidden names beside an output.

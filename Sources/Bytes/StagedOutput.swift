@@ -55,6 +55,7 @@ public final class StagedOutput: Sendable {
   private let isResumable: Bool
   let partial: PartialOutput
   private let isFinished = Mutex(false)
+  private let isClosed = Mutex(false)
 
   private struct Waiting {
     /// Bytes written into each file since the system was told to bring it to disk.
@@ -180,8 +181,7 @@ public final class StagedOutput: Sendable {
   }
 
   deinit {
-    guard !isFinished.withLock({ $0 }) else { return }
-    _ = discard()
+    if !isFinished.withLock({ $0 }) { _ = discard() }
     close()
   }
 
@@ -250,30 +250,52 @@ public final class StagedOutput: Sendable {
   /// - Throws: `FileError` when something cannot be brought to disk or renamed, or has taken the target's name since, or
   ///   was put into the folder that is replaced.
   @discardableResult
-  public func commit() throws(FileError) -> [FileError] {
+  public func commit() throws(FileError) -> [FileError] { try Self.commit([self])[0] }
+
+  /// The same of several outputs of one job. All are brought to disk before the first gets its name; what has its name is known
+  /// to be complete (`isComplete`) until all have theirs, by a later run of the job too.
+  /// - Throws: as `commit()`; outputs before the one that is named have their names then.
+  public static func commit(_ outputs: [StagedOutput]) throws(FileError) -> [[FileError]] {
+    for output in outputs { try output.prepareNames() }
+    var left: [FileErrors] = []
+    for output in outputs {
+      var own = FileErrors()
+      try output.place(&own)
+      left.append(own)
+    }
+    for (number, output) in outputs.enumerated() {
+      // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
+      left[number].attempt { () throws(FileError) in try output.journal.remove() }
+      output.close()
+    }
+    return left.map(\.all)
+  }
+
+  private func prepareNames() throws(FileError) {
     try synchronize()
     try partial.synchronizeFolders()
     try partial.requireUnchanged()
     try journal.placing(
       try partial.statuses().map(FolderContents.Entry.init),
       replacing: (replacing ? contents?.entries ?? [] : []) + standing.compactMap(\.self))
-    var left = FileErrors()
+  }
+
+  private func place(_ left: inout FileErrors) throws(FileError) {
     switch kind {
     case .files: try placeFiles(&left)
     case .folder: try placeFolder(&left)
     }
     isFinished.withLock { $0 = true }
-    defer { close() }
-    // It speaks of inodes that have another name now, so that no run goes on with it even if this one ends here.
-    left.attempt { () throws(FileError) in try journal.remove() }
     do throws(FileError) {
       try SystemCall.synchronizeFolder(places.parent)
     } catch {
       throw FileError(
         error.code, path: target, "is complete, but whether its name is safely on disk is not known: \(error.message)")
     }
-    return left.all
   }
+
+  /// Whether the output has its name: of those that are committed together some may.
+  public var isPlaced: Bool { isFinished.withLock { $0 } }
 
   /// Leaves the partial output for a later run of the same job. Nothing may be written afterwards.
   /// - Returns: whether there is anything of it; without a fingerprint or an item that is complete it is removed.
@@ -311,6 +333,11 @@ public final class StagedOutput: Sendable {
   }
 
   private func close() {
+    let isFirst = isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return !isClosed
+    }
+    guard isFirst else { return }
     partial.close()
     journal.unlock()
     Interruption.outputEnds()

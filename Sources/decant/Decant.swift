@@ -53,7 +53,8 @@ struct Decant: AsyncParsableCommand {
       CommandGroup(
         name: "Making",
         subcommands: [
-          ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, PackCommand.self, UnpackCommand.self,
+          ConvertCommand.self, QuantizeCommand.self, MergeCommand.self, AssembleCommand.self, PackCommand.self,
+          UnpackCommand.self,
         ]),
       CommandGroup(
         name: "File surgery", subcommands: [SplitCommand.self, JoinCommand.self, EditCommand.self]),

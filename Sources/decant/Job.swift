@@ -76,7 +76,12 @@ struct Job {
     let recipe: Recipe
     let destination: Destination
     let plan: Plan
+    /// The part of it that is made; nil for all of it.
+    let part: PlanPart?
     let report: PlanReport
+
+    /// What is made.
+    var poured: Plan { part?.plan ?? plan }
   }
 
   /// - Parameters:
@@ -111,12 +116,17 @@ struct Job {
     let poured = try await pour(planned, alsoReading, calibrating)
     let seconds = (planning + (ContinuousClock.now - pouring)).seconds
     if !talk.json, !talk.quiet {
-      for (output, poured) in zip(planned, poured) {
+      for (output, poured) in zip(planned, poured) where !poured.wasThere {
         let lines = output.report.summaryLines(
           movements: poured.movements, seconds: planned.count == 1 ? seconds : nil, isVerbose: talk.verbose)
         for line in lines { Terminal.note(line) }
       }
       if planned.count > 1 { Terminal.note("\(planned.count) outputs, \(DurationText.of(seconds))") }
+      if let part = options.sharing.part {
+        for output in planned {
+          Terminal.note("when all \(part.count) parts are there: decant assemble \(output.destination.path)")
+        }
+      }
     }
     try await calibrated?.measureOutput(planned[0].plan)
     if let calibrated, !talk.json, !talk.quiet { tell(calibrated.report, of: planned[0].destination) }
@@ -159,13 +169,21 @@ struct Job {
         for other in outputs where other.path != output.path { try destination.refuse(besides: other.path) }
         return try plan(output.recipe, destination, alsoReading, false)
       }
-      let others = planned.reduce(0) { $0 + $1.plan.byteCount }
-      failures.attempt { () throws(FileError) in try destination.checkRoom(for: found, besides: others) }
+      let part = options.sharing.part.flatMap { part in found.map { PlanPart(part, of: $0) } }
+      let others = planned.reduce(0) { $0 + $1.poured.byteCount }
+      failures.attempt { () throws(FileError) in
+        if let part {
+          try part.checkRoom(besides: others)
+        } else {
+          try destination.checkRoom(for: found, besides: others)
+        }
+      }
       failures.attempt { () throws(FileError) in page = try verification?.page(besides: destination) }
       if let found {
         planned.append(
           Planned(
-            recipe: output.recipe, destination: destination, plan: found, report: PlanReport(found, before)))
+            recipe: output.recipe, destination: destination, plan: found, part: part,
+            report: PlanReport(found, before, part: part)))
       }
     }
     if options.dryRun {
@@ -190,7 +208,7 @@ struct Job {
   private func pour(
     _ planned: [Planned], _ alsoReading: [String], _ calibrating: Calibrating?
   ) async throws -> [PourReport] {
-    let progress = Progress(totalElements: planned.reduce(0) { $0 + $1.plan.parameterCount }, talk)
+    let progress = Progress(totalElements: planned.reduce(0) { $0 + $1.poured.parameterCount }, talk)
     let poured: [PourReport]
     if let accompanying = calibrating?.accompanying {
       let only = planned[0]
@@ -202,6 +220,10 @@ struct Job {
           try plan(only.recipe, only.destination, alsoReading, false)
         }
       ]
+    } else if options.sharing.part != nil {
+      poured = try await PlanPart.pour(
+        planned.compactMap(\.part), workers: options.workers.count, isResuming: options.resume
+      ) { _, event in progress.show(event) }
     } else {
       poured = try await Plan.pour(
         planned.map(\.plan), workers: options.workers.count, isResuming: options.resume

@@ -58,9 +58,17 @@ extension Container {
       },
       layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
         let description = try GGUFDescription(of: checkpoint, tensors: tensors, recipe, provenance)
-        let files = try GGUFWriter.plan(
-          metadata: description.metadata, tensors: tensors.flatMap { $0.planes.map(\.descriptor) },
-          name: FileSystem.lastComponent(destination.path), maximumSplitBytes: destination.maximumFileBytes)
+        let (descriptors, name) = (
+          tensors.flatMap { $0.planes.map(\.descriptor) }, FileSystem.lastComponent(destination.path)
+        )
+        let files: [PlannedFile]
+        if let runs = try destination.runs(of: tensors) {
+          files = try GGUFWriter.plan(metadata: description.metadata, tensors: descriptors, name: name, runs: runs)
+        } else {
+          files = try GGUFWriter.plan(
+            metadata: description.metadata, tensors: descriptors, name: name,
+            maximumSplitBytes: destination.maximumFileBytes)
+        }
         return LaidOutFiles(files: files, notes: description.notes)
       }))
 }

@@ -40,7 +40,7 @@ extension Container {
       },
       layOut: { checkpoint, tensors, destination, recipe, provenance throws(FileError) in
         let isFile = destination.isFile
-        if isFile, destination.maximumFileBytes != nil {
+        if isFile, destination.maximumFileBytes != nil || (destination.fileCount ?? 1) > 1 {
           throw FileError(
             .unsupported, path: destination.path,
             "a single .safetensors file cannot be divided into shards; name a folder instead")
@@ -48,7 +48,7 @@ extension Container {
         let description = try FolderDescription(of: checkpoint, tensors: tensors, destination, recipe, provenance)
         let plan = try SafetensorsWriter.plan(
           tensors: tensors.flatMap { $0.planes.map(\.descriptor) }, metadata: description.metadata,
-          maximumShardBytes: destination.maximumFileBytes,
+          maximumShardBytes: destination.maximumFileBytes, runs: try destination.runs(of: tensors),
           baseName: isFile
             ? FileSystem.lastComponent(destination.path).droppingFileEnding(".safetensors") ?? "model" : "model")
         let index = plan.index.map { [Plan.Sidecar(name: $0.name, bytes: $0.bytes)] } ?? []

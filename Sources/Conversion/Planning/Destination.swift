@@ -6,6 +6,8 @@ public struct Destination: Sendable {
   public let container: Container
   /// Longest file, where the person sets one.
   public var maximumFileBytes: Int?
+  /// Number of files, each about as much work; nil where their length decides, or nothing does.
+  public var fileCount: Int?
   /// Whether an output that is there already is replaced.
   public let replacesExisting: Bool
   /// Whether the output says how it was made.
@@ -13,12 +15,14 @@ public struct Destination: Sendable {
 
   /// - Parameter container: nil to let the name of the output decide.
   public init(
-    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, replacesExisting: Bool = false,
+    path: String, container: Container? = nil, maximumFileBytes: Int? = nil, fileCount: Int? = nil,
+    replacesExisting: Bool = false,
     recordsProvenance: Bool = true
   ) {
     self.path = path
     self.container = container ?? Container.forOutput(path)
     self.maximumFileBytes = maximumFileBytes
+    self.fileCount = fileCount
     self.replacesExisting = replacesExisting
     self.recordsProvenance = recordsProvenance
   }

@@ -58,6 +58,14 @@ public struct Plan: Sendable {
     self.places = places
   }
 
+  /// A part of another plan: some of its weights and files. What is written of a weight is what lies in these files.
+  init(_ whole: Plan, tensors: [PlannedTensor], files: [PlannedFile], sidecars: [Sidecar]) {
+    self.init(
+      destination: whole.destination, tensors: tensors, files: files, sidecars: sidecars, notes: whole.notes,
+      provenance: whole.provenance, sources: whole.sources)
+    inputPaths = whole.inputPaths
+  }
+
   /// Bytes of the files that hold weights, headers included.
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 

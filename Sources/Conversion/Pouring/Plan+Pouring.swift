@@ -15,10 +15,21 @@ public struct PourReport: Sendable {
   let formerSourceDigests: [String]
   /// What was replaced and could not be removed.
   public internal(set) var leftovers: [FileError] = []
+  /// Whether the output was there already, complete, from an earlier run of the same job. What that found is not told again.
+  public internal(set) var wasThere = false
 
   public struct Movement: Sendable {
     public let name: String
     public let relativeChange: Double
+  }
+
+  init(
+    byteCount: Int, movements: [Movement] = [], sourceDigests: [String] = [], formerSourceDigests: [String] = []
+  ) {
+    self.byteCount = byteCount
+    self.movements = movements
+    self.sourceDigests = sourceDigests
+    self.formerSourceDigests = formerSourceDigests
   }
 }
 
@@ -35,6 +46,8 @@ public enum PourEvent: Sendable {
   case discarded(tensorCount: Int)
   /// The partial output of another job, of another model, recipe or version, is replaced.
   case replacedOtherJob
+  /// The output is there already, from an earlier run of the same job.
+  case isThere(path: String)
 }
 
 extension Plan {
@@ -62,22 +75,7 @@ extension Plan {
     _ plans: [Plan], workers: Int = FileSystem.processorCount(), isResuming: Bool = true,
     onEvent: @escaping @Sendable (_ plan: Int, PourEvent) -> Void = { _, _ in }
   ) async throws(FileError) -> [PourReport] {
-    var staged: [StagedOutput] = []
-    func stopped(by error: FileError) -> FileError {
-      // The first tells what is left to go on with.
-      staged.reversed().reduce(error) { $1.stopped(by: $0) }
-    }
-    var reports: [PourReport] = []
-    do throws(FileError) {
-      for (number, plan) in plans.enumerated() {
-        staged.append(try plan.staged(isResuming: isResuming) { onEvent(number, $0) })
-      }
-      reports = try await pour(plans, into: staged, workers: workers, onEvent: onEvent)
-      for number in reports.indices { reports[number].leftovers = try staged[number].commit() }
-    } catch {
-      throw stopped(by: error)
-    }
-    return reports
+    try await Pour.carryOut(plans, workers: workers, isResuming: isResuming, onEvent: onEvent)
   }
 
   /// The same while a calibration is still being made: weights are poured as soon as what they need of it is there.
@@ -91,7 +89,9 @@ extension Plan {
     onEvent: @escaping @Sendable (PourEvent) -> Void = { _ in },
     collect: (_ pour: () async throws -> Void) async throws -> Void, completed: () throws -> Plan
   ) async throws -> PourReport {
-    let staged = try staged(isResuming: isResuming, onEvent: onEvent)
+    // They may have been opened long ago.
+    try requireUnchangedSources()
+    let staged = try staged(fingerprint(of: try sourceFingerprint()), isResuming: isResuming, onEvent: onEvent)
     var report: PourReport
     do {
       let pour = try await Pour([self], into: [staged], workers: workers) { _, event in onEvent(event) }
@@ -115,27 +115,9 @@ extension Plan {
     return report
   }
 
-  /// Opens the output, or what an earlier run has left of it.
-  private func staged(
-    isResuming: Bool, onEvent: (PourEvent) -> Void
-  ) throws(FileError) -> StagedOutput {
-    // They may have been opened long ago.
-    try requireUnchangedSources()
-    let sources = try sourceFingerprint()
-    let staged = try StagedOutput(
-      destination.isFile ? .files : .folder, in: destination.folder,
-      files: stagedFiles, sources: self.sources.flatMap(\.inputFiles), reading: inputPaths,
-      replacing: destination.replacesExisting,
-      contents: try destination.contentsToReplace(), fingerprint: fingerprint(of: sources), isResuming: isResuming
-    ) { item, note throws(FileError) in try isMadeOfTheSame(item, note) }
-    if staged.replacesOtherJob { onEvent(.replacedOtherJob) }
-    if staged.discardedItemCount > 0 { onEvent(.discarded(tensorCount: staged.discardedItemCount)) }
-    return staged
-  }
-
   /// Whether a tensor that an earlier run has completed was made of the bytes that its sources have now, by the digests in
   /// its note. Without a record of provenance there are none.
-  private func isMadeOfTheSame(_ number: Int, _ note: String) throws(FileError) -> Bool {
+  func isMadeOfTheSame(_ number: Int, _ note: String) throws(FileError) -> Bool {
     // Gradients depend on the whole model.
     guard provenance != nil, tensors.indices.contains(number), !tensors[number].followsCalibration else { return false }
     let stored = try tensors[number].rows.storedTensors()
@@ -147,18 +129,9 @@ extension Plan {
   func pour(
     into target: any PourTarget, workers: Int, onEvent: @escaping @Sendable (PourEvent) -> Void
   ) async throws(FileError) -> PourReport {
-    try await Plan.pour([self], into: [target], workers: workers) { _, event in onEvent(event) }[0]
-  }
-
-  private static func pour(
-    _ plans: [Plan], into targets: [any PourTarget], workers: Int,
-    onEvent: @escaping @Sendable (_ plan: Int, PourEvent) -> Void
-  ) async throws(FileError) -> [PourReport] {
-    let pour = try await Pour(plans, into: targets, workers: workers, onEvent: onEvent)
+    let pour = try await Pour([self], into: [target], workers: workers) { _, event in onEvent(event) }
     try await pour.pour { _ in true }
-    var reports: [PourReport] = []
-    for (number, plan) in plans.enumerated() { reports.append(try pour.finish(number, as: plan)) }
-    return reports
+    return try pour.finish(0, as: self)
   }
 
   /// The tensors that an earlier run has completed, as far as its notes can be read.
@@ -189,12 +162,13 @@ extension Plan {
   }
 
   /// Writes everything but weights. Headers come last, since the digests in them do.
+  /// - Parameter digests: nil where they are not known yet, and have only their place.
   func pourHeaders(
-    into target: any PourTarget, _ digests: [String], sidecars: [Sidecar]
+    into target: any PourTarget, _ digests: [String]?, sidecars: [Sidecar]
   ) throws(FileError) {
     for (number, file) in files.enumerated() {
       var header = file.header
-      if let provenance {
+      if let provenance, let digests {
         let path = FileSystem.join(destination.folder, file.name)
         header = try provenance.completed(header, with: digests, path: path) ?? header
       }

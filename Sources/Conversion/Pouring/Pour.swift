@@ -1,3 +1,4 @@
+internal import Architectures
 internal import Bytes
 internal import Digests
 internal import Synchronization
@@ -128,13 +129,38 @@ final class Pour: Sendable {
     try output.plan.requireUnchangedSources()
     let fast = wholes.map(\.fast.description)
     try plan.pourHeaders(into: output.target, fast, sidecars: output.plan.sidecars)
-    let finished = output.finished.withLock { $0 }
     return PourReport(
-      byteCount: plan.byteCount,
-      movements: plan.tensors.indices.compactMap { number in
-        guard plan.tensors[number].isMerged, let tensor = finished[number] else { return nil }
-        return PourReport.Movement(name: plan.tensors[number].name, relativeChange: tensor.relativeChange)
-      }, sourceDigests: fast, formerSourceDigests: wholes.map { $0.fast(by: .first).description })
+      byteCount: plan.byteCount, movements: movements(number), sourceDigests: fast,
+      formerSourceDigests: wholes.map { $0.fast(by: .first).description })
+  }
+
+  /// The same of a part of a plan: the digests of whole sources are not known yet.
+  func finish(part: PlanPart, _ number: Int) throws(FileError) -> PourReport {
+    try part.plan.requireUnchangedSources()
+    try part.plan.pourHeaders(into: outputs[number].target, nil, sidecars: part.plan.sidecars)
+    return PourReport(byteCount: part.plan.byteCount, movements: movements(number))
+  }
+
+  /// Digests of stored tensors of each source, by what was read while a plan was poured; what was not is read now.
+  func digests(_ number: Int, of tensors: [[TensorDescriptor]]) throws(FileError) -> [[PartRecord.Tensor]] {
+    guard let digests = outputs[number].digests else { return [] }
+    var found: [[PartRecord.Tensor]] = []
+    for (input, tensors) in tensors.enumerated() {
+      let known = try digests.digests(of: tensors.map { TensorReference($0.name, input: input) })
+      found.append(
+        zip(tensors, known).map {
+          PartRecord.Tensor(name: $0.name, type: $0.encoding.name, shape: $0.shape, digest: $1)
+        })
+    }
+    return found
+  }
+
+  private func movements(_ number: Int) -> [PourReport.Movement] {
+    let (plan, finished) = (outputs[number].plan, outputs[number].finished.withLock { $0 })
+    return plan.tensors.indices.compactMap { number in
+      guard plan.tensors[number].isMerged, let tensor = finished[number] else { return nil }
+      return PourReport.Movement(name: plan.tensors[number].name, relativeChange: tensor.relativeChange)
+    }
   }
 }
 

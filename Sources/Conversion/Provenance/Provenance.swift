@@ -61,6 +61,7 @@ public struct Provenance: Sendable {
     }
     if checkpoint.hasReorderedNeurons { members["reordered_neurons"] = true }
     if let bytes = destination.maximumFileBytes { members["maximum_file_bytes"] = .integer(bytes) }
+    if let count = destination.fileCount { members["file_count"] = .integer(count) }
     if !origins.isEmpty { members["origins"] = .array(origins.map(JSONValue.string)) }
     document = .object(members)
   }
@@ -131,6 +132,8 @@ public struct Provenance: Sendable {
 
   var maximumFileBytes: Int? { document["maximum_file_bytes"]?.int }
 
+  var fileCount: Int? { document["file_count"]?.int }
+
   /// The keys with their values, in the order in which they are written.
   /// - Throws: `FileError` when a number in the recipe is not finite.
   func entries(path: String) throws(FileError) -> [(key: String, value: String)] {
@@ -174,9 +177,12 @@ public struct Provenance: Sendable {
   // MARK: - Digests, which are known last
 
   /// What stands in headers for the digests until they are known. As long as they are.
-  private var placeholder: String { Self.text(Array(repeating: Self.pending, count: sourceCount)) }
+  private var placeholder: String { Self.pending(sourceCount) }
 
-  private static func text(_ digests: [String]) -> String {
+  /// The same for so many sources.
+  static func pending(_ sourceCount: Int) -> String { text(Array(repeating: pending, count: sourceCount)) }
+
+  static func text(_ digests: [String]) -> String {
     digests.joined(separator: ",")
   }
 
@@ -203,7 +209,7 @@ public struct Provenance: Sendable {
   }
 
   /// Where the placeholder stands in a header; nil where it does not.
-  private func place(in header: [UInt8], most: Int = 1, path: String) throws(FileError) -> Int? {
+  func place(in header: [UInt8], most: Int = 1, path: String) throws(FileError) -> Int? {
     let places = Self.places(of: Array(placeholder.utf8), in: header)
     guard places.count <= most else {
       throw FileError(

@@ -54,13 +54,15 @@ public struct Rebuild: Sendable {
       checkpoint = try checkpoint.adding(try Adapter(path: adapter, weight: weight))
     }
     let target = try Self.target(path, opened.container)
-    if !opened.container.isAlwaysFile, opened.container.isFile(target), provenance.maximumFileBytes != nil {
+    if !opened.container.isAlwaysFile, opened.container.isFile(target),
+      provenance.maximumFileBytes != nil || provenance.fileCount != nil
+    {
       throw FileError(
         .unsupported, path: path, "was written as a part of a folder; give the whole folder, under its own name")
     }
     let destination = Destination(
       path: target, container: opened.container, maximumFileBytes: provenance.maximumFileBytes,
-      replacesExisting: true)
+      fileCount: provenance.fileCount, replacesExisting: true)
     self.path = path
     self.opened = opened
     self.provenance = provenance

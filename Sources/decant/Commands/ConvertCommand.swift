@@ -93,7 +93,8 @@ struct ConvertCommand: TalkingCommand {
     for (option, isGiven) in [
       ("--adapter", !adapters.adapters.isEmpty), ("--allow-nonfinite", outputOptions.allowNonfinite),
       ("--layout", layout != nil), ("--undo-act-order", undoActOrder), ("--exact-only", outputOptions.exactOnly),
-      ("--split-max-size", outputOptions.splitMaxSize != nil),
+      ("--split-max-size", outputOptions.splitMaxSize != nil), ("--parts", outputOptions.parts != nil),
+      ("--part", outputOptions.sharing.part != nil),
       ("--pre-tokenizer", outputOptions.cutting.preTokenizer != nil),
     ] where isGiven {
       throw ValidationError("\(option) is for models; with --base an adapter is written.")

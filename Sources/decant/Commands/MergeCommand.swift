@@ -57,6 +57,7 @@ struct MergeCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   func validate() throws {
+    try outputOptions.checkPart([("--verify", verify != nil)])
     try types.checkUse(with: type.map { [$0] } ?? [])
     if types.calibration != nil {
       throw ValidationError("--calibration is for decant quantize, which merges adapters too: --adapter names them.")

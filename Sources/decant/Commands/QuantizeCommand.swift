@@ -125,6 +125,11 @@ struct QuantizeCommand: TalkingCommand {
 
   func validate() throws {
     try checkTypes()
+    try outputOptions.checkPart([
+      ("--verify", verify != nil), ("--calibrate", calibrate),
+      ("--target-size, --target-bpw or --target-kl", targets.target != nil),
+      ("Measuring what --calibration makes, which --no-measure leaves out,", types.calibration != nil && measure),
+    ])
     try measuring.checkUse(
       isMeasuring: verify != nil, calibrates: calibrate,
       searches: targets.target != nil && types.calibration == nil && measure,

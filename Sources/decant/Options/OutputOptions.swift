@@ -17,6 +17,13 @@ struct OutputOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Divide the output into n files of about as much work each, as --part k/n does.", valueName: "n"))
+  var parts: Int?
+
+  @OptionGroup var sharing: PartOptions
+
+  @Option(
+    help: ArgumentHelp(
       "What a GGUF calls the model (general.name). By default what the model says, or its repository in a hub cache.",
       valueName: "name"))
   var name: String?
@@ -50,6 +57,17 @@ struct OutputOptions: ParsableArguments {
   @OptionGroup var workers: WorkerOptions
 
   func validate() throws {
+    if let parts {
+      guard sharing.part == nil else {
+        throw ValidationError("--part k/n says how many parts there are; leave --parts out.")
+      }
+      guard (1...Part.most).contains(parts) else { throw ValidationError("--parts must be from 1 to \(Part.most).") }
+      if maxShardSize != nil || splitMaxSize != nil {
+        throw ValidationError(
+          "--parts and \(maxShardSize == nil ? "--split-max-size" : "--max-shard-size") both say how the output is divided."
+        )
+      }
+    }
     if let to, !Container.written.contains(where: { $0.name == to }) {
       throw ValidationError(
         "--to \(to): the containers are \(Container.written.map(\.name).joined(separator: " and ")).")
@@ -82,12 +100,25 @@ struct OutputOptions: ParsableArguments {
     if !container.isAlwaysFile, splitMaxSize != nil {
       throw ValidationError("--split-max-size is for GGUF; safetensors are divided with --max-shard-size.")
     }
+    let maximum = (maxShardSize ?? splitMaxSize)?.bytes
     var destination = Destination(
-      path: path, container: container, maximumFileBytes: (maxShardSize ?? splitMaxSize)?.bytes,
-      replacesExisting: force, recordsProvenance: provenance)
+      path: path, container: container, maximumFileBytes: maximum,
+      fileCount: maximum == nil ? parts ?? sharing.part?.count : nil, replacesExisting: force,
+      recordsProvenance: provenance)
     // What huggingface_hub cuts at.
-    if !destination.isFile, destination.maximumFileBytes == nil { destination.maximumFileBytes = 5_000_000_000 }
+    if !destination.isFile, maximum == nil, destination.fileCount == nil {
+      destination.maximumFileBytes = 5_000_000_000
+    }
     return destination
+  }
+
+  /// Refuses what needs the whole output where only a part of it is made.
+  /// - Parameter options: names of options, with whether they are given.
+  func checkPart(_ options: [(name: String, isGiven: Bool)]) throws {
+    guard let part = sharing.part, let (name, _) = options.first(where: \.isGiven) else { return }
+    throw ValidationError(
+      "\(name) needs the whole output, of which --part makes part \(part); leave it out, and look at what decant assemble makes."
+    )
   }
 }
 

@@ -8,6 +8,7 @@ internal import Tensors
 struct PlanReport {
   let plan: Plan
   let before: Before
+  private let part: PlanPart?
 
   /// What the output is made of.
   struct Before {
@@ -15,9 +16,11 @@ struct PlanReport {
     let bitsPerWeight: Double
   }
 
-  init(_ plan: Plan, _ before: Before) {
-    self.plan = plan
+  /// - Parameter part: the part of the plan that is told of; nil for all of it.
+  init(_ plan: Plan, _ before: Before, part: PlanPart? = nil) {
+    self.plan = part?.plan ?? plan
     self.before = before
+    self.part = part
   }
 
   // MARK: - For people
@@ -102,8 +105,12 @@ struct PlanReport {
       lines.append("")
     }
     let files = plan.files.map { "  \($0.name)  \(NumberText.bytes($0.byteCount))" }
-    lines.append(
-      "wrote \(files.count > 1 && plan.destination.isFile ? plan.outputPath : plan.destination.path): \(totals)")
+    if let part {
+      lines.append("wrote part \(part.part) of \(plan.destination.path) into \(part.folder.path): \(totals)")
+    } else {
+      lines.append(
+        "wrote \(files.count > 1 && plan.destination.isFile ? plan.outputPath : plan.destination.path): \(totals)")
+    }
     lines.append(
       "\(plan.tensors.count) tensors in \(files.count) \(files.count == 1 ? "file" : "files")"
         + (seconds.map { ", \(NumberText.fixed($0, $0 < 10 ? 2 : 0)) s" } ?? "") + (files.count > 1 ? ":" : ""))
@@ -117,7 +124,7 @@ struct PlanReport {
 
   /// What is known before the job: the output, its files and its tensors.
   var members: [String: JSONValue] {
-    [
+    let members: [String: JSONValue] = [
       "output": .string(plan.destination.path), "container": .string(plan.destination.container.name),
       "weights": .integer(plan.parameterCount), "bytes": .integer(plan.byteCount),
       "bits_per_weight": .number(plan.bitsPerWeight),
@@ -130,6 +137,12 @@ struct PlanReport {
       "tensors": .array(plan.tensors.map(describe)),
       "notes": plan.notes.json,
     ]
+    guard let part else { return members }
+    return members.merging([
+      "part": [
+        "number": .integer(part.part.number), "count": .integer(part.part.count), "folder": .string(part.folder.path),
+      ]
+    ]) { own, _ in own }
   }
 
   /// What is known after it.
@@ -149,7 +162,8 @@ struct PlanReport {
     bits_per_weight), files (name, bytes), tensors (name, shape, source_type,
     type, cost, bytes, stored (name, bytes, file, offset), and where it is so
     from_bits, substituted_because), notes; after the job also seconds and, with
-    adapters, merged (name, relative_change, null where a weight is not finite).
+    adapters, merged (name, relative_change, null where a weight is not finite), and
+    of a part alone part (number, count, folder).
     """
 
   /// The same with `--verify`.

@@ -1,0 +1,78 @@
+extension StagedOutput {
+  /// Where the files of an output are until they have their names.
+  public static func stagedPaths(_ kind: Kind, in folder: String, files: [File]) -> [String] {
+    OutputPlaces(kind, folder, files).stagedPaths
+  }
+
+  /// Takes files that are complete for the partial output of a job, with nothing left to be done: `init` with the same
+  /// fingerprint goes on with them. Files are renamed and not copied. When it is stopped, the same call goes on.
+  /// - Parameters:
+  ///   - complete: paths of the files, in their order; what is not there has been taken before.
+  ///   - files: with their lengths.
+  ///   - fingerprint: of the job, in one line.
+  /// - Throws: `FileError` when a file is not as it should be, is on another disk, or another run is writing there.
+  public static func adopt(
+    _ complete: [String], as kind: Kind, in folder: String, files: [File], fingerprint: String
+  ) throws(FileError) {
+    let places = OutputPlaces(kind, folder, files)
+    let earlier = try EarlierJournal(path: places.journalPath)
+    let folderDescriptor = try places.stagingFolder.map { path throws(FileError) in
+      try SystemCall.makeLockedFolder(path, .all)
+    }
+    defer { if let folderDescriptor { SystemCall.close(folderDescriptor) } }
+    if let earlier, earlier.isOfJob(fingerprint) {
+      try places.undoInterruptedCommit(earlier.content)
+      return try take(complete, files, places, earlier.content)
+    }
+    try places.requireOurs(earlier?.content)
+    for path in places.stagedPaths { try SystemCall.removeFile(path) }
+    try SystemCall.removeFile(places.journalPath)
+    var statuses: [SystemCall.Status] = []
+    for (path, file) in zip(complete, files) {
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: false), status.kind == .file,
+        status.linkCount == 1, status.byteCount == file.byteCount
+      else {
+        throw FileError(
+          .mismatch, path: path, "is no file of its own, of the length that it should have; copy it again")
+      }
+      statuses.append(status)
+    }
+    let journal = try OutputJournal(
+      path: places.journalPath,
+      OutputJournal.Header(
+        fingerprint: fingerprint, sources: [],
+        files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), .all)
+    defer { journal.unlock() }
+    for number in files.indices { try journal.finish(number, note: "") }
+    try journal.synchronized(files.count)
+    guard let content = try OutputJournal.Content.read(places.journalPath) else {
+      throw OutputPlaces.inTheWay(places.journalPath)
+    }
+    try take(complete, files, places, content)
+  }
+
+  private static func take(
+    _ complete: [String], _ files: [File], _ places: OutputPlaces, _ journal: OutputJournal.Content
+  ) throws(FileError) {
+    for folder in Set(places.stagedPaths.map(FileSystem.parent)).sorted() { try FileSystem.makeFolderIfMissing(folder) }
+    for (number, (path, staged)) in zip(complete, places.stagedPaths).enumerated() {
+      if let status = try SystemCall.status(ofPath: staged, followingLinks: false) {
+        guard journal.isFile(number, status) else { throw OutputPlaces.inTheWay(staged) }
+        continue
+      }
+      guard let status = try SystemCall.status(ofPath: path, followingLinks: false), journal.isFile(number, status)
+      else {
+        throw FileError(
+          .mismatch, path: path,
+          "is not the file that was being put into its place when an earlier run was stopped; put that back")
+      }
+      do throws(FileError) {
+        guard try SystemCall.renameNew(path, to: staged) else { throw OutputPlaces.inTheWay(staged) }
+      } catch {
+        throw error.with(
+          message: "\(error.message); parts have to be on the disk of the output, beside it")
+      }
+    }
+    for folder in Set(places.stagedPaths.map(FileSystem.parent)).sorted() { try SystemCall.synchronizeFolder(folder) }
+  }
+}

@@ -1,0 +1,319 @@
+public import Bytes
+internal import Digests
+internal import Tensors
+
+/// The parts of an output, put together: every byte is what one machine writes. Weights stay where they are on the disk; what is
+/// written is the digests of the sources, which no part knows alone.
+public struct Assembly: Sendable {
+  public let path: String
+  public let folder: PartsFolder
+  /// Of each part the record, in order.
+  private let records: [PartRecord]
+  /// Of all parts, in the order of the whole output, with what stands for the digests in each.
+  private let files: [PartRecord.File]
+  private let destination: Destination
+  /// What says of the sources what all parts together know; nil where the output does not say.
+  private let digests: String?
+  private let state: State
+
+  private enum State {
+    /// Files are among the parts, or where an assembly that was stopped has put them.
+    case ready
+    /// All have their names.
+    case placed
+  }
+
+  public var partCount: Int { records.count }
+  public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+  /// Of the whole output, in order.
+  public var fileNames: [String] { files.map(\.name) }
+
+  /// Reads what the parts say of themselves, and looks at their files.
+  /// - Parameters:
+  ///   - path: of the whole output, as it was given to each part.
+  ///   - replacing: whether an output that is there is replaced.
+  /// - Throws: `FileError` where parts are missing, or not of one plan, or not whole, or have read other models.
+  public init(of path: String, replacing: Bool = false) throws(FileError) {
+    self.path = path
+    folder = PartsFolder(of: path)
+    guard let names = try folder.recordNames() else {
+      throw FileError(
+        .missing, path: folder.path, "there is no such folder, in which the parts of \(path) would be; make them first")
+    }
+    let records = try Self.records(names, folder)
+    self.records = records
+    let first = records[0]
+    guard let container = Container.written.first(where: { $0.name == first.container }) else {
+      throw FileError(
+        .unsupported, path: folder.path,
+        "parts are of a container called \(FileError.quoted(first.container)), which is not known"
+      )
+    }
+    let destination = Destination(
+      path: path, container: container, replacesExisting: replacing, recordsProvenance: false)
+    guard destination.isFile == (first.output != nil),
+      first.output.map({ $0 == FileSystem.lastComponent(path) }) ?? true
+    else {
+      throw FileError(
+        .mismatch, path: path,
+        first.output.map {
+          "was begun as \(FileError.quoted($0)), after which its files are named; assemble it under that name"
+        }
+          ?? "was begun as a folder; assemble it under such a name")
+    }
+    self.destination = destination
+    files = try Self.files(of: records, folder)
+    digests = try Self.digests(of: records, folder)
+    state = try Self.state(files, folder, destination)
+    try checkFiles()
+  }
+
+  // MARK: - Records
+
+  private static func records(_ names: [String], _ folder: PartsFolder) throws(FileError) -> [PartRecord] {
+    var records: [PartRecord] = []
+    for name in names {
+      let record = try PartRecord(path: folder.path(of: name))
+      guard name == PartsFolder.recordName(of: record.part) else {
+        throw FileError(
+          .mismatch, path: folder.path(of: name), "speaks of part \(record.part); was the file renamed?")
+      }
+      records.append(record)
+    }
+    records.sort { $0.part.number < $1.part.number }
+    guard let first = records.first else {
+      throw FileError(.missing, path: folder.path, "holds no part that is complete")
+    }
+    for record in records where record.part.count != first.part.count || record.plan != first.plan {
+      throw FileError(
+        .mismatch, path: folder.path,
+        "parts \(first.part) and \(record.part) are not of one job: of another model, recipe, version or number of parts; "
+          + "remove \(PartsFolder.recordName(of: first.part)) or \(PartsFolder.recordName(of: record.part)), and make the part again"
+      )
+    }
+    let there = Set(records.map(\.part.number))
+    let missing = (1...first.part.count).filter { !there.contains($0) }
+    guard missing.isEmpty else {
+      throw FileError(
+        .missing, path: folder.path,
+        "\(missing.count == 1 ? "part" : "parts") \(Self.text(missing)) of \(first.part.count) "
+          + "\(missing.count == 1 ? "is" : "are") not complete; run \(missing.count == 1 ? "it" : "them") first")
+    }
+    return records
+  }
+
+  /// `3, 7-9, 12 and 4 more`.
+  private static func text(_ numbers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for number in numbers {
+      if let last = runs.last, last.upperBound == number - 1 {
+        runs[runs.count - 1] = last.lowerBound...number
+      } else {
+        runs.append(number...number)
+      }
+    }
+    let shown = runs.prefix(mostRuns).map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+    let more = runs.dropFirst(mostRuns).reduce(0) { $0 + $1.count }
+    return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+  }
+
+  private static let mostRuns = 10
+
+  /// The files of all parts, each once.
+  private static func files(of records: [PartRecord], _ folder: PartsFolder) throws(FileError) -> [PartRecord.File] {
+    let files = records.flatMap(\.files).sorted { $0.number < $1.number }
+    let names = Set(files.map(\.name)), stored = Set(files.map(\.stored))
+    guard files.map(\.number) == Array(0..<files.count), records.allSatisfy({ $0.fileCount == files.count }),
+      names.count == files.count, stored.count == files.count,
+      stored.isDisjoint(with: records.map { PartsFolder.recordName(of: $0.part) }),
+      records.allSatisfy({ $0.container == records[0].container && $0.output == records[0].output })
+    else {
+      throw FileError(
+        .malformed, path: folder.path,
+        "the records of the parts do not agree on which files there are; make the parts again")
+    }
+    return files
+  }
+
+  // MARK: - Digests
+
+  private static func digests(of records: [PartRecord], _ folder: PartsFolder) throws(FileError) -> String? {
+    let count = records[0].sources.count
+    guard records.allSatisfy({ $0.sources.count == count }) else {
+      throw FileError(
+        .malformed, path: folder.path, "the records of the parts do not agree on what was read; make the parts again")
+    }
+    guard count > 0 else { return nil }
+    var digests: [String] = []
+    for input in 0..<count {
+      let tensorCount = records[0].sources[input].tensorCount
+      var known: [String: (tensor: PartRecord.Tensor, part: Part)] = [:]
+      for record in records {
+        guard record.sources[input].tensorCount == tensorCount else {
+          throw otherModel(records[0].part, record.part, nil, folder)
+        }
+        for tensor in record.sources[input].tensors {
+          if let other = known[tensor.name], other.tensor != tensor {
+            throw otherModel(other.part, record.part, tensor.name, folder)
+          }
+          known[tensor.name] = (tensor, record.part)
+        }
+      }
+      guard known.count == tensorCount else {
+        throw FileError(
+          .malformed, path: folder.path,
+          "the records of the parts tell the digests of \(known.count) tensors that were read, of \(tensorCount); make the parts again"
+        )
+      }
+      let whole = ModelDigests(
+        known.values.map {
+          ModelDigests.Tensor(
+            name: $0.tensor.name, type: $0.tensor.type, shape: $0.tensor.shape, byteCount: 0, fast: $0.tensor.digest,
+            cryptographic: nil)
+        })
+      digests.append(whole.fast.description)
+    }
+    return Provenance.text(digests)
+  }
+
+  private static func otherModel(_ one: Part, _ other: Part, _ tensor: String?, _ folder: PartsFolder) -> FileError {
+    FileError(
+      .mismatch, path: folder.path, subject: tensor,
+      "parts \(one) and \(other) have read other contents; the machines have different copies of the model: compare them with "
+        + "decant hash, and make the parts again")
+  }
+
+  // MARK: - Files
+
+  private static func state(
+    _ files: [PartRecord.File], _ folder: PartsFolder, _ destination: Destination
+  ) throws(FileError) -> State {
+    let staged = stagedPaths(files, destination)
+    var missing: [String] = []
+    for (file, staged) in zip(files, staged) {
+      guard try !FileSystem.exists(folder.path(of: file.stored)), try !FileSystem.exists(staged) else { continue }
+      missing.append(file.stored)
+    }
+    if missing.isEmpty { return .ready }
+    if missing.count == files.count {
+      // Of an assembly that was stopped at its very end.
+      var places = 0
+      for file in files where try FileSystem.byteCount(targetPath(file, destination)) == file.byteCount { places += 1 }
+      if places == files.count { return .placed }
+    }
+    throw FileError(
+      .missing, path: folder.path(of: missing[0]),
+      "is not there, though its part is complete" + (missing.count > 1 ? "; nor are \(missing.count - 1) more" : "")
+        + "; was it moved?")
+  }
+
+  private static func stagedPaths(_ files: [PartRecord.File], _ destination: Destination) -> [String] {
+    StagedOutput.stagedPaths(
+      destination.isFile ? .files : .folder, in: destination.folder,
+      files: files.map { .init(name: $0.name, byteCount: nil) })
+  }
+
+  private static func targetPath(_ file: PartRecord.File, _ destination: Destination) -> String {
+    FileSystem.join(destination.folder, file.name)
+  }
+
+  /// Looks whether every file is as its part has written it, by its length and its beginning.
+  private func checkFiles() throws(FileError) {
+    var failures = FileErrors()
+    for (file, staged) in zip(files, Self.stagedPaths(files, destination)) {
+      let path: String
+      switch state {
+      case .placed: path = Self.targetPath(file, destination)
+      case .ready:
+        let stored = folder.path(of: file.stored)
+        path = try FileSystem.exists(stored) ? stored : staged
+      }
+      failures.attempt { () throws(FileError) in try check(file, at: path) }
+    }
+    try failures.check()
+  }
+
+  private func check(_ file: PartRecord.File, at path: String) throws(FileError) {
+    let opened = try InputFile(path: path)
+    guard opened.byteCount == file.byteCount else {
+      throw FileError(
+        .truncated, path: path,
+        "has \(opened.byteCount) bytes, and its part has written \(file.byteCount); copy it again")
+    }
+    var head = try opened.bytes(at: 0, count: file.headByteCount)
+    if let place = file.digestsPlace {
+      let pending = Array(Provenance.pending(records[0].sources.count).utf8)
+      guard place + pending.count <= head.count, digests?.utf8.count == pending.count else {
+        throw FileError(.malformed, path: path, "has no place for the digests of what was read; make its part again")
+      }
+      head.replaceSubrange(place..<place + pending.count, with: pending)
+    }
+    guard head.withBytes({ FastDigest(of: $0) }) == file.headDigest else {
+      throw FileError(.mismatch, path: path, "is not what its part has written: its beginning differs; copy it again")
+    }
+  }
+
+  // MARK: - Putting together
+
+  /// Looks at where the output goes.
+  /// - Throws: `FileError` when something is there and must not be replaced, or nothing can be written there.
+  public func checkTarget() throws(FileError) {
+    guard state == .ready else { return }
+    try destination.check(against: [])
+    try destination.check(files: stagedFiles, against: [])
+  }
+
+  /// Gives the files the output's names. What was stopped goes on in the next run.
+  /// - Returns: what is left and could not be removed. The output is complete all the same.
+  /// - Throws: `FileError` when a file cannot be written or renamed.
+  public func run() throws(FileError) -> [FileError] {
+    if state == .ready {
+      try checkTarget()
+      let kind: StagedOutput.Kind = destination.isFile ? .files : .folder
+      let job = "assembly of \(records[0].plan)"
+      try StagedOutput.adopt(
+        files.map { folder.path(of: $0.stored) }, as: kind, in: destination.folder, files: stagedFiles, fingerprint: job
+      )
+      let staged = try StagedOutput(
+        kind, in: destination.folder, files: stagedFiles, replacing: destination.replacesExisting,
+        contents: try destination.contentsToReplace(), fingerprint: job)
+      do throws(FileError) {
+        if let digests {
+          for (number, file) in files.enumerated() {
+            guard let place = file.digestsPlace else { continue }
+            try Array(digests.utf8).withBytes { bytes throws(FileError) in
+              try staged.write(bytes, file: number, at: place)
+            }
+          }
+        }
+        return try staged.commit() + removeRecords()
+      } catch {
+        // Whatever it is, nothing is lost of what the parts have made.
+        guard !staged.isPlaced, staged.keep() else { throw error }
+        throw error.with(
+          message: "\(error.message); what the parts have made is kept, and assembling again goes on from there")
+      }
+    }
+    return removeRecords()
+  }
+
+  private var stagedFiles: [StagedOutput.File] { files.map { .init(name: $0.name, byteCount: $0.byteCount) } }
+
+  /// - Returns: what could not be removed.
+  private func removeRecords() -> [FileError] {
+    var left = FileErrors()
+    for record in records {
+      left.attempt { () throws(FileError) in
+        try FileSystem.removeFile(folder.path(of: PartsFolder.recordName(of: record.part)))
+      }
+    }
+    left.attempt { () throws(FileError) in
+      do throws(FileError) {
+        try FileSystem.removeEmptyFolder(folder.path)
+      } catch {
+        throw FileError(error.code, path: folder.path, "is of no more use, and cannot be removed: \(error.message)")
+      }
+    }
+    return left.all
+  }
+}

@@ -1,0 +1,230 @@
+internal import Bytes
+internal import Digests
+internal import JSON
+
+/// What a part of an output says of itself, for who puts the parts together: which plan it is of, which files it has made,
+/// and the digests of the tensors that it has read.
+///
+/// A document of JSON: `decant_part` (2 is not known yet), `version`, `plan` (the fingerprint), `part` (`3/16`), `container`,
+/// `output` (the name of the whole output, where files are named after it), `file_count` (of the whole output), `files` (of
+/// this part: `number` in the whole output, `name` there, `stored`, its name here, `bytes`, `head_bytes` and
+/// `head_xxh3_128`, what is known of its beginning, `digests_at`, where the digests of sources have their place in that) and
+/// `sources`: of the model and of each adapter `tensor_count` and `tensors`, those that this part answers for, with `name`,
+/// `type`, `shape` and `xxh3_128`. No `sources` without a record of provenance.
+struct PartRecord: Hashable, Sendable {
+  let version: String
+  let plan: String
+  let part: Part
+  let container: String
+  /// nil for a folder.
+  let output: String?
+  let fileCount: Int
+  let files: [File]
+  let sources: [Source]
+
+  struct File: Hashable, Sendable {
+    /// In the whole output, from 0.
+    let number: Int
+    let name: String
+    let stored: String
+    let byteCount: Int
+    /// Bytes at the beginning that are known from the plan: the header, or all.
+    let headByteCount: Int
+    /// Of these bytes, with what stands for digests before they are known.
+    let headDigest: FastDigest
+    /// Where the digests of sources have their place.
+    let digestsPlace: Int?
+  }
+
+  /// What is known of the model, or of an adapter.
+  struct Source: Hashable, Sendable {
+    let tensorCount: Int
+    let tensors: [Tensor]
+  }
+
+  struct Tensor: Hashable, Sendable {
+    let name: String
+    let type: String
+    let shape: [Int]
+    let digest: FastDigest
+  }
+
+  private static let format = 1
+
+  // MARK: - Writing
+
+  func bytes(path: String) throws(FileError) -> [UInt8] {
+    var members: [String: JSONValue] = [
+      "decant_part": .integer(Self.format), "version": .string(version), "plan": .string(plan),
+      "part": .string(part.description), "container": .string(container), "file_count": .integer(fileCount),
+      "files": .array(
+        files.map { file in
+          var members: [String: JSONValue] = [
+            "number": .integer(file.number), "name": .string(file.name), "stored": .string(file.stored),
+            "bytes": .integer(file.byteCount), "head_bytes": .integer(file.headByteCount),
+            "head_xxh3_128": .string(file.headDigest.description),
+          ]
+          members["digests_at"] = file.digestsPlace.map(JSONValue.integer)
+          return .object(members)
+        }),
+      "sources": .array(
+        sources.map { source in
+          [
+            "tensor_count": .integer(source.tensorCount),
+            "tensors": .array(
+              source.tensors.map {
+                [
+                  "name": .string($0.name), "type": .string($0.type),
+                  "shape": .array($0.shape.map(JSONValue.integer)), "xxh3_128": .string($0.digest.description),
+                ]
+              }),
+          ]
+        }),
+    ]
+    members["output"] = output.map(JSONValue.string)
+    do throws(JSONError) {
+      return try JSONValue.object(members).serialized()
+    } catch {
+      throw FileError(.malformed, path: path, error.description)
+    }
+  }
+
+  // MARK: - Reading
+
+  /// - Throws: `FileError` where the file is no such record, or contradicts itself.
+  init(path: String) throws(FileError) {
+    let bytes = try InputFile.document(of: path)
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: bytes)
+    } catch {
+      throw FileError(.malformed, path: path, error.description)
+    }
+    let reader = Reader(json, path: path)
+    guard let format = json["decant_part"]?.int else {
+      throw FileError(.malformed, path: path, "has the name of a part's record, and is none")
+    }
+    guard format == Self.format else {
+      throw FileError(
+        .unsupported, path: path,
+        "is a record of form \(format), and form \(Self.format) is known; use the version that wrote it"
+      )
+    }
+    version = try reader.text("version")
+    plan = try reader.text("plan")
+    container = try reader.text("container")
+    output = json["output"] == nil ? nil : try reader.name("output", mayHaveFolder: false)
+    fileCount = try reader.count("file_count")
+    let words = try reader.text("part").split(separator: "/").map { Int($0) }
+    guard words.count == 2, let number = words[0], let count = words[1], let part = Part(number, of: count) else {
+      throw reader.malformed("part")
+    }
+    self.part = part
+    var files: [File] = []
+    for file in try reader.objects("files") {
+      let (number, byteCount) = (try file.count("number"), try file.count("bytes"))
+      let (head, place) = (try file.count("head_bytes"), try file.optionalCount("digests_at"))
+      guard number < fileCount else { throw file.malformed("number") }
+      guard head <= byteCount else { throw file.malformed("head_bytes") }
+      guard place ?? 0 <= head else { throw file.malformed("digests_at") }
+      files.append(
+        File(
+          number: number, name: try file.name("name", mayHaveFolder: output == nil),
+          stored: try file.name("stored", mayHaveFolder: false), byteCount: byteCount, headByteCount: head,
+          headDigest: try file.digest("head_xxh3_128"), digestsPlace: place))
+    }
+    self.files = files
+    var sources: [Source] = []
+    for source in try reader.objects("sources") {
+      var tensors: [Tensor] = []
+      for tensor in try source.objects("tensors") {
+        tensors.append(
+          Tensor(
+            name: try tensor.text("name"), type: try tensor.text("type"), shape: try tensor.counts("shape"),
+            digest: try tensor.digest("xxh3_128")))
+      }
+      sources.append(Source(tensorCount: try source.count("tensor_count"), tensors: tensors))
+    }
+    self.sources = sources
+  }
+
+  private init(
+    version: String, plan: String, part: Part, container: String, output: String?, fileCount: Int, files: [File],
+    sources: [Source]
+  ) {
+    self.version = version
+    self.plan = plan
+    self.part = part
+    self.container = container
+    self.output = output
+    self.fileCount = fileCount
+    self.files = files
+    self.sources = sources
+  }
+
+  /// What a part of a plan says.
+  init(
+    of part: Part, plan: String, destination: Destination, fileCount: Int, files: [File], sources: [Source]
+  ) {
+    self.init(
+      version: Version.current, plan: plan, part: part, container: destination.container.name,
+      output: destination.isFile ? FileSystem.lastComponent(destination.path) : nil, fileCount: fileCount, files: files,
+      sources: sources)
+  }
+
+  /// Members of an object, with where they are for errors.
+  private struct Reader {
+    let json: JSONValue
+    let path: String
+    let place: String
+
+    init(_ json: JSONValue, path: String, place: String = "") {
+      self.json = json
+      self.path = path
+      self.place = place
+    }
+
+    func malformed(_ key: String) -> FileError {
+      FileError(
+        .malformed, path: path, subject: place + key,
+        "is not what the record of a part has there; make the part again")
+    }
+
+    private func value<Value>(_ key: String, _ read: (JSONValue) -> Value?) throws(FileError) -> Value {
+      guard let value = json[key].flatMap(read) else { throw malformed(key) }
+      return value
+    }
+
+    func text(_ key: String) throws(FileError) -> String { try value(key, \.string) }
+
+    func count(_ key: String) throws(FileError) -> Int { try value(key) { $0.int.flatMap { $0 >= 0 ? $0 : nil } } }
+
+    func optionalCount(_ key: String) throws(FileError) -> Int? { json[key] == nil ? nil : try count(key) }
+
+    func counts(_ key: String) throws(FileError) -> [Int] {
+      try value(key) { value in
+        let counts = value.array?.compactMap(\.int)
+        return counts?.count == value.array?.count ? counts : nil
+      }
+    }
+
+    func digest(_ key: String) throws(FileError) -> FastDigest {
+      try value(key) { $0.string.flatMap { FastDigest($0) } }
+    }
+
+    /// A name in a folder that leads nowhere else.
+    func name(_ key: String, mayHaveFolder: Bool) throws(FileError) -> String {
+      let name = try text(key)
+      let components = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      let isPlain = components.allSatisfy {
+        !$0.isEmpty && ![".", ".."].contains(String(Substring($0))) && !$0.contains(0)
+      }
+      guard isPlain, mayHaveFolder || components.count == 1 else { throw malformed(key) }
+      return name
+    }
+
+    func objects(_ key: String) throws(FileError) -> [Reader] {
+      try value(key, \.array).enumerated().map { Reader($1, path: path, place: "\(place)\(key)[\($0)].") }
+    }
+  }
+}
