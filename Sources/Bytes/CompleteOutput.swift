@@ -5,17 +5,18 @@ public final class CompleteOutput: Sendable {
   private let places: OutputPlaces
 
   /// - Parameters:
-  ///   - sources: what the output is made of now.
-  ///   - fingerprint: what identifies the job.
+  ///   - sources: what the output is made of now; nil for whatever it was made of.
+  ///   - fingerprint: what identifies the job; nil for any.
   /// - Returns: nil where the output is not there, or of another job, or its sources have been changed, moved or linked since.
   /// - Throws: `FileError` when that cannot be told, or another run is writing there.
   public init?(
-    _ kind: StagedOutput.Kind, in folder: String, files: [StagedOutput.File], sources: [InputFile], fingerprint: String
+    _ kind: StagedOutput.Kind, in folder: String, files: [StagedOutput.File], sources: [InputFile]? = nil,
+    fingerprint: String? = nil
   ) throws(FileError) {
     places = OutputPlaces(kind, folder, files)
     guard let left = try OutputJournal.Content.read(places.journalPath), try places.isComplete(left),
-      let journal = try EarlierJournal(path: places.journalPath), journal.isOfJob(fingerprint),
-      journal.content.sources == sources.map(\.identity), try places.isComplete(journal.content)
+      let journal = try EarlierJournal(path: places.journalPath), fingerprint.map(journal.isOfJob) ?? true,
+      sources.map({ $0.map(\.identity) == journal.content.sources }) ?? true, try places.isComplete(journal.content)
     else { return nil }
     self.journal = journal
     // What it has replaced was to go.

@@ -114,6 +114,12 @@ public enum FileSystem {
     }
   }
 
+  /// Gives a folder another name.
+  /// - Throws: `FileError` when it cannot have it, or something else has it.
+  public static func renameFolder(_ path: String, to target: String) throws(FileError) {
+    guard try SystemCall.renameFolder(path, to: target) else { throw OutputPlaces.inTheWay(target) }
+  }
+
   /// Removes a folder with nothing in it, and one that is not there.
   /// - Throws: `FileError` when there is something in it, or it cannot be removed.
   public static func removeEmptyFolder(_ path: String) throws(FileError) { try SystemCall.removeEmptyFolder(path) }

@@ -123,6 +123,14 @@ extension OutputJournal {
       complete.indices.contains(number) && complete[number] == FolderContents.Entry(status)
     }
 
+    /// Whether it speaks of that many files, each of which is an item that is complete and on disk.
+    func isAdoption(of count: Int) -> Bool { header?.files.count == count && finished(boot: "").count == count }
+
+    /// Whether a folder holds all of the files, complete.
+    func isComplete(in folder: FolderContents) -> Bool {
+      !complete.isEmpty && Set(complete).isSubset(of: folder.entries)
+    }
+
     /// Whether something has made room for the output, and is as it was then.
     func isReplaced(_ status: SystemCall.Status) -> Bool { replaced.contains(FolderContents.Entry(status)) }
 

@@ -5,8 +5,6 @@ struct OutputPlaces {
   let parent: String
   /// The new folder or the files, in their order.
   let targets: [String]
-  /// Of the files, as they are called in the folder.
-  let names: [String]
   let stagingFolder: String?
   let stagedPaths: [String]
   let journalPath: String
@@ -16,7 +14,6 @@ struct OutputPlaces {
 
   init(_ kind: StagedOutput.Kind, _ folder: String, _ files: [StagedOutput.File]) {
     self.kind = kind
-    names = files.map(\.name)
     switch kind {
     case .folder:
       parent = FileSystem.parent(folder)
@@ -50,12 +47,15 @@ struct OutputPlaces {
 
   /// Whether everything has its name, and is what a run has left that was stopped before it was done.
   func isComplete(_ journal: OutputJournal.Content) throws(FileError) -> Bool {
-    let files = kind == .folder ? names.map { FileSystem.join(targets[0], $0) } : targets
-    for (number, path) in files.enumerated() {
+    guard kind == .files else {
+      guard try SystemCall.status(ofPath: targets[0], followingLinks: false)?.kind == .folder else { return false }
+      return journal.isComplete(in: try FolderContents(of: targets[0]))
+    }
+    for (number, path) in targets.enumerated() {
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false), journal.isComplete(number, status)
       else { return false }
     }
-    return !files.isEmpty
+    return !targets.isEmpty
   }
 
   /// Looks at what has the names of the targets.

@@ -4,6 +4,27 @@ extension StagedOutput {
     OutputPlaces(kind, folder, files).stagedPaths
   }
 
+  /// Whether a run of a job has left something of the output, or has given it its name and not come to its end.
+  /// - Throws: `FileError` when that cannot be told.
+  public static func isLeft(
+    _ kind: Kind, in folder: String, files: [File], fingerprint: String
+  ) throws(FileError) -> Bool {
+    let left = try OutputJournal.Content.read(OutputPlaces(kind, folder, files).journalPath)
+    return left?.header?.fingerprint == fingerprint
+  }
+
+  /// Whether a run of a job has given the output its name, and was stopped before it had come to its end.
+  /// - Throws: `FileError` when that cannot be told.
+  public static func isPlaced(
+    _ kind: Kind, in folder: String, files: [File], fingerprint: String
+  ) throws(FileError) -> Bool {
+    let places = OutputPlaces(kind, folder, files)
+    guard let left = try OutputJournal.Content.read(places.journalPath), left.header?.fingerprint == fingerprint else {
+      return false
+    }
+    return try places.isComplete(left)
+  }
+
   /// Takes files that are complete for the partial output of a job, with nothing left to be done: `init` with the same
   /// fingerprint goes on with them. Files are renamed and not copied. When it is stopped, the same call goes on.
   /// - Parameters:
@@ -20,7 +41,8 @@ extension StagedOutput {
       try SystemCall.makeLockedFolder(path, .all)
     }
     defer { if let folderDescriptor { SystemCall.close(folderDescriptor) } }
-    if let earlier, earlier.isOfJob(fingerprint) {
+    // Nothing is moved before the journal speaks of everything.
+    if let earlier, earlier.isOfJob(fingerprint), earlier.content.isAdoption(of: files.count) {
       try places.undoInterruptedCommit(earlier.content)
       return try take(complete, files, places, earlier.content)
     }
@@ -45,7 +67,7 @@ extension StagedOutput {
     defer { journal.unlock() }
     for number in files.indices { try journal.finish(number, note: "") }
     try journal.synchronized(files.count)
-    guard let content = try OutputJournal.Content.read(places.journalPath) else {
+    guard let content = try OutputJournal.Content.read(places.journalPath), content.isAdoption(of: files.count) else {
       throw OutputPlaces.inTheWay(places.journalPath)
     }
     try take(complete, files, places, content)

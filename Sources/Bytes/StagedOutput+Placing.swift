@@ -34,21 +34,10 @@ extension StagedOutput {
     if kind == .folder { try SystemCall.removeEmptyFolder(folder) }
   }
 
-  /// Removes what a run has left that was stopped when its output of one file had its name already: the journal, and the file
-  /// that was replaced.
+  /// Removes what a run has left that was stopped when its output had its name already: the journal, and what was replaced.
   /// - Throws: `FileError` when another run is writing there, or something else has the journal's name.
-  public static func removeSpent(_ path: String) throws(FileError) {
-    let file = File(name: FileSystem.lastComponent(path), byteCount: nil)
-    let places = OutputPlaces(.files, FileSystem.parent(path), [file])
-    guard let left = try EarlierJournal(path: places.journalPath),
-      let status = try SystemCall.status(ofPath: path, followingLinks: false), left.content.isComplete(0, status)
-    else { return }
-    for staged in places.stagedPaths {
-      guard let status = try SystemCall.status(ofPath: staged, followingLinks: false), left.content.isReplaced(status)
-      else { continue }
-      try SystemCall.removeFile(staged)
-    }
-    try SystemCall.removeFile(places.journalPath, openAs: left.descriptor)
+  public static func removeSpent(_ kind: Kind, in folder: String, files: [File]) throws(FileError) {
+    try CompleteOutput(kind, in: folder, files: files)?.conclude()
   }
 
   /// Looks at where an output goes.

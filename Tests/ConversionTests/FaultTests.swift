@@ -252,3 +252,71 @@ private final class Events: Sendable {
     }
   }
 }
+
+/// Several outputs of one job, killed at any moment.
+@Suite struct SeveralOutputsFaultTests {
+  private static let outputs = [("a.gguf", "q8_0"), ("b", "nf4"), ("c.gguf", "q4_0")]
+
+  private static func plans(_ bench: Workbench, in folder: String, replacing: Bool) throws -> [Plan] {
+    let checkpoint = try Checkpoint(path: bench.path("model"))
+    return try outputs.map { name, type in
+      try Plan(
+        converting: checkpoint, to: Destination(path: bench.path("\(folder)/\(name)"), replacesExisting: replacing),
+        recipe: Recipe(try .quantizing(type)))
+    }
+  }
+
+  private static func contents(_ bench: Workbench, _ folder: String) throws -> [[String: [UInt8]]] {
+    try outputs.map { name, _ in
+      let path = bench.path("\(folder)/\(name)")
+      return try FileSystem.isFolder(path) ? Workbench.files(of: path) : ["": try Workbench.bytes(path)]
+    }
+  }
+
+  @Test("The same job takes what has its name for done, and makes the others", arguments: [false, true])
+  func killed(_ replacing: Bool) async throws {
+    let bench = try Workbench()
+    try bench.write(TinyCheckpoint())
+    for name in ["whole", "made"] { try bench.folder.makeFolder(name) }
+    _ = try await Plan.pour(try Self.plans(bench, in: "whole", replacing: false))
+    let whole = try Self.contents(bench, "whole")
+    func clear() async throws {
+      for name in try FileSystem.names(inFolder: bench.path("made")) { try bench.folder.remove("made/" + name) }
+      guard replacing else { return }
+      let checkpoint = try Checkpoint(path: bench.path("model"))
+      for (name, type) in zip(Self.outputs.map(\.0), ["q4_0", "fp4", "q8_0"]) {
+        let old = Destination(path: bench.path("made/" + name))
+        try await Plan(converting: checkpoint, to: old, recipe: Recipe(try .quantizing(type))).pour()
+      }
+    }
+    try await clear()
+    let counter = SystemFaults.counting()
+    try await SystemFaults.$current.withValue(counter) {
+      _ = try await Plan.pour(try Self.plans(bench, in: "made", replacing: replacing), workers: 1)
+    }
+    // All of the last calls, where names are given, and some before.
+    let calls = Array(stride(from: 0, to: counter.count - 60, by: 47)) + Array(counter.count - 60..<counter.count)
+    var wereThere = 0
+    for number in calls {
+      try await clear()
+      _ = await SystemFaults.$current.withValue(SystemFaults(killingAt: number)) {
+        try? await Plan.pour(try Self.plans(bench, in: "made", replacing: replacing), workers: 1)
+      }
+      let left = try FileSystem.names(inFolder: bench.path("made"))
+      // Of the very last call only the way to the disk is missing.
+      if replacing || left.contains(where: { $0.hasPrefix(".") }) || left.count < Self.outputs.count {
+        do {
+          let reports = try await Plan.pour(try Self.plans(bench, in: "made", replacing: replacing))
+          wereThere += reports.count(where: \.wasThere)
+          let names = try FileSystem.names(inFolder: bench.path("made"))
+          #expect(names == Self.outputs.map(\.0), "call \(number)")
+        } catch let error as FileError {
+          // When all have their names what they are known by is removed.
+          #expect(!replacing && error.code == .exists && left.contains("c.gguf"), "call \(number): \(error)")
+        }
+      }
+      #expect(try Self.contents(bench, "made") == whole, "call \(number)")
+    }
+    #expect(wereThere > 0)
+  }
+}

@@ -14,14 +14,8 @@ public struct Assembly: Sendable {
   private let destination: Destination
   /// What says of the sources what all parts together know; nil where the output does not say.
   private let digests: String?
-  private let state: State
-
-  private enum State {
-    /// Files are among the parts, or where an assembly that was stopped has put them.
-    case ready
-    /// All have their names.
-    case placed
-  }
+  /// Whether all files have their names.
+  private var isPlaced = false
 
   public var partCount: Int { records.count }
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
@@ -64,8 +58,28 @@ public struct Assembly: Sendable {
     self.destination = destination
     files = try Self.files(of: records, folder)
     digests = try Self.digests(of: records, folder)
-    state = try Self.state(files, folder, destination)
-    try checkFiles()
+    let paths = try found()
+    isPlaced = files.indices.allSatisfy { paths[$0] == places(of: $0)[2] }
+    try checkFiles(paths)
+  }
+
+  private var kind: StagedOutput.Kind { destination.isFile ? .files : .folder }
+  /// What tells the assembly from every other job.
+  private var job: String { "assembly of \(records[0].plan)" }
+  private var stagedFiles: [StagedOutput.File] { files.map { .init(name: $0.name, byteCount: $0.byteCount) } }
+  private var stagedPaths: [String] { StagedOutput.stagedPaths(kind, in: destination.folder, files: stagedFiles) }
+
+  /// Removes what an assembly has left that was stopped when the output was complete and the parts were of no more use.
+  /// - Returns: whether there was such a thing.
+  /// - Throws: `FileError` when it cannot be removed.
+  public static func cleanUp(after path: String) throws(FileError) -> Bool {
+    let folder = PartsFolder(of: path)
+    guard try !FileSystem.isTaken(folder.path), try FileSystem.isFolder(folder.spentPath) else { return false }
+    for name in try FileSystem.names(inFolder: folder.spentPath) where PartsFolder.isRecord(name) {
+      try FileSystem.removeFile(FileSystem.join(folder.spentPath, name))
+    }
+    try FileSystem.removeEmptyFolder(folder.spentPath)
+    return true
   }
 
   // MARK: - Records
@@ -185,49 +199,51 @@ public struct Assembly: Sendable {
 
   // MARK: - Files
 
-  private static func state(
-    _ files: [PartRecord.File], _ folder: PartsFolder, _ destination: Destination
-  ) throws(FileError) -> State {
-    let staged = stagedPaths(files, destination)
-    var missing: [String] = []
-    for (file, staged) in zip(files, staged) {
-      guard try !FileSystem.exists(folder.path(of: file.stored)), try !FileSystem.exists(staged) else { continue }
-      missing.append(file.stored)
+  /// Where a file may be: among the parts, where an assembly that was stopped has put it, or under its name.
+  private func places(of number: Int) -> [String] {
+    [
+      folder.path(of: files[number].stored), stagedPaths[number],
+      FileSystem.join(destination.folder, files[number].name),
+    ]
+  }
+
+  /// Finds every file.
+  /// - Returns: their paths.
+  private func found() throws(FileError) -> [String] {
+    if try StagedOutput.isPlaced(kind, in: destination.folder, files: stagedFiles, fingerprint: job) {
+      return files.indices.map { places(of: $0)[2] }
     }
-    if missing.isEmpty { return .ready }
-    if missing.count == files.count {
-      // Of an assembly that was stopped at its very end.
-      var places = 0
-      for file in files where try FileSystem.byteCount(targetPath(file, destination)) == file.byteCount { places += 1 }
-      if places == files.count { return .placed }
+    let isUnderway = try StagedOutput.isLeft(kind, in: destination.folder, files: stagedFiles, fingerprint: job)
+    var (paths, missing) = ([String](), [Int]())
+    for number in files.indices {
+      // What has the output's name is of this one where it was being assembled, or where everything else is gone.
+      var found: String?
+      for path in places(of: number).prefix(isUnderway ? 3 : 2) where found == nil {
+        if try FileSystem.exists(path) { found = path }
+      }
+      if let found { paths.append(found) } else { missing.append(number) }
     }
-    throw FileError(
-      .missing, path: folder.path(of: missing[0]),
+    if missing.isEmpty { return paths }
+    guard missing.count == files.count else { throw notThere(missing) }
+    for number in files.indices {
+      let target = places(of: number)[2]
+      guard try FileSystem.byteCount(target) == files[number].byteCount else { throw notThere(missing) }
+      paths.append(target)
+    }
+    return paths
+  }
+
+  private func notThere(_ missing: [Int]) -> FileError {
+    FileError(
+      .missing, path: folder.path(of: files[missing[0]].stored),
       "is not there, though its part is complete" + (missing.count > 1 ? "; nor are \(missing.count - 1) more" : "")
         + "; was it moved?")
   }
 
-  private static func stagedPaths(_ files: [PartRecord.File], _ destination: Destination) -> [String] {
-    StagedOutput.stagedPaths(
-      destination.isFile ? .files : .folder, in: destination.folder,
-      files: files.map { .init(name: $0.name, byteCount: nil) })
-  }
-
-  private static func targetPath(_ file: PartRecord.File, _ destination: Destination) -> String {
-    FileSystem.join(destination.folder, file.name)
-  }
-
   /// Looks whether every file is as its part has written it, by its length and its beginning.
-  private func checkFiles() throws(FileError) {
+  private func checkFiles(_ paths: [String]) throws(FileError) {
     var failures = FileErrors()
-    for (file, staged) in zip(files, Self.stagedPaths(files, destination)) {
-      let path: String
-      switch state {
-      case .placed: path = Self.targetPath(file, destination)
-      case .ready:
-        let stored = folder.path(of: file.stored)
-        path = try FileSystem.exists(stored) ? stored : staged
-      }
+    for (file, path) in zip(files, paths) {
       failures.attempt { () throws(FileError) in try check(file, at: path) }
     }
     try failures.check()
@@ -255,53 +271,52 @@ public struct Assembly: Sendable {
 
   // MARK: - Putting together
 
-  /// Looks at where the output goes.
-  /// - Throws: `FileError` when something is there and must not be replaced, or nothing can be written there.
-  public func checkTarget() throws(FileError) {
-    guard state == .ready else { return }
-    try destination.check(against: [])
-    try destination.check(files: stagedFiles, against: [])
-  }
-
   /// Gives the files the output's names. What was stopped goes on in the next run.
   /// - Returns: what is left and could not be removed. The output is complete all the same.
-  /// - Throws: `FileError` when a file cannot be written or renamed.
+  /// - Throws: `FileError` when something is there and must not be replaced, or a file cannot be written or renamed.
   public func run() throws(FileError) -> [FileError] {
-    if state == .ready {
-      try checkTarget()
-      let kind: StagedOutput.Kind = destination.isFile ? .files : .folder
-      let job = "assembly of \(records[0].plan)"
-      try StagedOutput.adopt(
-        files.map { folder.path(of: $0.stored) }, as: kind, in: destination.folder, files: stagedFiles, fingerprint: job
-      )
-      let staged = try StagedOutput(
-        kind, in: destination.folder, files: stagedFiles, replacing: destination.replacesExisting,
-        contents: try destination.contentsToReplace(), fingerprint: job)
-      do throws(FileError) {
-        if let digests {
-          for (number, file) in files.enumerated() {
-            guard let place = file.digestsPlace else { continue }
-            try Array(digests.utf8).withBytes { bytes throws(FileError) in
-              try staged.write(bytes, file: number, at: place)
-            }
+    if isPlaced {
+      let left = try CompleteOutput(kind, in: destination.folder, files: stagedFiles, sources: [], fingerprint: job)
+      return removeRecords { () throws(FileError) in try left?.conclude() }
+    }
+    try destination.check(against: [])
+    try destination.check(files: stagedFiles, against: [])
+    try StagedOutput.adopt(
+      files.map { folder.path(of: $0.stored) }, as: kind, in: destination.folder, files: stagedFiles, fingerprint: job)
+    let staged = try StagedOutput(
+      kind, in: destination.folder, files: stagedFiles, replacing: destination.replacesExisting,
+      contents: try destination.contentsToReplace(), fingerprint: job)
+    let left: [FileError]
+    do throws(FileError) {
+      if let digests {
+        for (number, file) in files.enumerated() {
+          guard let place = file.digestsPlace else { continue }
+          try Array(digests.utf8).withBytes { bytes throws(FileError) in
+            try staged.write(bytes, file: number, at: place)
           }
         }
-        return try staged.commit() + removeRecords()
-      } catch {
-        // Whatever it is, nothing is lost of what the parts have made.
-        guard !staged.isPlaced, staged.keep() else { throw error }
-        throw error.with(
-          message: "\(error.message); what the parts have made is kept, and assembling again goes on from there")
       }
+      left = try staged.commit()
+    } catch {
+      // Whatever it is, nothing is lost of what the parts have made.
+      guard !staged.isPlaced, staged.keep() else { throw error }
+      throw error.with(
+        message: "\(error.message); what the parts have made is kept, and assembling again goes on from there")
     }
-    return removeRecords()
+    return left + removeRecords()
   }
 
-  private var stagedFiles: [StagedOutput.File] { files.map { .init(name: $0.name, byteCount: $0.byteCount) } }
-
   /// - Returns: what could not be removed.
-  private func removeRecords() -> [FileError] {
+  private func removeRecords(_ first: () throws(FileError) -> Void = {}) -> [FileError] {
     var left = FileErrors()
+    left.attempt(first)
+    let names = Set(records.map { PartsFolder.recordName(of: $0.part) })
+    left.attempt { () throws(FileError) in
+      // All at once, so that whoever looks next finds all of them or none.
+      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return }
+      try FileSystem.renameFolder(folder.path, to: folder.spentPath)
+    }
+    if left.all.isEmpty, let isSpent = try? Self.cleanUp(after: path), isSpent { return [] }
     for record in records {
       left.attempt { () throws(FileError) in
         try FileSystem.removeFile(folder.path(of: PartsFolder.recordName(of: record.part)))

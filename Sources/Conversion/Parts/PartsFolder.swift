@@ -22,6 +22,11 @@ public struct PartsFolder: Sendable {
     return Part(fileName: name.dropFirst(prefix.count).dropLast(ending.count)) != nil
   }
 
+  /// Where it is while it is removed.
+  var spentPath: String {
+    FileSystem.join(FileSystem.parent(path), "." + FileSystem.lastComponent(path) + ".spent")
+  }
+
   func path(of name: String) -> String { FileSystem.join(path, name) }
 
   /// Makes the folder where it is not there yet.

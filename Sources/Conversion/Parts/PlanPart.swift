@@ -90,6 +90,8 @@ public struct PlanPart: Sendable {
         "is not there as part \(part) has written it; if it was being assembled, go on with that, or else make the part again",
         remedy: .replaceExisting)
     }
+    // Of a run that was stopped at its very end.
+    try StagedOutput.removeSpent(.files, in: folder.path, files: stagedFiles)
     return true
   }
 

@@ -80,7 +80,8 @@ public struct HeaderEdit: Sendable {
     }
     let file = try rule.file(opened)
     try HeadReplacement.requireOneName(file)
-    try StagedOutput.removeSpent(file)
+    try StagedOutput.removeSpent(
+      .files, in: FileSystem.parent(file), files: [.init(name: FileSystem.lastComponent(file), byteCount: nil)])
     guard let source = try Packing.openWeights(file) as? InputFile else {
       throw FileError(
         .unsupported, path: file, "is packed, and not changed as it is; unpack it, edit that, and pack it again")

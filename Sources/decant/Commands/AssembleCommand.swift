@@ -35,6 +35,10 @@ struct AssembleCommand: TalkingCommand {
   func run() throws {
     let start = ContinuousClock.now
     StatusLine.shared.begin("looking at the parts of \(output)")
+    if try Assembly.cleanUp(after: output) {
+      if !talk.quiet { Terminal.note("\(output) was complete already; what was left of its parts is gone now") }
+      return
+    }
     let assembly = try Assembly(of: output, replacing: force)
     StatusLine.shared.begin("putting \(assembly.partCount) parts together")
     Terminal.tellLeft(try assembly.run())
