@@ -89,16 +89,14 @@ public struct MemoryNeeds: Sendable {
     4 * (Double(tokens) * layerWidth + Double(sequences) * vocabularySize)
   }
 
-  /// The longest context that fits, up to what the model was trained for; nil where not even one token does.
+  /// The longest context that fits with a cache of F16, up to what the model was trained for; nil where not even one token does.
   /// - Parameters:
   ///   - memory: bytes there are.
   ///   - weights: bytes of the weights.
   ///   - tokens: computed together.
-  public func longestContext(
-    memory: Int, weights: Int, tokens: Int, sequences: Int = 1, cacheBytes: Double = 2
-  ) -> Int? {
+  public func longestContext(memory: Int, weights: Int, tokens: Int, sequences: Int = 1) -> Int? {
     func fits(_ context: Int) -> Bool {
-      Double(weights) + cache(context: context, sequences: sequences, bytes: cacheBytes)
+      Double(weights) + cache(context: context, sequences: sequences)
         + activations(tokens: min(tokens, context * sequences), sequences: sequences) <= Double(memory)
     }
     var (low, high) = (0, contextLength)

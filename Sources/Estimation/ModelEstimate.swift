@@ -42,8 +42,6 @@ public struct ModelEstimate: Sendable {
     public var memory: Int?
     /// Rank of adapters.
     public var rank = 16
-    /// Bytes of a number in the cache.
-    public var cacheBytes = 2.0
 
     public init() {}
   }
@@ -75,7 +73,7 @@ public struct ModelEstimate: Sendable {
     func beside(_ tokens: Int) -> Context {
       Context(
         tokens: tokens,
-        cache: needs.cache(context: tokens, sequences: request.batch, bytes: request.cacheBytes),
+        cache: needs.cache(context: tokens, sequences: request.batch),
         activations: needs.activations(
           tokens: min(tokens, request.tokensTogether) * request.batch, sequences: request.batch))
     }
@@ -96,7 +94,7 @@ public struct ModelEstimate: Sendable {
           weights.flatMap {
             needs.longestContext(
               memory: memory, weights: $0.byteCount, tokens: request.tokensTogether * request.batch,
-              sequences: request.batch, cacheBytes: request.cacheBytes)
+              sequences: request.batch)
           }
         })
     }

@@ -51,7 +51,7 @@ enum OriginSection {
         Table.Row(cells: [
           .heading(keys.joined(separator: ", ")), .text(origin.version), .text(origin.machine.processor ?? ""),
           .figure(Figure(origin.machine.cores)), .text(origin.machine.kernels), .text(origin.machine.system ?? ""),
-          .text((["decant"] + origin.command).map(shellWord).joined(separator: " ")),
+          .text((["decant"] + origin.command).map(ShellWord.quoted).joined(separator: " ")),
         ])
       })
   }
@@ -117,15 +117,5 @@ enum OriginSection {
       }
     }
     return groups
-  }
-
-  /// A word as a shell takes it.
-  private static func shellWord(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.unicodeScalars.allSatisfy {
-        $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
-      }
-    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }

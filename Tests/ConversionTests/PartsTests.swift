@@ -190,6 +190,46 @@ import Testing
     #expect(completed > 10)
   }
 
+  @Test(
+    "Whatever call of an assembly fails, the next one completes it", arguments: [gguf, folder],
+    SystemFaults.Call.allCases)
+  func failingAssembly(_ job: Job, _ call: SystemFaults.Call) async throws {
+    let bench = try Self.bench()
+    try await job.plan(bench, in: "whole", parts: 2).pour()
+    let whole = try Self.contents(bench, "whole")
+    func makeParts() async throws {
+      for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    }
+    try await makeParts()
+    let counter = SystemFaults.counting()
+    _ = try SystemFaults.$current.withValue(counter) { try job.assemble(bench) }
+    let calls = counter.count(of: call)
+    for number in stride(from: 0, to: calls, by: max(1, calls / 10)) {
+      for name in try FileSystem.names(inFolder: bench.path("parts")) { try bench.folder.remove("parts/" + name) }
+      try await makeParts()
+      var left: [FileError] = []
+      do {
+        left = try SystemFaults.$current.withValue(SystemFaults(.ioError, call) { $0 == number }) {
+          try job.assemble(bench)
+        }
+      } catch let error as FileError {
+        #expect(!error.description.isEmpty)
+      }
+      if try !Assembly.cleanUp(after: bench.path("parts/" + job.output)),
+        try FileSystem.exists(bench.path("parts/" + job.output + ".parts"))
+      {
+        do { _ = try job.assemble(bench) } catch { Issue.record("\(call) \(number): \(error)") }
+      }
+      // What could not be removed was told.
+      for error in left where FileSystem.lastComponent(error.path).hasPrefix(".") {
+        try FileSystem.removeFile(error.path)
+      }
+      let isSame = try Self.contents(bench, "parts") == whole
+      let names = try FileSystem.names(inFolder: bench.path("parts"))
+      #expect(isSame, "\(call) \(number): \(names)")
+    }
+  }
+
   // MARK: - What does not belong together
 
   @Test("What is missing, of another job or of another model is told")

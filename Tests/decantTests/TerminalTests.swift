@@ -9,7 +9,7 @@ import Testing
 
   @Test(arguments: [
     (["quantise", "a", "b", "--type", "q8_0"], "did you mean quantize?"), (["qauntize"], "did you mean quantize?"),
-    (["frobnicate"], "The commands are calibrate, check, compare"), (["help", "quantise"], "did you mean quantize?"),
+    (["frobnicate"], "The commands are assemble, calibrate, check"), (["help", "quantise"], "did you mean quantize?"),
     (["quantise", "--help"], "did you mean quantize?"), (["--versoin"], "did you mean --version?"),
     (["--json", "inspect", "a"], "no option --json before a command"),
     (["--generate-completion-script", "tcsh"], "takes bash, zsh or fish"),

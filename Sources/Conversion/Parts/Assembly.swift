@@ -311,12 +311,16 @@ public struct Assembly: Sendable {
     var left = FileErrors()
     left.attempt(first)
     let names = Set(records.map { PartsFolder.recordName(of: $0.part) })
-    left.attempt { () throws(FileError) in
+    let isSpent = left.attempt { () throws(FileError) in
       // All at once, so that whoever looks next finds all of them or none.
-      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return }
+      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return false }
       try FileSystem.renameFolder(folder.path, to: folder.spentPath)
+      return true
     }
-    if left.all.isEmpty, let isSpent = try? Self.cleanUp(after: path), isSpent { return [] }
+    guard isSpent != true else {
+      left.attempt { () throws(FileError) in _ = try Self.cleanUp(after: path) }
+      return left.all
+    }
     for record in records {
       left.attempt { () throws(FileError) in
         try FileSystem.removeFile(folder.path(of: PartsFolder.recordName(of: record.part)))

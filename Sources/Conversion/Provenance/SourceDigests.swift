@@ -24,7 +24,10 @@ final class SourceDigests: Sendable {
 
   private func digest(of reference: TensorReference) throws(FileError) -> FastDigest {
     if let known = found.withLock({ $0[reference] }) { return known }
-    let digest = try growing(try descriptor(of: reference), reference).finished()
+    let own = growing(try descriptor(of: reference), reference)
+    // Another worker may have finished it since, so that this one is new.
+    if let known = found.withLock({ $0[reference] }) { return known }
+    let digest = try own.finished()
     found.withLock { $0[reference] = digest }
     growing.withLock { $0[reference] = nil }
     return digest

@@ -86,13 +86,11 @@ public struct ModelCardSection {
     // What would end the block of code, or the line, is a name that nobody can paste.
     guard !file.name.contains(where: { $0.isNewline || $0 == "`" }) else { return [] }
     return runners.filter { !$0.kinds.filter(kinds.contains).isEmpty }.map { runner in
-      let name = runner.language == "sh" ? shellWord(file.name) : pythonText(file.name)
+      let name = runner.language == "sh" ? ShellWord.quoted(file.name.printable) : pythonText(file.name)
       return "\(ReportTable.escaped(file.name.printable)) with \(runner.name):\n\n```\(runner.language)\n"
         + runner.lines(name) + "\n```"
     }
   }
-
-  private static func shellWord(_ word: String) -> String { "'" + word.printable.replacing("'", with: "'\\''") + "'" }
 
   private static func pythonText(_ text: String) -> String {
     "\"" + text.printable.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""

@@ -14,7 +14,8 @@ struct EstimateCommand: TalkingCommand {
     discussion: """
       Needs a config.json and nothing else: a folder without weights, an index without
       its shards, or the weights, of which only headers are read. Sizes of weights are
-      those of the tensors that quantize would write, to the byte.
+      those of the tensors that quantize would write, to the byte. Of a model that
+      also sees or hears, the language model is counted.
 
       TYPES
         TYPE, LAYOUT:TYPE, with /n for blocks or groups of n, and +double for scales

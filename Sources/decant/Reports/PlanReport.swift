@@ -78,6 +78,11 @@ struct PlanReport {
   }
 
   private var totals: String {
+    // A part is of the size of none of the inputs.
+    guard part == nil else {
+      return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(plan.byteCount)), "
+        + "\(NumberText.fixed(plan.bitsPerWeight, 3)) bits per weight"
+    }
     let share = Double(plan.byteCount) / Double(max(before.byteCount, 1))
     return "\(NumberText.grouped(plan.parameterCount)) weights, \(NumberText.bytes(before.byteCount)) -> "
       + "\(NumberText.bytes(plan.byteCount)) (\(NumberText.percent(share, 1))), "
