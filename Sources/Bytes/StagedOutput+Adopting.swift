@@ -4,13 +4,10 @@ extension StagedOutput {
     OutputPlaces(kind, folder, files).stagedPaths
   }
 
-  /// Whether a run of a job has left something of the output, or has given it its name and not come to its end.
+  /// The job that has left something of an output, or has given it its name and not come to its end; nil where none has.
   /// - Throws: `FileError` when that cannot be told.
-  public static func isLeft(
-    _ kind: Kind, in folder: String, files: [File], fingerprint: String
-  ) throws(FileError) -> Bool {
-    let left = try OutputJournal.Content.read(OutputPlaces(kind, folder, files).journalPath)
-    return left?.header?.fingerprint == fingerprint
+  public static func jobLeft(_ kind: Kind, in folder: String, files: [File]) throws(FileError) -> String? {
+    try OutputJournal.Content.read(OutputPlaces(kind, folder, files).journalPath)?.header?.fingerprint
   }
 
   /// Whether a run of a job has given the output its name, and was stopped before it had come to its end.

@@ -230,6 +230,25 @@ import Testing
     }
   }
 
+  @Test("A single run does not take the files of an assembly that was stopped for its own", arguments: [gguf, folder])
+  func singleRun(_ job: Job) async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    // When the journal speaks of all files, and they have been moved.
+    let first = job.output == "model" ? 9 : 7
+    _ = SystemFaults.$current.withValue(SystemFaults(.ioError, .write) { $0 >= first }) { try? job.assemble(bench) }
+    let before = try Self.contents(bench, "parts")
+    let waiting = before.keys.filter { $0.hasPrefix(".") }
+    #expect(waiting.count > 1, "\(before.keys.sorted())")
+    let error = await #expect(throws: FileError.self) {
+      try await job.plan(bench, in: "parts", parts: 2, replacing: true).pour()
+    }
+    #expect(error?.message.contains("put together from parts") == true, "\(String(describing: error))")
+    let isUntouched = try Self.contents(bench, "parts") == before
+    #expect(isUntouched)
+    #expect(try job.assemble(bench).isEmpty)
+  }
+
   // MARK: - What does not belong together
 
   @Test("What is missing, of another job or of another model is told")

@@ -65,7 +65,13 @@ public struct Assembly: Sendable {
 
   private var kind: StagedOutput.Kind { destination.isFile ? .files : .folder }
   /// What tells the assembly from every other job.
-  private var job: String { "assembly of \(records[0].plan)" }
+  private var job: String { Self.jobPrefix + records[0].plan }
+
+  private static let jobPrefix = "assembly of "
+
+  /// Whether a fingerprint is that of an assembly.
+  static func isJob(_ fingerprint: String) -> Bool { fingerprint.hasPrefix(jobPrefix) }
+
   private var stagedFiles: [StagedOutput.File] { files.map { .init(name: $0.name, byteCount: $0.byteCount) } }
   private var stagedPaths: [String] { StagedOutput.stagedPaths(kind, in: destination.folder, files: stagedFiles) }
 
@@ -213,7 +219,7 @@ public struct Assembly: Sendable {
     if try StagedOutput.isPlaced(kind, in: destination.folder, files: stagedFiles, fingerprint: job) {
       return files.indices.map { places(of: $0)[2] }
     }
-    let isUnderway = try StagedOutput.isLeft(kind, in: destination.folder, files: stagedFiles, fingerprint: job)
+    let isUnderway = try StagedOutput.jobLeft(kind, in: destination.folder, files: stagedFiles) == job
     var (paths, missing) = ([String](), [Int]())
     for number in files.indices {
       // What has the output's name is of this one where it was being assembled, or where everything else is gone.

@@ -54,7 +54,15 @@ extension Plan: PouredOutput {
 
   func jobFingerprint(of sources: FastDigest) -> String { fingerprint(of: sources) }
 
-  func prepare(_ fingerprint: String, isResuming: Bool) -> Bool { false }
+  /// - Throws: `FileError` where an assembly of parts was stopped, whose files another job would take for its own left ones.
+  func prepare(_ fingerprint: String, isResuming: Bool) throws(FileError) -> Bool {
+    let left = try StagedOutput.jobLeft(kind, in: folderPath, files: stagedFiles)
+    guard let left, Assembly.isJob(left) else { return false }
+    throw FileError(
+      .exists, path: destination.path,
+      "was being put together from parts when that was stopped; assemble it, or remove \(PartsFolder(of: destination.path).path) and the hidden files beside it"
+    )
+  }
 
   func contentsToReplace() throws(FileError) -> FolderContents? { try destination.contentsToReplace() }
 
