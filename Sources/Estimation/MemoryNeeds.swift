@@ -117,6 +117,15 @@ public struct MemoryNeeds: Sendable {
     case lora
     /// The same beside the model in NF4 with double quantization.
     case qlora
+
+    /// As people write it.
+    public var name: String {
+      switch self {
+      case .full: "full"
+      case .lora: "LoRA"
+      case .qlora: "QLoRA"
+      }
+    }
   }
 
   /// Numbers of the factors of low rank beside every linear layer but the head.

@@ -54,6 +54,8 @@ public struct ModelEstimate: Sendable {
   public let forms: [Form]
   public let contexts: [Context]
   public let trainings: [Training]
+  /// Why there are no others.
+  public let trainingRefusals: [(method: MemoryNeeds.Training, error: FileError)]
 
   /// - Parameters:
   ///   - forms: what they are called, with recipe and container.
@@ -98,24 +100,30 @@ public struct ModelEstimate: Sendable {
           }
         })
     }
-    let half = try WeightSize(
-      of: checkpoint, as: "bf16", recipe: training.half, container: .safetensors, workers: workers)
-    // Rows that no block fits leave such a model without a form in 4 bits.
-    let nested = try? WeightSize(
-      of: checkpoint, as: "nf4", recipe: training.nested, container: .safetensors, workers: workers)
+    // Rows that no block fits leave a model without a form in 4 bits.
+    func size(_ type: String, _ recipe: Recipe) -> Result<WeightSize, FileError> {
+      Result { () throws(FileError) in
+        try WeightSize(of: checkpoint, as: type, recipe: recipe, container: .safetensors, workers: workers)
+      }
+    }
+    let (half, nested) = (size("bf16", training.half), size("nf4", training.nested))
     let factors = needs.adapterParameterCount(rank: request.rank)
     let batch = request.batch
-    trainings = MemoryNeeds.Training.allCases.compactMap { method in
-      let base: (weights: Int?, trained: Double) =
-        switch method {
-        case .full: (0, Double(half.parameterCount))
-        case .lora: (half.byteCount, factors)
-        case .qlora: (nested?.byteCount, factors)
-        }
-      guard let weights = base.weights else { return nil }
-      return Training(
-        method: method, trained: base.trained,
-        total: Double(weights) + needs.training(trained: base.trained, context: context, batch: batch))
+    var (trainings, refusals) = ([Training](), [(method: MemoryNeeds.Training, error: FileError)]())
+    for method in MemoryNeeds.Training.allCases {
+      let size = method == .qlora ? nested : half
+      switch size {
+      case .success(let size):
+        let trained = method == .full ? Double(size.parameterCount) : factors
+        trainings.append(
+          Training(
+            method: method, trained: trained,
+            total: Double(method == .full ? 0 : size.byteCount)
+              + needs.training(trained: trained, context: context, batch: batch)))
+      case .failure(let error): refusals.append((method, error))
+      }
     }
+    self.trainings = trainings
+    trainingRefusals = refusals
   }
 }

@@ -110,14 +110,8 @@ struct EstimatePage {
       Table(
         caption: "By method", columns: [.init("Method", isNumber: false), .init("Trained weights"), .init("Memory")],
         rows: estimate.trainings.map { training in
-          let name =
-            switch training.method {
-            case .full: "full"
-            case .lora: "LoRA"
-            case .qlora: "QLoRA"
-            }
-          return Table.Row(cells: [
-            .heading(name),
+          Table.Row(cells: [
+            .heading(training.method.name),
             .figure(Figure(training.trained, NumberText.grouped(Int(min(training.trained.rounded(), 9e18))))),
             .figure(Self.bytes(training.total)),
           ])

@@ -46,11 +46,7 @@ struct EstimateReport {
   }
 
   private static func method(_ method: MemoryNeeds.Training, rank: Int) -> String {
-    switch method {
-    case .full: "full"
-    case .lora: "LoRA, rank \(rank)"
-    case .qlora: "QLoRA, rank \(rank)"
-    }
+    method == .full ? method.name : "\(method.name), rank \(rank)"
   }
 
   /// Why types have no size, each cause once.
@@ -60,6 +56,9 @@ struct EstimateReport {
       if case .failure(let error) = form.size {
         notes.append("note: not as \(form.name): \(Terminal.sentence(error, isVerbose: false))")
       }
+    }
+    for (method, error) in estimate.trainingRefusals {
+      notes.append("note: no \(method.name): \(Terminal.sentence(error, isVerbose: false))")
     }
     return notes
   }
