@@ -29,6 +29,16 @@ public enum FileSystem {
     try SystemCall.status(ofPath: path, followingLinks: false) != nil
   }
 
+  /// Makes a folder where nothing has the name; another run may do the same at the same time.
+  public static func makeFolder(_ path: String) throws(FileError) {
+    guard try !isTaken(path) else { return }
+    do throws(FileError) {
+      try SystemCall.makeFolder(path, .all)
+    } catch  where (try? isFolder(path)) == true {
+      return
+    }
+  }
+
   /// Length of a file; nil where there is none.
   public static func byteCount(_ path: String) throws(FileError) -> Int? {
     if let store = RemoteStores.store(of: path) {

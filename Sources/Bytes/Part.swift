@@ -29,6 +29,16 @@ public struct Part: Hashable, Sendable, CustomStringConvertible {
   /// What stands in names of files for it, so that names are in the order of the parts: `00003-of-00016`.
   public var fileName: String { "\(Self.digits(number))-of-\(Self.digits(count))" }
 
+  /// Numbers of parts in words: `part 2`, `parts 1, 3 and 4`, the first ten of many.
+  public static func listed(_ numbers: [Int]) -> String {
+    let most = 10
+    let shown = numbers.prefix(most).map(String.init)
+    let last = numbers.count > most ? "\(numbers.count - most) more" : nil
+    let words = last.map { shown + [$0] } ?? shown
+    guard words.count > 1 else { return "part \(words.first ?? "")" }
+    return "parts " + words.dropLast().joined(separator: ", ") + " and " + (words.last ?? "")
+  }
+
   private static func digits(_ number: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 5 - digits.utf8.count)) + digits
