@@ -20,7 +20,7 @@ public enum GGUFWriter {
     var metadata = metadata
     metadata.removeAll { ShardSet.isOfSplit($0.key) }
     let alignment = try checkedAlignment(metadata, name: name)
-    try refuseShardName(name)
+    if metadata[WellKnownKey.part] == nil { try refuseShardName(name) }
     let records = try checkedRecords(tensors, name: name)
 
     let whole = Contents(

@@ -11,7 +11,8 @@ struct ShardSet {
     let fileName = ShardName(Self.unpackedName(FileSystem.lastComponent(opened.path)))
     let count = try opened.metadata.integer(WellKnownKey.splitCount) ?? 0
     // Merging tools leave a count of 0; a set of one needs no others.
-    if count <= 1, (fileName?.count ?? 1) <= 1 { return nil }
+    let isAlone = opened.metadata[WellKnownKey.part] != nil || (fileName?.count ?? 1) <= 1
+    if count <= 1, isAlone { return nil }
     guard count > 1 else {
       throw GGUFRule.shardKeys.broken(
         .mismatch, path: opened.path, subject: WellKnownKey.splitCount,

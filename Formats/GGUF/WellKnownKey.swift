@@ -12,6 +12,8 @@ struct WellKnownKey: Sendable {
   static let splitNumber = "split.no"
   static let splitCount = "split.count"
   static let splitTensorCount = "split.tensors.count"
+  /// Which part of a job a file is; named as a shard would be, it is a file by itself all the same.
+  static let part = "decant.part"
 
   static let all = [
     string("general.architecture"),

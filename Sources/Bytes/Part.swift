@@ -29,6 +29,28 @@ public struct Part: Hashable, Sendable, CustomStringConvertible {
   /// What stands in names of files for it, so that names are in the order of the parts: `00003-of-00016`.
   public var fileName: String { "\(Self.digits(number))-of-\(Self.digits(count))" }
 
+  /// Numbers of parts in words, in ascending order: `part 2`, `parts 1, 3 and 7-9`, the first ten runs of many.
+  public static func listed(_ numbers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for number in numbers {
+      if let last = runs.last, last.upperBound == number - 1 {
+        runs[runs.count - 1] = last.lowerBound...number
+      } else {
+        runs.append(number...number)
+      }
+    }
+    var words = runs.prefix(mostRuns).flatMap { run in
+      run.count < 3 ? run.map(String.init) : ["\(run.lowerBound)-\(run.upperBound)"]
+    }
+    let more = runs.dropFirst(mostRuns).reduce(0) { $0 + $1.count }
+    if more > 0 { words.append("\(more) more") }
+    guard let last = words.popLast() else { return "no part" }
+    return (numbers.count == 1 ? "part " : "parts ")
+      + (words.isEmpty ? last : words.joined(separator: ", ") + " and " + last)
+  }
+
+  private static let mostRuns = 10
+
   private static func digits(_ number: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 5 - digits.utf8.count)) + digits

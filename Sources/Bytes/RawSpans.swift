@@ -72,11 +72,12 @@ extension Array where Element == Int64 {
   }
 }
 
-extension Array where Element == Float {
+extension Array where Element: BitwiseCopyable & Numeric {
   /// The elements whose bytes, in the machine's byte order, are `bytes`.
   public init(bytes: RawSpan) {
-    let count = bytes.byteCount / MemoryLayout<Float>.stride
-    precondition(count * MemoryLayout<Float>.stride == bytes.byteCount, "the bytes are not a whole number of elements")
+    let count = bytes.byteCount / MemoryLayout<Element>.stride
+    precondition(
+      count * MemoryLayout<Element>.stride == bytes.byteCount, "the bytes are not a whole number of elements")
     unsafe self.init(unsafeUninitializedCapacity: count) { elements, initializedCount in
       unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(elements).copyMemory(from: $0) }
       initializedCount = count

@@ -381,6 +381,90 @@ DECANT_COMPILE(void, add_squares,
                (const float *values, size_t stride, size_t rows, size_t columns, double *sums),
                (values, stride, rows, columns, sums))
 
+// Squares as whole multiples of 2^-72, to nearest, ties to even. Adding 1.5 * 2^(52 + e) rounds a number of less than
+// 2^(51 + e) so to a multiple of 2^e, and leaves in the low bits how many of them it is. A square of less than 2^30 is
+// divided so into multiples of 2^-21 and, of what is left, of 2^-72: as many rows of both as here fit 64 bits.
+static const double coarse_units = 0x1.8p31, fine_units = 0x1.8p-20;
+enum { EXACT_ROWS = 1024, EXACT_COLUMNS = 256, COARSE_SHIFT = 51 };
+
+static KERNEL uint64_t double_bits(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+/// Whether all values are numbers of less than 2^15, which nearly all rows' are.
+static KERNEL bool are_moderate(const float *values, size_t count) {
+  int32_t greatest = 0;
+  for (size_t index = 0; index < count; index++) greatest = larger(greatest, magnitude_bits(values[index]));
+  return greatest < (int32_t)bits_of(0x1p15f);
+}
+
+static KERNEL void add_moderate_squares(
+    const float *restrict values, size_t count, uint64_t *restrict coarse, uint64_t *restrict fine) {
+  for (size_t index = 0; index < count; index++) {
+    const double value = values[index];
+    const double square = value * value;
+    const double shifted = square + coarse_units;
+    const double rest = square - (shifted - coarse_units);
+    coarse[index] += double_bits(shifted);
+    fine[index] += double_bits(rest + fine_units);
+  }
+}
+
+/// Adds to a sum of two limbs, the lower first. Returns false where it leaves 127 bits.
+static KERNEL bool add_wide(uint64_t *sum, unsigned __int128 units) {
+  const unsigned __int128 next = ((unsigned __int128)sum[1] << 64 | sum[0]) + units;
+  sum[0] = (uint64_t)next;
+  sum[1] = (uint64_t)(next >> 64);
+  return sum[1] >> 63 == 0;
+}
+
+/// Any square: false for one that is no number, or beyond 127 bits.
+static KERNEL bool add_large_square(uint64_t *sum, float number) {
+  const double value = number;
+  double units = value * value * 0x1p72;
+  if (!(units < 0x1p127)) return false;
+  if (units < 0x1p52) units = rint(units);
+  const double upper = floor(units * 0x1p-64);
+  return add_wide(sum, (unsigned __int128)(uint64_t)upper << 64 | (uint64_t)(units - upper * 0x1p64));
+}
+
+static KERNEL bool add_squares_exactly(
+    const float *values, size_t stride, size_t rows, size_t columns, uint64_t *sums) {
+  bool fits = true;
+  for (size_t first = 0; first < columns; first += EXACT_COLUMNS) {
+    const size_t width = columns - first < EXACT_COLUMNS ? columns - first : EXACT_COLUMNS;
+    for (size_t start = 0; start < rows; start += EXACT_ROWS) {
+      const size_t end = rows - start < EXACT_ROWS ? rows : start + EXACT_ROWS;
+      uint64_t coarse[EXACT_COLUMNS] = {}, fine[EXACT_COLUMNS] = {};
+      uint64_t moderate = 0;
+      for (size_t row = start; row < end; row++) {
+        const float *source = values + row * stride + first;
+        if (are_moderate(source, width)) {
+          add_moderate_squares(source, width, coarse, fine);
+          moderate++;
+        } else {
+          for (size_t column = 0; column < width; column++) {
+            fits &= add_large_square(sums + 2 * (first + column), source[column]);
+          }
+        }
+      }
+      for (size_t column = 0; column < width; column++) {
+        // What was added to each number is taken away, modulo 2^64.
+        const int64_t upper = (int64_t)(coarse[column] - moderate * double_bits(coarse_units));
+        const int64_t lower = (int64_t)(fine[column] - moderate * double_bits(fine_units));
+        const __int128 units = (__int128)upper * ((int64_t)1 << COARSE_SHIFT) + lower;
+        fits &= add_wide(sums + 2 * (first + column), (unsigned __int128)units);
+      }
+    }
+  }
+  return fits;
+}
+DECANT_COMPILE(bool, add_squares_exactly,
+               (const float *values, size_t stride, size_t rows, size_t columns, uint64_t *sums),
+               (values, stride, rows, columns, sums))
+
 static KERNEL void log_softmax_row(const float *logits, size_t count, struct decant_log_softmax *result) {
   const float maximum = maximum_of(logits, count);
   size_t top = 0;

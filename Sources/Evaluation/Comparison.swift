@@ -17,6 +17,23 @@ public struct Comparison: Hashable, Sendable {
   public let places: MeasuredPlaces?
   /// Root mean square of the change of the right token's probability, 0 to 1.
   public let probabilityChange: Double
+  /// What both predicted at each scored place, in the order of the text; none for what was read from a report.
+  let predictions: [PairedPrediction]
+
+  init(
+    before: Perplexity, after: Perplexity, divergence: Divergence, topAgreement: Double, delta: Estimate,
+    ratio: Estimate, places: MeasuredPlaces?, probabilityChange: Double, predictions: [PairedPrediction] = []
+  ) {
+    self.before = before
+    self.after = after
+    self.divergence = divergence
+    self.topAgreement = topAgreement
+    self.delta = delta
+    self.ratio = ratio
+    self.places = places
+    self.probabilityChange = probabilityChange
+    self.predictions = predictions
+  }
 
   /// A number with its uncertainty.
   public struct Estimate: Hashable, Sendable {
@@ -51,28 +68,31 @@ extension Comparison.Divergence {
 }
 
 extension Comparison {
-  init(places: [PairedPrediction], worst: WorstPlaces, of text: EvaluationWindows) {
-    let divergences = places.map(\.divergence)
-    let count = Double(places.count)
-    let changes = places.map { Double.exp(-$0.after) - Double.exp(-$0.before) }
+  /// - Parameters:
+  ///   - predictions: at all scored places, in the order of the text.
+  ///   - places: where the divergence is greatest, where that is known.
+  init(_ predictions: [PairedPrediction], chunks: Int, contextLength: Int, places: MeasuredPlaces? = nil) {
+    let divergences = predictions.map(\.divergence)
+    let count = Double(predictions.count)
+    let changes = predictions.map { Double.exp(-$0.after) - Double.exp(-$0.before) }
     // The variance of a difference is the sum of the variances less twice the covariance: taken from the differences
     // themselves, it is exactly 0 for equal models.
-    let logRatio = Mean(places.map { $0.after - $0.before })
+    let logRatio = Mean(predictions.map { $0.after - $0.before })
     let change = Double.exp(logRatio.value)
     func perplexity(_ nlls: [Double]) -> Perplexity {
-      Perplexity(nlls: nlls, chunks: text.windows.count, contextLength: text.contextLength)
+      Perplexity(nlls: nlls, chunks: chunks, contextLength: contextLength)
     }
-    let (before, after) = (perplexity(places.map(\.before)), perplexity(places.map(\.after)))
+    let (before, after) = (perplexity(predictions.map(\.before)), perplexity(predictions.map(\.after)))
     // exp(mean) moves by its own value times what the mean moves by.
     let (scaleBefore, scaleAfter) = (before.perplexity, after.perplexity)
     self.init(
       before: before, after: after, divergence: Divergence(divergences),
-      topAgreement: Double(places.count { $0.agrees }) / count,
+      topAgreement: Double(predictions.count { $0.agrees }) / count,
       delta: Estimate(
         value: scaleAfter - scaleBefore,
-        standardError: Mean(places.map { scaleAfter * $0.after - scaleBefore * $0.before }).standardError),
+        standardError: Mean(predictions.map { scaleAfter * $0.after - scaleBefore * $0.before }).standardError),
       ratio: Estimate(value: change, standardError: change * logRatio.standardError),
-      places: MeasuredPlaces(divergences, worst, in: text),
-      probabilityChange: (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot())
+      places: places, probabilityChange: (changes.reduce(0) { $0 + $1 * $1 } / count).squareRoot(),
+      predictions: predictions)
   }
 }

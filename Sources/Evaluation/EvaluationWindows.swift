@@ -1,3 +1,4 @@
+public import Bytes
 public import Tokenizers
 
 /// A text cut into the windows that perplexity is measured on, by the rules of llama-perplexity: windows of
@@ -8,9 +9,16 @@ public struct EvaluationWindows: Hashable, Sendable {
   public let contextLength: Int
   /// Windows of `contextLength` tokens.
   public let windows: [[Int32]]
+  /// Number of the first of them in the text, from 0; more where they are a part of it.
+  public private(set) var firstNumber = 0
 
   /// Places whose predictions are scored: from the middle of the window to the last place that has a next token.
-  public var positions: Range<Int> { contextLength / 2..<contextLength - 1 }
+  public var positions: Range<Int> { Self.positions(ofContext: contextLength) }
+
+  /// Those of windows of so many tokens; none where these are too few for any.
+  static func positions(ofContext contextLength: Int) -> Range<Int> {
+    contextLength / 2..<max(contextLength - 1, contextLength / 2)
+  }
 
   /// Scored predictions in all windows.
   public var scoredCount: Int { windows.count * positions.count }
@@ -58,6 +66,19 @@ public struct EvaluationWindows: Hashable, Sendable {
     try self.init(
       tokens: tokenizer.encode(text), contextLength: contextLength,
       beginningOfSequence: tokenizer.addsBOS ? tokenizer.bosID : nil, limit: limit)
+  }
+
+  private init(contextLength: Int, windows: [[Int32]], firstNumber: Int) {
+    self.contextLength = contextLength
+    self.windows = windows
+    self.firstNumber = firstNumber
+  }
+
+  /// What falls to a part of them: none, where there are more parts than windows.
+  public func part(_ part: Part) -> EvaluationWindows {
+    let share = part.share(of: windows.count)
+    return EvaluationWindows(
+      contextLength: contextLength, windows: Array(windows[share]), firstNumber: firstNumber + share.lowerBound)
   }
 
   /// The token that is to be predicted at a place of a window.

@@ -1,4 +1,5 @@
 public import Inference
+internal import Quantization
 
 extension Evaluator {
   /// Lets a model read all of a text, and adds up the squares of what its linear layers are given.
@@ -28,7 +29,7 @@ extension Evaluator {
     let groups = squares.groups
     return MeasurementRecord.Content(
       windows: windows, labels: groups.map { "\($0.sums.count) \($0.tokens) \($0.names.joined(separator: " "))" },
-      numbers: groups.flatMap(\.sums))
+      numbers: groups.flatMap { $0.sums.flatMap(\.numbers) })
   }
 
   /// Nil where the content does not say groups.
@@ -37,13 +38,41 @@ extension Evaluator {
     var rest = content.numbers[...]
     for label in content.labels {
       let words = label.split(separator: " ").map(String.init)
-      guard words.count > 2, let count = Int(words[0]), let tokens = Int(words[1]), count > 0, count <= rest.count
+      let size = SquareSum.numberCount
+      guard words.count > 2, let count = Int(words[0]), let tokens = Int(words[1]), count > 0,
+        count <= rest.count / size
       else {
         return nil
       }
-      groups.append(InputSquares.Group(names: Array(words[2...]), sums: Array(rest.prefix(count)), tokens: tokens))
-      rest = rest.dropFirst(count)
+      let start = rest.startIndex
+      let sums = (0..<count).compactMap { SquareSum(numbers: rest[start + $0 * size..<start + ($0 + 1) * size]) }
+      guard sums.count == count else { return nil }
+      groups.append(InputSquares.Group(names: Array(words[2...]), sums: sums, tokens: tokens))
+      rest = rest.dropFirst(count * size)
     }
     return rest.isEmpty ? groups : nil
+  }
+}
+
+extension SquareSum {
+  static let numberCount = 3
+  /// Bits of each of the numbers, which a Double holds exactly.
+  private static let bits = 43
+
+  /// The units as whole numbers, the lowest bits first, for a record.
+  var numbers: [Double] {
+    (0..<Self.numberCount).map { Double(units >> ($0 * Self.bits) & (1 << Self.bits - 1)) }
+  }
+
+  /// - Returns: nil for numbers that are no such units.
+  init?(numbers: ArraySlice<Double>) {
+    var units: UInt128 = 0
+    for number in numbers.reversed() {
+      guard let part = UInt64(exactly: number), part < 1 << Self.bits, units >> (127 - Self.bits) == 0 else {
+        return nil
+      }
+      units = units << Self.bits | UInt128(part)
+    }
+    self.init(Int128(units))
   }
 }

@@ -155,7 +155,9 @@ public struct Evaluator: Sendable {
           chunk: chunks, chunks: text.windows.count, perplexity: done.perplexity,
           divergence: Mean(places.map(\.divergence)).value))
     }
-    return Comparison(places: places, worst: worst, of: text)
+    return Comparison(
+      places, chunks: text.windows.count, contextLength: text.contextLength,
+      places: MeasuredPlaces(places.map(\.divergence), worst, in: text))
   }
 
   private static func chances(_ logits: Matrix, row: Int) -> [TokenChance] {
@@ -198,15 +200,17 @@ public struct Evaluator: Sendable {
 
   /// A scored prediction: which window, which position, which token was right.
   private struct Place: Sendable {
+    /// Number of the window in the whole text.
     let window: Int
     let position: Int
     let target: Int
 
     /// - Parameter row: the number of the prediction among those of the batch.
     init(row: Int, batch: Range<Int>, text: EvaluationWindows) {
-      window = batch.lowerBound + row / text.positions.count
+      let index = batch.lowerBound + row / text.positions.count
+      window = text.firstNumber + index
       position = text.positions.lowerBound + row % text.positions.count
-      target = text.target(window: window, position: position)
+      target = text.target(window: index, position: position)
     }
 
     func checked(_ softmax: RowKernels.LogSoftmax, model: String) throws(EvaluationError) -> RowKernels.LogSoftmax {

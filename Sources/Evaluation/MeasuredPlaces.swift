@@ -20,7 +20,7 @@ public struct MeasuredPlace: Hashable, Sendable {
     public let value: Double?
   }
 
-  /// Number of the window, from 0.
+  /// Number of the window in the whole text, from 0.
   public let window: Int
   /// Place in the window of the token that was to be predicted, from 0.
   public let position: Int
@@ -39,15 +39,16 @@ public struct MeasuredPlace: Hashable, Sendable {
   /// - Parameter values: what was measured at each scored place of the text.
   init(_ entry: WorstPlaces.Entry, of values: [Double], in text: EvaluationWindows) {
     let scored = text.positions
-    window = entry.place / scored.count
+    let index = entry.place / scored.count
+    window = text.firstNumber + index
     // What stands at a position predicts the token behind it.
     let position = scored.lowerBound + entry.place % scored.count + 1
     self.position = position
     value = entry.value
     chances = entry.chances
-    let tokens = text.windows[window]
+    let tokens = text.windows[index]
     let range = max(0, position - Self.before)..<min(tokens.count, position + Self.after + 1)
-    let first = window * scored.count - scored.lowerBound - 1
+    let first = index * scored.count - scored.lowerBound - 1
     passage = range.map { place in
       Token(id: tokens[place], value: scored.contains(place - 1) ? values[first + place] : nil)
     }

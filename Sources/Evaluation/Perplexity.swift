@@ -16,6 +16,9 @@ public struct Perplexity: Hashable, Sendable {
   public let contextLength: Int
   /// What was measured at the scored places; nil where the model was run beside another.
   public let places: MeasuredPlaces?
+  /// Negative log-likelihood of every scored token, in nats, in the order of the text; none for what was read from a
+  /// report.
+  var nlls: [Double] = []
 }
 
 extension Perplexity {
@@ -25,6 +28,6 @@ extension Perplexity {
     let perplexity = Double.exp(mean.value)
     self.init(
       perplexity: perplexity, standardError: mean.standardError * perplexity, nll: mean.value, tokens: nlls.count,
-      chunks: chunks, contextLength: contextLength, places: places)
+      chunks: chunks, contextLength: contextLength, places: places, nlls: nlls)
   }
 }

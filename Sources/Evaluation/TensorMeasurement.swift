@@ -18,6 +18,16 @@ public struct TensorMeasurement: Sendable {
   public func errors(
     of pairs: [TensorPair], progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) async throws -> [TensorError] {
+    TensorError.ranked(try await errorsInOrder(of: pairs, progress: progress))
+  }
+
+  /// The same in the order of the pairs, each without its share of the error of all.
+  /// - Parameter progress: is called with the number of slabs done and that of all, from one task at a time.
+  /// - Throws: `EvaluationError` when the shapes of a pair differ; `FileError` when a tensor cannot be read;
+  ///   `CancellationError`.
+  public func errorsInOrder(
+    of pairs: [TensorPair], progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
+  ) async throws -> [TensorError] {
     for pair in pairs where pair.before.shape != pair.after.shape {
       throw EvaluationError.shapesDiffer(name: pair.name, before: pair.before.shape, after: pair.after.shape)
     }
@@ -42,16 +52,7 @@ public struct TensorMeasurement: Sendable {
     }
     var sums = [RowKernels.Difference](repeating: RowKernels.Difference(), count: pairs.count)
     for (slab, result) in zip(slabs, results) { sums[slab.pair].add(result) }
-    let total = sums.reduce(0) { $0 + $1.squaredError }
-    return zip(pairs, sums).map { TensorError($0, $1, total: total) }.sorted(by: Self.isWorse)
-  }
-
-  /// Worse first; what is not a number is worst; equals by name.
-  private static func isWorse(_ one: TensorError, _ other: TensorError) -> Bool {
-    let (a, b) = (one.relativeSquaredError, other.relativeSquaredError)
-    if a.isNaN != b.isNaN { return a.isNaN }
-    if a.isNaN || a == b { return one.name < other.name }
-    return a > b
+    return zip(pairs, sums).map { TensorError($0, $1) }
   }
 
   private final class Counter: Sendable {
@@ -91,14 +92,13 @@ public struct TensorMeasurement: Sendable {
 }
 
 extension TensorError {
-  init(_ pair: TensorPair, _ sums: RowKernels.Difference, total: Double) {
+  fileprivate init(_ pair: TensorPair, _ sums: RowKernels.Difference) {
     let norms = (sums.beforeSquared * sums.afterSquared).squareRoot()
     self.init(
       name: pair.name, shape: pair.before.shape, encodingBefore: pair.encodingBefore,
       encodingAfter: pair.encodingAfter,
       relativeSquaredError: sums.squaredError == 0 ? 0 : sums.squaredError / sums.beforeSquared,
       squaredError: sums.squaredError, largestError: sums.largestError,
-      cosine: sums.squaredError == 0 ? 1 : norms == 0 ? 0 : sums.product / norms,
-      shareOfError: total == 0 ? 0 : sums.squaredError / total)
+      cosine: sums.squaredError == 0 ? 1 : norms == 0 ? 0 : sums.product / norms, shareOfError: 0)
   }
 }

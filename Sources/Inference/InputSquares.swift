@@ -1,16 +1,16 @@
 internal import Bytes
-@_spi(Benchmarks) internal import Quantization
+@_spi(Benchmarks) public import Quantization
 internal import Synchronization
 
 /// The squares of what each linear layer is given, summed column by column over all tokens that a model has read. Sums
-/// are taken in Double, token after token, so that they do not depend on the number of workers.
+/// are whole numbers, so that they depend neither on the number of workers nor on how the text is divided.
 public final class InputSquares: Sendable {
   /// The sums of one layer.
   public struct Layer: Hashable, Sendable {
     /// Name of the weight: `model.layers.0.mlp.up_proj.weight`.
     public let name: String
     /// As many as the weight has columns.
-    public let sums: [Double]
+    public let sums: [SquareSum]
     /// Tokens in the sums.
     public let tokens: Int
   }
@@ -19,11 +19,11 @@ public final class InputSquares: Sendable {
   public struct Group: Hashable, Sendable {
     public let names: [String]
     /// As many as the weights have columns.
-    public fileprivate(set) var sums: [Double]
+    public fileprivate(set) var sums: [SquareSum]
     /// Tokens in the sums.
     public fileprivate(set) var tokens: Int
 
-    public init(names: [String], sums: [Double], tokens: Int) {
+    public init(names: [String], sums: [SquareSum], tokens: Int) {
       self.names = names
       self.sums = sums
       self.tokens = tokens
@@ -53,18 +53,25 @@ public final class InputSquares: Sendable {
   }
 }
 
+/// A layer is given what is infinite, too large to be added up, or no number.
+struct UncountableInput: Error {
+  let layer: String
+}
+
 extension InputSquares: InputObserver {
   func observe(_ inputs: MatrixPart, of layers: [String], workers: Workers) async throws {
     guard let key = layers.first else { return }
-    let before = byName.withLock { $0[key]?.sums } ?? Array(repeating: 0, count: inputs.columns.count)
+    let before = byName.withLock { $0[key]?.sums } ?? Array(repeating: .zero, count: inputs.columns.count)
     guard before.count == inputs.columns.count else {
       throw FileError(
         .mismatch, path: key, "is given \(inputs.columns.count) columns, but was given \(before.count) before")
     }
     let panels = Panel.pieces(inputs.columns.count, of: Panel.rows(of: inputs.columns.count, columns: 1))
-    let sums = await workers.map(panels.count) { number, _ in
+    let sums = try await workers.map(panels.count) { number, _ in
       var sums = Array(before[panels[number]])
-      KernelSet.best.addSquares(of: inputs.columns(panels[number]), to: &sums)
+      guard KernelSet.best.addSquaresExactly(of: inputs.columns(panels[number]), to: &sums) else {
+        throw UncountableInput(layer: key)
+      }
       return sums
     }
     byName.withLock { groups in

@@ -133,6 +133,18 @@ internal import CKernels
         values.start, values.stride, values.rows.count, values.columns.count, sums)
     }
   }
+
+  /// Adds the squares of every row of `values` to `sums`, each rounded to a whole unit.
+  /// - Returns: false where a value is infinite or no number, or a sum too large; the sums are none then.
+  public func addSquaresExactly(of values: MatrixPart, to sums: inout [SquareSum]) -> Bool {
+    precondition(values.columns.count == sums.count, "shapes do not fit an addition")
+    return unsafe sums.withUnsafeMutableBytes { sums in
+      // Limbs of 64 bits, the lower first: so integers lie in the memory of all machines that kernels are compiled for.
+      guard let limbs = unsafe sums.baseAddress?.assumingMemoryBound(to: UInt64.self) else { return true }
+      return unsafe table.add_squares_exactly(
+        values.start, values.stride, values.rows.count, values.columns.count, limbs)
+    }
+  }
 }
 
 extension Activation {

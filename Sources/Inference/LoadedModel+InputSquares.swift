@@ -6,18 +6,19 @@ extension LoadedModel {
   /// given at every position.
   /// - Parameter includingHead: whether the head is one of the layers. A tied one has the name of the embedding.
   /// - Throws: `FileError` when a token is outside the vocabulary, a weight cannot be read, or a layer is given what is
-  ///   infinite or not a number; `CancellationError`.
+  ///   infinite, not a number, or too large to be added up; `CancellationError`.
   public func addInputSquares(
     of windows: [[Int32]], to squares: InputSquares, includingHead: Bool = false, workers: Workers
   ) async throws {
-    let run = try await run(windows, workers: workers, observer: squares)
-    if includingHead {
-      let states = try await run.finish(at: 0..<(windows.first?.count ?? 0))
-      try await squares.observe(states.part(), of: [head.name], workers: workers)
-    }
-    for layer in squares.layers where !layer.sums.allSatisfy({ Float($0).isFinite }) {
+    do {
+      let run = try await run(windows, workers: workers, observer: squares)
+      if includingHead {
+        let states = try await run.finish(at: 0..<(windows.first?.count ?? 0))
+        try await squares.observe(states.part(), of: [head.name], workers: workers)
+      }
+    } catch let error as UncountableInput {
       throw FileError(
-        .mismatch, path: name, subject: layer.name,
+        .mismatch, path: name, subject: error.layer,
         "is multiplied with activations that are infinite, too large or not a number; are weights damaged?")
     }
   }

@@ -51,7 +51,9 @@ enum OriginSection {
         Table.Row(cells: [
           .heading(keys.joined(separator: ", ")), .text(origin.version), .text(origin.machine.processor ?? ""),
           .figure(Figure(origin.machine.cores)), .text(origin.machine.kernels), .text(origin.machine.system ?? ""),
-          .text((["decant"] + origin.command).map(ShellWord.quoted).joined(separator: " ")),
+          .text(
+            (["decant"] + origin.command).map(ShellWord.quoted).joined(separator: " ")
+              + (origin.parts.map { $0 > 1 ? ", the first of \($0) parts" : "" } ?? "")),
         ])
       })
   }

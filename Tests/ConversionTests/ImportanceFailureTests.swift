@@ -17,6 +17,21 @@ import Testing
     RefusedFixture("IMATRIX-10-three-bytes.dat", .truncated, at: 49),
     RefusedFixture("IMATRIX-10-trailing-bytes.dat", .malformed, at: 53),
     RefusedFixture("IMATRIX-10-windows-negative.dat", .malformed, at: 49),
+    RefusedFixture("IMATRIX-13-counts-negative.gguf", .malformed, "decant.blk.0.attn_q.weight.tokens"),
+    RefusedFixture("IMATRIX-13-counts-others.gguf", .malformed, "decant.blk.0.attn_q.weight.tokens"),
+    RefusedFixture("IMATRIX-13-empty-plan.gguf", .missing, "decant.plan"),
+    RefusedFixture("IMATRIX-13-no-counts.gguf", .missing, "decant.blk.0.attn_q.weight.tokens"),
+    RefusedFixture("IMATRIX-13-no-plan.gguf", .missing, "decant.plan"),
+    RefusedFixture("IMATRIX-13-no-sums.gguf", .missing, "decant.blk.0.attn_q.weight.sums"),
+    RefusedFixture("IMATRIX-13-no-windows.gguf", .malformed),
+    RefusedFixture("IMATRIX-13-part-0.gguf", .malformed, "decant.part"),
+    RefusedFixture("IMATRIX-13-part-2pow70.gguf", .malformed, "decant.part"),
+    RefusedFixture("IMATRIX-13-part-5.gguf", .malformed, "decant.part"),
+    RefusedFixture("IMATRIX-13-part-number.gguf", .malformed, "decant.part"),
+    RefusedFixture("IMATRIX-13-sums-f32.gguf", .malformed, "decant.blk.0.attn_q.weight.sums"),
+    RefusedFixture("IMATRIX-13-sums-negative.gguf", .malformed, "decant.blk.0.attn_q.weight.sums"),
+    RefusedFixture("IMATRIX-13-sums-others.gguf", .malformed, "decant.blk.0.attn_q.weight.sums"),
+    RefusedFixture("IMATRIX-13-sums-short.gguf", .malformed, "decant.blk.0.attn_q.weight.sums"),
     RefusedFixture("IMATRIX-2-chunk-size-0.gguf", .malformed, "imatrix.chunk_size"),
     RefusedFixture("IMATRIX-2-no-chunk-count.gguf", .missing, "imatrix.chunk_count"),
     RefusedFixture("IMATRIX-2-no-chunk-size.gguf", .missing, "imatrix.chunk_size"),
@@ -74,7 +89,9 @@ import Testing
   }
 
   /// Bytes changed, cut off and added at random: an error or a matrix whose numbers are in order.
-  @Test(arguments: ["valid/one.gguf", "valid/two.gguf", "valid/old.dat", "llama/one.dat"])
+  @Test(arguments: [
+    "valid/one.gguf", "valid/two.gguf", "valid/old.dat", "llama/one.dat", "valid/part-00002-of-00004.gguf",
+  ])
   func damage(_ name: String) throws {
     var generator = SeededGenerator()
     let folder = try TemporaryFolder()

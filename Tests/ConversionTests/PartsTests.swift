@@ -262,7 +262,7 @@ import Testing
     let job = Self.gguf
     try await refusal("no such folder") { _ = try job.assemble(bench) }
     try await job.pour(3, of: 5, bench)
-    try await refusal("parts 1-2, 4-5 of 5 are not complete") { _ = try job.assemble(bench) }
+    try await refusal("parts 1, 2, 4 and 5 of 5 are not complete") { _ = try job.assemble(bench) }
     let other = Job(output: "m.gguf", type: "q4_0")
     try await refusal("of another job") { try await other.pour(3, of: 5, bench) }
     try await refusal("of another job") { try await other.pour(2, of: 5, bench) }

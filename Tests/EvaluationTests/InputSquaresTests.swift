@@ -2,6 +2,7 @@ import Architectures
 import Bytes
 import Evaluation
 import Inference
+import Quantization
 import JSON
 import TestSupport
 import Testing
@@ -43,9 +44,9 @@ import Testing
     #expect(squares.layers.count == 8 && squares.layers.allSatisfy { $0.tokens == 70 })
     // After a norm whose weights are 1/4, equal elements are 1/4.
     let query = try #require(squares.layers.first { $0.name == "model.layers.0.self_attn.q_proj.weight" })
-    #expect(query.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 } && query.sums.count == 8)
+    #expect(query.sums.allSatisfy { abs($0.value - 70.0 / 16) < 1e-2 } && query.sums.count == 8)
     let head = try #require(squares.layers.first { $0.name == "lm_head.weight" })
-    #expect(head.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 })
+    #expect(head.sums.allSatisfy { abs($0.value - 70.0 / 16) < 1e-2 })
   }
 
   @Test func aTokenOutsideTheVocabularyIsAnError() async throws {

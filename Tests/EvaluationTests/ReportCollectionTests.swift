@@ -154,7 +154,7 @@ import Testing
   func card() throws {
     let text = ModelCardSection(.comparisons([comparison("model-q4_k.gguf"), comparison("it's `here`.gguf")])).markdown
     #expect(text.contains("| model-q4\\_k.gguf | 40.0 kB | 4.500 | 0.100 |"))
-    #expect(text.contains("llama-cli -m 'model-q4_k.gguf'"))
+    #expect(text.contains("llama-cli -m model-q4_k.gguf"))
     #expect(!text.contains("-m 'it"), "a name that would end the block of code is not put into one")
     #expect(text.contains("- Base model: [org/model](https://huggingface.co/org/model)"))
     #expect(text.contains("- Licence: apache-2.0"))

@@ -44,7 +44,10 @@ import Testing
     kernels.rotate(other.part(), by: some, isInterleaved: true, scale: 0.3, into: outputs[9].part())
     var squares = [Double](repeating: 0.1, count: columns)
     kernels.addSquares(of: input.part(), to: &squares)
-    return squares.map(\.bitPattern) + outputs.flatMap { values($0).map { UInt64($0.bitPattern) } }
+    var sums = [SquareSum](repeating: .zero, count: columns)
+    #expect(kernels.addSquaresExactly(of: input.part(), to: &sums))
+    return sums.map { UInt64(truncatingIfNeeded: $0.units) } + squares.map(\.bitPattern)
+      + outputs.flatMap { values($0).map { UInt64($0.bitPattern) } }
   }
 
   @Test("Row kernels give the same bits on all instruction sets", arguments: KernelSet.all)

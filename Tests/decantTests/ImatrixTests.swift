@@ -72,6 +72,54 @@ import Testing
     }
   }
 
+  @Test("However many parts a text is read in, they are the file that one run writes", arguments: [1, 2, 5])
+  func parts(count: Int) throws {
+    let folder = try TemporaryFolder()
+    let common = Self.reading + ["--context", "64", "--chunks", "4"]
+    let whole = try matrix(common, folder.file("whole.gguf"))
+    let output = folder.file("m.gguf")
+    for number in 1...count {
+      let said = try Command.run(common + ["--output", output, "--part", "\(number)/\(count)", "--json"])
+      try #require(said.exitCode == 0, "\(said.errors)")
+      let path = folder.file("m.gguf.parts/part-0000\(number)-of-0000\(count).gguf")
+      #expect(try said.json()["part"] == .string("\(number)/\(count)"))
+      #expect(try said.json()["output"] == .string(path))
+    }
+    #expect(try folder.names() == ["m.gguf.parts", "whole.gguf"])
+    #expect(try ImportanceMatrix.assembled(partsIn: PartsFolder(of: output)).weightNames == whole.weightNames)
+    #expect(try Command.succeed("assemble", output, "--json").json()["parts"] == .integer(count))
+    #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
+    #expect(try folder.names() == ["m.gguf", "whole.gguf"])
+  }
+
+  @Test("A part that is there is not made again; one of another job is not replaced unasked")
+  func aPartTwice() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("m.gguf.parts/part-00002-of-00002.gguf")
+    func run(_ words: String...) throws -> Command.Result {
+      try Command.run(Self.reading + ["--output", folder.file("m.gguf"), "--part", "2/2", "--chunks", "2"] + words)
+    }
+    let first = try run("--context", "32")
+    #expect(first.exitCode == 0 && first.errors.contains("part 2/2"))
+    let bytes = try folder.read("m.gguf.parts/part-00002-of-00002.gguf")
+    let again = try run("--context", "32")
+    #expect(again.exitCode == 0 && again.errors.contains("\(path) is there already: part 2/2 of this job is done"))
+    let other = try run("--context", "16")
+    #expect(other.exitCode == 1 && other.errors.contains("is of another job") && other.errors.contains("--force"))
+    #expect(try folder.read("m.gguf.parts/part-00002-of-00002.gguf") == bytes)
+    #expect(try run("--context", "16", "--force").exitCode == 0)
+    #expect(try folder.read("m.gguf.parts/part-00002-of-00002.gguf") != bytes)
+    let inspected = try Command.succeed("inspect", path)
+    #expect(inspected.output.contains("2/2"))
+    for (words, said) in [
+      (Self.reading + ["--part", "1/2", "--merge", path], "merge what was assembled"),
+      (["imatrix", "--merge", path, "--part", "1/2"], "exclude each other"),
+    ] {
+      let refused = try Command.run(words + ["--output", folder.file("x.gguf")])
+      #expect(refused.exitCode == 64 && refused.errors.contains(said), "\(refused.errors)")
+    }
+  }
+
   @Test func theOldFormBecomesGGUF() throws {
     let folder = try TemporaryFolder()
     let fixtures = Fixtures(of: "GGUF")

@@ -61,6 +61,47 @@ import Testing
     #expect(report["tensors"]?.array?.isEmpty == false)
   }
 
+  @Test("Parts that processes have measured are what one process measures", arguments: [2, 5])
+  func parts(count: Int) throws {
+    let folder = try TemporaryFolder()
+    try Command.succeed("quantize", TinyLlama.path, folder.file("m.gguf"), "--type", "q4_0")
+    for models in [["compare", TinyLlama.path, folder.file("m.gguf")], ["perplexity", folder.file("m.gguf")]] {
+      let job = models + Self.text + ["--context", "64", "--chunks", "4", "--json"]
+      func file(_ name: String, _ words: [String]) throws -> String {
+        let said = try Command.run(job + words)
+        try #require(said.exitCode == 0, "\(said.errors)")
+        return try folder.write(said.output.utf8, to: name)
+      }
+      let whole = try file("whole.json", [])
+      let parts = try (1...count).map { try file("\($0).json", ["--part", "\($0)/\(count)"]) }
+      func report(_ files: [String]) throws -> JSONValue {
+        let said = try Command.run(["report", "--json"] + files)
+        try #require(said.exitCode == 0, "\(said.errors)")
+        let list = try said.json()["comparisons"] ?? said.json()["perplexities"]
+        return try #require(list?.array?.first).withoutOrigin
+      }
+      #expect(try report(parts) == report([whole]))
+      let missing = try Command.run(["report"] + parts.dropLast())
+      #expect(missing.exitCode == 1 && missing.errors.contains("part \(count) was not named"), "\(missing.errors)")
+    }
+  }
+
+  @Test("A part is printed as JSON, and as nothing else")
+  func whatAPartIsNot() throws {
+    for (words, said) in [
+      ([], "--part needs --json"), (["--markdown"], "--part and --markdown exclude each other"),
+      (["--card"], "--part and --card exclude each other"),
+      (["--json", "--report", "page.html"], "--part and --report exclude each other"),
+    ] as [([String], String)] {
+      for models in [["compare", "a", "b"], ["perplexity", "a"]] {
+        let refused = try Command.run(models + ["--text", "t", "--part", "1/2"] + words)
+        #expect(refused.exitCode == 64 && refused.errors.contains(said), "\(refused.errors)")
+      }
+    }
+    let logits = try Command.run("perplexity", "a", "--text", "t", "--part", "1/2", "--json", "--logits", "l")
+    #expect(logits.exitCode == 64 && logits.errors.contains("--part and --logits"))
+  }
+
   /// A GGUF is the same model, and so is a packed one.
   @Test func theSameModelInOtherContainers() throws {
     let folder = try TemporaryFolder()

@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent / "importance"
 
 U32, F32, STRING, ARRAY = 4, 6, 8, 9
+I64 = 27  # the type of a tensor
 INFINITY, NAN = float("inf"), float("nan")
 
 
@@ -46,7 +47,7 @@ def gguf(tensors, entries=(TYPE, DATASETS, COUNT, SIZE)):
     for name, dimensions, values, kind in tensors:
         records += (string(name) + struct.pack("<I", len(dimensions))
                     + b"".join(struct.pack("<Q", d) for d in dimensions) + struct.pack("<IQ", kind, len(data)))
-        data += struct.pack(f"<{len(values)}" + ("f" if kind == 0 else "e"), *values)
+        data += struct.pack(f"<{len(values)}" + {0: "f", I64: "q"}.get(kind, "e"), *values)
         data += bytes(-len(data) % 32)
     header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)) + b"".join(entries) + records
     return header + bytes(-len(header) % 32) + data
@@ -58,6 +59,17 @@ def weight(name, sums, counts, kind=0):
     one = len(counts) == 1
     return [(name + ".in_sum2", [columns] if one else [columns, len(counts)], sums, kind),
             (name + ".counts", [1] if one else [1, len(counts)], counts, 0)]
+
+
+def exact(name, sums, counts, unit=2 ** 72):
+    """What a part has beside an entry. Sums are whole multiples of 1 / unit, which the script does not round."""
+    limbs = []
+    for units in (int(sum * unit) for sum in sums):
+        low = units & 2 ** 64 - 1
+        limbs += [low - 2 ** 64 if low >> 63 else low, units >> 64]
+    columns, one = len(sums) // len(counts), len(counts) == 1
+    return [(f"decant.{name}.sums", [2, columns] if one else [2, columns, len(counts)], limbs, I64),
+            (f"decant.{name}.tokens", [len(counts)], counts, I64)]
 
 
 def old(entries, end=struct.pack("<ii", 3, 8) + b"text.txt", count=None):
@@ -95,6 +107,28 @@ save("valid/old.dat", old([("blk.0.attn_q.weight", 3, [1.5, 0.25, 0.0, 48.0]), D
 save("valid/old-without-end.dat", old([DOWN], end=b""))
 save("valid/old-without-text.dat", old([DOWN], end=struct.pack("<i", 3)))
 save("valid/old-without-windows.dat", old([("blk.0.ffn_down.weight", 0, [3.0, 0.75, 0.0])]))
+
+# One of four parts, named as a shard would be, and one that had nothing to read.
+PART, PLAN = text_entry("decant.part", "2/4"), text_entry("decant.plan", "0123456789abcdef")
+PART_KEYS = [TYPE, DATASETS, COUNT, SIZE, PART, PLAN]
+PART_QUERY = exact("blk.0.attn_q.weight", [1.5, 0.25, 0.0, 48.0], [48])
+PART_EXPERTS = exact("blk.0.ffn_up_exps.weight", [1.0, 2.0, 0.0, 0.0, 5.0, 6.5], [32, 0, 16])
+save("valid/part-00002-of-00004.gguf", gguf(QUERY + PART_QUERY + EXPERTS + PART_EXPERTS, PART_KEYS))
+save("valid/nothing.gguf", gguf(
+    [], [TYPE, DATASETS, number_entry("imatrix.chunk_count", 0), SIZE, text_entry("decant.part", "4/4"), PLAN]))
+
+
+def part(tensors, key=PART, plan=(PLAN,)):
+    return gguf(QUERY + tensors, [TYPE, DATASETS, COUNT, SIZE, key, *plan])
+
+
+def changed(place, **values):
+    """The exact tensors of the query, one of them changed."""
+    tensors = list(PART_QUERY)
+    old_one = dict(zip(("name", "dimensions", "values", "kind"), tensors[place]))
+    tensors[place] = tuple({**old_one, **values}.values())
+    return tensors
+
 
 hostile = {
     "1-model.gguf": gguf(QUERY, [text_entry("general.type", "model"), DATASETS, COUNT, SIZE]),
@@ -147,6 +181,21 @@ hostile = {
     "10-text-negative.dat": old([DOWN], end=struct.pack("<ii", 3, -8) + b"text.txt"),
     "10-trailing-bytes.dat": old([DOWN], end=struct.pack("<ii", 3, 8) + b"text.txt" + bytes(4)),
     "10-length-short.dat": old([DOWN], end=struct.pack("<ih", 3, 8)),
+    "13-part-0.gguf": part(PART_QUERY, key=text_entry("decant.part", "0/4")),
+    "13-part-5.gguf": part(PART_QUERY, key=text_entry("decant.part", "5/4")),
+    "13-part-2pow70.gguf": part(PART_QUERY, key=text_entry("decant.part", f"1/{2 ** 70}")),
+    "13-part-number.gguf": part(PART_QUERY, key=number_entry("decant.part", 2)),
+    "13-no-plan.gguf": part(PART_QUERY, plan=()),
+    "13-empty-plan.gguf": part(PART_QUERY, plan=(text_entry("decant.plan", ""),)),
+    "13-no-sums.gguf": part(PART_QUERY[1:]),
+    "13-no-counts.gguf": part(PART_QUERY[:1]),
+    "13-sums-f32.gguf": part(changed(0, values=[0.0] * 8, kind=0)),
+    "13-sums-short.gguf": part(changed(0, dimensions=[2, 3], values=[0] * 6)),
+    "13-sums-others.gguf": part(changed(0, values=[0, 384, 0, 64, 0, 0, 0, 12289])),
+    "13-sums-negative.gguf": part(changed(0, values=[0, 384, 0, 64, 0, -1, 0, 12288])),
+    "13-counts-others.gguf": part(changed(1, values=[49])),
+    "13-counts-negative.gguf": part(changed(1, values=[-48])),
+    "13-no-windows.gguf": gguf([], PART_KEYS),
 }
 for name, data in hostile.items():
     save("hostile/IMATRIX-" + name, data)

@@ -361,6 +361,10 @@ enum {
   K(SET, void, add_row, (float *values, size_t stride, const float *row, size_t rows, size_t columns))                 \
   /* sums[c] += values[r][c]^2, row after row, in Double. */                                                           \
   K(SET, void, add_squares, (const float *values, size_t stride, size_t rows, size_t columns, double *sums))           \
+  /* The same as whole multiples of 2^-72, each rounded to nearest, ties to even, and each sum of two limbs, the lower  \
+     first. Returns false where a value is no number, or a sum leaves 127 bits. */                                     \
+  K(SET, bool, add_squares_exactly, (const float *values, size_t stride, size_t rows, size_t columns,                  \
+    uint64_t *sums))                                                                                                   \
   K(SET, void, log_softmax_row, (const float *logits, size_t count, struct decant_log_softmax *result))                \
   /* Logits become the shares of their softmax. Returns the first place up to which these are more than `draw`, which   \
      is of [0, 1). */                                                                                                  \

@@ -18,7 +18,7 @@ extension Calibration {
   public func importance(of checkpoint: Checkpoint) throws(FileError) -> ImportanceMatrix {
     let linears = try checkpoint.requireModel().forwardPass(path: checkpoint.path).linears
     let names = try checkpoint.ggufNames()
-    var layers: [(name: String, sums: [Float], tokens: Int)] = []
+    var layers: [(name: String, entry: ImportanceMatrix.Entry)] = []
     // Parts of one tensor are given the same. For the head llama-imatrix collects nothing either.
     for linear in linears.dropLast() where !linear.key.contains("#") {
       guard let squares = try squares(of: linear.key), let tokens = try tokens(of: linear.key) else { continue }
@@ -29,7 +29,7 @@ extension Calibration {
           "has \(squares.count) columns, and \(shape.last ?? 0) in \(checkpoint.path): it was made with another model, \(FileError.quoted(settings.model))"
         )
       }
-      layers.append((linear.key, squares.map { $0 * Float(tokens) }, tokens))
+      layers.append((linear.key, .init(sums: squares.map { $0 * Float(tokens) }, counts: [tokens])))
     }
     guard !layers.isEmpty else {
       throw FileError(

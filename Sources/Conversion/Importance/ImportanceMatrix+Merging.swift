@@ -1,4 +1,5 @@
 public import Bytes
+internal import Quantization
 
 extension ImportanceMatrix {
   /// Tokens of a window where the old form of a file does not tell: llama-imatrix's default.
@@ -6,11 +7,19 @@ extension ImportanceMatrix {
 
   /// What several matrices of one model have seen together: sums and counts are added, texts listed one after the other.
   /// - Parameters:
-  ///   - matrices: at least one. Sums are added in this order, and rounded once.
+  ///   - matrices: at least one. Sums are added in this order, and rounded once. Where all know the exact sums of a weight,
+  ///     those are added, and the order does not matter.
   ///   - unstatedChunkSize: tokens of a window of the matrices that do not tell.
   /// - Throws: `FileError` when a weight has entries of different sizes, or a sum would be infinite.
   public static func merged(
     _ matrices: [ImportanceMatrix], name: String = "importance matrix", unstatedChunkSize: Int = usualChunkSize
+  ) throws(FileError) -> ImportanceMatrix {
+    try merged(matrices, name: name, unstatedChunkSize: unstatedChunkSize, countingTexts: true)
+  }
+
+  /// - Parameter countingTexts: whether each matrix is of texts of its own; otherwise those of the first are those of all.
+  static func merged(
+    _ matrices: [ImportanceMatrix], name: String, unstatedChunkSize: Int = usualChunkSize, countingTexts: Bool
   ) throws(FileError) -> ImportanceMatrix {
     precondition(!matrices.isEmpty && unstatedChunkSize > 0, "there is something to merge")
     var totals: [String: Total] = [:]
@@ -28,17 +37,21 @@ extension ImportanceMatrix {
     var entries: [String: Entry] = [:]
     for (weight, total) in totals { entries[weight] = try total.entry(weight: weight, name: name) }
     return ImportanceMatrix(
-      name: name, entries: entries, datasets: matrices.flatMap(\.datasets), chunkCount: chunkCount,
+      name: name, entries: entries,
+      datasets: countingTexts ? matrices.flatMap(\.datasets) : matrices.first?.datasets ?? [], chunkCount: chunkCount,
       chunkSize: matrices.lazy.compactMap(\.chunkSize).first ?? unstatedChunkSize)
   }
 
   /// Sums and counts on their way.
   private struct Total {
     var sums: [Double]
+    /// Nil where one entry does not know them.
+    var exactSums: [SquareSum]?
     var counts: [Int]
 
     init(like entry: Entry) {
       sums = Array(repeating: 0, count: entry.sums.count)
+      exactSums = Array(repeating: .zero, count: entry.sums.count)
       counts = Array(repeating: 0, count: entry.counts.count)
     }
 
@@ -62,6 +75,16 @@ extension ImportanceMatrix {
         counts[index] = sum
       }
       for index in sums.indices { sums[index] += Double(entry.sums[index]) * Double(tokens) }
+      guard let known = exactSums, let added = entry.exactSums else {
+        exactSums = nil
+        return
+      }
+      let exact = zip(known, added).compactMap { $0.adding($1) }
+      guard exact.count == known.count else {
+        throw ImportanceRule.merging.broken(
+          path: matrix.name, subject: weight, "together the sums are more than 127 bits count")
+      }
+      exactSums = exact
     }
 
     /// The counts to add, as many as there are. One count for all experts stands for the same count of each.
@@ -74,6 +97,7 @@ extension ImportanceMatrix {
     }
 
     func entry(weight: String, name: String) throws(FileError) -> Entry {
+      if let exactSums { return Entry(exactly: exactSums, counts: counts) }
       let rounded = sums.map { Float($0) }
       guard rounded.allSatisfy(\.isFinite) else {
         throw ImportanceRule.merging.broken(path: name, subject: weight, "together the sums are infinite")

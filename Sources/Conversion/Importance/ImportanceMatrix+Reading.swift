@@ -1,5 +1,6 @@
 public import Bytes
 internal import GGUF
+internal import Quantization
 internal import Tensors
 
 extension ImportanceMatrix {
@@ -43,10 +44,12 @@ extension ImportanceMatrix {
       throw ImportanceRule.form.broken(
         .unsupported, path: path, subject: "general.type", "is \(FileError.quoted(type)); no importance matrix")
     }
+    let part = try ImportancePart(metadata, path: path)
     var entries: [String: Entry] = [:]
     for tensor in source.tensors {
       if let weight = tensor.name.dropping(suffix: Self.sumsSuffix) {
-        entries[weight] = try Self.entry(weight, sums: tensor, in: source)
+        let entry = try Self.entry(weight, sums: tensor, in: source)
+        entries[weight] = part == nil ? entry : try Self.exact(entry, weight, in: source)
       } else if let weight = tensor.name.dropping(suffix: Self.countsSuffix),
         source.descriptor(of: weight + Self.sumsSuffix) == nil
       {
@@ -54,17 +57,22 @@ extension ImportanceMatrix {
           path: path, subject: tensor.name, "there is no \(FileError.quoted(weight + Self.sumsSuffix)) beside it")
       }
     }
-    guard !entries.isEmpty else {
+    guard !entries.isEmpty || part != nil else {
       throw ImportanceRule.form.broken(
         .unsupported, path: path, "no tensor's name ends in \(Self.sumsSuffix): this is not an importance matrix")
     }
     guard let datasets = try metadata.stringBytes(Self.datasetsKey) else {
       throw ImportanceRule.metadata.broken(.missing, path: path, subject: Self.datasetsKey, "there is no such key")
     }
+    let chunkCount = try Self.count(Self.chunkCountKey, atLeast: 0, in: metadata, path: path)
+    // Where there are more parts than windows, some have read nothing.
+    guard !entries.isEmpty || chunkCount == 0 else {
+      throw ImportanceRule.part.broken(path: path, "has no entry, but has read \(chunkCount) windows")
+    }
     self.init(
       name: path, entries: entries, datasets: datasets.map { String(decoding: $0, as: UTF8.self) },
-      chunkCount: try Self.count(Self.chunkCountKey, atLeast: 0, in: metadata, path: path),
-      chunkSize: try Self.count(Self.chunkSizeKey, atLeast: 1, in: metadata, path: path))
+      chunkCount: chunkCount, chunkSize: try Self.count(Self.chunkSizeKey, atLeast: 1, in: metadata, path: path),
+      part: part)
   }
 
   private static func count(_ key: String, atLeast least: Int, in metadata: GGUFMetadata, path: String)
@@ -108,6 +116,42 @@ extension ImportanceMatrix {
         }
         return count
       })
+  }
+
+  /// An entry with what a part has of it beside: sums before they were rounded, and counts.
+  private static func exact(_ entry: Entry, _ weight: String, in source: GGUFSource) throws(FileError) -> Entry {
+    let limbs = try integers(ImportancePart.sumsName(of: weight), count: 2 * entry.sums.count, in: source)
+    let sums = entry.sums.indices.compactMap {
+      SquareSum(Int128(limbs[2 * $0 + 1]) << 64 | Int128(UInt64(bitPattern: limbs[2 * $0])))
+    }
+    let counts = try integers(ImportancePart.countsName(of: weight), count: entry.counts.count, in: source).map {
+      Int($0)
+    }
+    guard counts.allSatisfy({ (0...largestCount).contains($0) }),
+      counts.map({ Float($0) }) == entry.counts.map({ Float($0) })
+    else {
+      throw ImportanceRule.part.broken(
+        path: source.name, subject: ImportancePart.countsName(of: weight), "are not the counts that the entry has")
+    }
+    guard sums.count == entry.sums.count, sums.map(\.rounded) == entry.sums else {
+      throw ImportanceRule.part.broken(
+        path: source.name, subject: ImportancePart.sumsName(of: weight), "are not the sums that the entry has, rounded")
+    }
+    return Entry(exactly: sums, counts: counts)
+  }
+
+  private static func integers(_ name: String, count: Int, in source: GGUFSource) throws(FileError) -> [Int64] {
+    guard let tensor = source.descriptor(of: name) else {
+      throw ImportanceRule.part.broken(
+        .missing, path: source.name, subject: name, "there is no such tensor in this part")
+    }
+    guard tensor.encoding == .i64, tensor.elementCount == count else {
+      throw ImportanceRule.part.broken(
+        path: source.name, subject: name,
+        "has \(tensor.elementCount) elements of type \(tensor.encoding); \(count) of i64 are expected")
+    }
+    let bytes = try source.bytes(of: name)
+    return bytes.withBytes { [Int64](bytes: $0) }
   }
 
   private static func floats(_ name: String, in source: GGUFSource) throws(FileError) -> [Float] {

@@ -1,9 +1,11 @@
 public import Bytes
 internal import GGUF
+internal import Quantization
 internal import Tensors
 
 extension ImportanceMatrix {
-  /// Writes the GGUF form, with the layout of llama-imatrix's own files. Counts of windows become counts of tokens.
+  /// Writes the GGUF form, with the layout of llama-imatrix's own files. Counts of windows become counts of tokens. A part
+  /// has exact sums and counts beside.
   /// - Parameters:
   ///   - replacing: whether a file that has the name may be replaced.
   ///   - reading: paths of files that it was made of. Who may not read one of them may not read the matrix.
@@ -18,13 +20,19 @@ extension ImportanceMatrix {
     let output = try StagedOutput(
       .files, in: FileSystem.parent(path), files: [.init(name: file.name, byteCount: file.byteCount)],
       reading: reading, replacing: replacing)
-    let values = weightNames.flatMap { weight in
-      entries[weight].map { [$0.sums, $0.counts.map(Float.init)] } ?? []
-    }
     do throws(FileError) {
       try file.header.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: 0) }
-      for (tensor, values) in zip(file.tensors, values) {
-        try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
+      var rest = file.tensors[...]
+      for weight in weightNames {
+        guard let entry = entries[weight] else { continue }
+        for values in [entry.sums, entry.counts.map(Float.init)] {
+          guard let tensor = rest.popFirst() else { continue }
+          try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
+        }
+        for values in part == nil ? [] : [entry.limbs, entry.counts.map(Int64.init)] {
+          guard let tensor = rest.popFirst() else { continue }
+          try values.withBytes { bytes throws(FileError) in try output.write(bytes, file: 0, at: tensor.offset) }
+        }
       }
       return try output.commit()
     } catch {
@@ -44,6 +52,10 @@ extension ImportanceMatrix {
     metadata[Self.datasetsKey] = .strings(datasetNames)
     metadata[Self.chunkCountKey] = .uint32(chunkCount)
     metadata[Self.chunkSizeKey] = .uint32(chunkSize)
+    if let part {
+      metadata[ImportancePart.partKey] = .string(part.part.description)
+      metadata[ImportancePart.planKey] = .string(part.plan)
+    }
     var tensors: [TensorDescriptor] = []
     for weight in weightNames {
       guard let entry = entries[weight] else { continue }
@@ -52,15 +64,30 @@ extension ImportanceMatrix {
       tensors.append(
         try Self.descriptor(weight + Self.sumsSuffix, matrices == 1 ? [columns] : [matrices, columns], fileName))
       tensors.append(try Self.descriptor(weight + Self.countsSuffix, matrices == 1 ? [1] : [matrices, 1], fileName))
+      guard part != nil else { continue }
+      precondition(entry.exactSums != nil, "a part knows its exact sums")
+      tensors.append(
+        try Self.descriptor(
+          ImportancePart.sumsName(of: weight), matrices == 1 ? [columns, 2] : [matrices, columns, 2], fileName, .i64))
+      tensors.append(try Self.descriptor(ImportancePart.countsName(of: weight), [matrices], fileName, .i64))
     }
     return try GGUFWriter.plan(metadata: metadata, tensors: tensors, name: fileName)[0]
   }
 
-  private static func descriptor(_ name: String, _ shape: [Int], _ path: String) throws(FileError) -> TensorDescriptor {
+  private static func descriptor(
+    _ name: String, _ shape: [Int], _ path: String, _ encoding: Encoding = .f32
+  ) throws(FileError) -> TensorDescriptor {
     do throws(ShapeError) {
-      return try TensorDescriptor(name: name, encoding: .f32, shape: shape)
+      return try TensorDescriptor(name: name, encoding: encoding, shape: shape)
     } catch {
       throw ImportanceRule.writing.broken(.unsupported, path: path, subject: name, error.description)
     }
+  }
+}
+
+extension ImportanceMatrix.Entry {
+  /// The exact sums, two limbs each, the lower first.
+  fileprivate var limbs: [Int64] {
+    (exactSums ?? []).flatMap { [Int64(truncatingIfNeeded: $0.units), Int64($0.units >> 64)] }
   }
 }

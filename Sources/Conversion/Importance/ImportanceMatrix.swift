@@ -1,4 +1,5 @@
 public import Bytes
+public import Quantization
 
 /// How much each column of each weight matters: the squares of the activations that a model multiplies it with, summed
 /// over a text. What llama.cpp calls an imatrix. An encoder that knows it keeps the errors of busy columns small.
@@ -12,6 +13,8 @@ public struct ImportanceMatrix: Sendable {
     /// Rows of activations in the sums: one count for each matrix of the weight, or one for all. 0 for an expert that the
     /// text never reached.
     public let counts: [Int]
+    /// What `sums` were before they were rounded; nil where that is not known.
+    public let exactSums: [SquareSum]?
 
     /// - Parameters:
     ///   - sums: as many for each count; finite and not negative.
@@ -21,6 +24,18 @@ public struct ImportanceMatrix: Sendable {
         !sums.isEmpty && !counts.isEmpty && sums.count % counts.count == 0, "every count has the same number of sums")
       self.sums = sums
       self.counts = counts
+      exactSums = nil
+    }
+
+    /// - Parameters:
+    ///   - sums: as many for each count.
+    ///   - counts: at least one; none negative.
+    public init(exactly sums: [SquareSum], counts: [Int]) {
+      precondition(
+        !sums.isEmpty && !counts.isEmpty && sums.count % counts.count == 0, "every count has the same number of sums")
+      self.sums = sums.map(\.rounded)
+      self.counts = counts
+      exactSums = sums
     }
   }
 
@@ -34,16 +49,19 @@ public struct ImportanceMatrix: Sendable {
   public let chunkCount: Int
   /// Tokens of a window. Nil for the old form of the file, which does not tell: its counts are of windows.
   public let chunkSize: Int?
+  /// Which part of which job it is; nil for one that was made as a whole.
+  public let part: ImportancePart?
 
   public init(
     name: String = "importance matrix", entries: [String: Entry], datasets: [String] = [], chunkCount: Int,
-    chunkSize: Int?
+    chunkSize: Int?, part: ImportancePart? = nil
   ) {
     self.name = name
     self.entries = entries
     self.datasets = datasets
     self.chunkCount = chunkCount
     self.chunkSize = chunkSize
+    self.part = part
   }
 
   /// The texts by their own names, without folders: what outputs say of them must not depend on where they lay.

@@ -14,6 +14,8 @@ enum ImportanceRule: Int, CaseIterable, SpecificationRule {
   case oldEnd
   case merging
   case writing
+  case part
+  case assembling
 
   static let document = "IMATRIX"
 }

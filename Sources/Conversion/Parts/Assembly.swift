@@ -116,28 +116,11 @@ public struct Assembly: Sendable {
     guard missing.isEmpty else {
       throw FileError(
         .missing, path: folder.path,
-        "\(missing.count == 1 ? "part" : "parts") \(Self.text(missing)) of \(first.part.count) "
+        "\(Part.listed(missing)) of \(first.part.count) "
           + "\(missing.count == 1 ? "is" : "are") not complete; run \(missing.count == 1 ? "it" : "them") first")
     }
     return records
   }
-
-  /// `3, 7-9, 12 and 4 more`.
-  private static func text(_ numbers: [Int]) -> String {
-    var runs: [ClosedRange<Int>] = []
-    for number in numbers {
-      if let last = runs.last, last.upperBound == number - 1 {
-        runs[runs.count - 1] = last.lowerBound...number
-      } else {
-        runs.append(number...number)
-      }
-    }
-    let shown = runs.prefix(mostRuns).map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
-    let more = runs.dropFirst(mostRuns).reduce(0) { $0 + $1.count }
-    return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
-  }
-
-  private static let mostRuns = 10
 
   /// The files of all parts, each once.
   private static func files(of records: [PartRecord], _ folder: PartsFolder) throws(FileError) -> [PartRecord.File] {

@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 
 /// The folder beside an output where its parts wait for each other: `OUT.parts`. Each part writes its files there, and last a
 /// record of what they are. It can be copied from machine to machine, and filled from several.
@@ -10,16 +10,34 @@ public struct PartsFolder: Sendable {
     path = FileSystem.join(FileSystem.parent(output), FileSystem.lastComponent(output) + ".parts")
   }
 
+  /// - Parameter path: of the folder itself.
+  public init(at path: String) { self.path = path }
+
   private static let prefix = "part-"
   private static let ending = ".json"
+  private static let matrixEnding = ".gguf"
 
   /// The name of the file that says what a part is.
   static func recordName(of part: Part) -> String { prefix + part.fileName + ending }
 
   /// Whether a name is that of such a file.
-  static func isRecord(_ name: String) -> Bool {
-    guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return false }
-    return Part(fileName: name.dropFirst(prefix.count).dropLast(ending.count)) != nil
+  static func isRecord(_ name: String) -> Bool { part(name, ending: ending) != nil }
+
+  /// The part that a file of that name is or describes; nil for another name.
+  private static func part(_ name: String, ending: String) -> Part? {
+    guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return nil }
+    return Part(fileName: name.dropFirst(prefix.count).dropLast(ending.count))
+  }
+
+  /// The file of a part of an importance matrix.
+  public func path(ofMatrix part: Part) -> String { path(of: Self.prefix + part.fileName + Self.matrixEnding) }
+
+  /// Paths of parts of importance matrices, in the order of their names; none where there is no folder.
+  /// - Throws: `FileError` when it cannot be listed.
+  public func matrixPaths() throws(FileError) -> [String] {
+    guard try FileSystem.isFolder(path) else { return [] }
+    return try FileSystem.names(inFolder: path).filter { Self.part($0, ending: Self.matrixEnding) != nil }.map(
+      path(of:))
   }
 
   /// Where it is while it is removed.
@@ -31,7 +49,7 @@ public struct PartsFolder: Sendable {
 
   /// Makes the folder where it is not there yet.
   /// - Throws: `FileError` when it cannot be made, or something else has its name.
-  func make() throws(FileError) {
+  public func make() throws(FileError) {
     try FileSystem.makeFolderIfMissing(path)
   }
 

@@ -17,10 +17,12 @@ public struct ComparisonReport: TabularReport {
   public let shownTensors: Int
   /// How it was measured; nil where nobody asked.
   public let origin: MeasurementOrigin?
+  /// Which part of a measurement it is, with what puts it together with the others; nil for a whole one.
+  public let part: MeasuredPart?
 
   public init(
     before: MeasuredFile, after: MeasuredFile, comparison: Comparison?, places: ReportedPlaces? = nil,
-    tensors: [TensorError] = [], shownTensors: Int = 10, origin: MeasurementOrigin? = nil
+    tensors: [TensorError] = [], shownTensors: Int = 10, origin: MeasurementOrigin? = nil, part: MeasuredPart? = nil
   ) {
     self.before = before
     self.after = after
@@ -29,6 +31,7 @@ public struct ComparisonReport: TabularReport {
     self.tensors = tensors
     self.shownTensors = shownTensors
     self.origin = origin
+    self.part = part
   }
 
   // MARK: For programs
@@ -37,7 +40,7 @@ public struct ComparisonReport: TabularReport {
   /// `kl` (nats: `mean`, `standard_error`, `median`, `p90`, `p95`, `p99`, `p99_9`, `max`), `top1_agreement` (0 to 1),
   /// `delta` and `ratio` of the perplexities (each with `value`, `standard_error`), `rms_probability_change` (0 to 1),
   /// `tokens`, `chunks`, `context`, `kl_histogram` (bins: `from`, `to`, `count`), `worst` (places: `window`, `position`,
-  /// `kl`, `passage`, `before`, `after`), `tensors`, `origin`.
+  /// `kl`, `passage`, `before`, `after`), `tensors`, `origin`, `part`.
   public var json: JSONValue {
     var members: [String: JSONValue] = [
       "before": .object(before.members(comparison?.before)),
@@ -58,6 +61,7 @@ public struct ComparisonReport: TabularReport {
     }
     if let places { members.merge(places.members(.divergence, models: Self.models)) { own, _ in own } }
     members["origin"] = origin?.json
+    members["part"] = part?.json(MeasuredPart.Columns.comparison)
     if !tensors.isEmpty { members["tensors"] = .array(tensors.map(Self.members)) }
     return .object(members)
   }
@@ -84,10 +88,15 @@ public struct ComparisonReport: TabularReport {
     }
     var tensors: [TensorError] = []
     for tensor in try report.objects("tensors") { tensors.append(try TensorError(tensor)) }
+    let part = try report.optionalObject("part").map { part throws(FileError) in
+      guard let comparison else { throw report.malformed("kl", "is missing, which a part of a comparison has") }
+      return try MeasuredPart(
+        part, MeasuredPart.Columns.comparison, contextLength: comparison.before.contextLength, tensors: tensors.count)
+    }
     self.init(
       before: try MeasuredFile(before), after: try MeasuredFile(after), comparison: comparison,
       places: try ReportedPlaces(report, .divergence, models: Self.models), tensors: tensors,
-      origin: try report.optionalObject("origin").map(MeasurementOrigin.init))
+      origin: try report.optionalObject("origin").map(MeasurementOrigin.init), part: part)
   }
 
   private static func estimate(_ report: ReportMembers) throws(FileError) -> Comparison.Estimate {

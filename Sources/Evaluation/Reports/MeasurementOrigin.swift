@@ -11,12 +11,20 @@ public struct MeasurementOrigin: Hashable, Sendable {
   public let command: [String]
   public let machine: Machine
   public let text: Text
+  /// How many parts it was done in, where these were put together; the command and the machine are those of the first.
+  public let parts: Int?
 
-  public init(version: String, command: [String], machine: Machine, text: Text) {
+  public init(version: String, command: [String], machine: Machine, text: Text, parts: Int? = nil) {
     self.version = version
     self.command = command.map(Self.withoutSecrets)
     self.machine = machine
     self.text = text
+    self.parts = parts
+  }
+
+  /// The same of what was put together.
+  func ofParts(_ count: Int) -> MeasurementOrigin {
+    MeasurementOrigin(version: version, command: command, machine: machine, text: text, parts: count)
   }
 
   /// What computed it.
@@ -54,21 +62,23 @@ public struct MeasurementOrigin: Hashable, Sendable {
 // MARK: - As JSON
 
 extension MeasurementOrigin {
-  /// Members of `origin`: `version`, `command`, `machine` (`processor`, `cores`, `kernels`, `system`) and `text` (`name`,
-  /// `bytes`, `xxh3_128`, `windows_xxh3_128`).
+  /// Members of `origin`: `version`, `command`, `machine` (`processor`, `cores`, `kernels`, `system`) `text` (`name`,
+  /// `bytes`, `xxh3_128`, `windows_xxh3_128`), and `parts` where there were any.
   var json: JSONValue {
     var machine: [String: JSONValue] = [
       "cores": .integer(self.machine.cores), "kernels": .string(self.machine.kernels),
     ]
     machine["processor"] = self.machine.processor.map(JSONValue.string)
     machine["system"] = self.machine.system.map(JSONValue.string)
-    return [
+    var members: [String: JSONValue] = [
       "version": .string(version), "command": .array(command.map(JSONValue.string)), "machine": .object(machine),
       "text": [
         "name": .string(text.name), "bytes": .integer(text.byteCount), "xxh3_128": .string(text.digest),
         "windows_xxh3_128": .string(text.windowsDigest),
       ],
     ]
+    members["parts"] = parts.map(JSONValue.integer)
+    return .object(members)
   }
 
   init(_ report: ReportMembers) throws(FileError) {
@@ -80,7 +90,7 @@ extension MeasurementOrigin {
         kernels: try machine.string("kernels"), system: try machine.optionalString("system")),
       text: Text(
         name: try text.string("name"), byteCount: try text.count("bytes"), digest: try text.string("xxh3_128"),
-        windowsDigest: try text.string("windows_xxh3_128")))
+        windowsDigest: try text.string("windows_xxh3_128")), parts: try report.optionalCount("parts"))
   }
 }
 

@@ -9,25 +9,30 @@ public struct PerplexityReport: TabularReport {
   public let places: ReportedPlaces?
   /// How it was measured; nil where nobody asked.
   public let origin: MeasurementOrigin?
+  /// Which part of a measurement it is, with what puts it together with the others; nil for a whole one.
+  public let part: MeasuredPart?
 
   public init(
-    file: MeasuredFile, perplexity: Perplexity, places: ReportedPlaces? = nil, origin: MeasurementOrigin? = nil
+    file: MeasuredFile, perplexity: Perplexity, places: ReportedPlaces? = nil, origin: MeasurementOrigin? = nil,
+    part: MeasuredPart? = nil
   ) {
     self.file = file
     self.perplexity = perplexity
     self.places = places
     self.origin = origin
+    self.part = part
   }
 
   private static let models = ["predicted"]
 
   /// Keys: `name`, `bytes`, `bits_per_weight`, `perplexity`, `standard_error`, `nll`, `tokens`, `chunks`, `context`,
   /// `nll_histogram` (bins: `from`, `to`, `count`), `worst` (places: `window`, `position`, `nll`, `passage`,
-  /// `predicted`), `origin`.
+  /// `predicted`), `origin`, `part`.
   public var json: JSONValue {
     var members = file.members(perplexity).merging(perplexity.extent) { own, _ in own }
     if let places { members.merge(places.members(.nll, models: Self.models)) { own, _ in own } }
     members["origin"] = origin?.json
+    members["part"] = part?.json(MeasuredPart.Columns.perplexity)
     return .object(members)
   }
 
@@ -35,10 +40,14 @@ public struct PerplexityReport: TabularReport {
   /// - Throws: `FileError` that names the file and what is missing or malformed.
   public init(_ json: JSONValue, path: String) throws(FileError) {
     let report = try ReportMembers(json, path: path)
+    let perplexity = try Perplexity(report, report)
+    let part = try report.optionalObject("part").map { part throws(FileError) in
+      try MeasuredPart(part, MeasuredPart.Columns.perplexity, contextLength: perplexity.contextLength)
+    }
     self.init(
-      file: try MeasuredFile(report), perplexity: try Perplexity(report, report),
+      file: try MeasuredFile(report), perplexity: perplexity,
       places: try ReportedPlaces(report, .nll, models: Self.models),
-      origin: try report.optionalObject("origin").map(MeasurementOrigin.init))
+      origin: try report.optionalObject("origin").map(MeasurementOrigin.init), part: part)
   }
 
   var tables: [ReportTable] {

@@ -7,11 +7,12 @@ public enum ReportCollection: Sendable {
   case comparisons([ComparisonReport])
   case perplexities([PerplexityReport])
 
-  /// Reads what `compare`, `perplexity` and `quantize --verify` printed as JSON.
+  /// Reads what `compare`, `perplexity` and `quantize --verify` printed as JSON. The parts of a measurement become one.
   /// - Parameter paths: one file at least.
-  /// - Throws: `FileError` for what is no such report, and for reports of different texts or originals.
+  /// - Throws: `FileError` for what is no such report, for reports of different texts or originals, and for parts that are not all
+  ///   of one measurement, each once.
   public init(files paths: [String]) throws(FileError) {
-    var (comparisons, perplexities) = ([Found<ComparisonReport>](), [Found<PerplexityReport>]())
+    var (comparisons, perplexities) = ([FoundReport<ComparisonReport>](), [FoundReport<PerplexityReport>]())
     for path in paths {
       let document = try Self.document(path)
       // A job that measured what it wrote has it beside its plan.
@@ -21,20 +22,24 @@ public enum ReportCollection: Sendable {
         for (number, json) in list.enumerated() {
           let report = try ComparisonReport(
             json, place: (place.isEmpty ? "" : place + ".") + "comparisons[\(number)]", path: path)
-          comparisons.append(Found(report: report, path: path))
+          comparisons.append(FoundReport(report: report, path: path))
         }
       } else if let list = json["perplexities"]?.array {
-        for json in list { perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path)) }
+        for json in list {
+          perplexities.append(FoundReport(report: try PerplexityReport(json, path: path), path: path))
+        }
       } else if json["before"] != nil, json["after"] != nil {
-        comparisons.append(Found(report: try ComparisonReport(json, place: place, path: path), path: path))
+        comparisons.append(FoundReport(report: try ComparisonReport(json, place: place, path: path), path: path))
       } else if json["perplexity"] != nil, json["nll"] != nil {
-        perplexities.append(Found(report: try PerplexityReport(json, path: path), path: path))
+        perplexities.append(FoundReport(report: try PerplexityReport(json, path: path), path: path))
       } else {
         throw FileError(
           .unsupported, path: path,
           "is no report: decant compare, perplexity and quantize --verify print one with --json")
       }
     }
+    comparisons = try FoundReport.assembled(comparisons)
+    perplexities = try FoundReport.assembled(perplexities)
     guard !comparisons.isEmpty || !perplexities.isEmpty else {
       throw FileError(.unsupported, path: paths.first ?? "", "has no measurement in it")
     }
@@ -49,11 +54,6 @@ public enum ReportCollection: Sendable {
       comparisons.isEmpty
       ? .perplexities(Self.distinct(perplexities.map(\.report), by: \.json))
       : .comparisons(Self.distinct(comparisons.map(\.report), by: \.json))
-  }
-
-  private struct Found<Report: Sendable>: Sendable {
-    let report: Report
-    let path: String
   }
 
   private static func document(_ path: String) throws(FileError) -> JSONValue {

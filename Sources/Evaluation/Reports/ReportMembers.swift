@@ -70,7 +70,7 @@ struct ReportMembers {
     }
   }
 
-  private func value<Value>(
+  func value<Value>(
     _ key: String, _ expected: String, _ read: (JSONValue) -> Value?
   ) throws(FileError) -> Value {
     guard let json = members[key] else {
@@ -80,6 +80,10 @@ struct ReportMembers {
       throw FileError(.malformed, path: path, subject: name(of: key), "is not \(expected)")
     }
     return value
+  }
+
+  func malformed(_ key: String, _ message: String) -> FileError {
+    FileError(.malformed, path: path, subject: name(of: key), message)
   }
 
   private func name(of key: String) -> String { place.isEmpty ? key : place + "." + key }

@@ -39,6 +39,8 @@ struct AssembleCommand: TalkingCommand {
       if !talk.quiet { Terminal.note("\(output) was complete already; what was left of its parts is gone now") }
       return
     }
+    let matrices = try PartsFolder(of: output).matrixPaths()
+    guard matrices.isEmpty else { return try assemble(matrices, start) }
     let assembly = try Assembly(of: output, replacing: force)
     StatusLine.shared.begin("putting \(assembly.partCount) parts together")
     Terminal.tellLeft(try assembly.run())
@@ -54,6 +56,31 @@ struct AssembleCommand: TalkingCommand {
       Terminal.note(
         "wrote \(output): \(NumberText.bytes(assembly.byteCount)) in \(files) \(files == 1 ? "file" : "files"), of \(parts) "
           + "\(parts == 1 ? "part" : "parts")")
+    }
+  }
+
+  /// Adds up the parts of an importance matrix.
+  private func assemble(_ parts: [String], _ start: ContinuousClock.Instant) throws {
+    let file = FileOutput(output, replacing: force)
+    try file.check(against: parts)
+    try file.checkRoom()
+    let folder = PartsFolder(of: output)
+    let matrix = try ImportanceMatrix.assembled(partsIn: folder, name: output)
+    Terminal.tellLeft(try matrix.write(to: output, replacing: force, reading: parts))
+    for part in parts { Terminal.noting { () throws(FileError) in try FileSystem.removeFile(part) } }
+    Terminal.noting { () throws(FileError) in try FileSystem.removeEmptyFolder(folder.path) }
+    let seconds = (ContinuousClock.now - start).seconds
+    if talk.json {
+      try Terminal.result(
+        JSONText.of([
+          "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
+          "parts": .integer(parts.count), "files": [.string(FileSystem.lastComponent(output))],
+          "seconds": .number(seconds),
+        ]))
+    } else if !talk.quiet {
+      Terminal.note(
+        "wrote \(output): \(matrix.entries.count) weights, \(matrix.chunkCount) \(matrix.chunkCount == 1 ? "window" : "windows"), of "
+          + "\(parts.count) \(parts.count == 1 ? "part" : "parts")")
     }
   }
 }

@@ -27,11 +27,18 @@ struct CompareCommand: TalkingCommand {
       several models under "comparisons"; and notes, what opening the models found.
       decant report makes a page of such files later, and one of several.
 
+      With --part, several machines share a comparison: each measures its share of the
+      windows and of the tensors, and prints it with --json; decant report puts all
+      parts together, and every number is what one machine would have found. Such a
+      JSON has part: number, count, fingerprint, windows, and what was found at each
+      place.
+
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt
         decant compare TinyLlama/ TinyLlama-nf4/ --text text.txt --markdown
         decant compare TinyLlama/ q8_0.gguf q4_0.gguf nf4/ --text text.txt \\
             --report TinyLlama.html
+        decant compare TinyLlama/ nf4/ --text text.txt --part 2/4 --json > part2.json
       """)
 
   @Argument(help: "The model as it was.", completion: .file(), transform: InputPath.model)
@@ -56,6 +63,7 @@ struct CompareCommand: TalkingCommand {
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Measuring") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
+  @OptionGroup(title: "Parts") var parts: PartOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -64,6 +72,7 @@ struct CompareCommand: TalkingCommand {
     if tensors != nil, after.count > 1 || talk.json {
       throw ValidationError("--tensors is for the tables of one model; with --json all tensors are listed.")
     }
+    try measuring.checkUse(of: parts, talk)
     try measuring.checkUse(isMeasuring: true, talk)
     if force, measuring.forms.report == nil {
       throw ValidationError("--force replaces the page of --report, which is not asked for.")
@@ -86,7 +95,8 @@ struct CompareCommand: TalkingCommand {
     notes += pruned
     let records = try others.enumerated().map { number, other throws(FileError) in
       try saving.record(
-        of: "compare", [before, other], over: read.windows, number: others.count > 1 ? number + 1 : nil, inputs: inputs,
+        of: "compare", parts.part, [before, other], over: read.windows, number: others.count > 1 ? number + 1 : nil,
+        inputs: inputs,
         talk
       )
     }
@@ -94,7 +104,7 @@ struct CompareCommand: TalkingCommand {
     for (other, record) in zip(others, records) {
       reports.append(
         try await measuring.comparison(
-          before: before, after: other, over: read, record: record, workers: workers.count,
+          before: before, after: other, over: read, part: parts.part, record: record, workers: workers.count,
           shownTensors: tensors ?? 10, talk))
     }
     talk.tell(pruned)

@@ -20,20 +20,27 @@ struct ImatrixCommand: TalkingCommand {
 
       With --merge, other matrices of the same model are added: GGUF files, or
       files of llama-imatrix's old form. Without MODEL and --text, nothing else is
-      in the output, so that a text can be divided among machines.
+      in the output.
+
+      With --part, a text is divided among machines: each reads its share of the
+      windows and writes it to a folder beside the output, OUT.parts. decant assemble
+      OUT makes the output of all parts, the same file, byte for byte, that one machine
+      would have written. A part that is there already is not made again.
 
       The sums are saved as they grow, after each few thousand tokens, in a hidden
       file beside the output: after Ctrl-C or a kill the same command goes on from
       what is saved.
 
       With --json: output, bytes, weights (how many have an entry), chunks, context,
-      datasets, seconds.
+      datasets, seconds; with --part also part (2/4), and output is the part's file.
 
       EXAMPLES
         decant imatrix Llama-3.2-1B/ --text calibration.txt --output imatrix.gguf
         decant imatrix llama-q8_0.gguf --text more.txt --merge imatrix.gguf \\
             --output both.gguf
-        decant imatrix --merge part1.gguf part2.gguf old.dat --output all.gguf
+        decant imatrix --merge more.gguf old.dat --output all.gguf
+        decant imatrix Llama-3.2-1B/ --text calibration.txt --output imatrix.gguf \\
+            --part 2/4
       """)
 
   @Argument(help: "Model to run: a file or a folder.", completion: .file(), transform: InputPath.model)
@@ -71,6 +78,7 @@ struct ImatrixCommand: TalkingCommand {
   var resume = true
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup(title: "Parts") var parts: PartOptions
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Reading") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Reading") var memory: MemoryOptions
@@ -85,13 +93,16 @@ struct ImatrixCommand: TalkingCommand {
           : "What is the model to read? Name it with --text."
       )
     }
+    if parts.part != nil, !merge.isEmpty {
+      throw ValidationError("--part and --merge exclude each other; merge what was assembled.")
+    }
     if model == nil, merge.isEmpty { throw ValidationError("A model and --text are needed, or --merge.") }
     if model == nil {
       for (option, isGiven) in [
         ("--process-output", processOutput), ("--skip-chunks", skipChunks > 0), ("--chunks", reading.chunks != nil),
         ("--tokenizer", reading.tokenizer != nil), ("--pre-tokenizer", cutting.preTokenizer != nil),
         ("--memory", memory.memory != nil),
-        ("--adapter", !adapters.adapters.isEmpty),
+        ("--adapter", !adapters.adapters.isEmpty), ("--part", parts.part != nil),
       ] where isGiven {
         throw ValidationError("\(option) is for a model that reads a text; name both, or leave it out.")
       }
@@ -100,6 +111,7 @@ struct ImatrixCommand: TalkingCommand {
   }
 
   func run() async throws {
+    if let part = parts.part, let model, let text { return try await run(part, of: text, by: model) }
     let start = ContinuousClock.now
     let file = FileOutput(output, replacing: force)
     try file.check(against: [model, text].compactMap(\.self), spent: merge)
@@ -113,9 +125,10 @@ struct ImatrixCommand: TalkingCommand {
       inputs += try checkpoint.inputPaths + reading.inputPaths(with: text)
       try file.check(against: inputs.filter { !merge.contains($0) }, spent: merge)
       try refuseOthers(matrices, than: checkpoint)
-      let collected = try await collected(from: text, by: checkpoint, reading: inputs)
-      matrices.append(collected.matrix)
-      record = collected.record
+      let reader = try Reader(of: text, by: checkpoint, self)
+      let kept = try self.record(beside: output, of: reader.fingerprint, reader, reading: inputs)
+      matrices.append(try await collected(reader, record: kept))
+      record = kept
     }
     let lengths = Set(matrices.compactMap(\.chunkSize)).sorted()
     if lengths.count > 1, !talk.quiet {
@@ -126,12 +139,57 @@ struct ImatrixCommand: TalkingCommand {
     let matrix = try ImportanceMatrix.merged(matrices, name: output, unstatedChunkSize: reading.context)
     Terminal.tellLeft(try matrix.write(to: output, replacing: force, reading: inputs))
     Terminal.noting { () throws(FileError) in try record?.remove() }
-    try show(matrix, seconds: (ContinuousClock.now - start).seconds)
+    try show(matrix, in: output, seconds: (ContinuousClock.now - start).seconds)
   }
 
-  /// Where the sums are kept until the output is there.
-  private var recordPath: String {
-    FileSystem.join(FileSystem.parent(output), ".\(FileSystem.lastComponent(output)).collected")
+  /// Reads a share of the windows, unless that was done before.
+  private func run(_ part: Part, of text: String, by model: String) async throws {
+    let start = ContinuousClock.now
+    let checkpoint = try adapters.merged(into: try Checkpoint.openedToRun(model))
+    talk.tell(checkpoint.notes)
+    let inputs = try checkpoint.inputPaths + reading.inputPaths(with: text)
+    // The whole is not written yet, and what is said of its name is said before anything is read.
+    try FileOutput(output, replacing: true).check(against: inputs)
+    let folder = PartsFolder(of: output)
+    let path = folder.path(ofMatrix: part)
+    let reader = try Reader(of: text, by: checkpoint, self)
+    let job = ImportancePart(part, of: reader.fingerprint)
+    if !force, try FileSystem.isTaken(path) {
+      let before = try ImportanceMatrix(path: path)
+      guard before.part == job else {
+        throw FileError(
+          .exists, path: path,
+          "is there already, and is of another job: of another model, text or version, with other options or on another "
+            + "kind of processor", remedy: .replaceExisting)
+      }
+      if !talk.quiet { Terminal.note("\(path) is there already: part \(part) of this job is done") }
+      return try show(before, in: path, seconds: nil)
+    }
+    try folder.make()
+    let file = FileOutput(path, replacing: force)
+    try file.check(against: inputs)
+    try file.checkRoom()
+    let share = reader.taking(part)
+    let record = try self.record(beside: path, of: "part \(part) \(reader.fingerprint)", share, reading: inputs)
+    let collected = try await collected(share, record: record)
+    let matrix = ImportanceMatrix(
+      name: path, entries: collected.entries, datasets: collected.datasets, chunkCount: collected.chunkCount,
+      chunkSize: collected.chunkSize, part: job)
+    Terminal.tellLeft(try matrix.write(to: path, replacing: force, reading: inputs))
+    Terminal.noting { () throws(FileError) in try record.remove() }
+    try show(matrix, in: path, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  /// What is kept of the sums until the output is there.
+  private func record(
+    beside output: String, of fingerprint: String, _ reader: Reader, reading inputs: [String]
+  ) throws(FileError) -> MeasurementRecord {
+    let record = try MeasurementRecord(
+      path: FileSystem.join(FileSystem.parent(output), ".\(FileSystem.lastComponent(output)).collected"),
+      fingerprint: fingerprint, sources: reader.checkpoint.fileIdentities, reading: inputs, isResuming: resume,
+      replacingOthers: true)
+    record.tell(talk, toStartOver: "--no-resume starts over")
+    return record
   }
 
   /// What cannot be merged in the end is told before the model runs.
@@ -147,53 +205,71 @@ struct ImatrixCommand: TalkingCommand {
     }
   }
 
-  private func collected(from text: String, by checkpoint: Checkpoint, reading inputs: [String]) async throws
-    -> (matrix: ImportanceMatrix, record: MeasurementRecord)
-  {
+  /// A model and the windows that it reads.
+  private struct Reader {
+    let checkpoint: Checkpoint
+    let text: String
+    let includesHead: Bool
+    /// What tells the job from every other.
+    let fingerprint: String
+    private(set) var windows: EvaluationWindows
+
+    init(of text: String, by checkpoint: Checkpoint, _ command: ImatrixCommand) throws {
+      self.text = text
+      self.checkpoint = checkpoint
+      windows = try command.reading.windows(
+        of: text, for: checkpoint, skipping: command.skipChunks, command.cutting)
+      // llama-imatrix does not collect for an embedding either.
+      includesHead =
+        try command.processOutput && checkpoint.requireModel().forwardPass(path: checkpoint.path).hasOwnHead
+      fingerprint = try RecordOptions.fingerprint(
+        of: "exact imatrix \(includesHead)", [checkpoint], over: windows)
+      if command.processOutput, !includesHead, !command.talk.quiet {
+        Terminal.note("note: the head is the embedding, so nothing is collected for it")
+      }
+    }
+
+    func taking(_ part: Part) -> Reader {
+      var share = self
+      share.windows = windows.part(part)
+      return share
+    }
+  }
+
+  private func collected(_ reader: Reader, record: MeasurementRecord) async throws -> ImportanceMatrix {
+    let (checkpoint, windows) = (reader.checkpoint, reader.windows)
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LoadedModel(running: checkpoint)
-    let names = try checkpoint.ggufNames()
-    let windows = try reading.windows(of: text, for: checkpoint, skipping: skipChunks, cutting)
-    // llama-imatrix does not collect for an embedding either.
-    let includesHead = processOutput && model.hasOwnHead
-    if processOutput, !includesHead, !talk.quiet {
-      Terminal.note("note: the head is the embedding, so nothing is collected for it")
-    }
-    let record = try MeasurementRecord(
-      path: recordPath,
-      fingerprint: try RecordOptions.fingerprint(of: "imatrix \(includesHead)", [checkpoint], over: windows),
-      sources: checkpoint.fileIdentities, reading: inputs,
-      isResuming: resume, replacingOthers: true)
-    record.tell(talk, toStartOver: "--no-resume starts over")
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
     defer { progress.end() }
     let evaluator = try memory.evaluator(of: [model], over: windows, workers: workers.count, path: checkpoint.path)
     let squares = try await evaluator.inputSquares(
-      of: model, over: windows, includingHead: includesHead, record: record
+      of: model, over: windows, includingHead: reader.includesHead, record: record
     ) { progress.show(window: $0) }
     try checkpoint.requireUnchanged()
     let entries = try ImportanceMatrix.entries(
-      of: squares.layers.map { ($0.name, $0.sums.map { Float($0) }, $0.tokens) }, names, path: checkpoint.path)
+      of: squares.layers.map { ($0.name, .init(exactly: $0.sums, counts: [$0.tokens])) }, checkpoint.ggufNames(),
+      path: checkpoint.path)
     // The name of a pipe says nothing, and is another one in every run.
-    let isFile = text == "-" ? false : try FileSystem.isFile(text)
-    let matrix = ImportanceMatrix(
-      name: checkpoint.path, entries: entries, datasets: [isFile ? text : "-"], chunkCount: windows.windows.count,
-      chunkSize: reading.context)
-    return (matrix, record)
+    let isFile = reader.text == "-" ? false : try FileSystem.isFile(reader.text)
+    return ImportanceMatrix(
+      name: checkpoint.path, entries: entries, datasets: [isFile ? reader.text : "-"],
+      chunkCount: windows.windows.count, chunkSize: reading.context)
   }
 
-  private func show(_ matrix: ImportanceMatrix, seconds: Double) throws {
+  /// - Parameter seconds: nil where nothing was to be done.
+  private func show(_ matrix: ImportanceMatrix, in output: String, seconds: Double?) throws {
     if talk.json {
-      try Terminal.result(
-        JSONText.of([
-          "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
-          "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
-          "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map { .string($0) }),
-          "seconds": .number(seconds),
-        ]))
-      return
+      var members: [String: JSONValue] = [
+        "output": .string(output), "bytes": .integer(try FileSystem.byteCount(output) ?? 0),
+        "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
+        "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map { .string($0) }),
+        "seconds": .number(seconds ?? 0),
+      ]
+      members["part"] = matrix.part.map { .string($0.part.description) }
+      return try Terminal.result(JSONText.of(.object(members)))
     }
-    guard !talk.quiet else { return }
+    guard !talk.quiet, let seconds else { return }
     let windows = "\(matrix.chunkCount) window\(matrix.chunkCount == 1 ? "" : "s")"
     for name in matrix.weightNames {
       let counts = matrix.entries[name]?.counts ?? []
@@ -203,6 +279,8 @@ struct ImatrixCommand: TalkingCommand {
       }
     }
     Terminal.note(
-      "wrote \(output): \(matrix.entries.count) weights, \(windows) in \(DurationText.of(seconds))")
+      "wrote \(output): \(matrix.entries.count) weights, \(windows) in \(DurationText.of(seconds))"
+        + (matrix.part.map { "; part \($0.part), which decant assemble \(self.output) puts together with the others" }
+          ?? ""))
   }
 }

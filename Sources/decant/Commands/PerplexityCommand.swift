@@ -18,10 +18,16 @@ struct PerplexityCommand: TalkingCommand {
       types, xxh3_128, recipe, license ...), origin (command, machine, text), notes.
       decant report makes a page of such files later.
 
+      With --part, several machines share a measurement: each measures its share of the
+      windows and prints it with --json; decant report puts all parts together, and
+      every number is what one machine would have found. Such a JSON has part: number,
+      count, fingerprint, windows, and what was found at each place.
+
       EXAMPLES
         decant perplexity tiny-q8_0.gguf --text text.txt
         decant perplexity TinyLlama/ --text text.txt --chunks 8 --json
         decant perplexity TinyLlama/ --text text.txt --report TinyLlama.html
+        decant perplexity TinyLlama/ --text text.txt --part 2/4 --json > part2.json
       """)
 
   @Argument(help: "Model to measure: a file or a folder.", completion: .file(), transform: InputPath.model)
@@ -50,6 +56,7 @@ struct PerplexityCommand: TalkingCommand {
   @OptionGroup(title: "Measuring") var measuring: MeasuringOptions
   @OptionGroup(title: "Measuring") var cutting: PreTokenizerOptions
   @OptionGroup(title: "Measuring") var saving: RecordOptions
+  @OptionGroup(title: "Parts") var parts: PartOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
@@ -60,6 +67,10 @@ struct PerplexityCommand: TalkingCommand {
     if force, logits == nil, measuring.forms.report == nil {
       throw ValidationError("--force replaces the files of --logits and --report, of which none is asked for.")
     }
+    if parts.part != nil, logits != nil {
+      throw ValidationError("--part and --logits exclude each other; the file has the logits of all windows.")
+    }
+    try measuring.checkUse(of: parts, talk)
     try measuring.checkUse(isMeasuring: true, talk)
   }
 
@@ -74,9 +85,9 @@ struct PerplexityCommand: TalkingCommand {
     let read = try measuring.reading.read(text, for: checkpoint, cutting)
     let windows = read.windows
     let record = try saving.record(
-      of: "perplexity", [checkpoint], over: windows, inputs: inputs, talk)
+      of: "perplexity", parts.part, [checkpoint], over: windows, inputs: inputs, talk)
     let report = try await measuring.perplexity(
-      of: checkpoint, over: read, record: record, workers: workers.count, talk)
+      of: checkpoint, over: read, part: parts.part, record: record, workers: workers.count, talk)
     // Last, and the record stays until then: whenever this is stopped, the same command goes on.
     if let logits {
       try await measuring.writeLogits(

@@ -12,7 +12,8 @@ struct ReportCommand: TalkingCommand {
       machine or on others, and puts it together: one page of HTML with --report, a
       section for a model card with --card, a table otherwise. All must have read the
       same text in the same windows, and have been compared with the same original;
-      others are refused.
+      others are refused. Parts that several machines have measured with --part become
+      one measurement: all of them are named, each once.
 
       The page needs nothing but a browser: size against damage, the distribution over
       tokens, which tensors changed most, where the models differ, and how everything
@@ -25,6 +26,7 @@ struct ReportCommand: TalkingCommand {
         decant compare Llama/ q4_k_m.gguf --text text.txt --json > q4_k_m.json
         decant report q4_k_m.json q8_0.json --report Llama.html
         decant report *.json --card >> README.md
+        decant report part*.json --json > whole.json
       """)
 
   @Argument(

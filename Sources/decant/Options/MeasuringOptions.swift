@@ -33,13 +33,28 @@ struct MeasuringOptions: ParsableArguments {
     }
   }
 
+  /// Refuses what a part of a measurement cannot be told as.
+  func checkUse(of part: PartOptions, _ talk: TalkOptions) throws {
+    guard part.part != nil else { return }
+    for (option, isGiven) in [
+      ("--markdown", forms.markdown), ("--card", forms.card), ("--report", forms.report != nil),
+    ]
+    where isGiven {
+      throw ValidationError("--part and \(option) exclude each other; decant report makes it of all parts.")
+    }
+    guard talk.json else {
+      throw ValidationError("--part needs --json: decant report puts the parts together from what is printed so.")
+    }
+  }
+
   // MARK: - Measuring
 
+  /// - Parameter part: which part of the windows is measured; nil for all.
   func perplexity(
-    of checkpoint: Checkpoint, over read: ReadingOptions.ReadText, record: MeasurementRecord?, workers: Int,
-    _ talk: TalkOptions
+    of checkpoint: Checkpoint, over read: ReadingOptions.ReadText, part: Part? = nil, record: MeasurementRecord?,
+    workers: Int, _ talk: TalkOptions
   ) async throws -> PerplexityReport {
-    let windows = read.windows
+    let windows = part.map(read.windows.part) ?? read.windows
     StatusLine.shared.begin("loading \(checkpoint.path)")
     let model = try LoadedModel(running: checkpoint)
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record)
@@ -48,21 +63,31 @@ struct MeasuringOptions: ParsableArguments {
     let result = try await Self.refusing(checkpoint.path) {
       try await evaluator.perplexity(of: model, over: windows, record: record) { progress.show($0) }
     }
-    let details = try await details(of: [checkpoint], read, workers: workers, talk)
+    let details = try await details(of: [checkpoint], read, part: part, workers: workers, talk)
     try checkpoint.requireUnchanged()
+    let measured = try part.map { part throws(FileError) in
+      MeasuredPart(
+        part, of: try RecordOptions.fingerprint(of: "perplexity", [checkpoint], over: read.windows),
+        windows: read.windows.windows.count, result)
+    }
     return PerplexityReport(
       file: try MeasuredFile(checkpoint, digests: details?.digests[0]), perplexity: result,
       places: details == nil ? nil : result.places.map { ReportedPlaces($0, readBy: read.tokenizer) },
-      origin: details?.origin)
+      origin: details?.origin, part: measured)
   }
 
-  /// What only reports have that tell everything; nil where tables are all that is wanted.
+  /// What only reports have that tell everything; nil where tables are all that is wanted. Of several parts the first one
+  /// digests the models.
   private func details(
-    of checkpoints: [Checkpoint], _ read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
+    of checkpoints: [Checkpoint], _ read: ReadingOptions.ReadText, part: Part?, workers: Int, _ talk: TalkOptions
   ) async throws(FileError) -> (origin: MeasurementOrigin, digests: [[String]])? {
     guard forms.wantsDetails(talk) else { return nil }
     var digests: [[String]] = []
     for checkpoint in checkpoints {
+      guard part.map({ $0.number == 1 }) ?? true else {
+        digests.append([])
+        continue
+      }
       StatusLine.shared.begin("digesting \(checkpoint.path)")
       digests.append(try await checkpoint.digests(workers: workers))
     }
@@ -70,11 +95,13 @@ struct MeasuringOptions: ParsableArguments {
   }
 
   /// Runs two models side by side.
+  /// - Parameter part: which part of the windows and of the tensors is measured; nil for all.
   func comparison(
-    before: Checkpoint, after: Checkpoint, over read: ReadingOptions.ReadText, record: MeasurementRecord? = nil,
-    workers: Int, shownTensors: Int = 10, lastWords: String? = nil, _ talk: TalkOptions
+    before: Checkpoint, after: Checkpoint, over read: ReadingOptions.ReadText, part: Part? = nil,
+    record: MeasurementRecord? = nil, workers: Int, shownTensors: Int = 10, lastWords: String? = nil,
+    _ talk: TalkOptions
   ) async throws -> ComparisonReport {
-    let windows = read.windows
+    let windows = part.map(read.windows.part) ?? read.windows
     StatusLine.shared.begin("loading \(before.path) and \(after.path)")
     let (one, other) = (try LoadedModel(running: before), try LoadedModel(running: after))
     let progress = MeasuringProgress(talk, windows: windows.windows.count, record: record, lastWords: lastWords)
@@ -86,14 +113,20 @@ struct MeasuringOptions: ParsableArguments {
         progress.show($0)
       }
       StatusLine.shared.begin("comparing the tensors")
-      let errors = try await TensorMeasurement(workers: evaluator.workers).errors(of: pairs)
-      let details = try await details(of: [before, after], read, workers: workers, talk)
+      let share = part?.share(of: pairs.count) ?? pairs.indices
+      let errors = try await TensorMeasurement(workers: evaluator.workers).errorsInOrder(of: Array(pairs[share]))
+      let details = try await details(of: [before, after], read, part: part, workers: workers, talk)
       for model in [before, after] { try model.requireUnchanged() }
+      let measured = try part.map { part throws(FileError) in
+        MeasuredPart(
+          part, of: try RecordOptions.fingerprint(of: "compare", [before, after], over: read.windows),
+          windows: read.windows.windows.count, comparison, tensors: errors, ofTotal: pairs.count)
+      }
       return ComparisonReport(
         before: try MeasuredFile(before, digests: details?.digests[0]),
         after: try MeasuredFile(after, digests: details?.digests[1]), comparison: comparison,
         places: details == nil ? nil : comparison.places.map { ReportedPlaces($0, readBy: read.tokenizer) },
-        tensors: errors, shownTensors: shownTensors, origin: details?.origin)
+        tensors: TensorError.ranked(errors), shownTensors: shownTensors, origin: details?.origin, part: measured)
     }
   }
 

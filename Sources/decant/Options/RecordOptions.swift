@@ -15,16 +15,19 @@ struct RecordOptions: ParsableArguments {
 
   /// The record of a measurement; nil where the person wants none.
   /// - Parameters:
+  ///   - part: which part of the windows is measured; nil for all.
   ///   - number: which of several measurements of the command it is, from 1; nil for the only one.
   ///   - inputs: paths that are read.
   func record(
-    of measurement: String, _ checkpoints: [Checkpoint], over windows: EvaluationWindows, number: Int? = nil,
-    inputs: [String], _ talk: TalkOptions
+    of measurement: String, _ part: Part? = nil, _ checkpoints: [Checkpoint], over windows: EvaluationWindows,
+    number: Int? = nil, inputs: [String], _ talk: TalkOptions
   ) throws(FileError) -> MeasurementRecord? {
     guard let path = path.map({ path in number.map { "\(path).\($0)" } ?? path }) else { return nil }
     try FileOutput(path, replacing: true).check(against: inputs)
     let record = try MeasurementRecord(
-      path: path, fingerprint: try Self.fingerprint(of: measurement, checkpoints, over: windows),
+      path: path,
+      fingerprint: try Self.fingerprint(
+        of: part.map { "\(measurement) part \($0)" } ?? measurement, checkpoints, over: windows),
       sources: checkpoints.flatMap(\.fileIdentities), reading: inputs)
     record.tell(talk, toStartOver: "remove \(path) to start over")
     return record

@@ -22,6 +22,7 @@ struct ImportanceReport {
       ["Weights", "\(matrix.entries.count)" + (LayerNames.layers(of: layerNames).map { ", \($0)" } ?? "")],
       ["Windows", "\(matrix.chunkCount)" + (matrix.chunkSize.map { " of \($0) tokens" } ?? "")],
     ]
+    if let part = matrix.part { rows.append(["Part", "\(part.part), of one job with all others"]) }
     if !matrix.datasets.isEmpty { rows.append(["Texts", matrix.datasets.joined(separator: ", ")]) }
     try ReportTable(FileSystem.lastComponent(path), columns: ["", ""], leading: 2, rows: rows).forEachLine(line)
     guard tensors else { return }
@@ -35,7 +36,7 @@ struct ImportanceReport {
     try ReportTable("Weights", columns: ["Name", "Columns", "Rows seen"], rows: weights).forEachLine(line)
   }
 
-  /// Keys: `path`, `container`, `bytes`, `weights` (how many have an entry), `chunks`, `context`, `datasets`; with `tensors`
+  /// Keys: `path`, `container`, `bytes`, `weights` (how many have an entry), `chunks`, `context`, `datasets`, `part` of one; with `tensors`
   /// those (`name`, `columns`, `counts`).
   func json(tensors: Bool) -> JSONValue {
     var members: [String: JSONValue] = [
@@ -43,6 +44,7 @@ struct ImportanceReport {
       "weights": .integer(matrix.entries.count), "chunks": .integer(matrix.chunkCount),
       "context": .integer(matrix.chunkSize ?? 0), "datasets": .array(matrix.datasets.map(JSONValue.string)),
     ]
+    members["part"] = matrix.part.map { .string($0.part.description) }
     if tensors {
       members["tensors"] = .array(
         names.map { name in
