@@ -125,7 +125,9 @@ import Testing
     }
     #expect(other.path.hasSuffix(three) && other.message.contains("part 3/4 of another job than"))
     let whole = try refusal { folder in
-      try Self.matrix(0..<3).write(to: folder.file("part-00005-of-00005.gguf"), replacing: false)
+      try Self.matrix(0..<3).write(to: folder.file("m.gguf"), replacing: false)
+      try FileManager.default.moveItem(
+        atPath: folder.file("m.gguf"), toPath: folder.file("part-00005-of-00005.gguf"))
     }
     #expect(whole.path.hasSuffix("part-00005-of-00005.gguf") && whole.subject == "decant.part")
     for error in [missing, twice, other, whole] { #expect(error.rule == "IMATRIX-14") }
