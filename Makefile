@@ -19,6 +19,7 @@
 # make torture   kills jobs, fills the disk under them, lets every call fail, and compares the bytes; TORTURE_EVERY=N: every Nth call
 # make fuzz      give arbitrary bytes to every reader and decoder; FUZZ_SECONDS or FUZZ_RUNS for each, FUZZ_TARGETS to choose
 # make remote    models read from servers on the loopback address, and times beside curl and the local job
+# make cluster   the recipes for many machines, with a real Slurm, GNU parallel, and the schemas of Kubernetes
 # make lint      style, declared imports, links of the pages, generated tables
 # make format    rewrite all sources in the house style
 # make docs      documentation of the libraries as DocC archives
@@ -36,7 +37,7 @@ endif
 PACKAGES := libcurl4-openssl-dev libexpat1-dev libssl-dev libxxhash-dev libyaml-dev libzstd-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all deps demo test look install uninstall packaged static deb package-check bench bench-peers memory sizes verdicts interop remote families layouts real torture fuzz lint format docs build release clean
+.PHONY: all deps demo test look install uninstall packaged static deb package-check bench bench-peers memory sizes verdicts interop remote cluster families layouts real torture fuzz lint format docs build release clean
 
 all: release
 
@@ -144,6 +145,14 @@ remote: release
 	@test -x $(REMOTE_VENV)/bin/python || python3 -m venv $(REMOTE_VENV)
 	@$(REMOTE_VENV)/bin/pip install -q -r Tests/Remote/requirements.txt
 	$(REMOTE_VENV)/bin/python Tests/Remote/remote.py --decant $(abspath $(DECANT)) --fixtures Tests/Fixtures $(REMOTE_ARGUMENTS)
+
+# CLUSTER_ARGUMENTS: --only, --size, --work. To be run as root; everything that it starts and writes is gone afterwards.
+CLUSTER_VENV ?= $(or $(TMPDIR),/tmp)/decant-cluster-venv
+cluster: PACKAGES += slurm-wlm munge parallel openssh-server rsync
+cluster: release
+	@test -x $(CLUSTER_VENV)/bin/python || python3 -m venv $(CLUSTER_VENV)
+	@$(CLUSTER_VENV)/bin/pip install -q -r Tests/Cluster/requirements.txt
+	$(CLUSTER_VENV)/bin/python Tests/Cluster/cluster.py --decant $(abspath $(DECANT)) --recipes Packaging/cluster $(CLUSTER_ARGUMENTS)
 
 # LLAMA_CPP: a source tree of llama.cpp, whose converter makes the references. LLAMA_BIN: a folder with llama-perplexity,
 # llama-quantize and llama-imatrix; what needs them is left out without it, and then no table is written. FAMILIES_ARGUMENTS: --only,

@@ -15,3 +15,7 @@ install -D -m 644 "$work/bash" "$folder/share/bash-completion/completions/decant
 install -D -m 644 "$work/zsh" "$zsh/_decant"
 install -D -m 644 "$work/fish" "$folder/share/fish/vendor_completions.d/decant.fish"
 install -D -m 644 "$here/../LICENSE" "$folder/share/doc/decant/LICENSE"
+# Recipes for many machines; each beside the others, as they look for one another.
+for recipe in "$here"/cluster/*; do
+  install -D -m "$([ -x "$recipe" ] && echo 755 || echo 644)" -t "$folder/share/doc/decant/examples" "$recipe"
+done

@@ -133,7 +133,7 @@ final class PartialOutput: Sendable {
       defer { opened.files = [] }
       return opened.files
     }
-    for descriptor in files { SystemCall.close(descriptor) }
+    for descriptor in files { SystemCall.closeLocked(descriptor) }
   }
 
   func close() {
@@ -142,7 +142,7 @@ final class PartialOutput: Sendable {
       defer { opened.folder = nil }
       return opened.folder
     }
-    if let folder { SystemCall.close(folder) }
+    if let folder { SystemCall.closeLocked(folder) }
   }
 
   /// Paths of the folders inside the staging folder.

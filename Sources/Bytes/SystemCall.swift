@@ -166,6 +166,12 @@ enum SystemCall {
   /// Gives a lock up before the file is closed.
   static func unlock(_ descriptor: Int32) { _ = flock(descriptor, LOCK_UN) }
 
+  /// Closes a file or folder that was locked. A child that is just being started may still have it open, and the lock with it.
+  static func closeLocked(_ descriptor: Int32) {
+    unlock(descriptor)
+    close(descriptor)
+  }
+
   static func close(_ descriptor: Int32) {
     #if canImport(Glibc)
       _ = Glibc.close(descriptor)

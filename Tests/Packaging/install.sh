@@ -13,7 +13,8 @@ run decant --version | grep -q '^decant [0-9]' || fail "the program does not sta
 run decant quantize "$here/../Fixtures/TinyLlama" "$work/q8.gguf" --type q8_0 --quiet
 run bash -n "$work/usr/share/bash-completion/completions/decant"
 for file in share/man/man1/decant.1 share/man/man1/decant-quantize.1 share/zsh/site-functions/_decant \
-  share/fish/vendor_completions.d/decant.fish share/doc/decant/LICENSE; do
+  share/fish/vendor_completions.d/decant.fish share/doc/decant/LICENSE \
+  share/doc/decant/examples/submit.sh share/doc/decant/examples/decant-job.yaml; do
   [ -s "$work/usr/$file" ] || fail "$file is missing"
 done
 if command -v man >/dev/null; then

@@ -62,7 +62,7 @@ import Testing
       ]
     let result = try Command.run(arguments + ["--report", page, "--card"])
     #expect(result.exitCode == 0, "\(result.errors)")
-    #expect(result.output.contains("## Size and quality") && result.output.contains("llama-cli -m 't.gguf'"))
+    #expect(result.output.contains("## Size and quality") && result.output.contains("llama-cli -m t.gguf"))
     #expect(try folder.names() == ["p.html", "t.gguf"])
     let refused = try Command.run(arguments + ["--report", output, "-f"])
     #expect(refused.exitCode == 1 && refused.errors.contains("is the output"))
