@@ -233,6 +233,13 @@ public final class StagedOutput: Sendable {
     try journal.synchronized(count)
   }
 
+  /// Brings what is complete to disk, and notes it, as far as the disk lets it.
+  private func bringToDisk() {
+    let count = journal.itemCount
+    guard isResumable, count > 0, (try? synchronize()) != nil else { return }
+    try? journal.synchronized(count)
+  }
+
   /// Brings all files to disk. After a failure nobody knows what of them is there, and the system may not say it again.
   private func synchronize() throws(FileError) {
     do throws(FileError) {
@@ -313,6 +320,8 @@ public final class StagedOutput: Sendable {
     guard !isFinished.withLock({ $0 }) else { return failure }
     // Wherever it was noticed, it is the output that is stopped.
     let failure = failure.code == .interrupted ? failure.with(path: target) : failure
+    // Whoever ends a process with it may begin the job again on another machine, where only what is on disk counts.
+    if failure.code == .interrupted, Interruption.signal == SystemCall.terminationSignal { bringToDisk() }
     if [.interrupted, .system, .exists].contains(failure.code), keep() {
       return failure.with(.goOn, message: failure.code == .interrupted ? "interrupted" : nil)
     }

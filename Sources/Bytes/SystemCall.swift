@@ -166,6 +166,9 @@ enum SystemCall {
   /// Gives a lock up before the file is closed.
   static func unlock(_ descriptor: Int32) { _ = flock(descriptor, LOCK_UN) }
 
+  /// SIGTERM, by which schedulers end what they have started.
+  static let terminationSignal = SIGTERM
+
   /// Closes a file or folder that was locked. A child that is just being started may still have it open, and the lock with it.
   static func closeLocked(_ descriptor: Int32) {
     unlock(descriptor)
