@@ -124,7 +124,9 @@ struct Job {
       if planned.count > 1 { Terminal.note("\(planned.count) outputs, \(DurationText.of(seconds))") }
       if let part = options.sharing.part {
         for output in planned {
-          Terminal.note("when all \(part.count) parts are there: decant assemble \(output.destination.path)")
+          Terminal.note(
+            "\(part.count == 1 ? "now" : "when all \(part.count) parts are there"): decant assemble \(output.destination.path)"
+          )
         }
       }
     }

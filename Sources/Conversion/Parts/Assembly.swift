@@ -302,7 +302,9 @@ public struct Assembly: Sendable {
     let names = Set(records.map { PartsFolder.recordName(of: $0.part) })
     let isSpent = left.attempt { () throws(FileError) in
       // All at once, so that whoever looks next finds all of them or none.
-      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return false }
+      guard try !FileSystem.isLink(folder.path), try Set(FileSystem.names(inFolder: folder.path)) == names else {
+        return false
+      }
       try FileSystem.renameFolder(folder.path, to: folder.spentPath)
       return true
     }
@@ -319,7 +321,7 @@ public struct Assembly: Sendable {
       do throws(FileError) {
         try FileSystem.removeEmptyFolder(folder.path)
       } catch {
-        throw FileError(error.code, path: folder.path, "is of no more use, and cannot be removed: \(error.message)")
+        throw FileError(error.code, path: folder.path, "is of no more use, but \(error.message)")
       }
     }
     return left.all
