@@ -1,7 +1,8 @@
 import Architectures
 import Bytes
-import Evaluation
+@testable import Evaluation
 import Inference
+import Quantization
 import JSON
 import TestSupport
 import Testing
@@ -43,9 +44,20 @@ import Testing
     #expect(squares.layers.count == 8 && squares.layers.allSatisfy { $0.tokens == 70 })
     // After a norm whose weights are 1/4, equal elements are 1/4.
     let query = try #require(squares.layers.first { $0.name == "model.layers.0.self_attn.q_proj.weight" })
-    #expect(query.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 } && query.sums.count == 8)
+    #expect(query.sums.allSatisfy { abs($0.value - 70.0 / 16) < 1e-2 } && query.sums.count == 8)
     let head = try #require(squares.layers.first { $0.name == "lm_head.weight" })
-    #expect(head.sums.allSatisfy { abs($0 - 70.0 / 16) < 1e-2 })
+    #expect(head.sums.allSatisfy { abs($0.value - 70.0 / 16) < 1e-2 })
+  }
+
+  /// Three numbers of 43 bits are one of 127 bits.
+  @Test func sumsAreKeptAsTheyAre() throws {
+    for units in [0, 1, 1 << 43 - 1, 1 << 86, 1 << 86 - 1, Int128.max, Int128.max - 1 << 60] as [Int128] {
+      let sum = try #require(SquareSum(units))
+      #expect(SquareSum(numbers: sum.numbers[...]) == sum)
+    }
+    for numbers in [[-1, 0, 0], [0.5, 0, 0], [0x1p43, 0, 0], [0, 0, 0x1p41], [.nan, 0, 0], [0, .infinity, 0]] {
+      #expect(SquareSum(numbers: numbers[...]) == nil)
+    }
   }
 
   @Test func aTokenOutsideTheVocabularyIsAnError() async throws {

@@ -6,14 +6,16 @@ import Testing
 
 @Suite struct ReportTests {
   private func comparison() throws -> Comparison {
-    Comparison(
-      places: (0..<1000).map { index in
-        let step = Double(index) / 1000
-        return PairedPrediction(
-          before: 2 + step, after: 2.01 + step + 0.01 * Double(index % 7), divergence: 0.001 * Double(index % 50),
-          agrees: index % 40 != 0)
-      }, worst: WorstPlaces(),
-      of: try EvaluationWindows([[Int32]](repeating: [Int32](repeating: 0, count: 252), count: 8)))
+    let text = try EvaluationWindows([[Int32]](repeating: [Int32](repeating: 0, count: 252), count: 8))
+    let predictions = (0..<1000).map { index in
+      let step = Double(index) / 1000
+      return PairedPrediction(
+        before: 2 + step, after: 2.01 + step + 0.01 * Double(index % 7), divergence: 0.001 * Double(index % 50),
+        agrees: index % 40 != 0)
+    }
+    return Comparison(
+      predictions, chunks: 8, contextLength: 252,
+      places: MeasuredPlaces(predictions.map(\.divergence), WorstPlaces(), in: text))
   }
 
   private func report() throws -> ComparisonReport {

@@ -24,7 +24,7 @@ import Testing
       // Halves, and what lies just beside them, where rounding twice goes wrong.
       if width > 60, Bool.random(using: &generator) {
         units =
-          units >> (width - 24) << (width - 24) + Int128(1) << (width - 25)
+          ((units >> (width - 24)) << (width - 24)) + (Int128(1) << (width - 25))
           + Int128.random(in: -1...1, using: &generator)
       }
       guard units >= 0 else { continue }
