@@ -61,7 +61,7 @@ extension SquareSum {
 
   /// The units as whole numbers, the lowest bits first, for a record.
   var numbers: [Double] {
-    (0..<Self.numberCount).map { Double(units >> ($0 * Self.bits) & (1 << Self.bits - 1)) }
+    (0..<Self.numberCount).map { Double(UInt64(truncatingIfNeeded: units >> ($0 * Self.bits)) & (1 << Self.bits - 1)) }
   }
 
   /// - Returns: nil for numbers that are no such units.

@@ -111,7 +111,9 @@ import Testing
     }
     #expect(reports.count == 1)
     // Against the whole as it is read, since JSON has no word for some of the errors.
-    guard case .comparisons(let whole) = try read([try await comparison(nil).json]) else { return }
+    guard case .comparisons(let whole) = try read([try await comparison(nil).json]) else {
+      throw FileError(.malformed, path: "", "of another kind")
+    }
     #expect(try withoutParts(reports[0].json) == withoutParts(whole[0].json))
     #expect(reports[0].json["origin"]?["parts"] == .integer(count))
     #expect(reports[0].part == nil)
@@ -139,7 +141,9 @@ import Testing
       documents.append(ComparisonSummary(both).json)
     }
     let whole = try await comparison(nil, after: "c")
-    guard case .comparisons(let reports) = try read([documents[1], whole.json, documents[0]]) else { return }
+    guard case .comparisons(let reports) = try read([documents[1], whole.json, documents[0]]) else {
+      throw FileError(.malformed, path: "", "of another kind")
+    }
     #expect(reports.map(\.after.name) == ["after", "b", "c"])
     #expect(reports[0].comparison == reports[1].comparison)
   }

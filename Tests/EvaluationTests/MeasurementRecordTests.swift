@@ -145,4 +145,15 @@ import Testing
     _ = try folder.write(changed, to: "record")
     #expect(try record(folder, text).found == nil)
   }
+
+  /// Three numbers of 43 bits are one of 127 bits.
+  @Test func sumsOfSquaresAreKeptAsTheyAre() throws {
+    for units in [0, 1, 1 << 43 - 1, 1 << 86, 1 << 86 - 1, Int128.max, Int128.max - 1 << 60] as [Int128] {
+      let sum = try #require(SquareSum(units))
+      #expect(SquareSum(numbers: sum.numbers[...]) == sum)
+    }
+    for numbers in [[-1, 0, 0], [0.5, 0, 0], [0x1p43, 0, 0], [0, 0, 0x1p41], [.nan, 0, 0], [0, .infinity, 0]] {
+      #expect(SquareSum(numbers: numbers[...]) == nil)
+    }
+  }
 }

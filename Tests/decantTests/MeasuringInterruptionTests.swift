@@ -62,6 +62,23 @@ import Testing
     #expect(try folder.names() == ["m.gguf", "whole.gguf"])
   }
 
+  @Test func aPartOfAnImportanceMatrixIsGoneOnWith() throws {
+    let folder = try TemporaryFolder()
+    let arguments = [
+      "imatrix", TinyLlama.path, "--text", TinyLlama.heldOutText, "--context", "64", "--chunks", "192", "--part", "2/2",
+      "--output",
+    ]
+    let name = "part-00002-of-00002.gguf"
+    try Self.succeed(arguments + [folder.file("whole")])
+    let job = arguments + [folder.file("m")]
+    try #require(try Self.kill(job, whenThereIs: folder.file("m.parts/.\(name).collected")))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("m.parts/\(name)")))
+    let second = try Self.succeed(job)
+    #expect(second.errors.contains("going on with an earlier run of this command: 32 windows are done"))
+    #expect(try folder.read("m.parts/\(name)") == folder.read("whole.parts/\(name)"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("m.parts")) == [name])
+  }
+
   @Test func aPerplexityIsGoneOnWith() throws {
     let folder = try TemporaryFolder()
     let arguments = [

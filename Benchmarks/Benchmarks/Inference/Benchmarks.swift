@@ -68,6 +68,10 @@ let benchmarks: @Sendable () -> Void = {
     kernels.addSquares(of: values, to: &sums)
     blackHole(sums)
   }
+  rows("add squares exactly") { kernels, values, _, _ in
+    var sums = [SquareSum](repeating: .zero, count: width)
+    blackHole(kernels.addSquaresExactly(of: values, to: &sums))
+  }
 
   // A row of logits of a large vocabulary.
   let count = 128_256

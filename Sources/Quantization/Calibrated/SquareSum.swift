@@ -28,5 +28,12 @@ public struct SquareSum: Hashable, Sendable {
   public var value: Double { Double(units) / Self.scale }
 
   /// The sum in F32, rounded once: to nearest, ties to even. It is always finite.
-  public var rounded: Float { Float(units) / Float(Self.scale) }
+  public var rounded: Float {
+    // The standard library's way from 128 bits is slow. Below 64 bits of which the last says whether any follow, nothing
+    // else counts for 24.
+    let shift = max(0, 64 - units.leadingZeroBitCount)
+    let upper = UInt64(truncatingIfNeeded: units >> shift)
+    let isExact = units & ((1 << shift) - 1) == 0
+    return Float(isExact ? upper : upper | 1) * Float(sign: .plus, exponent: shift, significand: 1) / Float(Self.scale)
+  }
 }
