@@ -32,6 +32,26 @@ import Testing
     #expect(try Command.succeed("rebuild", first, "--from", TinyLlama.path, "--json").json()["same"] == true)
   }
 
+  @Test(
+    "So in every layout, scales that several weights share among them",
+    arguments: [
+      "modelopt nvfp4", "compressed-tensors nvfp4", "compressed-tensors int8", "compressed-tensors fp8", "fp8 fp8",
+      "awq int4", "mlx nvfp4", "mlx int4", "bitsandbytes int8",
+    ])
+  func layouts(_ words: String) throws {
+    let folder = try TemporaryFolder()
+    for name in ["one", "parts"] { try folder.makeFolder(name) }
+    let words = words.split(separator: " ").map(String.init)
+    let options = ["--layout", words[0], "--type", words[1], "-q"]
+    try Command.succeed(Self.quantize + [folder.file("one/m"), "--parts", "4"] + options)
+    for number in 1...4 {
+      try Command.succeed(Self.quantize + [folder.file("parts/m"), "--part", "\(number)/4"] + options)
+    }
+    try Command.succeed("assemble", folder.file("parts/m"))
+    let isSame = try Self.contents(folder.file("parts")) == Self.contents(folder.file("one"))
+    #expect(isSame)
+  }
+
   private static func contents(_ folder: String) throws -> [String: [UInt8]] {
     let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     var contents: [String: [UInt8]] = [:]

@@ -9,6 +9,8 @@ public struct Plan: Sendable {
   public let destination: Destination
   /// Weights in the order of the output.
   public let tensors: [PlannedTensor]
+  /// Weights of the whole output, where this is a part of it: what several share may lie in other parts too.
+  private(set) var allTensors: [PlannedTensor]
   /// Files with tensors.
   public let files: [PlannedFile]
   /// Small files that go beside them: configuration, tokenizer, index.
@@ -45,6 +47,7 @@ public struct Plan: Sendable {
   ) {
     self.destination = destination
     self.tensors = tensors
+    allTensors = tensors
     self.files = files
     self.sidecars = sidecars
     self.notes = notes
@@ -64,6 +67,7 @@ public struct Plan: Sendable {
       destination: whole.destination, tensors: tensors, files: files, sidecars: sidecars, notes: whole.notes,
       provenance: whole.provenance, sources: whole.sources)
     inputPaths = whole.inputPaths
+    allTensors = whole.tensors
   }
 
   /// Bytes of the files that hold weights, headers included.

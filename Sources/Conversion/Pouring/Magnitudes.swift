@@ -26,7 +26,7 @@ extension Plan {
   /// - Parameter finished: tensors that are there already, by number.
   func magnitudes(but finished: Set<Int>, workers: Int) async throws(FileError) -> Magnitudes {
     let owners = Set(tensors.indices.filter { !finished.contains($0) }.compactMap { tensors[$0].magnitudeOwner })
-    let read = tensors.filter { $0.magnitudeOwner.map(owners.contains) == true }
+    let read = allTensors.filter { $0.magnitudeOwner.map(owners.contains) == true }
     guard !read.isEmpty else { return Magnitudes() }
     let queue = RunQueue(read)
     let found = Mutex<[String: Float]>([:])
