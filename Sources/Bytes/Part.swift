@@ -15,6 +15,13 @@ public struct Part: Hashable, Sendable, CustomStringConvertible {
     self.count = count
   }
 
+  /// Reads `3/16`; nil for anything else.
+  public init?(_ text: String) {
+    let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let number = numbers[0], let count = numbers[1] else { return nil }
+    self.init(number, of: count)
+  }
+
   /// What falls to this part of things in a row: runs of equal length, as far as that goes.
   public func share(of total: Int) -> Range<Int> {
     // Without the product of two numbers that may both be large.

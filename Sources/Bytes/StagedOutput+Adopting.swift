@@ -77,13 +77,20 @@ extension StagedOutput {
     for (number, (path, staged)) in zip(complete, places.stagedPaths).enumerated() {
       if let status = try SystemCall.status(ofPath: staged, followingLinks: false) {
         guard journal.isFile(number, status) else { throw OutputPlaces.inTheWay(staged) }
+        guard try !FileSystem.isTaken(path) else {
+          throw FileError(
+            .exists, path: path,
+            "is there again, though it was put into its place as \(staged) when an earlier run was stopped; remove one of them"
+          )
+        }
         continue
       }
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false), journal.isFile(number, status)
       else {
         throw FileError(
           .mismatch, path: path,
-          "is not the file that was being put into its place when an earlier run was stopped; put that back")
+          "is not the file that was being put into its place when an earlier run was stopped; put that back, or remove "
+            + "\(places.journalPath) and the hidden files beside it, and make what is missing then again")
       }
       do throws(FileError) {
         guard try SystemCall.renameNew(path, to: staged) else { throw OutputPlaces.inTheWay(staged) }

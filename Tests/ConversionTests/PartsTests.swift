@@ -371,10 +371,151 @@ import Testing
     #expect(try FileSystem.names(inFolder: bench.path("parts")) == ["model.parts"])
   }
 
-  private static func edit(_ bench: Workbench, _ name: String, _ change: (inout [String: JSONValue]) -> Void) throws {
-    let path = "parts/model.parts/" + name
+  @Test("A record in which one byte is another is refused")
+  func damagedRecords() async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await Self.folder.pour(number, of: 2, bench) }
+    let path = "parts/model.parts/part-00001-of-00002.json"
+    let whole = try Workbench.bytes(bench.path(path))
+    for place in stride(from: 0, to: whole.count, by: 37) where whole[place] != UInt8(ascii: " ") {
+      var damaged = whole
+      damaged[place] ^= 0x01
+      try bench.folder.write(damaged, to: path)
+      #expect(throws: FileError.self, "byte \(place)") { _ = try Assembly(of: bench.path("parts/model")) }
+    }
+    try bench.folder.write(whole, to: path)
+    #expect(try Self.folder.assemble(bench).isEmpty)
+  }
+
+  @Test("A record that names somebody's file beside the output is refused, also where files are replaced")
+  func strangersName() async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await Self.gguf.pour(number, of: 2, bench) }
+    try bench.folder.write("precious".utf8, to: "parts/victim.txt")
+    try Self.edit(bench, "part-00002-of-00002.json", of: "m.gguf") { members in
+      var files = members["files"]?.array ?? []
+      files[0] = .object((files[0].object ?? [:]).merging(["name": "victim.txt"]) { _, new in new })
+      members["files"] = .array(files)
+    }
+    let error = #expect(throws: FileError.self) { _ = try Self.gguf.assemble(bench, replacing: true) }
+    #expect(error?.subject == "victim.txt")
+    #expect(try Workbench.bytes(bench.path("parts/victim.txt")) == Array("precious".utf8))
+  }
+
+  @Test("No size in a record is memory")
+  func largeHead() async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await Self.gguf.pour(number, of: 2, bench) }
+    let path = bench.path("parts/m.gguf.parts/m-00002-of-00002.gguf")
+    // Sparse, and longer than the machine has memory.
+    let byteCount = 1 << 42
+    try #require(truncate(path, off_t(byteCount)) == 0)
+    try Self.edit(bench, "part-00002-of-00002.json", of: "m.gguf") { members in
+      var files = members["files"]?.array ?? []
+      files[0] = .object(
+        (files[0].object ?? [:]).merging([
+          "bytes": .integer(byteCount), "head_bytes": .integer(byteCount), "digests_at": .integer(byteCount - 1000),
+        ]) { _, new in new })
+      members["files"] = .array(files)
+    }
+    #expect(throws: FileError.self) { _ = try Self.gguf.assemble(bench) }
+  }
+
+  @Test("Links in place of the folder, also of the one that is removed, lead nowhere")
+  func links() async throws {
+    let bench = try Self.bench()
+    let job = Self.gguf
+    for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    let before = try Self.contents(bench, "parts")
+    let manager = FileManager.default
+    try manager.moveItem(atPath: bench.path("parts/m.gguf.parts"), toPath: bench.path("elsewhere"))
+    for name in ["m.gguf.parts", ".m.gguf.parts.spent"] {
+      try manager.createSymbolicLink(
+        atPath: bench.path("parts/" + name), withDestinationPath: bench.path("elsewhere"))
+      #expect(throws: FileError.self) { _ = try job.assemble(bench) }
+      #expect(try !Assembly.cleanUp(after: bench.path("parts/m.gguf")))
+      if name == "m.gguf.parts" {
+        await #expect(throws: FileError.self) { try await job.pour(1, of: 2, bench) }
+      }
+      #expect(try Self.contents(bench, "elsewhere").count == before.count)
+      try bench.folder.remove("parts/" + name)
+    }
+  }
+
+  @Test("A part is not made again for a model with other weights of the same length unasked, nor taken for one of it")
+  func changedInPlace() async throws {
+    // Longer than what a fingerprint looks at.
+    let bench = try Self.bench {
+      $0.vocabulary = 20_000
+      $0.shardCount = 2
+    }
+    let job = Self.gguf
+    for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    let shard = try #require(
+      try FileSystem.names(inFolder: bench.path("model")).first { $0.hasSuffix(".safetensors") })
+    let path = "model/" + shard
+    let whole = try Workbench.bytes(bench.path(path))
+    try #require(whole.count > 2 << 20)
+    // Touched: the digests tell that nothing has changed.
+    try bench.folder.write(whole, to: path)
+    #expect(try await job.pour(1, of: 2, bench).wasThere)
+    var changed = whole
+    changed[changed.count - 9] ^= 0x01
+    try bench.folder.write(changed, to: path)
+    var refused = 0
+    for number in 1...2 {
+      do {
+        _ = try await job.pour(number, of: 2, bench)
+      } catch let error as FileError {
+        #expect(error.message.contains("nothing shows"), "\(error)")
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+  }
+
+  @Test(
+    "While an assembly is stopped in its middle no part is made again, and none is mixed with others",
+    arguments: [gguf, folder])
+  func madeAgain(_ job: Job) async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    let first = job.output == "model" ? 9 : 7
+    _ = SystemFaults.$current.withValue(SystemFaults(.ioError, .write) { $0 >= first }) { try? job.assemble(bench) }
+    let error = await #expect(throws: FileError.self) { try await job.pour(2, of: 2, bench, replacing: true) }
+    #expect(error?.message.contains("put together from parts") == true, "\(String(describing: error))")
+    // By hand, as from another machine.
+    let name = job.output == "model" ? "config.json" : "m-00002-of-00002.gguf"
+    let other = "parts/\(job.output).parts/\(name)"
+    try bench.folder.write("other".utf8, to: other)
+    #expect(throws: FileError.self) { _ = try job.assemble(bench) }
+    try bench.folder.remove(other)
+    #expect(try job.assemble(bench).isEmpty)
+  }
+
+  @Test("An output of another model is not taken for the one that is to be assembled", arguments: [gguf, folder])
+  func otherOutput(_ job: Job) async throws {
+    let bench = try Self.bench()
+    try bench.write(TinyCheckpoint { $0.seed = 2 }, as: "other")
+    try await job.plan(bench, in: "parts", parts: 2, model: "other").pour()
+    try await job.plan(bench, in: "whole", parts: 2).pour()
+    for number in 1...2 { try await job.pour(number, of: 2, bench, replacing: true) }
+    let folder = "parts/\(job.output).parts"
+    // As while the folder is copied, records first.
+    for name in try FileSystem.names(inFolder: bench.path(folder)) where !name.hasPrefix("part-") {
+      try bench.folder.remove(folder + "/" + name)
+    }
+    #expect(throws: FileError.self) { _ = try job.assemble(bench) }
+    #expect(try FileSystem.names(inFolder: bench.path(folder)).count == 2)
+  }
+
+  private static func edit(
+    _ bench: Workbench, _ name: String, of output: String = "model", _ change: (inout [String: JSONValue]) -> Void
+  ) throws {
+    let path = "parts/\(output).parts/\(name)"
     var members = try #require(try JSONValue(parsing: Workbench.bytes(bench.path(path))).object)
     change(&members)
-    try bench.folder.write(try JSONValue.object(members).serialized(), to: path)
+    // As somebody would who knows the form.
+    try bench.folder.write(try JSONValue.object(PartRecord.sealed(members)).serialized(), to: path)
   }
 }

@@ -24,8 +24,7 @@ public struct ImportancePart: Hashable, Sendable {
   init?(_ metadata: GGUFMetadata, path: String) throws(FileError) {
     guard let value = metadata[Self.partKey] else { return nil }
     let text = value.string ?? value.summary
-    let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-    guard numbers.count == 2, let number = numbers[0], let count = numbers[1], let part = Part(number, of: count) else {
+    guard let part = Part(text) else {
       throw ImportanceRule.part.broken(
         path: path, subject: Self.partKey, "is \(FileError.quoted(text)); a part of all is expected, such as 2/4")
     }

@@ -57,10 +57,23 @@ public struct Assembly: Sendable {
     }
     self.destination = destination
     files = try Self.files(of: records, folder)
+    for file in files where !Self.isName(file.name, of: destination) {
+      throw FileError(
+        .malformed, path: folder.path, subject: file.name,
+        "is no name of a file of \(path); make the part again that says so")
+    }
     digests = try Self.digests(of: records, folder)
     let paths = try found()
     isPlaced = files.indices.allSatisfy { paths[$0] == places(of: $0)[2] }
     try checkFiles(paths)
+  }
+
+  /// Whether one file of an output has that name. What is written beside it is nobody's else's so.
+  private static func isName(_ name: String, of destination: Destination) -> Bool {
+    guard destination.isFile else { return true }
+    let ending = destination.container.fileEnding
+    let whole = destination.container.writing?.wholeName(name) ?? name
+    return whole.droppingFileEnding(ending) == FileSystem.lastComponent(destination.path).droppingFileEnding(ending)
   }
 
   private var kind: StagedOutput.Kind { destination.isFile ? .files : .folder }
@@ -80,7 +93,9 @@ public struct Assembly: Sendable {
   /// - Throws: `FileError` when it cannot be removed.
   public static func cleanUp(after path: String) throws(FileError) -> Bool {
     let folder = PartsFolder(of: path)
-    guard try !FileSystem.isTaken(folder.path), try FileSystem.isFolder(folder.spentPath) else { return false }
+    guard try !FileSystem.isTaken(folder.path), try FileSystem.isFolder(folder.spentPath),
+      try !FileSystem.isLink(folder.spentPath)
+    else { return false }
     for name in try FileSystem.names(inFolder: folder.spentPath) where PartsFolder.isRecord(name) {
       try FileSystem.removeFile(FileSystem.join(folder.spentPath, name))
     }
@@ -214,6 +229,8 @@ public struct Assembly: Sendable {
     }
     if missing.isEmpty { return paths }
     guard missing.count == files.count else { throw notThere(missing) }
+    // Without the digests of the model nothing tells that an output is this one.
+    guard digests != nil, files.contains(where: { $0.digestsPlace != nil }) else { throw notThere(missing) }
     for number in files.indices {
       let target = places(of: number)[2]
       guard try FileSystem.byteCount(target) == files[number].byteCount else { throw notThere(missing) }
@@ -238,6 +255,9 @@ public struct Assembly: Sendable {
     try failures.check()
   }
 
+  /// Bytes that are read of a file at a time: what a record says of the beginning of one is no size to rely on.
+  private static let partByteCount = 1 << 20
+
   private func check(_ file: PartRecord.File, at path: String) throws(FileError) {
     let opened = try InputFile(path: path)
     guard opened.byteCount == file.byteCount else {
@@ -245,17 +265,30 @@ public struct Assembly: Sendable {
         .truncated, path: path,
         "has \(opened.byteCount) bytes, and its part has written \(file.byteCount); copy it again")
     }
-    var head = try opened.bytes(at: 0, count: file.headByteCount)
+    let other = FileError(
+      .mismatch, path: path, "is not what its part has written: its beginning differs; copy it again")
+    var stream = FastDigest.Stream()
+    func add(_ range: Range<Int>) throws(FileError) {
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.partByteCount) {
+        let bytes = try opened.bytes(at: start, count: min(Self.partByteCount, range.upperBound - start))
+        bytes.withBytes { stream.add($0) }
+      }
+    }
     if let place = file.digestsPlace {
-      let pending = Array(Provenance.pending(records[0].sources.count).utf8)
-      guard place + pending.count <= head.count, digests?.utf8.count == pending.count else {
+      let pending = Provenance.pending(records[0].sources.count)
+      let (end, overflows) = place.addingReportingOverflow(pending.utf8.count)
+      guard !overflows, end <= file.headByteCount, let digests, digests.utf8.count == pending.utf8.count else {
         throw FileError(.malformed, path: path, "has no place for the digests of what was read; make its part again")
       }
-      head.replaceSubrange(place..<place + pending.count, with: pending)
+      // What has no name so far may have been stopped in the middle of their being written.
+      if isPlaced, try opened.bytes(at: place, count: pending.utf8.count) != Array(digests.utf8) { throw other }
+      try add(0..<place)
+      stream.add(pending)
+      try add(end..<file.headByteCount)
+    } else {
+      try add(0..<file.headByteCount)
     }
-    guard head.withBytes({ FastDigest(of: $0) }) == file.headDigest else {
-      throw FileError(.mismatch, path: path, "is not what its part has written: its beginning differs; copy it again")
-    }
+    guard stream.digest == file.headDigest else { throw other }
   }
 
   // MARK: - Putting together
@@ -302,9 +335,7 @@ public struct Assembly: Sendable {
     let names = Set(records.map { PartsFolder.recordName(of: $0.part) })
     let isSpent = left.attempt { () throws(FileError) in
       // All at once, so that whoever looks next finds all of them or none.
-      guard try !FileSystem.isLink(folder.path), try Set(FileSystem.names(inFolder: folder.path)) == names else {
-        return false
-      }
+      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return false }
       try FileSystem.renameFolder(folder.path, to: folder.spentPath)
       return true
     }

@@ -10,10 +10,13 @@ internal import JSON
 /// this part: `number` in the whole output, `name` there, `stored`, its name here, `bytes`, `head_bytes` and
 /// `head_xxh3_128`, what is known of its beginning, `digests_at`, where the digests of sources have their place in that) and
 /// `sources`: of the model and of each adapter `tensor_count` and `tensors`, those that this part answers for, with `name`,
-/// `type`, `shape` and `xxh3_128`. No `sources` without a record of provenance.
+/// `type`, `shape` and `xxh3_128`. No `sources` without a record of provenance. `read` is a digest of what tells the files that
+/// were read from others, on this machine, and from themselves after a change; `xxh3_128` one of everything else here.
 struct PartRecord: Hashable, Sendable {
   let version: String
   let plan: String
+  /// Of the identities of the files that were read.
+  let read: FastDigest
   let part: Part
   let container: String
   /// nil for a folder.
@@ -50,13 +53,16 @@ struct PartRecord: Hashable, Sendable {
   }
 
   private static let format = 1
+  /// No header is as long, nor a file beside weights.
+  private static let mostHeadBytes = 1 << 31
 
   // MARK: - Writing
 
   func bytes(path: String) throws(FileError) -> [UInt8] {
     var members: [String: JSONValue] = [
       "decant_part": .integer(Self.format), "version": .string(version), "plan": .string(plan),
-      "part": .string(part.description), "container": .string(container), "file_count": .integer(fileCount),
+      "read": .string(read.description), "part": .string(part.description), "container": .string(container),
+      "file_count": .integer(fileCount),
       "files": .array(
         files.map { file in
           var members: [String: JSONValue] = [
@@ -83,10 +89,21 @@ struct PartRecord: Hashable, Sendable {
     ]
     members["output"] = output.map(JSONValue.string)
     do throws(JSONError) {
-      return try JSONValue.object(members).serialized()
+      return try JSONValue.object(Self.sealed(members)).serialized()
     } catch {
       throw FileError(.malformed, path: path, error.description)
     }
+  }
+
+  private static let seal = "xxh3_128"
+
+  /// Members with a digest of the others.
+  static func sealed(_ members: [String: JSONValue]) throws(JSONError) -> [String: JSONValue] {
+    var members = members
+    members[seal] = nil
+    let bytes = try JSONValue.object(members).serialized()
+    members[seal] = .string(bytes.withBytes { FastDigest(of: $0) }.description)
+    return members
   }
 
   // MARK: - Reading
@@ -94,9 +111,10 @@ struct PartRecord: Hashable, Sendable {
   /// - Throws: `FileError` where the file is no such record, or contradicts itself.
   init(path: String) throws(FileError) {
     let bytes = try InputFile.document(of: path)
-    let json: JSONValue
+    let (json, isWhole): (JSONValue, Bool)
     do throws(JSONError) {
       json = try JSONValue(parsing: bytes)
+      isWhole = try json.object.map { members throws(JSONError) in try Self.sealed(members) == members } ?? false
     } catch {
       throw FileError(.malformed, path: path, error.description)
     }
@@ -110,22 +128,23 @@ struct PartRecord: Hashable, Sendable {
         "is a record of form \(format), and form \(Self.format) is known; use the version that wrote it"
       )
     }
+    guard isWhole else {
+      throw FileError(.malformed, path: path, "was changed since it was written; copy it again, or make the part again")
+    }
     version = try reader.text("version")
+    read = try reader.digest("read")
     plan = try reader.text("plan")
     container = try reader.text("container")
     output = json["output"] == nil ? nil : try reader.name("output", mayHaveFolder: false)
     fileCount = try reader.count("file_count")
-    let words = try reader.text("part").split(separator: "/").map { Int($0) }
-    guard words.count == 2, let number = words[0], let count = words[1], let part = Part(number, of: count) else {
-      throw reader.malformed("part")
-    }
+    guard let part = Part(try reader.text("part")) else { throw reader.malformed("part") }
     self.part = part
     var files: [File] = []
     for file in try reader.objects("files") {
       let (number, byteCount) = (try file.count("number"), try file.count("bytes"))
       let (head, place) = (try file.count("head_bytes"), try file.optionalCount("digests_at"))
       guard number < fileCount else { throw file.malformed("number") }
-      guard head <= byteCount else { throw file.malformed("head_bytes") }
+      guard head <= min(byteCount, Self.mostHeadBytes) else { throw file.malformed("head_bytes") }
       guard place ?? 0 <= head else { throw file.malformed("digests_at") }
       files.append(
         File(
@@ -149,11 +168,12 @@ struct PartRecord: Hashable, Sendable {
   }
 
   private init(
-    version: String, plan: String, part: Part, container: String, output: String?, fileCount: Int, files: [File],
-    sources: [Source]
+    version: String, plan: String, read: FastDigest, part: Part, container: String, output: String?, fileCount: Int,
+    files: [File], sources: [Source]
   ) {
     self.version = version
     self.plan = plan
+    self.read = read
     self.part = part
     self.container = container
     self.output = output
@@ -164,10 +184,11 @@ struct PartRecord: Hashable, Sendable {
 
   /// What a part of a plan says.
   init(
-    of part: Part, plan: String, destination: Destination, fileCount: Int, files: [File], sources: [Source]
+    of part: Part, plan: String, read: FastDigest, destination: Destination, fileCount: Int, files: [File],
+    sources: [Source]
   ) {
     self.init(
-      version: Version.current, plan: plan, part: part, container: destination.container.name,
+      version: Version.current, plan: plan, read: read, part: part, container: destination.container.name,
       output: destination.isFile ? FileSystem.lastComponent(destination.path) : nil, fileCount: fileCount, files: files,
       sources: sources)
   }

@@ -35,6 +35,7 @@ public struct PartsFolder: Sendable {
   /// Paths of parts of importance matrices, in the order of their names; none where there is no folder.
   /// - Throws: `FileError` when it cannot be listed.
   public func matrixPaths() throws(FileError) -> [String] {
+    try refuseLink()
     guard try FileSystem.isFolder(path) else { return [] }
     return try FileSystem.names(inFolder: path).filter { Self.part($0, ending: Self.matrixEnding) != nil }.map(
       path(of:))
@@ -50,11 +51,19 @@ public struct PartsFolder: Sendable {
   /// Makes the folder where it is not there yet.
   /// - Throws: `FileError` when it cannot be made, or something else has its name.
   public func make() throws(FileError) {
+    try refuseLink()
     try FileSystem.makeFolderIfMissing(path)
+  }
+
+  /// - Throws: `FileError` for a link: what it leads to may be somebody's, and files are moved out of the folder and removed.
+  private func refuseLink() throws(FileError) {
+    guard try FileSystem.isLink(path) else { return }
+    throw FileError(.exists, path: path, "is a link, and parts are put into a folder of that name; move it away")
   }
 
   /// Names of the records that are there; nil where there is no folder.
   func recordNames() throws(FileError) -> [String]? {
+    try refuseLink()
     guard try FileSystem.isFolder(path) else { return nil }
     return try FileSystem.names(inFolder: path).filter(Self.isRecord)
   }

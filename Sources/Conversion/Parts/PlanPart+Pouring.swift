@@ -39,6 +39,8 @@ extension PlanPart: PouredOutput {
   func jobFingerprint(of sources: FastDigest) -> String { whole.fingerprint(of: sources) }
 
   func prepare(_ fingerprint: String, isResuming: Bool) throws(FileError) -> Bool {
+    // What an assembly has taken already would not be replaced by this part.
+    _ = try whole.prepare(fingerprint, isResuming: isResuming)
     try folder.make()
     return try isComplete(fingerprint)
   }

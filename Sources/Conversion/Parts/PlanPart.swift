@@ -82,6 +82,14 @@ public struct PlanPart: Sendable {
         "is there already, of another job: of another model, recipe, version or number of parts",
         remedy: .replaceExisting)
     }
+    var isSame = record.read == readFiles
+    if !isSame { isSame = try isMadeOfTheSame(record) }
+    guard isSame else {
+      throw FileError(
+        .exists, path: path,
+        "is there already, of other files than these or of these before they were changed, moved or linked, and nothing shows "
+          + "that its weights would be the same", remedy: .replaceExisting)
+    }
     for (file, staged) in zip(record.files, stagedFiles.dropFirst()) {
       let path = folder.path(of: staged.name)
       guard try FileSystem.byteCount(path) != file.byteCount else { continue }
@@ -92,6 +100,23 @@ public struct PlanPart: Sendable {
     }
     // Of a run that was stopped at its very end.
     try StagedOutput.removeSpent(.files, in: folder.path, files: stagedFiles)
+    return true
+  }
+
+  /// Of what tells the files that are read from others, and from themselves after a change, as `InputFile.identity`.
+  private var readFiles: FastDigest {
+    FastDigest(of: plan.sources.flatMap(\.inputFiles).map(\.identity).joined(separator: "\n"))
+  }
+
+  /// Whether the part was made of the bytes that its sources have now, by the digests in its record; they are read again.
+  private func isMadeOfTheSame(_ record: PartRecord) throws(FileError) -> Bool {
+    let answeredFor = try answeredFor()
+    guard !record.sources.isEmpty, record.sources.count == answeredFor.count else { return false }
+    let digests = SourceDigests(of: plan.sources)
+    for (input, (known, tensors)) in zip(record.sources, answeredFor).enumerated() {
+      let now = try digests.digests(of: tensors.map { TensorReference($0.name, input: input) })
+      guard known.tensors.map(\.name) == tensors.map(\.name), known.tensors.map(\.digest) == now else { return false }
+    }
     return true
   }
 
@@ -121,7 +146,8 @@ public struct PlanPart: Sendable {
             ? try whole.provenance?.place(in: head, path: plan.destination.path) : nil))
     }
     return PartRecord(
-      of: part, plan: fingerprint, destination: plan.destination, fileCount: fileCount, files: files, sources: sources)
+      of: part, plan: fingerprint, read: readFiles, destination: plan.destination, fileCount: fileCount, files: files,
+      sources: sources)
   }
 }
 
