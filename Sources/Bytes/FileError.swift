@@ -79,7 +79,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// This failure with something more to do about it.
   public func with(_ remedy: Remedy, message: String? = nil) -> FileError {
     var result = self
-    result.remedies.append(remedy)
+    if !remedies.contains(remedy) { result.remedies.append(remedy) }
     if let message { result.message = message }
     return result
   }

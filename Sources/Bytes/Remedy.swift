@@ -41,6 +41,8 @@ public enum Remedy: Hashable, Sendable {
   case seeFamilies
   /// Run the job again: it goes on where it stopped.
   case goOn
+  /// Make a part of an output again.
+  case makePartAgain
 
   /// What to do, as the end of a sentence.
   public var sentence: String {
@@ -65,6 +67,7 @@ public enum Remedy: Hashable, Sendable {
     case .allowMemory: "allow more"
     case .seeFamilies: "the list of families has those that are known"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
+    case .makePartAgain: "a part whose plan replaces what exists is made again"
     }
   }
 }

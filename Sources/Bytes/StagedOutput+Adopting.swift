@@ -47,12 +47,18 @@ extension StagedOutput {
     for path in places.stagedPaths { try SystemCall.removeFile(path) }
     try SystemCall.removeFile(places.journalPath)
     var statuses: [SystemCall.Status] = []
+    let device = try SystemCall.status(ofPath: places.parent)?.device
     for (path, file) in zip(complete, files) {
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false), status.kind == .file,
         status.linkCount == 1, status.byteCount == file.byteCount
       else {
         throw FileError(
           .mismatch, path: path, "is no file of its own, of the length that it should have; copy it again")
+      }
+      guard status.device == device else {
+        throw FileError(
+          .exists, path: path,
+          "is on another disk than \(places.parent), where it should get its name; copy its folder there")
       }
       statuses.append(status)
     }
@@ -92,12 +98,7 @@ extension StagedOutput {
           "is not the file that was being put into its place when an earlier run was stopped; put that back, or remove "
             + "\(places.journalPath) and the hidden files beside it, and make what is missing then again")
       }
-      do throws(FileError) {
-        guard try SystemCall.renameNew(path, to: staged) else { throw OutputPlaces.inTheWay(staged) }
-      } catch {
-        throw error.with(
-          message: "\(error.message); parts have to be on the disk of the output, beside it")
-      }
+      guard try SystemCall.renameNew(path, to: staged) else { throw OutputPlaces.inTheWay(staged) }
     }
     for folder in Set(places.stagedPaths.map(FileSystem.parent)).sorted() { try SystemCall.synchronizeFolder(folder) }
   }

@@ -94,8 +94,11 @@ public final class StagedOutput: Sendable {
   ) throws(FileError) {
     let places = OutputPlaces(kind, folder, files)
     let left = try OutputJournal.Content.read(places.journalPath)
+    let isAdopted = left?.isAdoption(of: files.count) == true
     try places.checkTargets(replacing: replacing, left)
-    try Self.check(places, files, target: kind == .folder ? folder : places.targets.first ?? folder)
+    try Self.check(
+      places, files, target: kind == .folder ? folder : places.targets.first ?? folder,
+      isAllThere: isAdopted)
     let partial = PartialOutput(places, isLeft: left != nil)
     do throws(FileError) {
       var permissions = try places.permissions(sources, reading: reading)
@@ -149,7 +152,8 @@ public final class StagedOutput: Sendable {
             fingerprint: fingerprint ?? "", sources: identities,
             files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), permissions)
       }
-      try partial.setLengths(files)
+      // Holes of what was taken over stay.
+      if !isAdopted || goingOnWith == nil { try partial.setLengths(files) }
       if replacing, let held, !held.isEmpty, let stagingFolder = places.stagingFolder, !files.isEmpty {
         try SystemCall.requireRenamable(folder: places.targets[0], onto: stagingFolder)
       }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import Bytes
 
 /// The environment variables that say where things are fetched from, and with what rights. Read here and nowhere else; those of
 /// proxies are libcurl's own.
@@ -28,8 +22,7 @@ public struct RemoteEnvironment: Sendable {
   public static var ofProcess: RemoteEnvironment {
     var values: [String: String] = [:]
     for name in names {
-      guard let value = unsafe getenv(name) else { continue }
-      values[name] = unsafe String(cString: value)
+      values[name] = ProcessEnvironment.value(of: name)
     }
     return RemoteEnvironment(values)
   }

@@ -171,6 +171,7 @@ struct Job {
         for other in outputs where other.path != output.path { try destination.refuse(besides: other.path) }
         return try plan(output.recipe, destination, alsoReading, false)
       }
+      if options.sharing.part == nil { try tellParts(beside: output.path) }
       let part = options.sharing.part.flatMap { part in found.map { PlanPart(part, of: $0) } }
       let others = planned.reduce(0) { $0 + $1.poured.byteCount }
       failures.attempt { () throws(FileError) in
@@ -207,10 +208,20 @@ struct Job {
     return (planned, page)
   }
 
+  /// Says that parts of an output are there, which are not used for the whole.
+  private func tellParts(beside output: String) throws {
+    let folder = PartsFolder(of: output)
+    guard !talk.json, !talk.quiet, try folder.holdsParts() else { return }
+    Terminal.note(
+      "note: \(folder.path) holds parts of \(output), which are not used: all of it is made here; --part with the number of "
+        + "a part makes only that, and decant assemble puts them together")
+  }
+
   private func pour(
     _ planned: [Planned], _ alsoReading: [String], _ calibrating: Calibrating?
   ) async throws -> [PourReport] {
     let progress = Progress(totalElements: planned.reduce(0) { $0 + $1.poured.parameterCount }, talk)
+    let names = planned.map { planned.count > 1 ? $0.destination.path : nil }
     let poured: [PourReport]
     if let accompanying = calibrating?.accompanying {
       let only = planned[0]
@@ -225,11 +236,11 @@ struct Job {
     } else if options.sharing.part != nil {
       poured = try await PlanPart.pour(
         planned.compactMap(\.part), workers: options.workers.count, isResuming: options.resume
-      ) { _, event in progress.show(event) }
+      ) { progress.show($1, of: names[$0]) }
     } else {
       poured = try await Plan.pour(
         planned.map(\.plan), workers: options.workers.count, isResuming: options.resume
-      ) { _, event in progress.show(event) }
+      ) { progress.show($1, of: names[$0]) }
     }
     progress.end()
     for report in poured { Terminal.tellLeft(report.leftovers) }
@@ -248,15 +259,19 @@ struct Job {
     _ planned: [Planned], _ verification: Verification?, _ read: ReadingOptions.ReadText?
   ) async throws -> [ComparisonReport] {
     guard let verification, let read else { return [] }
+    let start = ContinuousClock.now
     var comparisons: [ComparisonReport] = []
-    for output in planned {
+    for (number, output) in planned.enumerated() {
       // While the output was written a signal was only taken note of.
-      if Interruption.signal != nil {
-        throw FileError(.interrupted, path: output.plan.outputPath, Verification.lastWords)
-      }
+      let unmeasured = planned[number...].map(\.plan.outputPath)
+      if Interruption.signal != nil { throw Verification.interrupted(unmeasured) }
       comparisons.append(
         try await verification.comparison(
-          with: try Checkpoint(path: output.plan.outputPath), over: read, workers: options.workers.count, talk))
+          with: try Checkpoint(path: output.plan.outputPath), over: read, workers: options.workers.count,
+          lastWords: Verification.interrupted(unmeasured).description, talk))
+    }
+    if !talk.json, !talk.quiet {
+      Terminal.note("measured in \(DurationText.of((ContinuousClock.now - start).seconds))")
     }
     return comparisons
   }

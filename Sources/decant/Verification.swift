@@ -36,16 +36,22 @@ struct Verification {
     return read
   }
 
-  /// What is said of the output when the process is stopped before it was measured.
-  static let lastWords =
-    "interrupted; the output is complete, but was not measured: decant compare measures it with --text"
+  /// What is said when the process is stopped before outputs were measured.
+  /// - Parameter unmeasured: paths of these outputs, one at least.
+  static func interrupted(_ unmeasured: [String]) -> FileError {
+    let isOne = unmeasured.count == 1
+    return FileError(
+      .interrupted, path: unmeasured.joined(separator: ", "),
+      "interrupted; the \(isOne ? "output is" : "outputs are") complete, but \(isOne ? "was" : "were") not measured: decant "
+        + "compare measures \(isOne ? "it" : "them") with --text")
+  }
 
   func comparison(
-    with after: Checkpoint, over read: ReadingOptions.ReadText, workers: Int, _ talk: TalkOptions
+    with after: Checkpoint, over read: ReadingOptions.ReadText, workers: Int,
+    lastWords: String, _ talk: TalkOptions
   ) async throws -> ComparisonReport {
     try measuring.reading.requireSame(read, before, after, cutting)
     return try await measuring.comparison(
-      before: before, after: after, over: read, workers: workers, lastWords: "\(after.path): \(Self.lastWords)",
-      talk)
+      before: before, after: after, over: read, workers: workers, lastWords: lastWords, talk)
   }
 }

@@ -107,6 +107,9 @@ import Testing
     let other = try run("--context", "16")
     #expect(other.exitCode == 1 && other.errors.contains("is of another job") && other.errors.contains("--force"))
     #expect(try folder.read("m.gguf.parts/part-00002-of-00002.gguf") == bytes)
+    let beside = try Command.run(
+      Self.reading + ["--output", folder.file("m.gguf"), "--part", "1/2", "--chunks", "2", "--context", "16"])
+    #expect(beside.exitCode == 1 && beside.errors.contains("part 2/2 of another job"), "\(beside.errors)")
     #expect(try run("--context", "16", "--force").exitCode == 0)
     #expect(try folder.read("m.gguf.parts/part-00002-of-00002.gguf") != bytes)
     let inspected = try Command.succeed("inspect", path)

@@ -89,6 +89,86 @@ import Testing
     #expect(early.exitCode == 1 && early.errors.contains("part 2 of 2 is not complete; run it first"))
   }
 
+  @Test(
+    "An output is put together by its name, by that of its parts or of one of its files; what is there stays",
+    arguments: [
+      ("m.gguf", "m.gguf"), ("m.gguf", "m.gguf.parts/"), ("m.gguf", "m-00001-of-00002.gguf"), ("m", "m.parts"),
+    ])
+  func names(_ output: String, _ name: String) throws {
+    let folder = try TemporaryFolder()
+    let typed = output.hasSuffix(".gguf") ? ["--type", "q8_0"] : ["--type", "nf4"]
+    for number in 1...2 {
+      try Command.succeed(Self.quantize + [folder.file(output), "--part", "\(number)/2", "-q"] + typed)
+    }
+    let said = try Command.succeed("assemble", folder.file(name))
+    let first = output.hasSuffix(".gguf") ? "m-00001-of-00002.gguf" : "m"
+    #expect(said.errors.contains("wrote \(folder.file(first)): ") && said.errors.contains(" files, of 2 parts"))
+    let before = try Self.contents(folder.path)
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.file(output == "m" ? "m" : "")).sorted()
+    #expect(before["m.parts"] == nil && before["m.gguf.parts"] == nil)
+    #expect(try Command.succeed("assemble", folder.file(output)).errors.contains("\(first) is there already, complete"))
+    let again = try Command.succeed("assemble", folder.file(output), "--json").json()
+    #expect(again["parts"] == 0 && again["files"]?.array?.compactMap(\.string).sorted() == files)
+    let part = try Command.run(Self.quantize + [folder.file(output), "--part", "1/2"] + typed)
+    #expect(part.exitCode == 1 && part.errors.contains("is there already"))
+    #expect(try Self.contents(folder.path) == before)
+    try FileManager.default.removeItem(
+      atPath: folder.file(output == "m" ? "m/model-00002-of-00002.safetensors" : "m-00002-of-00002.gguf"))
+    #expect(try Command.run("assemble", folder.file(output)).exitCode == 1)
+  }
+
+  @Test("Several outputs are put together at once; one that fails does not hold up the others")
+  func severalOutputs() throws {
+    let folder = try TemporaryFolder()
+    let types = ["q4_0", "q8_0", "f16"]
+    try Command.succeed(
+      Self.quantize + [folder.file("m-{type}.gguf"), "--type", types.joined(separator: ","), "--part", "1/1", "-q"])
+    try folder.makeFolder("m-.gguf.parts")
+    try FileManager.default.removeItem(atPath: folder.file("m-q4_0.gguf.parts/m-q4_0.gguf"))
+    let result = try Command.run("assemble", folder.file("m-{type}.gguf"), "--json")
+    #expect(result.exitCode == 1 && result.errors.contains("m-q4_0.gguf: is not there, though its part is complete"))
+    #expect(try JSONValue(parsing: Array(result.output.utf8))["outputs"]?.array?.map { $0["parts"] } == [1, 1])
+    #expect(try Set(folder.names()) == ["m-.gguf.parts", "m-f16.gguf", "m-q4_0.gguf.parts", "m-q8_0.gguf"])
+    let none = try Command.run("assemble", folder.file("x-{type}.gguf"))
+    #expect(none.exitCode == 1 && none.errors.contains("there is no folder of parts with such a name"))
+  }
+
+  @Test("A part of another job is told from this one; one that was damaged is made again with --force")
+  func differences() throws {
+    let folder = try TemporaryFolder()
+    let job = Self.quantize + [folder.file("m.gguf")]
+    try Command.succeed(job + ["--type", "q8_0", "--part", "1/2", "-q"])
+    for (options, words) in [
+      (["--type", "q8_0", "--part", "1/3"], "of another job: in 2 parts, not in 3"),
+      (["--type", "q4_0", "--part", "1/2"], "is there already, of another job: of q8_0 and f32, not of q4_0 and q6_k"),
+      (["--type", "q8_0", "--part", "2/2", "--name", "n"], "of another job: of another model, or with other options"),
+    ] {
+      let refused = try Command.run(job + options)
+      #expect(refused.exitCode == 1 && refused.errors.contains(words), "\(refused.errors)")
+    }
+    try Command.succeed(job + ["--type", "q8_0", "--part", "2/2", "-q"])
+    let path = folder.file("m.gguf.parts/m-00001-of-00002.gguf")
+    let bytes = try FileBytes.read(path)
+    for damaged in [Array(bytes.dropLast()), [0] + bytes.dropFirst()] {
+      try Data(damaged).write(to: URL(filePath: path))
+      let refused = try Command.run("assemble", folder.file("m.gguf"))
+      #expect(refused.exitCode == 1 && refused.errors.contains("part 1/2"), "\(refused.errors)")
+      #expect(refused.errors.contains("--force with the command that made the part"), "\(refused.errors)")
+    }
+    try Command.succeed(job + ["--type", "q8_0", "--part", "1/2", "--force", "-q"])
+    try Command.succeed("assemble", folder.file("m.gguf"))
+    #expect(try FileBytes.read(folder.file("m-00001-of-00002.gguf")).count == bytes.count)
+  }
+
+  @Test("Who makes the whole beside parts is told of them")
+  func wholeBesideParts() throws {
+    let folder = try TemporaryFolder()
+    let job = Self.quantize + [folder.file("m.gguf"), "--type", "q8_0"]
+    try Command.succeed(job + ["--part", "1/2", "-q"])
+    #expect(try Command.succeed(job).errors.contains("m.gguf.parts holds parts of"))
+    #expect(try folder.names() == ["m.gguf", "m.gguf.parts"])
+  }
+
   @Test("A killed part is gone on with")
   func killed() async throws {
     let folder = try TemporaryFolder()

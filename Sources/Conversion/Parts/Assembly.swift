@@ -18,6 +18,11 @@ public struct Assembly: Sendable {
   private var isPlaced = false
 
   public var partCount: Int { records.count }
+  /// What to open to read the output: the folder, the file, or the first of a split set.
+  public var outputPath: String {
+    guard destination.isFile, let first = files.first else { return path }
+    return FileSystem.join(destination.folder, first.name)
+  }
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
   /// Of the whole output, in order.
   public var fileNames: [String] { files.map(\.name) }
@@ -60,7 +65,7 @@ public struct Assembly: Sendable {
     for file in files where !Self.isName(file.name, of: destination) {
       throw FileError(
         .malformed, path: folder.path, subject: file.name,
-        "is no name of a file of \(path); make the part again that says so")
+        "is no name of a file of \(path); make the part again that says so", remedy: .makePartAgain)
     }
     digests = try Self.digests(of: records, folder)
     let paths = try found()
@@ -78,7 +83,7 @@ public struct Assembly: Sendable {
 
   private var kind: StagedOutput.Kind { destination.isFile ? .files : .folder }
   /// What tells the assembly from every other job.
-  private var job: String { Self.jobPrefix + records[0].plan }
+  private var job: String { Self.jobPrefix + records[0].job.plan }
 
   private static let jobPrefix = "assembly of "
 
@@ -103,6 +108,19 @@ public struct Assembly: Sendable {
     return true
   }
 
+  /// Where an output is of which no parts are left: what to open to read it.
+  /// - Parameter path: of the whole output, as it was given to each part.
+  /// - Returns: nil where parts are left, or there is no such output.
+  /// - Throws: `FileError` when a folder cannot be read.
+  public static func completeOutput(_ path: String) throws(FileError) -> String? {
+    guard try !FileSystem.isTaken(PartsFolder(of: path).path) else { return nil }
+    if try FileSystem.exists(path) { return path }
+    let destination = Destination(path: path)
+    guard destination.isFile, try FileSystem.isFolder(destination.folder) else { return nil }
+    return try FileSystem.names(inFolder: destination.folder).filter { isName($0, of: destination) }.min()
+      .map { FileSystem.join(destination.folder, $0) }
+  }
+
   // MARK: - Records
 
   private static func records(_ names: [String], _ folder: PartsFolder) throws(FileError) -> [PartRecord] {
@@ -119,10 +137,10 @@ public struct Assembly: Sendable {
     guard let first = records.first else {
       throw FileError(.missing, path: folder.path, "holds no part that is complete")
     }
-    for record in records where record.part.count != first.part.count || record.plan != first.plan {
+    for record in records where record.job != first.job {
       throw FileError(
         .mismatch, path: folder.path,
-        "parts \(first.part) and \(record.part) are not of one job: of another model, recipe, version or number of parts; "
+        "parts \(first.part) and \(record.part) are not of one job: the second is \(record.job.difference(from: first.job)); "
           + "remove \(PartsFolder.recordName(of: first.part)) or \(PartsFolder.recordName(of: record.part)), and make the part again"
       )
     }
@@ -148,7 +166,7 @@ public struct Assembly: Sendable {
     else {
       throw FileError(
         .malformed, path: folder.path,
-        "the records of the parts do not agree on which files there are; make the parts again")
+        "the records of the parts do not agree on which files there are; make the parts again", remedy: .makePartAgain)
     }
     return files
   }
@@ -159,7 +177,8 @@ public struct Assembly: Sendable {
     let count = records[0].sources.count
     guard records.allSatisfy({ $0.sources.count == count }) else {
       throw FileError(
-        .malformed, path: folder.path, "the records of the parts do not agree on what was read; make the parts again")
+        .malformed, path: folder.path, "the records of the parts do not agree on what was read; make the parts again",
+        remedy: .makePartAgain)
     }
     guard count > 0 else { return nil }
     var digests: [String] = []
@@ -180,8 +199,8 @@ public struct Assembly: Sendable {
       guard known.count == tensorCount else {
         throw FileError(
           .malformed, path: folder.path,
-          "the records of the parts tell the digests of \(known.count) tensors that were read, of \(tensorCount); make the parts again"
-        )
+          "the records of the parts tell the digests of \(known.count) tensors that were read, of \(tensorCount); make the parts "
+            + "again", remedy: .makePartAgain)
       }
       let whole = ModelDigests(
         known.values.map {
@@ -198,7 +217,7 @@ public struct Assembly: Sendable {
     FileError(
       .mismatch, path: folder.path, subject: tensor,
       "parts \(one) and \(other) have read other contents; the machines have different copies of the model: compare them with "
-        + "decant hash, and make the parts again")
+        + "decant hash, and make the parts again", remedy: .makePartAgain)
   }
 
   // MARK: - Files
@@ -255,6 +274,11 @@ public struct Assembly: Sendable {
     try failures.check()
   }
 
+  /// The number of the part that has made a file.
+  private func part(of file: PartRecord.File) -> String {
+    records.first { $0.files.contains(file) }?.part.description ?? "?"
+  }
+
   /// Bytes that are read of a file at a time: what a record says of the beginning of one is no size to rely on.
   private static let partByteCount = 1 << 20
 
@@ -263,10 +287,13 @@ public struct Assembly: Sendable {
     guard opened.byteCount == file.byteCount else {
       throw FileError(
         .truncated, path: path,
-        "has \(opened.byteCount) bytes, and its part has written \(file.byteCount); copy it again")
+        "has \(opened.byteCount) bytes, and part \(part(of: file)) has written \(file.byteCount); copy it again, or make the part "
+          + "again", remedy: .makePartAgain)
     }
     let other = FileError(
-      .mismatch, path: path, "is not what its part has written: its beginning differs; copy it again")
+      .mismatch, path: path,
+      "is not what part \(part(of: file)) has written: its beginning differs; copy it again, or make the part again",
+      remedy: .makePartAgain)
     var stream = FastDigest.Stream()
     func add(_ range: Range<Int>) throws(FileError) {
       for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.partByteCount) {
@@ -278,7 +305,9 @@ public struct Assembly: Sendable {
       let pending = Provenance.pending(records[0].sources.count)
       let (end, overflows) = place.addingReportingOverflow(pending.utf8.count)
       guard !overflows, end <= file.headByteCount, let digests, digests.utf8.count == pending.utf8.count else {
-        throw FileError(.malformed, path: path, "has no place for the digests of what was read; make its part again")
+        throw FileError(
+          .malformed, path: path, "has no place for the digests of what was read; make its part again",
+          remedy: .makePartAgain)
       }
       // What has no name so far may have been stopped in the middle of their being written.
       if isPlaced, try opened.bytes(at: place, count: pending.utf8.count) != Array(digests.utf8) { throw other }

@@ -5,16 +5,15 @@ internal import JSON
 /// What a part of an output says of itself, for who puts the parts together: which plan it is of, which files it has made,
 /// and the digests of the tensors that it has read.
 ///
-/// A document of JSON: `decant_part` (2 is not known yet), `version`, `plan` (the fingerprint), `part` (`3/16`), `container`,
-/// `output` (the name of the whole output, where files are named after it), `file_count` (of the whole output), `files` (of
+/// A document of JSON: `decant_part` (2 is not known yet), `version`, `plan` (the fingerprint), `types` (those of most weights),
+/// `part` (`3/16`), `container`, `output` (the name of the whole output, where files are named after it), `file_count` (of the whole output), `files` (of
 /// this part: `number` in the whole output, `name` there, `stored`, its name here, `bytes`, `head_bytes` and
 /// `head_xxh3_128`, what is known of its beginning, `digests_at`, where the digests of sources have their place in that) and
 /// `sources`: of the model and of each adapter `tensor_count` and `tensors`, those that this part answers for, with `name`,
 /// `type`, `shape` and `xxh3_128`. No `sources` without a record of provenance. `read` is a digest of what tells the files that
 /// were read from others, on this machine, and from themselves after a change; `xxh3_128` one of everything else here.
 struct PartRecord: Hashable, Sendable {
-  let version: String
-  let plan: String
+  let job: PartJob
   /// Of the identities of the files that were read.
   let read: FastDigest
   let part: Part
@@ -60,7 +59,8 @@ struct PartRecord: Hashable, Sendable {
 
   func bytes(path: String) throws(FileError) -> [UInt8] {
     var members: [String: JSONValue] = [
-      "decant_part": .integer(Self.format), "version": .string(version), "plan": .string(plan),
+      "decant_part": .integer(Self.format), "version": .string(job.version), "plan": .string(job.plan),
+      "types": .string(job.types),
       "read": .string(read.description), "part": .string(part.description), "container": .string(container),
       "file_count": .integer(fileCount),
       "files": .array(
@@ -129,16 +129,19 @@ struct PartRecord: Hashable, Sendable {
       )
     }
     guard isWhole else {
-      throw FileError(.malformed, path: path, "was changed since it was written; copy it again, or make the part again")
+      throw FileError(
+        .malformed, path: path, "was changed since it was written; copy it again, or make the part again",
+        remedy: .makePartAgain)
     }
-    version = try reader.text("version")
     read = try reader.digest("read")
-    plan = try reader.text("plan")
     container = try reader.text("container")
     output = json["output"] == nil ? nil : try reader.name("output", mayHaveFolder: false)
     fileCount = try reader.count("file_count")
     guard let part = Part(try reader.text("part")) else { throw reader.malformed("part") }
     self.part = part
+    job = PartJob(
+      plan: try reader.text("plan"), partCount: part.count, types: try reader.text("types"),
+      version: try reader.text("version"))
     var files: [File] = []
     for file in try reader.objects("files") {
       let (number, byteCount) = (try file.count("number"), try file.count("bytes"))
@@ -167,30 +170,19 @@ struct PartRecord: Hashable, Sendable {
     self.sources = sources
   }
 
-  private init(
-    version: String, plan: String, read: FastDigest, part: Part, container: String, output: String?, fileCount: Int,
-    files: [File], sources: [Source]
+  /// What a part of a plan says.
+  init(
+    of part: Part, job: PartJob, read: FastDigest, destination: Destination, fileCount: Int, files: [File],
+    sources: [Source]
   ) {
-    self.version = version
-    self.plan = plan
+    self.job = job
     self.read = read
     self.part = part
-    self.container = container
-    self.output = output
+    container = destination.container.name
+    output = destination.isFile ? FileSystem.lastComponent(destination.path) : nil
     self.fileCount = fileCount
     self.files = files
     self.sources = sources
-  }
-
-  /// What a part of a plan says.
-  init(
-    of part: Part, plan: String, read: FastDigest, destination: Destination, fileCount: Int, files: [File],
-    sources: [Source]
-  ) {
-    self.init(
-      version: Version.current, plan: plan, read: read, part: part, container: destination.container.name,
-      output: destination.isFile ? FileSystem.lastComponent(destination.path) : nil, fileCount: fileCount, files: files,
-      sources: sources)
   }
 
   /// Members of an object, with where they are for errors.
@@ -208,7 +200,7 @@ struct PartRecord: Hashable, Sendable {
     func malformed(_ key: String) -> FileError {
       FileError(
         .malformed, path: path, subject: place + key,
-        "is not what the record of a part has there; make the part again")
+        "is not what the record of a part has there; make the part again", remedy: .makePartAgain)
     }
 
     private func value<Value>(_ key: String, _ read: (JSONValue) -> Value?) throws(FileError) -> Value {

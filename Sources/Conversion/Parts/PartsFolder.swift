@@ -7,12 +7,13 @@ public struct PartsFolder: Sendable {
 
   /// - Parameter output: the path of the whole output.
   public init(of output: String) {
-    path = FileSystem.join(FileSystem.parent(output), FileSystem.lastComponent(output) + ".parts")
+    path = FileSystem.join(FileSystem.parent(output), FileSystem.lastComponent(output) + Self.folderEnding)
   }
 
   /// - Parameter path: of the folder itself.
   public init(at path: String) { self.path = path }
 
+  static let folderEnding = ".parts"
   private static let prefix = "part-"
   private static let ending = ".json"
   private static let matrixEnding = ".gguf"

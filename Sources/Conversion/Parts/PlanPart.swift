@@ -76,10 +76,10 @@ public struct PlanPart: Sendable {
       return false
     }
     let record = try PartRecord(path: path)
-    guard record.plan == fingerprint, record.part == part else {
+    let job = whole.job(fingerprint, partCount: part.count)
+    guard record.job == job, record.part == part else {
       throw FileError(
-        .exists, path: path,
-        "is there already, of another job: of another model, recipe, version or number of parts",
+        .exists, path: path, "is there already, of another job: \(record.job.difference(from: job))",
         remedy: .replaceExisting)
     }
     var isSame = record.read == readFiles
@@ -96,7 +96,7 @@ public struct PlanPart: Sendable {
       throw FileError(
         .missing, path: path,
         "is not there as part \(part) has written it; if it was being assembled, go on with that, or else make the part again",
-        remedy: .replaceExisting)
+        remedy: .makePartAgain)
     }
     // Of a run that was stopped at its very end.
     try StagedOutput.removeSpent(.files, in: folder.path, files: stagedFiles)
@@ -124,11 +124,12 @@ public struct PlanPart: Sendable {
   private func refuseOthers(than fingerprint: String) throws(FileError) {
     guard !plan.destination.replacesExisting, let name = try folder.recordNames()?.first else { return }
     let record = try PartRecord(path: folder.path(of: name))
-    guard record.plan != fingerprint || record.part.count != part.count else { return }
+    let job = whole.job(fingerprint, partCount: part.count)
+    guard record.job != job else { return }
     throw FileError(
       .exists, path: folder.path,
-      "holds part \(record.part) of another job: of another model, recipe, version or number of parts; remove it, or name another output"
-    )
+      "holds part \(record.part) of another job: \(record.job.difference(from: job)); give the options that it was made "
+        + "with, or name another output")
   }
 
   /// What it says of itself.
@@ -146,8 +147,8 @@ public struct PlanPart: Sendable {
             ? try whole.provenance?.place(in: head, path: plan.destination.path) : nil))
     }
     return PartRecord(
-      of: part, plan: fingerprint, read: readFiles, destination: plan.destination, fileCount: fileCount, files: files,
-      sources: sources)
+      of: part, job: whole.job(fingerprint, partCount: part.count), read: readFiles, destination: plan.destination,
+      fileCount: fileCount, files: files, sources: sources)
   }
 }
 

@@ -149,7 +149,7 @@ struct ImatrixCommand: TalkingCommand {
     talk.tell(checkpoint.notes)
     let inputs = try checkpoint.inputPaths + reading.inputPaths(with: text)
     // The whole is not written yet, and what is said of its name is said before anything is read.
-    try FileOutput(output, replacing: true).check(against: inputs)
+    try FileOutput(output, replacing: force).check(against: inputs)
     let folder = PartsFolder(of: output)
     let path = folder.path(ofMatrix: part)
     let reader = try Reader(of: text, by: checkpoint, self)
@@ -166,6 +166,7 @@ struct ImatrixCommand: TalkingCommand {
       return try show(before, in: path, seconds: nil)
     }
     try folder.make()
+    if !force { try refuseOthers(than: job, in: folder) }
     let file = FileOutput(path, replacing: force)
     try file.check(against: inputs)
     try file.checkRoom()
@@ -178,6 +179,17 @@ struct ImatrixCommand: TalkingCommand {
     Terminal.tellLeft(try matrix.write(to: path, replacing: force, reading: inputs))
     Terminal.noting { () throws(FileError) in try record.remove() }
     try show(matrix, in: path, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  /// - Throws: `FileError` where a part is there that does not belong with this one.
+  private func refuseOthers(than job: ImportancePart, in folder: PartsFolder) throws(FileError) {
+    guard let path = try folder.matrixPaths().first, let other = try ImportanceMatrix(path: path).part,
+      other.plan != job.plan || other.part.count != job.part.count
+    else { return }
+    throw FileError(
+      .exists, path: path,
+      "is part \(other.part) of another job: of another model, text or version, with other options or on another kind of "
+        + "processor; give the options that it was made with, or name another output")
   }
 
   /// What is kept of the sums until the output is there.

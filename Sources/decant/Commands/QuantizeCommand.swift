@@ -72,6 +72,8 @@ struct QuantizeCommand: TalkingCommand {
             --calibration l.calibration --save-recipe 800MB.json
         decant quantize Llama-3.2-1B/ 'llama-{type}.gguf' --type q4_k_m,q6_k,q8_0 \\
             --verify text.txt
+        decant quantize Llama-3.1-405B/ llama.gguf --type q4_k_m --part 3/16
+        decant assemble llama.gguf                       when all 16 are there
         decant quantize Llama-3.2-1B/ Llama-mlx/ --layout mlx --type int4
         decant quantize Llama-3.2-1B/ Llama-gptq/ --layout gptq --type int4 \\
             --group-size 32

@@ -17,7 +17,7 @@ struct OutputOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Divide the output into n files of about as much work each, as --part k/n does.", valueName: "n"))
+      "Divide the output into n files of about as much work each, as the parts of --part k/n are.", valueName: "n"))
   var parts: Int?
 
   @OptionGroup var sharing: PartOptions

@@ -1,26 +1,18 @@
 internal import ArgumentParser
 internal import Bytes
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// Which part of a job is done, where several machines share it.
 struct PartOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Do part k of n, and leave the others to other machines. auto takes k and n from the job array of Slurm, or the "
-        + "index of a Kubernetes job.",
+      "Do part k of n into the folder OUT.parts, and leave the others to other machines; decant assemble OUT puts them "
+        + "together. auto takes k and n from the job array of Slurm, or the index of a Kubernetes job.",
       valueName: "k/n"), transform: Self.parsed)
   var part: Part?
 
   /// - Throws: `ValidationError` that says what is missing or wrong.
   private static func parsed(_ text: String) throws -> Part {
-    if text == "auto" { return try fromEnvironment { name in unsafe getenv(name).map { unsafe String(cString: $0) } } }
+    if text == "auto" { return try fromEnvironment(ProcessEnvironment.value(of:)) }
     let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.count == 2, let number = numbers[0], let count = numbers[1] else {
       throw ValidationError("--part \(text): write k/n, such as 3/16, or auto.")

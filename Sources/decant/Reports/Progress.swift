@@ -21,7 +21,8 @@ final class Progress: Sendable {
     StatusLine.shared.begin("reading the first weights")
   }
 
-  func show(_ event: PourEvent) {
+  /// - Parameter output: of several, the one that it is about.
+  func show(_ event: PourEvent, of output: String? = nil) {
     switch event {
     case .finished(let tensor):
       guard talk.verbose else { return }
@@ -32,7 +33,8 @@ final class Progress: Sendable {
     case .resumed(let tensorCount):
       guard !talk.quiet else { return }
       Terminal.note(
-        "going on with an earlier run of this command: \(tensorCount) tensors are done already; --no-resume starts over"
+        "\(output.map { "\($0): " } ?? "")going on with an earlier run of this command: \(tensorCount) "
+          + "\(tensorCount == 1 ? "tensor is" : "tensors are") done already; --no-resume starts over"
       )
     case .replacedOtherJob: Terminal.tellOtherJob(talk)
     case .discarded(let tensorCount):
