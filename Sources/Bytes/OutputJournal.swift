@@ -50,9 +50,22 @@ final class OutputJournal: Sendable {
     earlier = nil
     descriptor = try SystemCall.makeFile(path, permissions)
     state = Mutex(State(end: 0, itemCount: 0))
-    try append(header.lines.joined(separator: "\n"))
-    try appendBoot()
-    try SystemCall.synchronize(descriptor, path: path)
+    try orRemove { () throws(FileError) in
+      try append(header.lines.joined(separator: "\n"))
+      try appendBoot()
+      try SystemCall.synchronize(descriptor, path: path)
+    }
+  }
+
+  /// Removes the file where what is to be written first fails: half of it is of no use.
+  func orRemove(_ body: () throws(FileError) -> Void) throws(FileError) {
+    do throws(FileError) {
+      try body()
+    } catch {
+      var left = FileErrors()
+      left.attempt { () throws(FileError) in try remove() }
+      throw error.with(others: left.all)
+    }
   }
 
   /// Notes that all files are complete and what makes room for them, and brings that to disk.

@@ -68,8 +68,10 @@ extension StagedOutput {
         fingerprint: fingerprint, sources: [],
         files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), .all)
     defer { journal.unlock() }
-    for number in files.indices { try journal.finish(number, note: "") }
-    try journal.synchronized(files.count)
+    try journal.orRemove { () throws(FileError) in
+      for number in files.indices { try journal.finish(number, note: "") }
+      try journal.synchronized(files.count)
+    }
     guard let content = try OutputJournal.Content.read(places.journalPath), content.isAdoption(of: files.count) else {
       throw OutputPlaces.inTheWay(places.journalPath)
     }

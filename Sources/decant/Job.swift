@@ -121,7 +121,9 @@ struct Job {
           movements: poured.movements, seconds: planned.count == 1 ? seconds : nil, isVerbose: talk.verbose)
         for line in lines { Terminal.note(line) }
       }
-      if planned.count > 1 { Terminal.note("\(planned.count) outputs, \(DurationText.of(seconds))") }
+      if planned.count > 1 {
+        Terminal.note("\(planned.count) outputs, \(NumberText.fixed(seconds, seconds < 10 ? 2 : 0)) s")
+      }
       if let part = options.sharing.part {
         for output in planned {
           Terminal.note(

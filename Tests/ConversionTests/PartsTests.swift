@@ -230,6 +230,24 @@ import Testing
     }
   }
 
+  @Test("An assembly for whose journal the disk has no room leaves nothing behind", arguments: [gguf, folder])
+  func noRoomForTheJournal(_ job: Job) async throws {
+    let bench = try Self.bench()
+    for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    let before = try Self.contents(bench, "parts")
+    // Its header, then a line for each file, and what says that they are on disk.
+    for number in 0..<4 {
+      let full = SystemFaults(.diskFull, .write) { $0 == number }
+      SystemFaults.$current.withValue(full) {
+        #expect(throws: FileError.self) { _ = try job.assemble(bench) }
+      }
+      let isSame = try Self.contents(bench, "parts") == before
+      let names = try FileSystem.names(inFolder: bench.path("parts"))
+      #expect(isSame, "write \(number): \(names)")
+    }
+    _ = try job.assemble(bench)
+  }
+
   @Test("A single run does not take the files of an assembly that was stopped for its own", arguments: [gguf, folder])
   func singleRun(_ job: Job) async throws {
     let bench = try Self.bench()
