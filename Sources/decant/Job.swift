@@ -98,7 +98,7 @@ struct Job {
     let alsoReading = try reading + (verification?.inputPaths ?? []) + (calibrating?.calibration.inputPaths ?? [])
     let (planned, page) = try planned(alsoReading, verification)
     if options.dryRun { return }
-    talk.tell(planned.flatMap(\.plan.notes))
+    talk.tell(planned.map { ($0.destination.path, $0.plan.notes) })
     let planning = ContinuousClock.now - start
     let read = try verification?.read(workers: options.workers.count)
     let calibrated = try calibrating.map {

@@ -1,7 +1,11 @@
+import ArgumentParser
+import Bytes
 import Foundation
 import JSON
 import TestSupport
 import Testing
+
+@testable import decant
 
 /// Several outputs from one reading of the model, each as by itself.
 @Suite struct SeveralTypesTests {
@@ -76,6 +80,49 @@ import Testing
     #expect(try Command.succeed(arguments).output.components(separatedBy: "Output of").count == 3)
     #expect(try Command.succeed(arguments + ["--json"]).json()["outputs"]?.array?.count == 2)
     #expect(try folder.names().isEmpty)
+  }
+
+  @Test("What is noted of one output is said of it, and what is noted of all once")
+  func notes() throws {
+    let folder = try TemporaryFolder()
+    let said = try Command.succeed(
+      "quantize", TinyLlama.path + "/../Families/Qwen2ForCausalLM-plain", folder.file("{type}.gguf"), "--type",
+      "q8_0,q4_k_m")
+    let notes = said.errors.split(separator: "\n").filter { $0.hasPrefix("note: ") }
+    func ofOne(_ type: String) -> [Substring] {
+      notes.filter { $0.hasPrefix("note: \(folder.file(type + ".gguf")): ") }
+    }
+    #expect(ofOne("q4_k_m").contains { $0.contains("blocks of 256") }, "\(notes)")
+    #expect(ofOne("q8_0").allSatisfy { $0.contains("q8_0 blocks of 32") } && !ofOne("q8_0").isEmpty, "\(notes)")
+    #expect(notes.filter { $0.hasPrefix("note: the model has no tokenizer beside it") }.count == 1, "\(notes)")
+    #expect(notes.count == ofOne("q4_k_m").count + ofOne("q8_0").count + 2, "\(notes)")
+  }
+
+  @Test("A signal is answered once, and each output is gone on with by its name")
+  func stopped() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      let folder = try TemporaryFolder()
+      let types = ["q2_k", "q5_k_m", "q8_0"]
+      let arguments = ["quantize", TinyLlama.path, folder.file("{type}.gguf"), "--type", types.joined(separator: ",")]
+      let command = try QuantizeCommand.parse(arguments.dropFirst() + ["--threads", "1", "--quiet"])
+      Interruption.watch()
+      let signals = SystemFaults(.ioError, .write) { number in
+        guard number == 100 else { return false }
+        // To the process: the threads of tasks take no signals.
+        kill(getpid(), SIGINT)
+        while Interruption.signal == nil { usleep(100) }
+        return false
+      }
+      do {
+        try await SystemFaults.$current.withValue(signals) { try await command.run() }
+      } catch let error as FileError where error.code == .interrupted {
+        guard error.remedies == [.goOn], error.others.isEmpty else { Foundation.exit(3) }
+        let said = try Command.succeed(arguments).errors
+        let isNamed = types.allSatisfy { said.contains("\($0).gguf: going on with an earlier run") }
+        Foundation.exit(isNamed ? 42 : 5)
+      }
+      Foundation.exit(4)
+    }
   }
 
   @Test("What cannot be made leaves nothing of the others")

@@ -23,6 +23,18 @@ struct TalkOptions: ParsableArguments {
     }
   }
 
+  /// Says what planning outputs found: once what holds for all of them, and the rest with the output's name.
+  func tell(_ notes: [(output: String, notes: [Note])]) {
+    let common = notes.dropFirst().reduce(Set(notes.first?.notes ?? [])) { $0.intersection($1.notes) }
+    tell((notes.first?.notes ?? []).filter(common.contains))
+    guard !quiet else { return }
+    for (output, notes) in notes {
+      for line in notes.filter({ !common.contains($0) }).flatMap({ $0.lines(of: output, isVerbose: verbose) }) {
+        Terminal.note(line)
+      }
+    }
+  }
+
   func validate() throws {
     if quiet, verbose { throw ValidationError("--quiet and --verbose exclude each other.") }
   }

@@ -4,8 +4,10 @@ internal import JSON
 
 extension Note {
   /// What is printed of it: a line, and all names where everything is asked for.
-  func lines(isVerbose: Bool) -> [String] {
-    ["note: " + sentence(isVerbose: isVerbose)] + (isVerbose && names.count > 1 ? names.map { "  " + $0 } : [])
+  /// - Parameter output: the one of several outputs that it is about.
+  func lines(of output: String? = nil, isVerbose: Bool) -> [String] {
+    ["note: " + (output.map { "\($0): " } ?? "") + sentence(isVerbose: isVerbose)]
+      + (isVerbose && names.count > 1 ? names.map { "  " + $0 } : [])
   }
 
   /// In the words of the command line; with the number of the rule that it is about where everything is asked for.
