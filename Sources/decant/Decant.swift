@@ -12,14 +12,14 @@ struct Decant: AsyncParsableCommand {
     commandName: "decant",
     abstract: "Convert, quantize and measure model checkpoints.",
     discussion: """
-      IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
-      .gguf file, or one of these packed (.zst); IN may be a checkpoint of PyTorch
-      too (.bin, .pt, .pth). IN may also be elsewhere, and is read from there:
+      IN and OUT are files or folders: a Hugging Face folder, a .safetensors or .gguf
+      file, or one of these packed (.zst); IN may be a checkpoint of PyTorch too
+      (.bin, .pt, .pth). IN may also be elsewhere, and is read from there:
       https://host/model.gguf, https://host/folder/, s3://bucket/prefix/, or a model
       of the hub, org/name or org/name@revision; hf://org/name/file is one of its
-      files. What exists here wins over org/name. The container of OUT follows from its name:
-      something.gguf is a GGUF, something.safetensors one file, anything else a
-      GGUF where the type is one that only GGUF has, and a Hugging Face folder
+      files. What exists here wins over org/name. The container of OUT follows from
+      its name: something.gguf is a GGUF, something.safetensors one file, anything
+      else a GGUF where the type is one that only GGUF has, and a Hugging Face folder
       otherwise; --to overrides.
 
       EXAMPLES

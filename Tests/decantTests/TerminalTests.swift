@@ -1,7 +1,10 @@
+import ArgumentParser
 import Foundation
 import JSON
 import TestSupport
 import Testing
+
+@testable import decant
 
 /// What a person at a terminal meets besides results.
 @Suite struct TerminalTests {
@@ -148,6 +151,15 @@ import Testing
     #expect(plain.exitCode == 1 && !plain.errors.contains("GGUF-"), "\(plain.errors)")
     let verbose = try Command.run("inspect", path, "--verbose")
     #expect(verbose.exitCode == 1 && verbose.errors.contains("(GGUF-"), "\(verbose.errors)")
+  }
+
+  @Test func textsOfTheHelpFitATerminal() {
+    for command in [Decant.self] + Decant.configuration.subcommands {
+      for line in command.configuration.discussion.split(separator: "\n") {
+        // Lists of families are as long as they are.
+        #expect(line.count < 80 || line.contains(" that are known: "), "\(command): \(line)")
+      }
+    }
   }
 
   @Test func tablesFitATerminal() throws {

@@ -9,15 +9,15 @@ struct AssembleCommand: TalkingCommand {
     commandName: "assemble",
     abstract: "Put together the parts that several machines have made of one output.",
     discussion: """
-      quantize, convert and merge with --part k/n write one part of an output into the
-      folder OUT.parts. This looks whether all parts are there, whole, of one plan and
-      made of the same model, and gives the files OUT's names: byte for byte what one
-      machine writes with --parts n. Nothing is copied, and the model is not needed.
-      Until then nothing has OUT's names, and afterwards the folder is gone. Parts of
-      imatrix are added up, exactly. Those of compare and perplexity are put together
-      by decant report.
-
+      quantize, convert and merge with --part k/n write one part of an output into
+      the folder OUT.parts. This looks whether all parts are there, whole, of one job
+      and made of the same model, and gives the files OUT's names: byte for byte what
+      one machine writes with --parts n. Nothing is copied, and the model is not
+      needed. Until then nothing has OUT's names, and afterwards the folder is gone.
       What is put together already is left as it is.
+
+      Parts of imatrix are added up, exactly. Those of compare and perplexity are put
+      together by decant report.
 
       With --json: output, bytes, parts, files, seconds; parts is 0 where all was put
       together before. Of several outputs, outputs has these of each.

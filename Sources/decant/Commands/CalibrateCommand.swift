@@ -28,14 +28,14 @@ struct CalibrateCommand: TalkingCommand {
 
       The file has a triangle of numbers for the columns of each weight, and one for
       its rows: 1.2 GB for a model of 135 M weights, 7.5 GB for 1.1 B, 55 GB for 8 B.
-      --mergeable keeps sums that can be added to those of other texts, read elsewhere:
-      --merge does that, and neither order nor grouping changes a byte.
+      --mergeable keeps sums that can be added to those of other texts, read
+      elsewhere: --merge does that, and neither order nor grouping changes a byte.
       While it is made, activations are kept in a scratch file beside it. --dry-run
       tells sizes, memory and time.
 
-      With --dry-run --json: output, bytes, scratch_bytes, memory, operations, seconds.
-      With --json: output, bytes, layers, texts (name, tokens, held_back_tokens),
-      fisher, context, seconds.
+      With --dry-run --json: output, bytes, scratch_bytes, memory, operations,
+      seconds. With --json: output, bytes, layers, texts (name, tokens,
+      held_back_tokens), fisher, context, seconds.
 
       EXAMPLES
         decant calibrate Llama-3.2-1B/ --output llama.calibration
@@ -43,7 +43,8 @@ struct CalibrateCommand: TalkingCommand {
             --calibration llama.calibration
         decant calibrate Llama-3.2-1B/ --text mails.txt manuals.txt code.txt \\
             --output llama.calibration
-        decant calibrate --merge a.calibration b.calibration --output both.calibration
+        decant calibrate --merge a.calibration b.calibration \\
+            --output both.calibration
       """)
 
   @Argument(help: "Model to run: a file or a folder.", completion: .file(), transform: InputPath.model)

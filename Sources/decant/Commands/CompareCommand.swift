@@ -21,17 +21,18 @@ struct CompareCommand: TalkingCommand {
       standard_error, nll), kl (mean, standard_error, median, p90, p95, p99, p99_9,
       max; KL(before || after) in nats), top1_agreement (0 to 1), delta, ratio,
       rms_probability_change, tokens, chunks, context, tensors, kl_histogram (from,
-      to, count), worst (the ten places with the greatest divergence: window, position,
-      kl, passage, and what either model expected), what the models are (container,
-      types, xxh3_128, recipe, license ...), origin (command, machine, text); of
-      several models under "comparisons"; and notes, what opening the models found.
-      decant report makes a page of such files later, and one of several.
+      to, count), worst (the ten places with the greatest divergence: window,
+      position, kl, passage, and what either model expected), what the models are
+      (container, types, xxh3_128, recipe, license ...), origin (command, machine,
+      text); of several models under "comparisons"; and notes, what opening the
+      models found. decant report makes a page of such files later, and one of
+      several.
 
-      With --part, several machines share a comparison: each measures its share of the
-      windows and of the tensors, and prints it with --json; decant report puts all
-      parts together, and every number is what one machine would have found. Such a
-      JSON has part: number, count, fingerprint, windows, and what was found at each
-      place.
+      With --part, several machines share a comparison: each measures its share of
+      the windows and of the tensors, and prints it with --json; decant report puts
+      all parts together, and every number is what one machine would have found. Such
+      a JSON has part: number, count, fingerprint, windows, and what was found at
+      each place.
 
       EXAMPLES
         decant compare TinyLlama/ tiny-q8_0.gguf --text text.txt

@@ -12,11 +12,11 @@ struct ConvertCommand: TalkingCommand {
       as f32, as llama.cpp wants them. Quantized tensors that the other container
       has no type for are decoded.
 
-      With --base the input is a LoRA adapter, a folder of PEFT or MLX, and the output
-      the GGUF that llama.cpp takes with --lora: of the same type and --name the bytes
-      that llama.cpp's convert_lora_to_gguf.py writes. Of the model only the settings
-      are read. What such a GGUF cannot say, such as DoRA or modules that were trained
-      whole, is refused.
+      With --base the input is a LoRA adapter, a folder of PEFT or MLX, and the
+      output the GGUF that llama.cpp takes with --lora: of the same type and --name
+      the bytes that llama.cpp's convert_lora_to_gguf.py writes. Of the model only
+      the settings are read. What such a GGUF cannot say, such as DoRA or modules
+      that were trained whole, is refused.
 
       With --layout quantized weights are spelled as another library does. Where
       that can hold the same numbers they are repacked and no value changes; other

@@ -12,9 +12,9 @@ struct EditCommand: TalkingCommand {
     discussion: """
       Keys of a GGUF, or of the __metadata__ of a safetensors file; of a split set,
       those of its first file. The tensors stay what they are. A key keeps its type;
-      of a new one it is said, as in KEY:u32=7, and lists are JSON: KEY:[string]=["a"].
-      --rename comes first, then --remove, then --set. --dry-run shows what would
-      change.
+      of a new one it is said, as in KEY:u32=7, and lists are JSON:
+      KEY:[string]=["a"]. --rename comes first, then --remove, then --set. --dry-run
+      shows what would change.
 
       An id of a token may be said by its text, and so may the element of a list that
       has one for each token.

@@ -24,8 +24,8 @@ struct ImatrixCommand: TalkingCommand {
 
       With --part, a text is divided among machines: each reads its share of the
       windows and writes it to a folder beside the output, OUT.parts. decant assemble
-      OUT makes the output of all parts, the same file, byte for byte, that one machine
-      would have written. A part that is there already is not made again.
+      OUT makes the output of all parts, the same file, byte for byte, that one
+      machine would have written. A part that is there already is not made again.
 
       The sums are saved as they grow, after each few thousand tokens, in a hidden
       file beside the output: after Ctrl-C or a kill the same command goes on from

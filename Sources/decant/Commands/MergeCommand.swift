@@ -15,16 +15,17 @@ struct MergeCommand: TalkingCommand {
       a quantized model, what the adapter changes is stored as the model's element
       type unless --type is given, and a note says so.
 
-      An adapter is a folder of PEFT, a folder of MLX (LoRA, DoRA, or a model that was
-      trained whole), or a GGUF, whatever container the model is in. Several adapters
-      are added in the order in which they are given.
+      An adapter is a folder of PEFT, a folder of MLX (LoRA, DoRA, or a model that
+      was trained whole), or a GGUF, whatever container the model is in. Several
+      adapters are added in the order in which they are given.
 
       \(PlanReport.keysWithVerification)
 
       EXAMPLES
         decant merge Llama-3.2-1B/ my-lora/ Llama-merged/
         decant merge Llama-3.2-1B/ my-lora/ merged-q8_0.gguf --type q8_0
-        decant merge llama-q4_k_m.gguf my-lora.gguf:0.5 merged.gguf --adapter mlx-lora/
+        decant merge llama-q4_k_m.gguf my-lora.gguf:0.5 merged.gguf \\
+            --adapter mlx-lora/
       """)
 
   @Argument(help: "Model to read: a file or a folder.", completion: .file(), transform: InputPath.model)

@@ -18,10 +18,10 @@ struct PerplexityCommand: TalkingCommand {
       types, xxh3_128, recipe, license ...), origin (command, machine, text), notes.
       decant report makes a page of such files later.
 
-      With --part, several machines share a measurement: each measures its share of the
-      windows and prints it with --json; decant report puts all parts together, and
-      every number is what one machine would have found. Such a JSON has part: number,
-      count, fingerprint, windows, and what was found at each place.
+      With --part, several machines share a measurement: each measures its share of
+      the windows and prints it with --json; decant report puts all parts together,
+      and every number is what one machine would have found. Such a JSON has part:
+      number, count, fingerprint, windows, and what was found at each place.
 
       EXAMPLES
         decant perplexity tiny-q8_0.gguf --text text.txt

@@ -42,11 +42,11 @@ struct QuantizeCommand: TalkingCommand {
         --group-size and --symmetric choose groups. Weights that are quantized
         already, in codes that the type can hold, are repacked and not rounded.
 
-      Rows that no block of a type fits get a type with smaller blocks, or f16.
-      The types below 4 bits lose much less with --imatrix; q2_k_s needs it, or a calibration. Types of
-      levels and scales lose less still with --calibration, which decant calibrate
-      makes: the output is measured beside that of the type's own encoder, and the
-      better one is kept.
+      Rows that no block of a type fits get a type with smaller blocks, or f16. The
+      types below 4 bits lose much less with --imatrix; q2_k_s needs it, or a
+      calibration. Types of levels and scales lose less still with --calibration,
+      which decant calibrate makes: the output is measured beside that of the type's
+      own encoder, and the better one is kept.
 
       SEVERAL TYPES
         --type q4_k_m,q6_k,q8_0 makes an output of each, with {type} in its name,
@@ -55,11 +55,11 @@ struct QuantizeCommand: TalkingCommand {
 
       A TYPE FOR EACH TENSOR
         --target-size, --target-bpw and --target-kl stand in place of --type. Each
-        tensor is encoded with each of --types, to see what that costs; bytes go where
-        they take most damage away; the result is measured beside llama-quantize's mix
-        of that size, and the better one is taken. With --calibration costs are those
-        of the predictions; without, they go by errors of weights and by what tensors
-        of each kind do together.
+        tensor is encoded with each of --types, to see what that costs; bytes go
+        where they take most damage away; the result is measured beside
+        llama-quantize's mix of that size, and the better one is taken. With
+        --calibration costs are those of the predictions; without, they go by errors
+        of weights and by what tensors of each kind do together.
 
       \(PlanReport.keysWithVerification)
 
@@ -67,7 +67,8 @@ struct QuantizeCommand: TalkingCommand {
         decant quantize Llama-3.2-1B/ llama-q8_0.gguf --type q8_0
         decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --verify text.txt
         decant quantize Llama-3.2-1B/ llama.gguf --type q4_k_m --imatrix im.gguf
-        decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 --calibration l.calibration
+        decant quantize Llama-3.2-1B/ Llama-nf4/ --type nf4 \\
+            --calibration l.calibration
         decant quantize Llama-3.2-1B/ llama.gguf --target-size 800MB \\
             --calibration l.calibration --save-recipe 800MB.json
         decant quantize Llama-3.2-1B/ 'llama-{type}.gguf' --type q4_k_m,q6_k,q8_0 \\

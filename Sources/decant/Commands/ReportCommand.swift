@@ -8,16 +8,16 @@ struct ReportCommand: TalkingCommand {
     commandName: "report",
     abstract: "Make a page to look at, or a table, of what was measured before.",
     discussion: """
-      Reads what compare, perplexity and quantize --verify printed with --json, on this
-      machine or on others, and puts it together: one page of HTML with --report, a
-      section for a model card with --card, a table otherwise. All must have read the
-      same text in the same windows, and have been compared with the same original;
-      others are refused. Parts that several machines have measured with --part become
-      one measurement: all of them are named, each once.
+      Reads what compare, perplexity and quantize --verify printed with --json, on
+      this machine or on others, and puts it together: one page of HTML with
+      --report, a section for a model card with --card, a table otherwise. All must
+      have read the same text in the same windows, and have been compared with the
+      same original; others are refused. Parts that several machines have measured
+      with --part become one measurement: all of them are named, each once.
 
-      The page needs nothing but a browser: size against damage, the distribution over
-      tokens, which tensors changed most, where the models differ, and how everything
-      was made. There is a table behind every chart.
+      The page needs nothing but a browser: size against damage, the distribution
+      over tokens, which tensors changed most, where the models differ, and how
+      everything was made. There is a table behind every chart.
 
       With --json: comparisons, each with the keys of compare, or perplexities, each
       with those of perplexity; notes.

@@ -164,11 +164,11 @@ struct PlanReport {
     """
     With --json: output, container, weights, bytes, bits_per_weight, costs (how
     many tensors are copied, repacked, encoded, encoded_again), before (bytes,
-    bits_per_weight), files (name, bytes), tensors (name, shape, source_type,
-    type, cost, bytes, stored (name, bytes, file, offset), and where it is so
-    from_bits, substituted_because), notes; after the job also seconds and, with
-    adapters, merged (name, relative_change, null where a weight is not finite), and
-    of a part alone part (number, count, folder).
+    bits_per_weight), files (name, bytes), tensors (name, shape, source_type, type,
+    cost, bytes, stored (name, bytes, file, offset), and where it is so from_bits,
+    substituted_because), notes; after the job also seconds and, with adapters,
+    merged (name, relative_change, null where a weight is not finite), and of a
+    part alone part (number, count, folder).
     """
 
   /// The same with `--verify`.
