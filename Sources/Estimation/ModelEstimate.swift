@@ -11,7 +11,16 @@ public struct ModelEstimate: Sendable {
     public let total: Double?
     /// The same at each of `contexts`.
     public let totals: [Double]
-    /// The longest context that fits into the memory that is asked for; nil where none does, or no memory is told.
+    /// The longest context that fits into each of the memories that are asked for; nil where not even one token does.
+    public let longestContexts: [Int?]
+  }
+
+  /// What could be run in a memory that none of `forms` fits into.
+  public struct Alternative: Sendable {
+    public let memory: Int
+    /// The largest other form that runs `context` tokens, else the one that runs the most; where none fits, the smallest of all.
+    public let size: WeightSize
+    /// nil where it does not fit either.
     public let longestContext: Int?
   }
 
@@ -38,8 +47,8 @@ public struct ModelEstimate: Sendable {
     public var batch = 1
     /// Tokens of a sequence that are computed together.
     public var tokensTogether = 512
-    /// Bytes that there are; nil for any number.
-    public var memory: Int?
+    /// Bytes that there may be, for as many answers.
+    public var memories: [Int] = []
     /// Rank of adapters.
     public var rank = 16
 
@@ -52,6 +61,12 @@ public struct ModelEstimate: Sendable {
   public let parameterCount: Int
   public let needs: MemoryNeeds
   public let forms: [Form]
+  /// For each memory that no form fits into.
+  public let alternatives: [Alternative]
+  /// Places in `request.memories` of those that some form fits into.
+  public var fittingMemories: [Int] {
+    request.memories.indices.filter { number in forms.contains { $0.longestContexts[number] != nil } }
+  }
   public let contexts: [Context]
   public let trainings: [Training]
   /// Why there are no others.
@@ -59,10 +74,12 @@ public struct ModelEstimate: Sendable {
 
   /// - Parameters:
   ///   - forms: what they are called, with recipe and container.
+  ///   - others: forms to name where none of those fits.
   ///   - trained: recipes of the model that is trained as a whole or carries adapters, and of that which carries them in 4 bits.
   /// - Throws: `FileError` for a model that is not known; forms that it cannot have are told as such.
   public init(
     of checkpoint: Checkpoint, _ forms: [(name: String, recipe: Recipe, container: Container)],
+    others: [(name: String, recipe: Recipe, container: Container)] = [],
     training: (half: Recipe, nested: Recipe), _ request: Request, workers: Int
   ) throws(FileError) {
     let needs = try MemoryNeeds(of: try checkpoint.requireModel(), path: checkpoint.path)
@@ -82,31 +99,44 @@ public struct ModelEstimate: Sendable {
     let contexts = (request.context.map { [$0] } ?? usual).map(beside)
     self.contexts = contexts
     let here = beside(context)
-    self.forms = forms.map { form in
-      let size = Result { () throws(FileError) in
+    func size(_ form: (name: String, recipe: Recipe, container: Container)) -> Result<WeightSize, FileError> {
+      Result { () throws(FileError) in
         try WeightSize(
           of: checkpoint, as: form.name, recipe: form.recipe, container: form.container, workers: workers)
       }
+    }
+    func longestContext(_ weights: WeightSize, in memory: Int) -> Int? {
+      needs.longestContext(
+        memory: memory, weights: weights.byteCount, tokens: request.tokensTogether * request.batch,
+        sequences: request.batch)
+    }
+    self.forms = forms.map { form in
+      let size = size(form)
       let weights = try? size.get()
       return Form(
         name: form.name, size: size,
         total: weights.map { Double($0.byteCount) + here.cache + here.activations },
         totals: weights.map { weights in contexts.map { Double(weights.byteCount) + $0.cache + $0.activations } } ?? [],
-        longestContext: request.memory.flatMap { memory in
-          weights.flatMap {
-            needs.longestContext(
-              memory: memory, weights: $0.byteCount, tokens: request.tokensTogether * request.batch,
-              sequences: request.batch)
-          }
-        })
+        longestContexts: request.memories.map { memory in weights.flatMap { longestContext($0, in: memory) } })
+    }
+    let asked = self.forms
+    let tooSmall = request.memories.enumerated().filter { number, _ in
+      asked.allSatisfy { $0.longestContexts[number] == nil }
+    }
+    // The largest first: of what fits it is the closest to the model.
+    let sizes =
+      tooSmall.isEmpty
+      ? []
+      : (asked.map(\.size) + others.map(size)).compactMap { try? $0.get() }.sorted { $0.byteCount > $1.byteCount }
+    alternatives = tooSmall.compactMap { _, memory in
+      let fitting = sizes.compactMap { size in longestContext(size, in: memory).map { (size, $0) } }
+      let chosen = fitting.first { $0.1 >= min(context, needs.contextLength) } ?? fitting.max { $0.1 < $1.1 }
+      return (chosen?.0 ?? sizes.last).map { Alternative(memory: memory, size: $0, longestContext: chosen?.1) }
     }
     // Rows that no block fits leave a model without a form in 4 bits.
-    func size(_ type: String, _ recipe: Recipe) -> Result<WeightSize, FileError> {
-      Result { () throws(FileError) in
-        try WeightSize(of: checkpoint, as: type, recipe: recipe, container: .safetensors, workers: workers)
-      }
-    }
-    let (half, nested) = (size("bf16", training.half), size("nf4", training.nested))
+    let (half, nested) = (
+      size(("bf16", training.half, .safetensors)), size(("nf4", training.nested, .safetensors))
+    )
     let factors = needs.adapterParameterCount(rank: request.rank)
     let batch = request.batch
     var (trainings, refusals) = ([Training](), [(method: MemoryNeeds.Training, error: FileError)]())

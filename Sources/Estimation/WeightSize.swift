@@ -9,6 +9,8 @@ public struct WeightSize: Sendable {
   public let byteCount: Int
   /// Weights as the model counts them.
   public let parameterCount: Int
+  /// Which tensors get another type than was asked for, and why.
+  public let notes: [Note]
 
   public var bitsPerWeight: Double {
     parameterCount == 0 ? 0 : Double(byteCount) * 8 / Double(parameterCount)
@@ -21,7 +23,8 @@ public struct WeightSize: Sendable {
   ) throws(FileError) {
     self.name = name
     let destination = Destination(path: name, container: container, recordsProvenance: false)
-    let tensors = try Plan.tensors(of: checkpoint, to: destination, recipe: recipe, workers: workers)
+    let (tensors, notes) = try Plan.outline(of: checkpoint, to: destination, recipe: recipe, workers: workers)
+    self.notes = notes
     byteCount = tensors.reduce(0) { $0 + $1.byteCount }
     parameterCount = tensors.reduce(0) { $0 + $1.elementCount }
   }

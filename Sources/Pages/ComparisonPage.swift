@@ -35,7 +35,8 @@ struct ComparisonPage {
     return [
       .init(
         text:
-          "KL divergence is of the predictions after from those before, in nats a token: zero means that nothing changed. "
+          "KL divergence tells how far a model's predictions moved from the original's, in nats per token. Zero: "
+          + "not at all. "
       )
     ] + OriginSection.extent(comparison.before, report.origin)
   }
@@ -43,22 +44,22 @@ struct ComparisonPage {
   // MARK: - Sizes
 
   private var sizes: PageContent.Section? {
-    var section = PageContent.Section(anchor: "models", heading: "Size, and what it cost")
+    var section = PageContent.Section(anchor: "models", heading: "Size and quality")
     section.tables = [summaryTable]
     section.charts = PageContent.Group(
       [
         scatter(
-          "Size against KL divergence", measure: "mean KL divergence, nats a token", isLogarithmic: true, original: nil,
+          "Size against KL divergence", measure: "mean KL divergence, nats per token", isLogarithmic: true,
+          original: nil,
           note:
             "Lower and further left is better. The dashed line is the frontier: no model is both smaller and better than "
-            + "those on it. Bars are one standard error.",
+            + "those on it. Error bars are one standard error each way.",
           { Figure.significant($0, 3).text }
         ) { ($0.divergence.mean, $0.divergence.standardError) },
         scatter(
           "Size against perplexity", measure: "perplexity", isLogarithmic: false, original: originalPoint,
           note:
-            "Bars are one standard error of the change from the original, with what both models have in common taken out. "
-            + "The original stands without one.", { Figure.fixed($0, 4).text }
+            "Error bars are one standard error each way, of the change from the original.", { Figure.fixed($0, 4).text }
         ) { ($0.after.perplexity, $0.delta.standardError) },
       ].compactMap(\.self))
     return section
@@ -104,7 +105,7 @@ struct ComparisonPage {
       caption: "Models",
       columns: [
         .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
-        .init("Mean KL"), .init("99 % KL"), .init("Same top token"), .init("Perplexity"), .init("Change"),
+        .init("Mean KL"), .init("99 % KL"), .init("Same top token"), .init("Perplexity"), .init("Change of perplexity"),
       ],
       rows: [row("", original, models.first?.report.comparison?.before, nil)]
         + models.map { row($0.key, $0.report.after, $0.report.comparison?.after, $0.report.comparison) })
@@ -133,15 +134,17 @@ struct ComparisonPage {
     }
     let histogram = HistogramChart(
       rows: rows, title: "Tokens by their KL divergence", measure: "KL divergence, nats")
-    var section = PageContent.Section(anchor: "tokens", heading: "How the damage lies over the tokens")
+    var section = PageContent.Section(anchor: "tokens", heading: "How the damage is spread over the tokens")
     section.charts = PageContent.Group(
       [
         Chart(
           "Quantiles of KL divergence",
-          note: "A flat line means that all tokens changed alike; one that rises at its end, that a few changed much.",
+          note: "A flat line: all tokens changed alike. A line that rises at its end: a few tokens changed much.",
           tables: [quantileTable(compared)]
         ) { quantiles.drawing(isNarrow: $0) },
-        Chart("The same most likely token", note: "How often both models would say the same.", tables: []) {
+        Chart(
+          "The same most likely token", note: "How often a model finds the same token most likely as the original does."
+        ) {
           agreement.drawing(isNarrow: $0)
         },
         rows.isEmpty
@@ -149,7 +152,8 @@ struct ComparisonPage {
           : Chart(
             "Tokens by their KL divergence",
             note:
-              "Each model's columns by the tallest of them; what is less than the axis shows stands at its lower end.",
+              "Each model's tallest column has the same height. "
+              + "What is less than the axis shows stands at its lower end.",
             tables: compared.compactMap { model, _ in
               model.report.places.map { HistogramTable.table(model.heading, $0.histogram) }
             }
@@ -160,10 +164,10 @@ struct ComparisonPage {
 
   private func quantileTable(_ compared: [(Model, Comparison)]) -> Table {
     Table(
-      caption: "All that was measured of the tokens",
+      caption: "All measures of the tokens",
       columns: [.init("Model", isNumber: false)] + Self.shares.map { .init("KL, \($0)") } + [
-        .init("Ratio of perplexities"), .init("Change of the right token's probability (RMS)"), .init("Nats a token"),
-        .init("Perplexity of the original"), .init("Its nats a token"),
+        .init("Ratio of perplexities"), .init("RMS change of the right token's probability"), .init("Nats per token"),
+        .init("Perplexity of the original"), .init("Nats per token of the original"),
       ],
       rows: compared.map { model, comparison in
         Table.Row(
@@ -186,8 +190,8 @@ struct ComparisonPage {
     var section = PageContent.Section(
       anchor: "tensors", heading: "The damage map",
       intro: [
-        "Each tensor by its relative squared error: the square of what changed, as a share of the square of what was there. "
-          + "Colours mean the same in all maps of this page."
+        "Each cell is a tensor, coloured by its relative squared error: the sum of the squares of what changed, divided by that of what "
+          + "was there. Colours mean the same in all maps of this page."
       ])
     section.parts = measured.enumerated().map { number, model in
       let map = DamageMap(model.report.tensors)
@@ -195,19 +199,20 @@ struct ComparisonPage {
       part.legend = PageContent.Legend(
         least: AxisScale.text(steps.edges[0]), most: AxisScale.text(steps.edges[DamageMap.Steps.count]),
         steps: (0..<DamageMap.Steps.count).map { PageContent.Legend.Step(style: "q\($0)") })
+      let experts = map.shown.contains { $0.count > 1 } ? "A place of several experts shows the worst of them. " : ""
       let beyond =
         map.shown.reduce(0) { $0 + $1.count } < model.report.tensors.count
-        ? " There are more tensors than the map has room for; the JSON has them all." : ""
+        ? "There are more tensors than the map has room for; the JSON has them all." : ""
       part.charts = PageContent.Group([
         Chart(
           "Layers and modules",
-          note: "A place where several experts lie shows the worst of them." + beyond,
+          note: [experts, beyond].joined(),
           tables: [tensorTable("Tensors of the map", map.shown.map(\.tensor))]
         ) { map.drawing(title: "Damage map of \(SafeText.name(model.report.after.name))", steps: steps, isNarrow: $0) }
       ])
       part.tables = [
         tensorTable(
-          "The tensors that carry most of the squared error",
+          "Tensors with most of the squared error",
           Array(
             model.report.tensors.sorted { $0.shareOfError > $1.shareOfError }.prefix(10)))
       ]
@@ -222,7 +227,7 @@ struct ComparisonPage {
       columns: [
         .init("Tensor", isNumber: false), .init("Type", isNumber: false), .init("Shape"),
         .init("Relative squared error"), .init("Share of squared error"), .init("Squared error"),
-        .init("Greatest error"), .init("Cosine"),
+        .init("Largest error"), .init("Cosine similarity"),
       ],
       rows: tensors.map { tensor in
         Table.Row(cells: [
@@ -243,12 +248,12 @@ struct ComparisonPage {
     var section = PageContent.Section(
       anchor: "places", heading: "Where they disagree",
       intro: [
-        "The places with the greatest KL divergence. The deeper a token's colour, the more its prediction changed, by "
-          + "halves of the most that any did; tokens without a colour were not scored, or changed little. The underlined token was to be predicted."
+        "The places with the largest KL divergence. The deeper a token's colour, the more its prediction changed: each lighter colour begins "
+          + "at half as much. Tokens without a colour changed little, or were not scored. The underlined token is the one to predict."
       ])
     section.parts = PassageSection.parts(
       measured.map { ($0.heading, $0.report.places?.worst ?? []) }, measure: "KL divergence",
-      models: ["The original expected", "This model expects"])
+      models: { ["Predicted by the original, \(SafeText.name(original.name))", "Predicted by \($0)"] })
     return section
   }
 

@@ -1,3 +1,4 @@
+internal import Estimation
 internal import Evaluation
 internal import JSON
 
@@ -7,9 +8,9 @@ enum OriginSection {
   static func extent(_ perplexity: Perplexity, _ origin: MeasurementOrigin?) -> [Table.Part] {
     let text = origin.map { " of \(SafeText.name($0.text.name))" } ?? ""
     return [
-      .init(figure: Figure(perplexity.tokens)), .init(text: " tokens\(text) were scored, in windows of "),
-      .init(figure: Figure(perplexity.contextLength)), .init(text: " tokens, windows read: "),
-      .init(figure: Figure(perplexity.chunks)), .init(text: "."),
+      .init(figure: Figure(perplexity.tokens)), .init(text: " tokens\(text) were scored, in "),
+      .init(figure: Figure(perplexity.chunks)), .init(text: perplexity.chunks == 1 ? " window of " : " windows of "),
+      .init(figure: Figure(perplexity.contextLength)), .init(text: " tokens."),
     ]
   }
 
@@ -19,7 +20,7 @@ enum OriginSection {
   static func section(
     files: [(heading: String, file: MeasuredFile)], origins: [(key: String, origin: MeasurementOrigin?)]
   ) -> PageContent.Section {
-    var section = PageContent.Section(anchor: "origin", heading: "How it was made")
+    var section = PageContent.Section(anchor: "origin", heading: heading)
     section.tables = [measurementTable(origins), textTable(origins), fileTable(files)].filter { !$0.isEmpty }
     section.parts = files.compactMap { heading, file in
       guard let details = file.details, !details.types.isEmpty || details.recipe != nil else { return nil }
@@ -32,6 +33,33 @@ enum OriginSection {
       return part
     }
     return section
+  }
+
+  /// How an estimate was made.
+  static func section(of origin: EstimateOrigin) -> PageContent.Section {
+    var section = PageContent.Section(anchor: "origin", heading: heading)
+    section.tables = [
+      Table(
+        caption: "Estimate",
+        columns: [
+          .init("Model", isNumber: false), .init("Decant", isNumber: false),
+          .init("XXH3-128 of config.json", isNumber: false), .init("Command", isNumber: false),
+        ],
+        rows: [
+          Table.Row(cells: [
+            .heading(origin.model), .text(origin.version), .text(origin.configDigest ?? "none"),
+            .text(words(origin.command)),
+          ])
+        ])
+    ]
+    return section
+  }
+
+  private static let heading = "How it was made"
+
+  /// A command as a shell takes it.
+  private static func words(_ command: [String]) -> String {
+    (["decant"] + command).map(ShellWord.quoted).joined(separator: " ")
   }
 
   private static func lines(_ text: String) -> String {
@@ -52,7 +80,7 @@ enum OriginSection {
           .heading(keys.joined(separator: ", ")), .text(origin.version), .text(origin.machine.processor ?? ""),
           .figure(Figure(origin.machine.cores)), .text(origin.machine.kernels), .text(origin.machine.system ?? ""),
           .text(
-            (["decant"] + origin.command).map(ShellWord.quoted).joined(separator: " ")
+            words(origin.command)
               + (origin.parts.map { $0 > 1 ? ", the first of \($0) parts" : "" } ?? "")),
         ])
       })

@@ -13,6 +13,8 @@ struct PageContent {
     let heading: String
     var intro: [String] = []
     var tables: [Table] = []
+    /// What is to be known of the tables, a sentence each.
+    var remarks: Group<String>?
     var charts: Group<Chart>?
     var parts: [Part] = []
   }
@@ -49,7 +51,7 @@ struct PageContent {
     let window: Figure
     let position: Figure
     let tokens: [Token]
-    /// What each model expected.
+    /// What each model predicted.
     let choices: [Table]
     let table: Table
 

@@ -5,21 +5,21 @@ enum PassageSection {
   /// The passages of each model, the first model's unfolded.
   /// - Parameters:
   ///   - places: of each model what it is called, and its passages, the worst first.
-  ///   - models: headings for what each model that was run expected.
+  ///   - models: headings for what each model that was run predicted, by what a model of `places` is called.
   static func parts(
-    _ places: [(heading: String, worst: [Passage])], measure: String, models: [String]
+    _ places: [(heading: String, worst: [Passage])], measure: String, models: (_ heading: String) -> [String]
   ) -> [PageContent.Part] {
     places.enumerated().map { number, place in
       var part = PageContent.Part(heading: place.heading, isOpen: number == 0)
       part.passages = PageContent.Group(
-        place.worst.map { passage($0, most: place.worst[0].value, measure: measure, models: models) })
+        place.worst.map { passage($0, most: place.worst[0].value, measure: measure, models: models(place.heading)) })
       return part
     }
   }
 
   /// - Parameters:
   ///   - most: the greatest value of all, which has the deepest of five colours; each before it begins at half of the next.
-  ///   - models: headings for what each model expected.
+  ///   - models: headings for what each model predicted.
   private static func passage(
     _ passage: Passage, most: Double, measure: String, models: [String]
   ) -> PageContent.PassageContent {

@@ -26,7 +26,7 @@ struct PerplexityPage {
         caption: "Models",
         columns: [
           .init("Model", isNumber: false), .init("Size"), .init("Bits per weight"),
-          .init("Perplexity"), .init("Nats a token"),
+          .init("Perplexity"), .init("Nats per token"),
         ],
         rows: models.map { key, _, report in
           Table.Row(cells: [
@@ -51,8 +51,8 @@ struct PerplexityPage {
       Chart(
         "Size against perplexity",
         note:
-          "Bars are one standard error from the finite text, most of which all models have in common: decant compare "
-          + "tells small changes apart."
+          "Error bars are one standard error each way, for want of more text. As all models read the same text, they err alike: "
+          + "decant compare tells small differences."
       ) { chart.drawing(isNarrow: $0) }
     ])
     return section
@@ -68,7 +68,7 @@ struct PerplexityPage {
     var section = PageContent.Section(anchor: "tokens", heading: "How hard the tokens are")
     section.charts = PageContent.Group([
       Chart(
-        "Tokens by their negative log-likelihood", note: "Each model's columns by the tallest of them.",
+        "Tokens by their negative log-likelihood", note: "Each model's tallest column has the same height.",
         tables: models.compactMap { model in
           model.report.places.map { HistogramTable.table(heading(model), $0.histogram) }
         }
@@ -83,12 +83,12 @@ struct PerplexityPage {
     var section = PageContent.Section(
       anchor: "places", heading: "Where the text surprises most",
       intro: [
-        "The deeper a token's colour, the less it was expected, by halves of the worst; tokens without a colour were not "
-          + "scored, or no surprise. The underlined token was to be predicted."
+        "The deeper a token's colour, the less it was expected: each lighter colour begins at half the nats. Tokens without a colour "
+          + "were hardly a surprise, or were not scored. The underlined token is the one to predict."
       ])
     section.parts = PassageSection.parts(
       measured.map { (heading($0), $0.report.places?.worst ?? []) }, measure: "Negative log-likelihood",
-      models: ["Expected instead"])
+      models: { _ in ["What the model predicted"] })
     return section
   }
 

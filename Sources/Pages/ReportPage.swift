@@ -13,14 +13,16 @@ public struct ReportPage: Sendable {
 
   private enum Subject {
     case reports(ReportCollection)
-    case estimate(ModelEstimate, name: String)
+    case estimate(ModelEstimate, EstimateOrigin, notes: [String])
   }
 
   /// - Parameter reports: of one text, and comparisons with one original; one report at least.
   public init(_ reports: ReportCollection) { subject = .reports(reports) }
 
-  /// - Parameter name: of the model.
-  public init(_ name: String, _ estimate: ModelEstimate) { subject = .estimate(estimate, name: name) }
+  /// - Parameter notes: what is to be known of the numbers, a sentence each.
+  public init(_ estimate: ModelEstimate, _ origin: EstimateOrigin, notes: [String] = []) {
+    subject = .estimate(estimate, origin, notes: notes)
+  }
 
   /// A template of the program's own that is not there.
   private struct TemplateMissing: Error {}
@@ -51,7 +53,8 @@ public struct ReportPage: Sendable {
       switch subject {
       case .reports(.comparisons(let reports)): ComparisonPage(reports).content
       case .reports(.perplexities(let reports)): PerplexityPage(reports).content
-      case .estimate(let estimate, let name): EstimatePage(name: name, estimate: estimate).content
+      case .estimate(let estimate, let origin, let notes):
+        EstimatePage(estimate: estimate, origin: origin, notes: notes).content
       }
     let digest = Array(script.utf8).withBytes { SHA256Digest(of: $0) }
     return PageContent(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pages of reports as a browser shows them: of 1, 3 and 12 models, at three widths, light and dark, and on paper. For a person to
-# look at. DECANT: the program; LOOK_MODEL and LOOK_TEXT: another model and text; LOOK_FOLDER: where the pictures go.
+# Pages of reports as a browser shows them: of 1, 3 and 12 models, and of an estimate, at three widths, light and dark, and on paper.
+# For a person to look at. DECANT: the program; LOOK_MODEL and LOOK_TEXT: another model and text; LOOK_FOLDER: where the pictures go.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 model=${LOOK_MODEL:-Tests/Fixtures/TinyLlama}
@@ -22,6 +22,9 @@ for count in 1 3 12; do
     --report "$folder/$count.html" --force --json >"$folder/$count.json"
 done
 
+"$DECANT" estimate "$model" --memory "${LOOK_MEMORY:-6MB,8MB}" --report "$folder/estimate.html" --force --quiet --json \
+  >"$folder/estimate.json"
+
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 profile="--user-data-dir=$work/profile"
 look() { # page, picture, width, height, options
@@ -29,7 +32,7 @@ look() { # page, picture, width, height, options
     --window-size="$3,$4" --screenshot="$folder/$2" "file://$folder/$1" >/dev/null 2>&1
   test -s "$folder/$2"
 }
-for count in 1 3 12; do
+for count in 1 3 12 estimate; do
   for size in 390x6000 820x5000 1280x4500; do
     look "$count.html" "$count-${size%x*}-light.png" "${size%x*}" "${size#*x}"
     look "$count.html" "$count-${size%x*}-dark.png" "${size%x*}" "${size#*x}" \

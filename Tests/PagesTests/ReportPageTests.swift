@@ -204,6 +204,9 @@ import Testing
       for ground in ["--paper", "--wash"] { #expect(try ratio(text, ground) >= 4.5, "\(text) on \(ground)") }
     }
     for step in 1...5 { #expect(try ratio("--ink", "--k\(step)") >= 4.5, "k\(step)") }
+    // Steps of a bar: each closer to the paper than the one before, and told apart from it by its outline.
+    for step in 1...6 { #expect(try ratio("--c\(step)", "--paper") < ratio("--c\(step - 1)", "--paper")) }
+    #expect(try ratio("--c0", "--paper") >= 3)
     // Lines and points: 3 to 1.
     for series in 0...5 { #expect(try ratio("--s\(series)", "--paper") >= 3, "s\(series)") }
     // Each step of the map is further from the paper than the one before.
@@ -219,6 +222,28 @@ import Testing
     document = SampleReports.comparison(0, layers: 30)
     html = try ReportPage(try SampleReports.collection([document])).html()
     #expect(!html.contains("the JSON has them all"))
+  }
+
+  @Test("Experts are spoken of where there are some, and who predicted what is told by name")
+  func wording() throws {
+    func html(_ document: JSONValue) throws -> String {
+      try ReportPage(try SampleReports.collection([document])).html()
+    }
+    let plain = try html(SampleReports.comparison(0))
+    #expect(!plain.contains("experts"))
+    #expect(plain.contains("Predicted by the original, original") && plain.contains("Predicted by A  model-q0_k.gguf"))
+    var members = try #require(SampleReports.comparison(0).object)
+    members["tensors"] = .array(
+      (members["tensors"]?.array ?? [])
+        + (0..<2).map { expert in
+          [
+            "name": .string("model.layers.0.mlp.experts.\(expert).up_proj.weight"), "shape": [2, 2],
+            "type_before": "bf16",
+            "type_after": "q8_0", "relative_squared_error": 0.001, "squared_error": 1, "max_error": 1, "cosine": 0.5,
+            "share_of_squared_error": 0.5,
+          ]
+        })
+    #expect(try html(.object(members)).contains("A place of several experts"))
   }
 
   @Test("Numbers that were not finite leave their places empty")

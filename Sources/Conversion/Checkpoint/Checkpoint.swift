@@ -90,7 +90,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// The name of a model's configuration in its folder.
-  static let configName = "config.json"
+  package static let configName = "config.json"
 
   /// A model whose files hold its weights, and what is said beside them.
   init(

@@ -35,7 +35,7 @@ extension Plan {
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String = Version.current,
     origins: [String]? = nil, workers: Int = FileSystem.processorCount()
   ) throws(FileError) {
-    let (tensors, notes, checkpoint, recipe, writing) = try Self.decided(
+    let (tensors, notes, _, checkpoint, recipe, writing) = try Self.decided(
       of: checkpoint, to: destination, recipe, version: version, workers: workers)
     let provenance =
       destination.recordsProvenance
@@ -61,12 +61,21 @@ extension Plan {
     try decided(of: checkpoint, to: destination, recipe, version: Version.current, workers: workers).tensors
   }
 
+  /// The same, with notes on those that are not what the recipe asks for: their rows do not fit, or the layout has no form for them.
+  public static func outline(
+    of checkpoint: Checkpoint, to destination: Destination, recipe: Recipe, workers: Int = FileSystem.processorCount()
+  ) throws(FileError) -> (tensors: [PlannedTensor], notes: [Note]) {
+    let plan = try decided(of: checkpoint, to: destination, recipe, version: Version.current, workers: workers)
+    return (plan.tensors, plan.otherwise)
+  }
+
   /// Decides what becomes of every tensor.
   /// - Returns: also the model as it is written, which may be one with its neurons in another order, and the whole recipe.
   private static func decided(
     of checkpoint: Checkpoint, to destination: Destination, _ recipe: Recipe, version: String, workers: Int
   ) throws(FileError) -> (
-    tensors: [PlannedTensor], notes: [Note], checkpoint: Checkpoint, recipe: Recipe, writing: Container.Writing
+    tensors: [PlannedTensor], notes: [Note], otherwise: [Note], checkpoint: Checkpoint, recipe: Recipe,
+    writing: Container.Writing
   ) {
     try checkpoint.checkTensors()
     let recipe = try recipe.withCalibratedImportance(of: checkpoint)
@@ -86,7 +95,9 @@ extension Plan {
     let choices = try recipe.choices(
       for: outputs.map { ($0.name, $0.rows.shape) }, circumstances,
       linearLayer: model.map { model in { model.linearLayer($0) } })
-    if let model { notes += try Self.notes(ofLeftAlone: outputs, choices, model, recipe, checkpoint) }
+    var otherwise: [Note] = []
+    if let model { otherwise += try Self.notes(ofLeftAlone: outputs, choices, model, recipe, checkpoint) }
+    notes += otherwise
     var importance = recipe.importance.map(PlannedImportance.init)
     var tensors: [PlannedTensor] = []
     tensors.reserveCapacity(outputs.count)
@@ -137,7 +148,9 @@ extension Plan {
     // With layers left out the matrix may well know more than the output has.
     let names = recipe.prunedLayers.isEmpty ? Set(outputs.map(\.originalName)) : nil
     if recipe.calibration == nil { notes += try importance?.notes(ofModelWith: names) ?? [] }
-    notes += Self.notes(ofQuantizedAgain: tensors) + Self.notes(ofSubstitutions: tensors, recipe)
+    let substitutions = Self.notes(ofSubstitutions: tensors, recipe)
+    otherwise += substitutions
+    notes += Self.notes(ofQuantizedAgain: tensors) + substitutions
     notes += Self.notes(ofDecoded: tensors, recipe, destination)
     notes += Self.notes(ofLists: tensors) + Self.notes(ofReorderedNeurons: checkpoint, recipe)
     if recipe.keepsGroups { notes += Self.notes(ofActOrder: tensors, checkpoint, recipe) }
@@ -147,7 +160,7 @@ extension Plan {
     }
     if checkpoint.container == .gguf { notes += Self.notes(ofRounded: tensors) }
     notes += Self.notes(ofMerged: tensors) + Self.notes(ofUnused: recipe, choices, tensors)
-    return (tensors, notes, checkpoint, recipe, writing)
+    return (tensors, notes, otherwise, checkpoint, recipe, writing)
   }
 
   /// Linear layers that stay as they are in a folder that is for transformers.

@@ -50,7 +50,7 @@ public struct MeasurementOrigin: Hashable, Sendable {
   }
 
   /// An address without user, password and query; any other word as it is.
-  static func withoutSecrets(_ word: String) -> String {
+  package static func withoutSecrets(_ word: String) -> String {
     guard let scheme = word.firstRange(of: "://") else { return word }
     var address = word[scheme.upperBound...].prefix { $0 != "?" && $0 != "#" }
     let host = address.prefix { $0 != "/" }

@@ -80,14 +80,31 @@ struct AxisScale {
     return NumberText.fixed(tick, max(0, -Int((Double.log10(step) + 1e-9).rounded(.down))))
   }
 
+  /// A mark's share, with as many decimals as tell marks apart: `98.5 %`.
+  func percent(_ tick: Double) -> String {
+    AxisScale(kind: kind, lowest: lowest * 100, highest: highest * 100, ticks: ticks.map { $0 * 100 }).text(tick * 100)
+      + " %"
+  }
+
   /// A number by itself: `0.001`, `1e-06`.
   static func text(_ tick: Double) -> String {
     let text = NumberText.significant(tick, 2)
-    guard text.contains("e") || text.contains(".") else { return text }
-    var (digits, exponent) = (text[...], Substring())
-    if let place = text.firstIndex(of: "e") { (digits, exponent) = (text[..<place], text[place...]) }
-    while digits.contains("."), digits.hasSuffix("0") { digits.removeLast() }
-    if digits.hasSuffix(".") { digits.removeLast() }
-    return String(digits + exponent)
+    guard let place = text.firstIndex(of: "e") else { return withoutZeros(text[...]) }
+    return withoutZeros(text[..<place]) + text[place...]
+  }
+
+  /// A number of bytes as short as it can be: `24 GB`, `1.5 GB`, `0`.
+  static func bytes(_ count: Double) -> String {
+    let words = NumberText.bytes(count).split(separator: " ", maxSplits: 1)
+    guard words.count == 2, count != 0 else { return "0" }
+    return withoutZeros(words[0]) + " " + words[1]
+  }
+
+  /// Digits without zeros at their end that say nothing.
+  private static func withoutZeros(_ digits: Substring) -> String {
+    guard digits.contains(".") else { return String(digits) }
+    var digits = digits
+    while digits.hasSuffix("0") { digits.removeLast() }
+    return String(digits.hasSuffix(".") ? digits.dropLast() : digits)
   }
 }

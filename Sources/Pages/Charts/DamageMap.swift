@@ -110,7 +110,9 @@ struct DamageMap {
     let names = isNarrow ? 30.0 : 12 + (labels.map { PlotArea.width(of: $0) }.max() ?? 0)
     let top = isNarrow ? 14 + (labels.map { PlotArea.width(of: $0) }.max() ?? 0) * 0.72 : 20.0
     let (across, down) = isNarrow ? (modules.count, layers.count) : (layers.count, modules.count)
-    let cellWidth = min(max((width - names - (isNarrow ? 30 : 4)) / Double(max(across, 1)), 2), isNarrow ? 34 : 40)
+    // The last name leans out to the right.
+    let beside = isNarrow ? max(30, 8 + (labels.last.map { PlotArea.width(of: $0) } ?? 0) * 0.72) : 4
+    let cellWidth = min(max((width - names - beside) / Double(max(across, 1)), 2), isNarrow ? 34 : 40)
     let cellHeight = isNarrow ? 11.0 : 20.0
     var axis = SVGElement("g", ["class": "axis"])
     for (number, label) in labels.enumerated() {

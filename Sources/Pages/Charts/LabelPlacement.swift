@@ -1,4 +1,4 @@
-/// Finds room for labels beside points, so that none covers a point or another label.
+/// Finds room for labels beside points, so that none covers a point, a line or another label.
 struct LabelPlacement {
   struct Box {
     let left: Double
@@ -19,10 +19,19 @@ struct LabelPlacement {
   private let bounds: Box
   private var taken: [Box]
 
-  /// - Parameter points: what no label covers.
-  init(within area: PlotArea, points: [(x: Double, y: Double)]) {
+  /// - Parameters:
+  ///   - points: what no label covers.
+  ///   - lines: nor these, which go across and down.
+  init(within area: PlotArea, points: [(x: Double, y: Double)], lines: [[(x: Double, y: Double)]] = []) {
     bounds = Box(left: area.left, top: area.top - 8, width: area.width + 8, height: area.height + 8)
     taken = points.map { Box(left: $0.x - 6, top: $0.y - 6, width: 12, height: 12) }
+    for line in lines {
+      for (one, next) in zip(line, line.dropFirst()) {
+        let (left, top) = (min(one.x, next.x), min(one.y, next.y))
+        taken.append(
+          Box(left: left - 1, top: top - 1, width: abs(one.x - next.x) + 2, height: abs(one.y - next.y) + 2))
+      }
+    }
   }
 
   /// The place of a label: its left end and its middle line, and whether it is so far from its point that a line leads there.

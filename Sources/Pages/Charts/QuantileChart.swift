@@ -14,18 +14,12 @@ struct QuantileChart {
   let lines: [Line]
   let title: String
   let measure: String
-  /// What the steps are.
-  var steps = "share of the tokens with less"
-  /// What is not to be exceeded; nil for nothing.
-  var limit: Double?
-  /// How a value reads; nil for a plain number.
-  var text: (@Sendable (Double) -> String)?
 
   func drawing(isNarrow: Bool) -> Drawing {
     let (width, height) = isNarrow ? (340.0, 320.0) : (720.0, 380.0)
-    let room = isNarrow ? 26.0 : 30 + (lines.map { PlotArea.width(of: SafeText.short($0.name, 22)) }.max() ?? 0)
+    let room = isNarrow ? 34.0 : 38 + (lines.map { PlotArea.width(of: SafeText.short($0.name, 22)) }.max() ?? 0)
     let area = PlotArea(left: 56, top: 34, width: width - 56 - room, height: height - 34 - 44)
-    let values = AxisScale.logarithmic(lines.flatMap(\.values) + (limit.map { [$0] } ?? []), marks: 7)
+    let values = AxisScale.logarithmic(lines.flatMap(\.values), marks: 7)
     let step = area.width / Double(max(shares.count - 1, 1))
     var axis = SVGElement("g", ["class": "axis"])
     for (number, share) in shares.enumerated() {
@@ -38,17 +32,9 @@ struct QuantileChart {
     axis.add(
       SVGElement(
         "text", ["class": "title", "x": .number(area.right), "y": .number(area.bottom + 35), "text-anchor": "end"]
-      ).text(steps))
-    var elements = [area.leftAxis(values, title: measure, text), axis]
-    if let limit {
-      let y = area.y(limit, on: values)
-      elements.append(
-        SVGElement(
-          "line",
-          ["class": "limit", "x1": .number(area.left), "x2": .number(area.right), "y1": .number(y), "y2": .number(y)]
-        ).titled((text ?? AxisScale.text)(limit), [Figure(limit, "")]))
-    }
-    var ends: [(y: Double, text: String, series: Int)] = []
+      ).text("share of the tokens with less divergence"))
+    var elements = [area.leftAxis(values, title: measure), axis]
+    var ends: [End] = []
     for (number, line) in lines.enumerated() {
       let points = line.values.enumerated().compactMap { place, value in
         value.isFinite ? (area.left + Double(place) * step, area.y(value, on: values)) : nil
@@ -64,16 +50,27 @@ struct QuantileChart {
               "cy": .number(area.y(value, on: values)), "r": 3.5,
             ]
           ).titled(
-            "\(SafeText.name(line.name)), \(shares[place]): \(text?(value) ?? NumberText.significant(value, 3))",
+            "\(SafeText.name(line.name)), \(shares[place]): \(NumberText.significant(value, 3))",
             [Figure(value, "")]))
       }
       if let last = points.last {
-        ends.append((last.1, isNarrow ? line.key : "\(line.key)  \(SafeText.short(line.name, 22))", number))
+        ends.append(
+          End(y: last.1, text: isNarrow ? line.key : "\(line.key)  \(SafeText.short(line.name, 22))", series: number))
       }
     }
-    for (text, y) in Self.spread(ends.map { ($0.text, $0.y) }, within: area) {
+    for (end, y) in Self.spread(ends, within: area) {
+      // A label that had to give way is led to its line.
+      if abs(y - end.y) > 3 {
+        elements.append(
+          SVGElement(
+            "path",
+            [
+              "class": .string("leader \(Self.series(end.series))"),
+              "d": .string(ScatterChart.path([(area.right + 4, end.y), (area.right + 15, y)])),
+            ]))
+      }
       elements.append(
-        SVGElement("text", ["class": "label", "x": .number(area.right + 9), "y": .number(y + 4)]).text(text))
+        SVGElement("text", ["class": "label", "x": .number(area.right + 17), "y": .number(y + 4)]).text(end.text))
     }
     return Drawing(width: width, height: height, label: title, elements: elements)
   }
@@ -81,12 +78,17 @@ struct QuantileChart {
   /// Colour and dash of a line: six colours, then the same dashed.
   static func series(_ number: Int) -> String { "s\(number % 6)" + (number / 6 % 2 == 1 ? " dashed" : "") }
 
-  /// Labels moved apart, in the order of their places.
-  private static func spread(_ labels: [(text: String, y: Double)], within area: PlotArea) -> [(
-    text: String, y: Double
-  )] {
+  /// Where a line ends, and what is written there.
+  private struct End {
+    let y: Double
+    let text: String
+    let series: Int
+  }
+
+  /// Where labels stand so that none covers another, in the order of their lines.
+  private static func spread(_ ends: [End], within area: PlotArea) -> [(end: End, y: Double)] {
     let height = PlotArea.fontSize + 2
-    var placed = labels.sorted { $0.y < $1.y }
+    var placed = ends.sorted { $0.y < $1.y }.map { (end: $0, y: $0.y) }
     for index in placed.indices.dropFirst() { placed[index].y = max(placed[index].y, placed[index - 1].y + height) }
     var limit = area.bottom
     for index in placed.indices.reversed() {

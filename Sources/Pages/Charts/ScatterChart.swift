@@ -42,14 +42,17 @@ struct ScatterChart {
     let values =
       isLogarithmic ? AxisScale.logarithmic(spread, marks: 6) : AxisScale.linear(spread, marks: isNarrow ? 4 : 6)
     var elements = [
-      area.bottomAxis(sizes, title: "size") { NumberText.bytes($0) },
+      area.bottomAxis(sizes, title: "size", AxisScale.bytes),
       area.leftAxis(values, title: measure),
     ]
     let places = shown.map { (x: area.x(Double($0.bytes), on: sizes), y: area.y($0.value, on: values)) }
-    elements.append(frontierLine(shown, area, sizes, values))
+    let corners = frontierCorners(shown, area, sizes, values)
+    elements.append(SVGElement("path", ["class": "frontier", "d": .string(Self.path(corners))]))
+    var lines = [corners]
     for (point, place) in zip(shown, places) where point.error > 0 && point.error.isFinite {
       let (low, high) = (area.y(point.value - point.error, on: values), area.y(point.value + point.error, on: values))
       let (x, half) = (place.x, 3.0)
+      lines.append([(x, low), (x, high)])
       elements.append(
         SVGElement(
           "path",
@@ -61,7 +64,7 @@ struct ScatterChart {
           ]))
     }
     let best = Set(Self.frontier(shown).map(\.key))
-    var placement = LabelPlacement(within: area, points: places)
+    var placement = LabelPlacement(within: area, points: places, lines: lines)
     for (point, place) in zip(shown, places) {
       let kind = point.isOriginal ? "original" : best.contains(point.key) ? "best" : "other"
       elements.append(
@@ -90,21 +93,22 @@ struct ScatterChart {
     return Drawing(width: width, height: height, label: title, elements: elements)
   }
 
-  private func frontierLine(
+  /// The frontier as a line that goes across and down.
+  private func frontierCorners(
     _ points: [Point], _ area: PlotArea, _ sizes: AxisScale, _ values: AxisScale
-  ) -> SVGElement {
-    var corners: [(Double, Double)] = []
+  ) -> [(x: Double, y: Double)] {
+    var corners: [(x: Double, y: Double)] = []
     for point in Self.frontier(points) {
       let place = (area.x(Double(point.bytes), on: sizes), area.y(point.value, on: values))
       // What a smaller model reaches, a larger one need not fall short of.
-      if let last = corners.last { corners.append((place.0, last.1)) }
+      if let last = corners.last { corners.append((place.0, last.y)) }
       corners.append(place)
     }
-    return SVGElement("path", ["class": "frontier", "d": .string(Self.path(corners))])
+    return corners
   }
 
   /// A line through points.
-  static func path(_ points: [(Double, Double)]) -> String {
+  static func path(_ points: [(x: Double, y: Double)]) -> String {
     points.enumerated().map { number, point in
       (number == 0 ? "M" : "L") + SVGElement.coordinate(point.0) + " " + SVGElement.coordinate(point.1)
     }.joined()

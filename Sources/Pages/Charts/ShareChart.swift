@@ -19,7 +19,7 @@ struct ShareChart {
     let area = PlotArea(left: names, top: 8, width: width - names - 70, height: rowHeight * Double(rows.count))
     let scale = AxisScale.linear(rows.map { min($0.share, 0.99) } + [1], marks: isNarrow ? 3 : 5)
     var elements = [
-      area.bottomAxis(scale, title: "share of the tokens") { AxisScale.text($0 * 100) + " %" }
+      area.bottomAxis(scale, title: "share of the tokens", scale.percent)
     ]
     for (number, row) in rows.enumerated() {
       let middle = area.top + rowHeight * (Double(number) + (isNarrow ? 0.7 : 0.5))

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Conversion
+internal import Digests
 internal import Estimation
 internal import Evaluation
 internal import JSON
@@ -17,6 +18,9 @@ struct EstimateCommand: TalkingCommand {
       those of the tensors that quantize would write, to the byte. Of a model that
       also sees or hears, the language model is counted.
 
+      Sizes are told and taken in powers of ten: a GB is 10^9 bytes. A GiB, 2^30 bytes,
+      can be given, too.
+
       TYPES
         TYPE, LAYOUT:TYPE, with /n for blocks or groups of n, and +double for scales
         that are quantized too: q4_k_m, nf4, nf4/128+double, gptq:int4/32, mlx:int4.
@@ -30,14 +34,16 @@ struct EstimateCommand: TalkingCommand {
       is computed again on the way back. LoRA and QLoRA have factors beside every
       linear layer but the head; the model is in BF16, or NF4 with double quantization.
 
-      With --json: model, weights, context, batch, trained_context, memory, types (type,
-      bytes, bits_per_weight, total, totals (at each of the contexts),
-      longest_context, refusal), contexts (context, kv_cache, activations), training
-      (method, trained, bytes), notes; all in bytes and tokens.
+      With --json: model, weights, context, batch, rank, trained_context, memory (a list), types
+      (type, bytes, bits_per_weight, total, totals (at each of the contexts),
+      longest_contexts (in each memory), refusal), alternatives (memory, type, bytes,
+      longest_context), contexts (context, kv_cache, activations), training (method,
+      trained, bytes), origin, notes; all in bytes and tokens.
 
       EXAMPLES
         decant estimate Llama-3.1-70B/config.json
         decant estimate org/name --memory 24GB
+        decant estimate org/name --memory 8GB,16GB,24GB
         decant estimate Llama-3.1-8B/ --memory 12GB --context 32768
         decant estimate config.json --type q4_k_m,nf4+double,gptq:int4/32 --json
       """)
@@ -48,7 +54,7 @@ struct EstimateCommand: TalkingCommand {
   @Option(
     name: .shortAndLong, help: ArgumentHelp("Types of the weights, with commas between.", valueName: "type,..."),
     completion: .list(WeightForms.usual))
-  var type: String?
+  var type: [String] = []
 
   @Option(help: ArgumentHelp("Tokens of a sequence.", valueName: "n"))
   var context: Int?
@@ -56,8 +62,11 @@ struct EstimateCommand: TalkingCommand {
   @Option(help: ArgumentHelp("Sequences side by side.", valueName: "n"))
   var batch = 1
 
-  @Option(help: ArgumentHelp("Memory there is, as 24GB: tells the longest context of each type.", valueName: "size"))
-  var memory: ByteSize?
+  @Option(
+    help: ArgumentHelp(
+      "Memory there is, as 24GB (24 x 10^9 bytes) or 24GiB (24 x 2^30): tells the longest context of each type. "
+        + "Several with commas between.", valueName: "size,..."), transform: sizes)
+  var memory: [[Int]] = []
 
   @Option(help: ArgumentHelp("Rank of LoRA's factors.", valueName: "n"))
   var rank = 16
@@ -74,7 +83,23 @@ struct EstimateCommand: TalkingCommand {
   @OptionGroup(title: "Talk") var talk: TalkOptions
 
   private var words: [String] {
-    type.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? WeightForms.usual
+    type.isEmpty
+      ? WeightForms.usual
+      : type.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+  }
+
+  /// Numbers of bytes with commas between.
+  private static func sizes(_ text: String) throws -> [Int] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let size = ByteSize(argument: String(word)) else {
+        throw ValidationError("a size such as 24GB or 24GiB is expected")
+      }
+      // No memory is that small: a unit was forgotten.
+      guard size.bytes >= 1_000_000 || word.last?.isLetter == true else {
+        throw ValidationError("a number without a unit is of bytes; write \(word)GB")
+      }
+      return size.bytes
+    }
   }
 
   func validate() throws {
@@ -87,6 +112,9 @@ struct EstimateCommand: TalkingCommand {
     for word in words { _ = try WeightForms.parse(word) }
     if let twice = Dictionary(grouping: words, by: { $0 }).first(where: { $0.value.count > 1 }) {
       throw ValidationError("--type: \(twice.key) is there twice.")
+    }
+    if let twice = Dictionary(grouping: memory.joined(), by: { $0 }).first(where: { $0.value.count > 1 }) {
+      throw ValidationError("--memory: \(NumberText.bytes(twice.key)) is there twice.")
     }
     if force, report == nil { throw ValidationError("--force replaces the page of --report, which is not asked for.") }
   }
@@ -103,26 +131,40 @@ struct EstimateCommand: TalkingCommand {
     var request = ModelEstimate.Request()
     request.context = context
     request.batch = batch
-    request.memory = memory?.bytes
+    request.memories = memory.flatMap(\.self)
     request.rank = rank
     StatusLine.shared.begin("planning")
-    let forms = try words.map { word in
+    func form(_ word: String) throws -> (name: String, recipe: Recipe, container: Container) {
       let (recipe, container) = try WeightForms.parse(word, of: checkpoint)
       return (name: word, recipe: recipe, container: container)
     }
+    let forms = try words.map(form)
+    let others = try (WeightForms.usual + WeightForms.smallest).filter { !words.contains($0) }.map(form)
     let training = (
       half: try WeightForms.parse("bf16").recipe, nested: try WeightForms.parse("nf4+double").recipe
     )
-    let estimate = try ModelEstimate(of: checkpoint, forms, training: training, request, workers: workers.count)
+    let estimate = try ModelEstimate(
+      of: checkpoint, forms, others: others, training: training, request, workers: workers.count)
+    let report = EstimateReport(
+      estimate: estimate, origin: try origin(of: checkpoint),
+      found: checkpoint.notes.map { $0.sentence(isVerbose: false) })
     if let page {
-      try ReportOptions.write(ReportPage(FileSystem.lastComponent(model), estimate), to: page, talk)
+      try ReportOptions.write(ReportPage(estimate, report.origin, notes: report.found + report.notes), to: page, talk)
     }
-    let report = EstimateReport(name: FileSystem.lastComponent(model), estimate: estimate)
-    if talk.json {
-      let json = (report.json.object ?? [:]).merging(["notes": checkpoint.notes.json]) { own, _ in own }
-      return try Terminal.result(JSONText.of(.object(json)))
-    }
-    for note in report.notes where !talk.quiet { Terminal.note(note) }
+    if talk.json { return try Terminal.result(JSONText.of(report.json)) }
+    for note in report.notes where !talk.quiet { Terminal.note("note: " + note) }
     try Terminal.result(report.tables.map(\.plain).joined(separator: "\n"))
+  }
+
+  private func origin(of checkpoint: Checkpoint) throws -> EstimateOrigin {
+    // A file may be a configuration of any name.
+    let isConfig = model.hasFileEnding(".json") && !model.hasFileEnding(".index.json")
+    let config = isConfig ? model : checkpoint.folder.map { FileSystem.join($0, Checkpoint.configName) }
+    let digest = try config.flatMap { path throws(FileError) in
+      try FileSystem.hasFile(path) ? try InputFile.document(of: path).withBytes { FastDigest(of: $0) } : nil
+    }
+    return EstimateOrigin(
+      model: FileSystem.lastComponent(model), version: Version.current,
+      command: try ProcessArguments.words().map(MeasurementOrigin.withoutSecrets), configDigest: digest?.description)
   }
 }

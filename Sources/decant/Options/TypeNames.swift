@@ -43,6 +43,11 @@ enum TypeNames {
     return TargetType(codec: entry.codec(blockSize: blockSize), isDoubleQuantized: isDoubleQuantized)
   }
 
+  /// The layouts that have a type of that name.
+  private static func layouts(having name: String) -> [String] {
+    LayoutNames.all.filter { (try? GroupRequest(layout: $0).type(named: name)) != nil }
+  }
+
   /// Why there is no such type.
   static func refusal(of name: String, blockSize: Int) -> String {
     if all.contains(name.lowercased()) {
@@ -50,9 +55,11 @@ enum TypeNames {
       return "--block-size \(blockSize): the block sizes are \(sizes)."
     }
     if ["iq1_", "iq2_", "iq3_"].contains(where: { name.lowercased().hasPrefix($0) }) {
-      return "\(name) is read here, but not yet written; those of the fewest bits that are written are q2_k and iq4_xs."
+      return
+        "\(name) is read here, but not yet written; of types of so few bits q2_k and q3_k_s are, and int2 and int3 of "
+        + "\(layouts(having: "int2").joined(separator: ", "))."
     }
-    let layouts = LayoutNames.all.filter { (try? GroupRequest(layout: $0).type(named: name.lowercased())) != nil }
+    let layouts = layouts(having: name.lowercased())
     if !layouts.isEmpty {
       return "\(name) is a type of layouts; say which with --layout: \(layouts.joined(separator: ", "))."
     }

@@ -10,6 +10,9 @@ enum WeightForms {
     "gptq:int4/128", "awq:int4/128",
   ]
 
+  /// What is named where none of those fits: of the fewest bits, but for types that a model has to be trained for.
+  static let smallest = ["q3_k_s", "mlx:int3/64", "mlx:int2/64", "mlx:int2/128"]
+
   /// The recipe of a form, and the container that has it.
   /// - Throws: `ValidationError` for what is none.
   static func parse(_ word: String, of checkpoint: Checkpoint? = nil) throws -> (recipe: Recipe, container: Container) {
