@@ -13,13 +13,13 @@ struct EstimateCommand: TalkingCommand {
     commandName: "estimate",
     abstract: "Tell what a model takes, from its configuration alone.",
     discussion: """
-      Needs a config.json and nothing else: a folder without weights, an index without
-      its shards, or the weights, of which only headers are read. Sizes of weights are
-      those of the tensors that quantize would write, to the byte. Of a model that
-      also sees or hears, the language model is counted.
+      Needs a config.json and nothing else: a folder without weights, an index
+      without its shards, or the weights, of which only headers are read. Sizes of
+      weights are those of the tensors that quantize would write, to the byte. Of a
+      model that also sees or hears, the language model is counted.
 
-      Sizes are told and taken in powers of ten: a GB is 10^9 bytes. A GiB, 2^30 bytes,
-      can be given, too.
+      Sizes are told and taken in powers of ten: a GB is 10^9 bytes. A GiB, 2^30
+      bytes, can be given, too.
 
       TYPES
         TYPE, LAYOUT:TYPE, with /n for blocks or groups of n, and +double for scales
@@ -29,16 +29,17 @@ struct EstimateCommand: TalkingCommand {
       windows counted as such), and what lies between the operations on 512 tokens
       at a time. What the program itself takes comes on top.
 
-      To train: for every trained weight 16 bytes (BF16 and gradient, and in F32 a copy
-      and AdamW's two moments), and activations, where each layer keeps its input and
-      is computed again on the way back. LoRA and QLoRA have factors beside every
-      linear layer but the head; the model is in BF16, or NF4 with double quantization.
+      To train: for every trained weight 16 bytes (BF16 and gradient, and in F32 a
+      copy and AdamW's two moments), and activations, where each layer keeps its
+      input and is computed again on the way back. LoRA and QLoRA have factors beside
+      every linear layer but the head; the model is in BF16, or NF4 with double
+      quantization.
 
-      With --json: model, weights, context, batch, rank, trained_context, memory (a list), types
-      (type, bytes, bits_per_weight, total, totals (at each of the contexts),
-      longest_contexts (in each memory), refusal), alternatives (memory, type, bytes,
-      longest_context), contexts (context, kv_cache, activations), training (method,
-      trained, bytes), origin, notes; all in bytes and tokens.
+      With --json: model, weights, context, batch, rank, trained_context, memory (a
+      list), types (type, bytes, bits_per_weight, total, totals (at each of the
+      contexts), longest_contexts (in each memory), refusal), alternatives (memory,
+      type, bytes, longest_context), contexts (context, kv_cache, activations),
+      training (method, trained, bytes), origin, notes; all in bytes and tokens.
 
       EXAMPLES
         decant estimate Llama-3.1-70B/config.json
