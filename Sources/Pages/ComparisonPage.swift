@@ -35,8 +35,8 @@ struct ComparisonPage {
     return [
       .init(
         text:
-          "KL divergence tells how far a model's predictions moved from the original's, in nats per token. Zero: "
-          + "not at all. "
+          "KL divergence tells how far a model's predictions moved from the original's, in nats per token; "
+          + "zero means not at all. "
       )
     ] + OriginSection.extent(comparison.before, report.origin)
   }

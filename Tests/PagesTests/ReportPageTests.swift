@@ -246,6 +246,17 @@ import Testing
     #expect(try html(.object(members)).contains("A place of several experts"))
   }
 
+  @Test("Tables show on which side they go on, but on paper; captions stay in sight; names break behind their marks")
+  func tables() throws {
+    let (html, document, _) = try page("one")
+    let scroll = try #require(document.style.firstRange(of: ".scroll {"))
+    #expect(document.style[scroll.upperBound...].prefix { $0 != "}" }.contains("100% local"))
+    let print = try #require(document.style.firstRange(of: "@media print"))
+    #expect(document.style[print.upperBound...].contains(".scroll { background: none; }"))
+    #expect(document.elements.filter { $0.path.suffix(2) == ["caption", "span"] }.count > 3)
+    #expect(html.contains("mlp.<wbr/>down_<wbr/>proj"))
+  }
+
   @Test("Numbers that were not finite leave their places empty")
   func notFinite() throws {
     var members = try #require(SampleReports.comparison(0).object)

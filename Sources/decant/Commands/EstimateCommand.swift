@@ -15,31 +15,32 @@ struct EstimateCommand: TalkingCommand {
     discussion: """
       Needs a config.json and nothing else: a folder without weights, an index
       without its shards, or the weights, of which only headers are read. Sizes of
-      weights are those of the tensors that quantize would write, to the byte. Of a
-      model that also sees or hears, the language model is counted.
+      weights are those of the tensors that quantize would write, to the byte. Of
+      a model that also sees or hears, the language model is counted.
 
-      Sizes are told and taken in powers of ten: a GB is 10^9 bytes. A GiB, 2^30
-      bytes, can be given, too.
+      A GB is 10^9 bytes, a GiB 2^30. Sizes are told in GB, and taken as either.
 
       TYPES
         TYPE, LAYOUT:TYPE, with /n for blocks or groups of n, and +double for scales
         that are quantized too: q4_k_m, nf4, nf4/128+double, gptq:int4/32, mlx:int4.
 
-      To run, a model takes its weights, the cache of keys and values (F16, sliding
-      windows counted as such), and what lies between the operations on 512 tokens
-      at a time. What the program itself takes comes on top.
+      To run, a model takes its weights, the cache of keys and values (F16; layers
+      with a sliding window keep no more than that), and activations: what is
+      computed on the way, 512 tokens at a time. What the program that runs it
+      needs for itself comes on top.
 
-      To train: for every trained weight 16 bytes (BF16 and gradient, and in F32 a
-      copy and AdamW's two moments), and activations, where each layer keeps its
-      input and is computed again on the way back. LoRA and QLoRA have factors beside
-      every linear layer but the head; the model is in BF16, or NF4 with double
-      quantization.
+      To train, every trained weight takes 16 bytes (BF16 and gradient, and in F32 a
+      copy and AdamW's two moments). Activations come on top, where each layer
+      keeps its input and is computed again on the way back. LoRA and QLoRA train
+      small factors beside every linear layer but the head: of the model in BF16,
+      or in NF4 with double quantization.
 
       With --json: model, weights, context, batch, rank, trained_context, memory (a
       list), types (type, bytes, bits_per_weight, total, totals (at each of the
       contexts), longest_contexts (in each memory), refusal), alternatives (memory,
       type, bytes, longest_context), contexts (context, kv_cache, activations),
-      training (method, trained, bytes), origin, notes; all in bytes and tokens.
+      training (method, trained, bytes), origin (version, command,
+      config_xxh3_128), notes; all in bytes and tokens.
 
       EXAMPLES
         decant estimate Llama-3.1-70B/config.json
@@ -57,10 +58,10 @@ struct EstimateCommand: TalkingCommand {
     completion: .list(WeightForms.usual))
   var type: [String] = []
 
-  @Option(help: ArgumentHelp("Tokens of a sequence.", valueName: "n"))
+  @Option(help: ArgumentHelp("Tokens of context; several usual lengths by default.", valueName: "n"))
   var context: Int?
 
-  @Option(help: ArgumentHelp("Sequences side by side.", valueName: "n"))
+  @Option(help: ArgumentHelp("Sequences at a time.", valueName: "n"))
   var batch = 1
 
   @Option(
@@ -73,7 +74,8 @@ struct EstimateCommand: TalkingCommand {
   var rank = 16
 
   @Option(
-    help: ArgumentHelp("Also write a page to look at: what runs in which memory.", valueName: "file.html"),
+    help: ArgumentHelp(
+      "Also write a page to look at, with a chart of what fits into which memory.", valueName: "file.html"),
     completion: .file(), transform: OutputPath.checked)
   var report: String?
 
