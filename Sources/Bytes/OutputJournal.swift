@@ -50,18 +50,12 @@ final class OutputJournal: Sendable {
     earlier = nil
     descriptor = try SystemCall.makeFile(path, permissions)
     state = Mutex(State(end: 0, itemCount: 0))
-    try orRemove { () throws(FileError) in
+    do throws(FileError) {
       try append(header.lines.joined(separator: "\n"))
       try appendBoot()
       try SystemCall.synchronize(descriptor, path: path)
-    }
-  }
-
-  /// Removes the file where what is to be written first fails: half of it is of no use.
-  func orRemove(_ body: () throws(FileError) -> Void) throws(FileError) {
-    do throws(FileError) {
-      try body()
     } catch {
+      // Half of it is of no use.
       var left = FileErrors()
       left.attempt { () throws(FileError) in try remove() }
       throw error.with(others: left.all)

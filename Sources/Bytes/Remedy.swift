@@ -67,7 +67,7 @@ public enum Remedy: Hashable, Sendable {
     case .allowMemory: "allow more"
     case .seeFamilies: "the list of families has those that are known"
     case .goOn: "the same plan goes on where it stopped, unless told not to resume"
-    case .makePartAgain: "a part whose plan replaces what exists is made again"
+    case .makePartAgain: "a plan that replaces what exists does that"
     }
   }
 }

@@ -41,13 +41,53 @@ extension StagedOutput {
     // Nothing is moved before the journal speaks of everything.
     if let earlier, earlier.isOfJob(fingerprint), earlier.content.isAdoption(of: files.count) {
       try places.undoInterruptedCommit(earlier.content)
-      return try take(complete, files, places, earlier.content)
+      var movedCount = 0
+      return try take(complete, files, places, earlier.content, &movedCount)
     }
     try places.requireOurs(earlier?.content)
-    for path in places.stagedPaths { try SystemCall.removeFile(path) }
-    try SystemCall.removeFile(places.journalPath)
-    var statuses: [SystemCall.Status] = []
+    let statuses = try statuses(of: complete, files, places)
+    if let earlier {
+      // Other runs are kept out by its lock.
+      for path in places.stagedPaths { try SystemCall.removeFile(path) }
+      try SystemCall.removeFile(places.journalPath, openAs: earlier.descriptor)
+    }
+    let journal = try OutputJournal(
+      path: places.journalPath,
+      OutputJournal.Header(
+        fingerprint: fingerprint, sources: [],
+        files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), .all)
+    defer { journal.unlock() }
+    var movedCount = 0
+    do throws(FileError) {
+      for number in files.indices { try journal.finish(number, note: "") }
+      try journal.synchronized(files.count)
+      guard let content = try OutputJournal.Content.read(places.journalPath), content.isAdoption(of: files.count) else {
+        throw OutputPlaces.inTheWay(places.journalPath)
+      }
+      // Looked at again, now that other runs are kept out: one may have come between.
+      for path in places.stagedPaths { try removeEmpty(path) }
+      for (number, path) in complete.enumerated() {
+        guard let status = try SystemCall.status(ofPath: path, followingLinks: false), content.isFile(number, status)
+        else {
+          throw FileError(
+            .exists, path: path, "was taken or changed by another run while this one began; give the command again")
+        }
+      }
+      try take(complete, files, places, content, &movedCount)
+    } catch {
+      guard movedCount == 0 else { throw error }
+      var left = FileErrors()
+      left.attempt { () throws(FileError) in try journal.remove() }
+      throw error.with(others: left.all)
+    }
+  }
+
+  /// What the files are that are to be taken, each of which has to be of its own, on the output's disk, and writable.
+  private static func statuses(
+    of complete: [String], _ files: [File], _ places: OutputPlaces
+  ) throws(FileError) -> [SystemCall.Status] {
     let device = try SystemCall.status(ofPath: places.parent)?.device
+    var statuses: [SystemCall.Status] = []
     for (path, file) in zip(complete, files) {
       guard let status = try SystemCall.status(ofPath: path, followingLinks: false), status.kind == .file,
         status.linkCount == 1, status.byteCount == file.byteCount
@@ -60,26 +100,23 @@ extension StagedOutput {
           .exists, path: path,
           "is on another disk than \(places.parent), where it should get its name; copy its folder there")
       }
+      if let left = try SystemCall.openLeftFile(path) { SystemCall.closeLocked(left.descriptor) }
       statuses.append(status)
     }
-    let journal = try OutputJournal(
-      path: places.journalPath,
-      OutputJournal.Header(
-        fingerprint: fingerprint, sources: [],
-        files: zip(statuses, files).map { OutputJournal.File($0, byteCount: $1.byteCount) }), .all)
-    defer { journal.unlock() }
-    try journal.orRemove { () throws(FileError) in
-      for number in files.indices { try journal.finish(number, note: "") }
-      try journal.synchronized(files.count)
-    }
-    guard let content = try OutputJournal.Content.read(places.journalPath), content.isAdoption(of: files.count) else {
-      throw OutputPlaces.inTheWay(places.journalPath)
-    }
-    try take(complete, files, places, content)
+    return statuses
+  }
+
+  /// Removes what a run has left that was killed at its very beginning.
+  private static func removeEmpty(_ path: String) throws(FileError) {
+    guard let left = try SystemCall.openLeftFile(path) else { return }
+    defer { SystemCall.closeLocked(left.descriptor) }
+    guard left.status.byteCount == 0 else { throw OutputPlaces.inTheWay(path) }
+    try SystemCall.removeFile(path, openAs: left.descriptor)
   }
 
   private static func take(
-    _ complete: [String], _ files: [File], _ places: OutputPlaces, _ journal: OutputJournal.Content
+    _ complete: [String], _ files: [File], _ places: OutputPlaces, _ journal: OutputJournal.Content,
+    _ movedCount: inout Int
   ) throws(FileError) {
     for folder in Set(places.stagedPaths.map(FileSystem.parent)).sorted() { try FileSystem.makeFolderIfMissing(folder) }
     for (number, (path, staged)) in zip(complete, places.stagedPaths).enumerated() {
@@ -101,6 +138,7 @@ extension StagedOutput {
             + "\(places.journalPath) and the hidden files beside it, and make what is missing then again")
       }
       guard try SystemCall.renameNew(path, to: staged) else { throw OutputPlaces.inTheWay(staged) }
+      movedCount += 1
     }
     for folder in Set(places.stagedPaths.map(FileSystem.parent)).sorted() { try SystemCall.synchronizeFolder(folder) }
   }

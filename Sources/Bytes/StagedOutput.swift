@@ -144,8 +144,8 @@ public final class StagedOutput: Sendable {
           goingOnWith: goingOnWith, path: places.journalPath,
           again: goingOnWith.content.sources == identities && discarded == 0 ? nil : identities, finished: finished)
       } else {
-        // The files of either are empty here, and nobody's.
-        try SystemCall.removeFile(places.journalPath)
+        // The files of either are empty here, and nobody's. Another journal than the one that was looked at is another run's.
+        if let earlier { try SystemCall.removeFile(places.journalPath, openAs: earlier.descriptor) }
         journal = try OutputJournal(
           path: places.journalPath,
           OutputJournal.Header(

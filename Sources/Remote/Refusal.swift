@@ -15,6 +15,9 @@ enum Refusal {
       case 500...: (.system, "the server is out of order (HTTP \(status)); try again later")
       default: (.unsupported, "the server gives no file (HTTP \(status))")
       }
-    return FileError(code, path: path, what + (hint.map { "; \($0)" } ?? ""))
+    let name = FileSystem.lastComponent(path)
+    let mayBeFolder = path.hasPrefix("http") && !path.hasSuffix("/") && !name.contains(".") && (300..<500) ~= status
+    let hints = [hint, mayBeFolder ? "the address of a folder ends with a slash" : nil].compactMap(\.self)
+    return FileError(code, path: path, ([what] + hints).joined(separator: "; "))
   }
 }

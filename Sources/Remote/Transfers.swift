@@ -209,7 +209,7 @@ private enum Failure {
     ].map(\.rawValue))
 
   static func error(_ code: CURLcode, _ request: Request, attempts: Int) -> FileError {
-    let times = attempts > 1 ? ", \(attempts) times" : ""
+    let times = attempts > 1 ? " (tried \(attempts) times)" : ""
     let message: String
     switch code {
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:

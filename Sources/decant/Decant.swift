@@ -12,9 +12,9 @@ struct Decant: AsyncParsableCommand {
     commandName: "decant",
     abstract: "Convert, quantize and measure model checkpoints.",
     discussion: """
-      IN and OUT are files or folders: a Hugging Face folder, a .safetensors or .gguf
-      file, or one of these packed (.zst); IN may be a checkpoint of PyTorch too
-      (.bin, .pt, .pth). IN may also be elsewhere, and is read from there:
+      IN and OUT are files or folders: a Hugging Face folder, a .safetensors or
+      .gguf file, or one of these packed (.zst); IN may be a checkpoint of PyTorch
+      too (.bin, .pt, .pth). IN may also be elsewhere, and is read from there:
       https://host/model.gguf, https://host/folder/, s3://bucket/prefix/, or a model
       of the hub, org/name or org/name@revision; hf://org/name/file is one of its
       files. What exists here wins over org/name. The container of OUT follows from

@@ -114,6 +114,9 @@ struct Job {
     try await calibrated?.measureReference(isResuming: options.resume)
     let pouring = ContinuousClock.now
     let poured = try await pour(planned, alsoReading, calibrating)
+    if let verification {
+      StatusLine.shared.sayLast("decant: \(verification.interrupted(planned.map(\.plan.outputPath)))\n")
+    }
     let seconds = (planning + (ContinuousClock.now - pouring)).seconds
     if !talk.json, !talk.quiet {
       for (output, poured) in zip(planned, poured) where !poured.wasThere {
@@ -266,11 +269,12 @@ struct Job {
     for (number, output) in planned.enumerated() {
       // While the output was written a signal was only taken note of.
       let unmeasured = planned[number...].map(\.plan.outputPath)
-      if Interruption.signal != nil { throw Verification.interrupted(unmeasured) }
+      if Interruption.signal != nil { throw verification.interrupted(unmeasured) }
+      StatusLine.shared.sayLast("decant: \(verification.interrupted(unmeasured))\n")
       comparisons.append(
         try await verification.comparison(
           with: try Checkpoint(path: output.plan.outputPath), over: read, workers: options.workers.count,
-          lastWords: Verification.interrupted(unmeasured).description, talk))
+          lastWords: verification.interrupted(unmeasured).description, talk))
     }
     if !talk.json, !talk.quiet {
       Terminal.note("measured in \(DurationText.of((ContinuousClock.now - start).seconds))")

@@ -36,14 +36,19 @@ struct Verification {
     return read
   }
 
-  /// What is said when the process is stopped before outputs were measured.
+  /// What is said when the process is stopped before outputs were measured, with the command that measures them.
   /// - Parameter unmeasured: paths of these outputs, one at least.
-  static func interrupted(_ unmeasured: [String]) -> FileError {
+  func interrupted(_ unmeasured: [String]) -> FileError {
     let isOne = unmeasured.count == 1
+    var words = ["decant", "compare", before.path] + unmeasured + ["--text", text]
+    if let context = measuring.reading.givenContext { words += ["--context", "\(context)"] }
+    if let chunks = measuring.reading.chunks { words += ["--chunks", "\(chunks)"] }
+    if let tokenizer = measuring.reading.tokenizer { words += ["--tokenizer", tokenizer] }
+    if let page = measuring.forms.report { words += ["--report", page] }
     return FileError(
       .interrupted, path: unmeasured.joined(separator: ", "),
-      "interrupted; the \(isOne ? "output is" : "outputs are") complete, but \(isOne ? "was" : "were") not measured: decant "
-        + "compare measures \(isOne ? "it" : "them") with --text")
+      "interrupted; the \(isOne ? "output is" : "outputs are") complete, but \(isOne ? "was" : "were") not measured; that does: "
+        + words.map(ShellWord.quoted).joined(separator: " "))
   }
 
   func comparison(

@@ -65,6 +65,16 @@ import Testing
   }
 
   /// Every file below a folder.
+  /// Removes what an assembly has left that was stopped at its very end.
+  /// - Returns: whether there was such a thing.
+  private static func removeSpent(_ output: String) throws -> Bool {
+    let folder = PartsFolder(of: output)
+    let isSpent =
+      try !FileSystem.isTaken(folder.path) && FileSystem.isFolder(folder.spentPath)
+      && !FileSystem.isLink(folder.spentPath)
+    return folder.removeSpent().isEmpty && isSpent
+  }
+
   private static func contents(_ bench: Workbench, _ folder: String) throws -> [String: [UInt8]] {
     let root = bench.path(folder)
     var files: [String: [UInt8]] = [:]
@@ -177,7 +187,7 @@ import Testing
       _ = SystemFaults.$current.withValue(SystemFaults(killingAt: number)) {
         try? job.assemble(bench, replacing: replacing)
       }
-      if try !Assembly.cleanUp(after: bench.path("parts/" + job.output)),
+      if try !Self.removeSpent(bench.path("parts/" + job.output)),
         try FileSystem.exists(bench.path("parts/" + job.output + ".parts"))
       {
         do { _ = try job.assemble(bench, replacing: replacing) } catch { Issue.record("call \(number): \(error)") }
@@ -215,7 +225,7 @@ import Testing
       } catch let error as FileError {
         #expect(!error.description.isEmpty)
       }
-      if try !Assembly.cleanUp(after: bench.path("parts/" + job.output)),
+      if try !Self.removeSpent(bench.path("parts/" + job.output)),
         try FileSystem.exists(bench.path("parts/" + job.output + ".parts"))
       {
         do { _ = try job.assemble(bench) } catch { Issue.record("\(call) \(number): \(error)") }
@@ -246,6 +256,40 @@ import Testing
       #expect(isSame, "write \(number): \(names)")
     }
     _ = try job.assemble(bench)
+  }
+
+  @Test(
+    "Two assemblies at once lose nothing, whenever the second one comes", arguments: [gguf, folder],
+    [SystemFaults.Call.open, .examine, .lock, .write, .rename, .remove])
+  func twoAssemblies(_ job: Job, _ call: SystemFaults.Call) async throws {
+    let bench = try Self.bench()
+    try await job.plan(bench, in: "whole", parts: 2).pour()
+    let whole = try Self.contents(bench, "whole")
+    func makeParts() async throws {
+      for name in try FileSystem.names(inFolder: bench.path("parts")) { try bench.folder.remove("parts/" + name) }
+      for number in 1...2 { try await job.pour(number, of: 2, bench) }
+    }
+    try await makeParts()
+    let counter = SystemFaults.counting()
+    _ = try SystemFaults.$current.withValue(counter) { try job.assemble(bench) }
+    let calls = counter.count(of: call)
+    for number in stride(from: 0, to: calls, by: max(1, calls / 12)) {
+      try await makeParts()
+      let second = SystemFaults(.ioError, call) { at in
+        guard at == number else { return false }
+        SystemFaults.$current.withValue(nil) { _ = try? job.assemble(bench) }
+        return false
+      }
+      SystemFaults.$current.withValue(second) { _ = try? job.assemble(bench) }
+      let output = bench.path("parts/" + job.output)
+      _ = try Self.removeSpent(output)
+      if try PartsFolder(of: output).holdsParts() {
+        do { _ = try job.assemble(bench) } catch { Issue.record("\(call) \(number): \(error)") }
+      }
+      let isSame = try Self.contents(bench, "parts") == whole
+      let names = try FileSystem.names(inFolder: bench.path("parts"))
+      #expect(isSame, "\(call) \(number): \(names)")
+    }
   }
 
   @Test("A single run does not take the files of an assembly that was stopped for its own", arguments: [gguf, folder])
@@ -451,7 +495,7 @@ import Testing
       try manager.createSymbolicLink(
         atPath: bench.path("parts/" + name), withDestinationPath: bench.path("elsewhere"))
       #expect(throws: FileError.self) { _ = try job.assemble(bench) }
-      #expect(try !Assembly.cleanUp(after: bench.path("parts/m.gguf")))
+      #expect(try !Self.removeSpent(bench.path("parts/m.gguf")))
       if name == "m.gguf.parts" {
         await #expect(throws: FileError.self) { try await job.pour(1, of: 2, bench) }
       }

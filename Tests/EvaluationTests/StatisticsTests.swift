@@ -37,6 +37,7 @@ import Testing
     #expect(NumberText.significant(1.2345e-7, 3) == "1.23e-07")
     #expect(NumberText.significant(9.999e-7, 3) == "1.00e-06")
     #expect(NumberText.significant(0, 3) == "0")
+    #expect(NumberText.significant(Double.leastNonzeroMagnitude, 2) == "4.9e-324")
     #expect(NumberText.signed(0.5, 1) == "+0.5")
     #expect(NumberText.signed(-0.5, 1) == "-0.5")
     #expect(NumberText.percent(0.97876) == "97.88 %")

@@ -87,9 +87,20 @@ import Testing
     }
     #expect(try folder.names() == ["m.gguf.parts", "whole.gguf"])
     #expect(try ImportanceMatrix.assembled(partsIn: PartsFolder(of: output)).weightNames == whole.weightNames)
+    let kept = try FileManager.default.contentsOfDirectory(atPath: folder.file("m.gguf.parts")).map {
+      ($0, try folder.read("m.gguf.parts/" + $0))
+    }
     #expect(try Command.succeed("assemble", output, "--json").json()["parts"] == .integer(count))
     #expect(try folder.read("m.gguf") == folder.read("whole.gguf"))
     #expect(try folder.names() == ["m.gguf", "whole.gguf"])
+    // An assembly that was stopped when the output had its name.
+    for place in ["m.gguf.parts", ".m.gguf.parts.spent"] {
+      try folder.makeFolder(place)
+      for (name, bytes) in kept { _ = try folder.write(bytes, to: place + "/" + name) }
+      let again = try Command.succeed("assemble", output)
+      #expect(again.errors.contains("is there already, complete"), "\(again.errors)")
+      #expect(try folder.names() == ["m.gguf", "whole.gguf"])
+    }
   }
 
   @Test("A part that is there is not made again; one of another job is not replaced unasked")

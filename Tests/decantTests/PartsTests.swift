@@ -117,20 +117,53 @@ import Testing
     #expect(try Command.run("assemble", folder.file(output)).exitCode == 1)
   }
 
-  @Test("Several outputs are put together at once; one that fails does not hold up the others")
+  @Test("Several outputs are put together when all are ready, those of types that are there, and again with no harm")
   func severalOutputs() throws {
     let folder = try TemporaryFolder()
     let types = ["q4_0", "q8_0", "f16"]
-    try Command.succeed(
-      Self.quantize + [folder.file("m-{type}.gguf"), "--type", types.joined(separator: ","), "--part", "1/1", "-q"])
-    try folder.makeFolder("m-.gguf.parts")
-    try FileManager.default.removeItem(atPath: folder.file("m-q4_0.gguf.parts/m-q4_0.gguf"))
-    let result = try Command.run("assemble", folder.file("m-{type}.gguf"), "--json")
-    #expect(result.exitCode == 1 && result.errors.contains("m-q4_0.gguf: is not there, though its part is complete"))
-    #expect(try JSONValue(parsing: Array(result.output.utf8))["outputs"]?.array?.map { $0["parts"] } == [1, 1])
-    #expect(try Set(folder.names()) == ["m-.gguf.parts", "m-f16.gguf", "m-q4_0.gguf.parts", "m-q8_0.gguf"])
+    let part =
+      Self.quantize + [folder.file("m-{type}.gguf"), "--type", types.joined(separator: ","), "--part", "1/1", "-q"]
+    try Command.succeed(part)
+    for name in ["m-.gguf.parts", "m-big.gguf.parts"] { try folder.makeFolder(name) }
+    _ = try folder.write("{}".utf8, to: "m-big.gguf.parts/part-00001-of-00001.json")
+    let file = "m-q4_0.gguf.parts/m-q4_0.gguf"
+    let bytes = try folder.read(file)
+    try FileManager.default.removeItem(atPath: folder.file(file))
+    let before = try Self.contents(folder.path)
+    let early = try Command.run("assemble", folder.file("m-{type}.gguf"), "--json")
+    #expect(early.exitCode == 1 && early.errors.contains("m-q4_0.gguf: is not there, though its part is complete"))
+    #expect(try early.output.isEmpty && Self.contents(folder.path) == before)
+    _ = try folder.write(bytes, to: file)
+    let all = try Command.succeed("assemble", folder.file("m-{type}.gguf"), "--json").json()
+    #expect(all["outputs"]?.array?.map { $0["parts"] } == [1, 1, 1])
+    #expect(
+      try Set(folder.names()) == ["m-.gguf.parts", "m-big.gguf.parts", "m-f16.gguf", "m-q4_0.gguf", "m-q8_0.gguf"])
+    let again = try Command.succeed("assemble", folder.file("m-{type}.gguf"), folder.file("m-f16.gguf.parts"), "--json")
+    #expect(try again.json()["outputs"]?.array?.map { $0["parts"] } == [0, 0, 0])
     let none = try Command.run("assemble", folder.file("x-{type}.gguf"))
-    #expect(none.exitCode == 1 && none.errors.contains("there is no folder of parts with such a name"))
+    #expect(none.exitCode == 1 && none.errors.contains("no parts of such an output of any type"))
+  }
+
+  @Test("A whole output is not left beside a set of its name, whatever may be replaced")
+  func wholeBesideSet() throws {
+    let folder = try TemporaryFolder()
+    let job = Self.quantize + [folder.file("m.gguf"), "--type"]
+    for number in 1...2 { try Command.succeed(job + ["q4_0", "--part", "\(number)/2", "-q"]) }
+    try Command.succeed(job + ["q8_0", "-q"])
+    let before = try Self.contents(folder.path)
+    for command in [
+      ["assemble", folder.file("m.gguf")], job + ["q4_0", "--parts", "2"], job + ["q4_0", "--part", "1/2"],
+    ] {
+      for force in [[], ["--force"]] {
+        let refused = try Command.run(command + force)
+        #expect(refused.exitCode == 1 && refused.errors.contains("two models of one name"), "\(refused.errors)")
+        #expect(!refused.errors.contains("--force"))
+      }
+    }
+    #expect(try Self.contents(folder.path) == before)
+    try FileManager.default.removeItem(atPath: folder.file("m.gguf"))
+    try Command.succeed("assemble", folder.file("m.gguf.parts/m-00001-of-00002.gguf"))
+    #expect(try folder.names() == ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"])
   }
 
   @Test("A part of another job is told from this one; one that was damaged is made again with --force")
@@ -153,8 +186,10 @@ import Testing
       try Data(damaged).write(to: URL(filePath: path))
       let refused = try Command.run("assemble", folder.file("m.gguf"))
       #expect(refused.exitCode == 1 && refused.errors.contains("part 1/2"), "\(refused.errors)")
-      #expect(refused.errors.contains("--force with the command that made the part"), "\(refused.errors)")
+      #expect(refused.errors.contains("the command that made it does that with --force"), "\(refused.errors)")
     }
+    let again = try Command.run(job + ["--type", "q8_0", "--part", "1/2"])
+    #expect(again.exitCode == 1 && again.errors.contains("is not there as part 1/2 has written it"), "\(again.errors)")
     try Command.succeed(job + ["--type", "q8_0", "--part", "1/2", "--force", "-q"])
     try Command.succeed("assemble", folder.file("m.gguf"))
     #expect(try FileBytes.read(folder.file("m-00001-of-00002.gguf")).count == bytes.count)

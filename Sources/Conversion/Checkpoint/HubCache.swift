@@ -7,6 +7,8 @@ enum HubCache {
   /// The folder with the files of the repository that `path` is; any other path as it is.
   /// - Throws: `FileError` when it cannot be told which snapshot is meant.
   static func resolved(_ path: String) throws(FileError) -> String {
+    // The cache is a folder of this machine.
+    guard !RemoteStores.own(path) else { return path }
     let snapshots = FileSystem.join(path, "snapshots")
     guard try FileSystem.isFolder(path), try FileSystem.isFolder(snapshots), try isRepository(path) else { return path }
     var names: [String] = []

@@ -26,6 +26,12 @@ extension ImportanceMatrix {
     return try merged([whole], name: name)
   }
 
+  /// Whether the sums are those of another matrix, over as many windows.
+  public func isSame(as other: ImportanceMatrix) -> Bool {
+    chunkCount == other.chunkCount && weightNames == other.weightNames
+      && weightNames.allSatisfy { entries[$0]?.sums == other.entries[$0]?.sums }
+  }
+
   /// Paths of the parts in a folder, in order: all of one job, each once.
   private static func parts(in folder: PartsFolder) throws(FileError) -> [String] {
     var paths: [Int: String] = [:]

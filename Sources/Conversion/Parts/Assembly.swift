@@ -9,6 +9,8 @@ public struct Assembly: Sendable {
   public let folder: PartsFolder
   /// Of each part the record, in order.
   private let records: [PartRecord]
+  /// What tells the files of the records from others of their names, as `InputFile.identity`.
+  private let identities: [Part: String]
   /// Of all parts, in the order of the whole output, with what stands for the digests in each.
   private let files: [PartRecord.File]
   private let destination: Destination
@@ -39,8 +41,10 @@ public struct Assembly: Sendable {
       throw FileError(
         .missing, path: folder.path, "there is no such folder, in which the parts of \(path) would be; make them first")
     }
-    let records = try Self.records(names, folder)
+    var identities: [Part: String] = [:]
+    let records = try Self.records(names, folder, &identities)
     self.records = records
+    self.identities = identities
     let first = records[0]
     guard let container = Container.written.first(where: { $0.name == first.container }) else {
       throw FileError(
@@ -49,7 +53,8 @@ public struct Assembly: Sendable {
       )
     }
     let destination = Destination(
-      path: path, container: container, replacesExisting: replacing, recordsProvenance: false)
+      path: path, container: container, fileCount: first.fileCount, replacesExisting: replacing,
+      recordsProvenance: false)
     guard destination.isFile == (first.output != nil),
       first.output.map({ $0 == FileSystem.lastComponent(path) }) ?? true
     else {
@@ -93,27 +98,12 @@ public struct Assembly: Sendable {
   private var stagedFiles: [StagedOutput.File] { files.map { .init(name: $0.name, byteCount: $0.byteCount) } }
   private var stagedPaths: [String] { StagedOutput.stagedPaths(kind, in: destination.folder, files: stagedFiles) }
 
-  /// Removes what an assembly has left that was stopped when the output was complete and the parts were of no more use.
-  /// - Returns: whether there was such a thing.
-  /// - Throws: `FileError` when it cannot be removed.
-  public static func cleanUp(after path: String) throws(FileError) -> Bool {
-    let folder = PartsFolder(of: path)
-    guard try !FileSystem.isTaken(folder.path), try FileSystem.isFolder(folder.spentPath),
-      try !FileSystem.isLink(folder.spentPath)
-    else { return false }
-    for name in try FileSystem.names(inFolder: folder.spentPath) where PartsFolder.isRecord(name) {
-      try FileSystem.removeFile(FileSystem.join(folder.spentPath, name))
-    }
-    try FileSystem.removeEmptyFolder(folder.spentPath)
-    return true
-  }
-
   /// Where an output is of which no parts are left: what to open to read it.
   /// - Parameter path: of the whole output, as it was given to each part.
   /// - Returns: nil where parts are left, or there is no such output.
   /// - Throws: `FileError` when a folder cannot be read.
   public static func completeOutput(_ path: String) throws(FileError) -> String? {
-    guard try !FileSystem.isTaken(PartsFolder(of: path).path) else { return nil }
+    guard try !PartsFolder(of: path).holdsParts() else { return nil }
     if try FileSystem.exists(path) { return path }
     let destination = Destination(path: path)
     guard destination.isFile, try FileSystem.isFolder(destination.folder) else { return nil }
@@ -123,10 +113,14 @@ public struct Assembly: Sendable {
 
   // MARK: - Records
 
-  private static func records(_ names: [String], _ folder: PartsFolder) throws(FileError) -> [PartRecord] {
+  private static func records(
+    _ names: [String], _ folder: PartsFolder, _ identities: inout [Part: String]
+  ) throws(FileError) -> [PartRecord] {
     var records: [PartRecord] = []
     for name in names {
+      let identity = try InputFile(path: folder.path(of: name)).identity
       let record = try PartRecord(path: folder.path(of: name))
+      identities[record.part] = identity
       guard name == PartsFolder.recordName(of: record.part) else {
         throw FileError(
           .mismatch, path: folder.path(of: name), "speaks of part \(record.part); was the file renamed?")
@@ -161,6 +155,8 @@ public struct Assembly: Sendable {
     let names = Set(files.map(\.name)), stored = Set(files.map(\.stored))
     guard files.map(\.number) == Array(0..<files.count), records.allSatisfy({ $0.fileCount == files.count }),
       names.count == files.count, stored.count == files.count,
+      // No file can be the folder of another.
+      names.allSatisfy({ !names.contains(FileSystem.parent($0)) }),
       stored.isDisjoint(with: records.map { PartsFolder.recordName(of: $0.part) }),
       records.allSatisfy({ $0.container == records[0].container && $0.output == records[0].output })
     else {
@@ -279,9 +275,6 @@ public struct Assembly: Sendable {
     records.first { $0.files.contains(file) }?.part.description ?? "?"
   }
 
-  /// Bytes that are read of a file at a time: what a record says of the beginning of one is no size to rely on.
-  private static let partByteCount = 1 << 20
-
   private func check(_ file: PartRecord.File, at path: String) throws(FileError) {
     let opened = try InputFile(path: path)
     guard opened.byteCount == file.byteCount else {
@@ -294,13 +287,7 @@ public struct Assembly: Sendable {
       .mismatch, path: path,
       "is not what part \(part(of: file)) has written: its beginning differs; copy it again, or make the part again",
       remedy: .makePartAgain)
-    var stream = FastDigest.Stream()
-    func add(_ range: Range<Int>) throws(FileError) {
-      for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.partByteCount) {
-        let bytes = try opened.bytes(at: start, count: min(Self.partByteCount, range.upperBound - start))
-        bytes.withBytes { stream.add($0) }
-      }
-    }
+    var hidden: (place: Int, text: String)?
     if let place = file.digestsPlace {
       let pending = Provenance.pending(records[0].sources.count)
       let (end, overflows) = place.addingReportingOverflow(pending.utf8.count)
@@ -311,16 +298,20 @@ public struct Assembly: Sendable {
       }
       // What has no name so far may have been stopped in the middle of their being written.
       if isPlaced, try opened.bytes(at: place, count: pending.utf8.count) != Array(digests.utf8) { throw other }
-      try add(0..<place)
-      stream.add(pending)
-      try add(end..<file.headByteCount)
-    } else {
-      try add(0..<file.headByteCount)
+      hidden = (place, pending)
     }
-    guard stream.digest == file.headDigest else { throw other }
+    guard try file.hasBeginning(opened, with: hidden) else { throw other }
   }
 
   // MARK: - Putting together
+
+  /// Looks at what has the output's names.
+  /// - Throws: `FileError` when something is there and must not be replaced.
+  public func check() throws(FileError) {
+    guard !isPlaced else { return }
+    try destination.check(against: [])
+    try destination.check(files: stagedFiles, against: [])
+  }
 
   /// Gives the files the output's names. What was stopped goes on in the next run.
   /// - Returns: what is left and could not be removed. The output is complete all the same.
@@ -330,8 +321,7 @@ public struct Assembly: Sendable {
       let left = try CompleteOutput(kind, in: destination.folder, files: stagedFiles, sources: [], fingerprint: job)
       return removeRecords { () throws(FileError) in try left?.conclude() }
     }
-    try destination.check(against: [])
-    try destination.check(files: stagedFiles, against: [])
+    try check()
     try StagedOutput.adopt(
       files.map { folder.path(of: $0.stored) }, as: kind, in: destination.folder, files: stagedFiles, fingerprint: job)
     let staged = try StagedOutput(
@@ -361,29 +351,8 @@ public struct Assembly: Sendable {
   private func removeRecords(_ first: () throws(FileError) -> Void = {}) -> [FileError] {
     var left = FileErrors()
     left.attempt(first)
-    let names = Set(records.map { PartsFolder.recordName(of: $0.part) })
-    let isSpent = left.attempt { () throws(FileError) in
-      // All at once, so that whoever looks next finds all of them or none.
-      guard try Set(FileSystem.names(inFolder: folder.path)) == names else { return false }
-      try FileSystem.renameFolder(folder.path, to: folder.spentPath)
-      return true
-    }
-    guard isSpent != true else {
-      left.attempt { () throws(FileError) in _ = try Self.cleanUp(after: path) }
-      return left.all
-    }
-    for record in records {
-      left.attempt { () throws(FileError) in
-        try FileSystem.removeFile(folder.path(of: PartsFolder.recordName(of: record.part)))
-      }
-    }
-    left.attempt { () throws(FileError) in
-      do throws(FileError) {
-        try FileSystem.removeEmptyFolder(folder.path)
-      } catch {
-        throw FileError(error.code, path: folder.path, "is of no more use, but \(error.message)")
-      }
-    }
     return left.all
+      + folder.remove(
+        Dictionary(identities.map { (PartsFolder.recordName(of: $0), $1) }, uniquingKeysWith: { one, _ in one }))
   }
 }

@@ -36,6 +36,29 @@ struct PartRecord: Hashable, Sendable {
     let headDigest: FastDigest
     /// Where the digests of sources have their place.
     let digestsPlace: Int?
+
+    /// Whether a file begins as the part has written it.
+    /// - Parameter hidden: what stands for other bytes of it.
+    func hasBeginning(_ file: InputFile, with hidden: (place: Int, text: String)? = nil) throws(FileError) -> Bool {
+      var stream = FastDigest.Stream()
+      func add(_ range: Range<Int>) throws(FileError) {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.readByteCount) {
+          let bytes = try file.bytes(at: start, count: min(Self.readByteCount, range.upperBound - start))
+          bytes.withBytes { stream.add($0) }
+        }
+      }
+      guard let hidden else {
+        try add(0..<headByteCount)
+        return stream.digest == headDigest
+      }
+      try add(0..<hidden.place)
+      stream.add(hidden.text)
+      try add(hidden.place + hidden.text.utf8.count..<headByteCount)
+      return stream.digest == headDigest
+    }
+
+    /// Bytes that are read at a time: what a record says is no size to rely on.
+    private static let readByteCount = 1 << 20
   }
 
   /// What is known of the model, or of an adapter.

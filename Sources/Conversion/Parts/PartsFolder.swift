@@ -24,6 +24,9 @@ public struct PartsFolder: Sendable {
   /// Whether a name is that of such a file.
   static func isRecord(_ name: String) -> Bool { part(name, ending: ending) != nil }
 
+  /// Whether a name is that of a part of an importance matrix.
+  static func isMatrix(_ name: String) -> Bool { part(name, ending: matrixEnding) != nil }
+
   /// The part that a file of that name is or describes; nil for another name.
   private static func part(_ name: String, ending: String) -> Part? {
     guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return nil }
@@ -38,8 +41,7 @@ public struct PartsFolder: Sendable {
   public func matrixPaths() throws(FileError) -> [String] {
     try refuseLink()
     guard try FileSystem.isFolder(path) else { return [] }
-    return try FileSystem.names(inFolder: path).filter { Self.part($0, ending: Self.matrixEnding) != nil }.map(
-      path(of:))
+    return try FileSystem.names(inFolder: path).filter(Self.isMatrix).map(path(of:))
   }
 
   /// Where it is while it is removed.

@@ -35,6 +35,7 @@ extension PlanPart {
 extension PlanPart: PouredOutput {
   var kind: StagedOutput.Kind { .files }
   var folderPath: String { folder.path }
+  var name: String { "part \(part) of \(whole.destination.path)" }
 
   func jobFingerprint(of sources: FastDigest) -> String { whole.fingerprint(of: sources) }
 

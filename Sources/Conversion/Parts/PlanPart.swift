@@ -92,7 +92,7 @@ public struct PlanPart: Sendable {
     }
     for (file, staged) in zip(record.files, stagedFiles.dropFirst()) {
       let path = folder.path(of: staged.name)
-      guard try FileSystem.byteCount(path) != file.byteCount else { continue }
+      if try FileSystem.byteCount(path) == file.byteCount, try file.hasBeginning(try InputFile(path: path)) { continue }
       throw FileError(
         .missing, path: path,
         "is not there as part \(part) has written it; if it was being assembled, go on with that, or else make the part again",

@@ -96,7 +96,10 @@ public struct Destination: Sendable {
     // What cannot be replaced is told before what may not be.
     try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: true)
     _ = try contentsToReplace()
-    try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
+    // Files of a set have other names.
+    if !isFile || (fileCount == nil && maximumFileBytes == nil) {
+      try StagedOutput.checkTarget(isFile ? .files : .folder, in: folder, files: files, replacing: replacesExisting)
+    }
     if !isFile { try StagedOutput.checkHidden(.folder, in: folder, files: []) }
   }
 
@@ -108,6 +111,15 @@ public struct Destination: Sendable {
     try inputs.refuse(stagingIn: StagedOutput.hiddenPaths(.files, in: folder, files: files), of: path)
     try StagedOutput.checkTarget(.files, in: folder, files: files, replacing: replacesExisting)
     try StagedOutput.checkHidden(.files, in: folder, files: files)
+    let name = FileSystem.lastComponent(path)
+    guard let first = files.first?.name, !files.contains(where: { $0.name == name }), try FileSystem.isTaken(path)
+    else {
+      return
+    }
+    throw FileError(
+      .exists, path: path,
+      "is there already, and would stay beside the files of the set, \(first) and so on: two models of one name; remove it, or "
+        + "name another output")
   }
 
   /// What a folder that is to be replaced holds; nil where there is none.

@@ -47,7 +47,7 @@ public enum PourEvent: Sendable {
   /// The partial output of another job, of another model, recipe or version, is replaced.
   case replacedOtherJob
   /// The output is there already, from an earlier run of the same job.
-  case isThere(path: String)
+  case isThere(name: String)
 }
 
 extension Plan {

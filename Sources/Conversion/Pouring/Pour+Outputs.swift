@@ -28,7 +28,7 @@ extension Pour {
         }
         guard !isThere else {
           reports[number].wasThere = true
-          onEvent(number, .isThere(path: output.path))
+          onEvent(number, .isThere(name: output.name))
           onEvent(number, .advanced(elements: output.plan.parameterCount))
           continue
         }
@@ -48,9 +48,12 @@ extension Pour {
         reports[begun.number].leftovers = left
       }
     } catch {
-      let placed = begun.filter(\.output.isPlaced).map { outputs[$0.number].path }
+      let placed = begun.filter(\.output.isPlaced).map { outputs[$0.number].name }
       // The first tells what is left to go on with.
-      let failure = begun.reversed().reduce(error) { $1.output.stopped(by: $0) }
+      var failure = begun.reversed().reduce(error) { $1.output.stopped(by: $0) }
+      if failure.code == .interrupted, begun.count > 1 {
+        failure = failure.with(path: begun.map { outputs[$0.number].name }.joined(separator: ", "))
+      }
       throw placed.isEmpty
         ? failure : failure.with(message: "\(failure.message); \(placed.joined(separator: ", ")) is complete")
     }
@@ -60,12 +63,5 @@ extension Pour {
       reports[number].leftovers = left.all
     }
     return reports
-  }
-}
-
-extension PouredOutput {
-  /// What messages call it.
-  fileprivate var path: String {
-    kind == .folder ? folderPath : stagedFiles.first.map { FileSystem.join(folderPath, $0.name) } ?? folderPath
   }
 }

@@ -9,6 +9,8 @@ protocol PouredOutput: Sendable {
   var kind: StagedOutput.Kind { get }
   /// Where the files go.
   var folderPath: String { get }
+  /// What messages call it.
+  var name: String { get }
   var stagedFiles: [StagedOutput.File] { get }
 
   /// What tells the job from every other.
@@ -51,6 +53,7 @@ extension Plan: PouredOutput {
   var plan: Plan { self }
   var kind: StagedOutput.Kind { destination.isFile ? .files : .folder }
   var folderPath: String { destination.folder }
+  var name: String { outputPath }
 
   func jobFingerprint(of sources: FastDigest) -> String { fingerprint(of: sources) }
 
@@ -60,8 +63,7 @@ extension Plan: PouredOutput {
     guard let left, Assembly.isJob(left) else { return false }
     throw FileError(
       .exists, path: destination.path,
-      "was being put together from parts when that was stopped; assemble it, or remove \(PartsFolder(of: destination.path).path) and the hidden files beside it"
-    )
+      "is being put together from parts, or was when that was stopped; wait for it, or assemble it")
   }
 
   func contentsToReplace() throws(FileError) -> FolderContents? { try destination.contentsToReplace() }

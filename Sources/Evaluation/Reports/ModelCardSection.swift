@@ -116,10 +116,13 @@ public struct ModelCardSection {
         + (licences.isEmpty
           ? "not said by the model; see where it comes from"
           : licences.map { ReportTable.escaped($0.printable) }.joined(separator: ", ")))
-    let makers = Set(files.compactMap { $0.details?.madeBy }).sorted()
+    let made = files.filter { $0.details?.madeBy != nil }
+    let makers = Set(made.compactMap { $0.details?.madeBy }).sorted()
     if !makers.isEmpty {
+      let names = made.count < files.count ? made.map { ReportTable.escaped($0.name.printable) } : []
       lines.append(
-        "- Quantized with decant " + makers.map { ReportTable.escaped($0.printable) }.joined(separator: ", "))
+        "- Quantized with decant " + makers.map { ReportTable.escaped($0.printable) }.joined(separator: ", ")
+          + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -71,11 +71,17 @@ package enum NumberText {
 
   private static func scientific(_ value: Double, _ decimals: Int) -> String {
     var exponent = Int(Double.log10(abs(value)).rounded(.down))
-    var text = fixed(value / Double.pow(10, Double(exponent)), decimals)
+    // In two steps, since there is no power for what is as small as it gets.
+    func mantissa() -> String {
+      exponent < -300
+        ? fixed(value * 1e300 / Double.pow(10, Double(exponent + 300)), decimals)
+        : fixed(value / Double.pow(10, Double(exponent)), decimals)
+    }
+    var text = mantissa()
     // Rounding may have made ten of it.
     if text.hasPrefix("10") || text.hasPrefix("-10") {
       exponent += 1
-      text = fixed(value / Double.pow(10, Double(exponent)), decimals)
+      text = mantissa()
     }
     let magnitude = String(exponent.magnitude)
     return text + "e" + (exponent < 0 ? "-" : "+") + (magnitude.count < 2 ? "0" : "") + magnitude

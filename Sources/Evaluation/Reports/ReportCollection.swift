@@ -43,8 +43,9 @@ public enum ReportCollection: Sendable {
     guard !comparisons.isEmpty || !perplexities.isEmpty else {
       throw FileError(.unsupported, path: paths.first ?? "", "has no measurement in it")
     }
-    try Self.requireSame(comparisons.map { ($0.report.origin, $0.report.before, $0.path) })
-    try Self.requireSame(perplexities.map { ($0.report.origin, nil, $0.path) })
+    try Self.requireSame(
+      comparisons.map { ($0.report.origin, $0.report.before, $0.report.comparison?.before, $0.path) })
+    try Self.requireSame(perplexities.map { ($0.report.origin, nil, $0.report.perplexity, $0.path) })
     if let one = comparisons.first, let other = perplexities.first {
       throw FileError(
         .mismatch, path: other.path,
@@ -67,7 +68,7 @@ public enum ReportCollection: Sendable {
 
   /// - Throws: `FileError` unless all are of one text, and of one original where there is one.
   private static func requireSame(
-    _ reports: [(origin: MeasurementOrigin?, before: MeasuredFile?, path: String)]
+    _ reports: [(origin: MeasurementOrigin?, before: MeasuredFile?, extent: Perplexity?, path: String)]
   ) throws(FileError) {
     guard let first = reports.first, reports.count > 1 else { return }
     for report in reports {
@@ -79,10 +80,17 @@ public enum ReportCollection: Sendable {
           "does not say which text and model were measured, so that it cannot be held against others; measure again with "
             + "this version")
       }
+      guard text.windowsDigest == expected.windowsDigest || text.digest != expected.digest else {
+        let (one, other) = (windows(report.extent), windows(first.extent))
+        throw FileError(
+          .mismatch, path: report.path,
+          "is of the same text as \(FileError.quoted(first.path)), \(FileError.quoted(text.name)), "
+            + (one == other ? "but read as other tokens or from another place on" : "in \(one), the other in \(other)"))
+      }
       guard text.windowsDigest == expected.windowsDigest else {
         throw FileError(
           .mismatch, path: report.path,
-          "is of another text than \(FileError.quoted(first.path)), or of the same in other windows or tokens: "
+          "is of another text than \(FileError.quoted(first.path)): "
             + "\(FileError.quoted(text.name)) (\(text.digest)), the other \(FileError.quoted(expected.name)) "
             + "(\(expected.digest))")
       }
@@ -93,6 +101,11 @@ public enum ReportCollection: Sendable {
             + "\(FileError.quoted(report.before?.name ?? "")), the other \(FileError.quoted(first.before?.name ?? ""))")
       }
     }
+  }
+
+  private static func windows(_ extent: Perplexity?) -> String {
+    guard let extent else { return "other windows" }
+    return "\(extent.chunks) \(extent.chunks == 1 ? "window" : "windows") of \(extent.contextLength) tokens"
   }
 
   /// Each once: a file may be named twice, or beside the parts of the same measurement.

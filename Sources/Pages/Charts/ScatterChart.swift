@@ -71,8 +71,9 @@ struct ScatterChart {
         SVGElement(
           "circle", ["class": .string("point \(kind)"), "cx": .number(place.x), "cy": .number(place.y), "r": 5]
         ).titled(
-          "\(SafeText.name(point.name)): \(NumberText.bytes(point.bytes)), \(point.text(point.value)) ± \(point.text(point.error))",
-          [Figure(point.bytes), Figure(point.value, ""), Figure(point.error, "")]))
+          "\(SafeText.name(point.name)): \(NumberText.bytes(point.bytes)), \(point.text(point.value))"
+            + (point.isOriginal ? "" : " ± \(point.text(point.error))"),
+          [Figure(point.bytes), Figure(point.value, "")] + (point.isOriginal ? [] : [Figure(point.error, "")])))
       let text = isNarrow ? point.key : "\(point.key)  \(SafeText.short(point.name, 26))"
       let label = placement.place(text, at: place)
       if label.isFar {

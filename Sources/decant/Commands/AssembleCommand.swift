@@ -66,16 +66,28 @@ struct AssembleCommand: TalkingCommand {
     }
   }
 
+  /// What is to be done for an output, all that can be known of which is in order.
+  private enum Job {
+    case complete(Assembled)
+    case assembly(Assembly)
+    case matrix([String])
+  }
+
   func run() throws {
     var failures = FileErrors()
+    var jobs: [(output: String, job: Job)] = []
+    for output in try outputs.flatMap(Self.named) where !jobs.contains(where: { $0.output == output }) {
+      StatusLine.shared.begin("looking at the parts of \(output)")
+      Terminal.tellLeft(PartsFolder(of: output).removeSpent())
+      if let job = failures.attempt({ () throws(FileError) in try job(for: output) }) { jobs.append((output, job)) }
+    }
+    // Where one of several outputs is not ready, none gets its name.
+    try failures.check()
     var assembled: [Assembled] = []
-    for name in outputs {
-      let named = failures.attempt { () throws(FileError) in try PartsFolder.outputs(named: name) }
-      for output in named ?? [] {
-        guard let one = failures.attempt({ () throws(FileError) in try self.assembled(output) }) else { continue }
-        assembled.append(one)
-        if !talk.json, !talk.quiet { Terminal.note(one.sentence) }
-      }
+    for (output, job) in jobs {
+      guard let one = failures.attempt({ () throws(FileError) in try done(job, output) }) else { continue }
+      assembled.append(one)
+      if !talk.json, !talk.quiet { Terminal.note(one.sentence) }
     }
     if talk.json, !assembled.isEmpty {
       let objects = assembled.map(\.json)
@@ -85,20 +97,41 @@ struct AssembleCommand: TalkingCommand {
     try failures.check()
   }
 
-  private func assembled(_ output: String) throws(FileError) -> Assembled {
-    let start = ContinuousClock.now
-    StatusLine.shared.begin("looking at the parts of \(output)")
-    _ = try Assembly.cleanUp(after: output)
+  /// The outputs that a person names; those of every type for `{type}`.
+  private static func named(_ name: String) throws -> [String] {
+    guard name.contains(QuantizeCommand.place) else { return [try PartsFolder.output(named: name)] }
+    let outputs = try TypeNames.completed.map { name.replacing(QuantizeCommand.place, with: $0) }.filter { output in
+      if try PartsFolder(of: output).holdsParts() { return true }
+      return try Assembly.completeOutput(output) != nil
+    }
+    guard !outputs.isEmpty else {
+      throw FileError(.missing, path: name, "there are no parts of such an output of any type; make them first")
+    }
+    return outputs
+  }
+
+  private func job(for output: String) throws(FileError) -> Job {
     let matrices = try PartsFolder(of: output).matrixPaths()
-    guard matrices.isEmpty else { return try matrix(output, of: matrices, start) }
-    if let path = try Assembly.completeOutput(output) { return try complete(output, path, start) }
+    guard matrices.isEmpty else { return .matrix(matrices) }
+    if let path = try Assembly.completeOutput(output) { return .complete(try complete(output, path)) }
     let assembly = try Assembly(of: output, replacing: force)
-    StatusLine.shared.begin("putting \(assembly.partCount) parts together")
-    Terminal.tellLeft(try assembly.run())
-    return Assembled(
-      output: output, path: assembly.outputPath, byteCount: assembly.byteCount, partCount: assembly.partCount,
-      fileNames: assembly.fileNames, seconds: (ContinuousClock.now - start).seconds,
-      contents: Self.contents(assembly.byteCount, assembly.fileNames.count))
+    try assembly.check()
+    return .assembly(assembly)
+  }
+
+  private func done(_ job: Job, _ output: String) throws(FileError) -> Assembled {
+    let start = ContinuousClock.now
+    switch job {
+    case .complete(let assembled): return assembled
+    case .matrix(let parts): return try matrix(output, of: parts, start)
+    case .assembly(let assembly):
+      StatusLine.shared.begin("putting \(assembly.partCount) parts together")
+      Terminal.tellLeft(try assembly.run())
+      return Assembled(
+        output: output, path: assembly.outputPath, byteCount: assembly.byteCount, partCount: assembly.partCount,
+        fileNames: assembly.fileNames, seconds: (ContinuousClock.now - start).seconds,
+        contents: Self.contents(assembly.byteCount, assembly.fileNames.count))
+    }
   }
 
   private static func contents(_ bytes: Int, _ files: Int) -> String {
@@ -110,9 +143,8 @@ struct AssembleCommand: TalkingCommand {
   }
 
   /// An output that has no parts any more: it is opened, to see that all of it is there.
-  private func complete(
-    _ output: String, _ path: String, _ start: ContinuousClock.Instant
-  ) throws(FileError) -> Assembled {
+  private func complete(_ output: String, _ path: String) throws(FileError) -> Assembled {
+    let start = ContinuousClock.now
     if let matrix = try? ImportanceMatrix(path: path) {
       return Assembled(
         output: output, path: path, byteCount: try FileSystem.byteCount(path) ?? 0, partCount: 0,
@@ -136,17 +168,23 @@ struct AssembleCommand: TalkingCommand {
   private func matrix(
     _ output: String, of parts: [String], _ start: ContinuousClock.Instant
   ) throws(FileError) -> Assembled {
-    let file = FileOutput(output, replacing: force)
-    try file.check(against: parts)
-    try file.checkRoom()
     let folder = PartsFolder(of: output)
+    var identities: [String: String] = [:]
+    for part in parts { identities[FileSystem.lastComponent(part)] = try InputFile(path: part).identity }
     let matrix = try ImportanceMatrix.assembled(partsIn: folder, name: output)
-    Terminal.tellLeft(try matrix.write(to: output, replacing: force, reading: parts))
-    for part in parts { Terminal.noting { () throws(FileError) in try FileSystem.removeFile(part) } }
-    Terminal.noting { () throws(FileError) in try FileSystem.removeEmptyFolder(folder.path) }
+    // An assembly that was stopped may have written it.
+    let before = force ? nil : try? ImportanceMatrix(path: output)
+    let isThere = before?.isSame(as: matrix) == true
+    if !isThere {
+      let file = FileOutput(output, replacing: force)
+      try file.check(against: parts)
+      try file.checkRoom()
+      Terminal.tellLeft(try matrix.write(to: output, replacing: force, reading: parts))
+    }
+    Terminal.tellLeft(folder.remove(identities))
     return Assembled(
-      output: output, path: output, byteCount: try FileSystem.byteCount(output) ?? 0, partCount: parts.count,
-      fileNames: [FileSystem.lastComponent(output)], seconds: (ContinuousClock.now - start).seconds,
-      contents: Self.contents(matrix))
+      output: output, path: output, byteCount: try FileSystem.byteCount(output) ?? 0,
+      partCount: isThere ? 0 : parts.count, fileNames: [FileSystem.lastComponent(output)],
+      seconds: (ContinuousClock.now - start).seconds, contents: Self.contents(matrix))
   }
 }

@@ -198,7 +198,7 @@ struct QuantizeCommand: TalkingCommand {
   }
 
   /// What stands for the type in the name of an output.
-  private static let place = "{type}"
+  static let place = "{type}"
 
   /// The types of several outputs, or of the only one.
   private var typeNames: [String] {

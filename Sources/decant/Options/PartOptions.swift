@@ -15,11 +15,11 @@ struct PartOptions: ParsableArguments {
     if text == "auto" { return try fromEnvironment(ProcessEnvironment.value(of:)) }
     let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.count == 2, let number = numbers[0], let count = numbers[1] else {
-      throw ValidationError("--part \(text): write k/n, such as 3/16, or auto.")
+      throw ValidationError("write k/n, such as 3/16, or auto.")
     }
     guard let part = Part(number, of: count) else {
       throw ValidationError(
-        "--part \(text): parts count from 1, and there are at most \(Part.most); the last of \(max(count, 1)) is "
+        "parts count from 1, and there are at most \(Part.most); the last of \(max(count, 1)) is "
           + "\(max(count, 1))/\(max(count, 1)).")
     }
     return part
@@ -30,10 +30,10 @@ struct PartOptions: ParsableArguments {
   static func fromEnvironment(_ value: (_ name: String) -> String?) throws -> Part {
     func number(_ name: String) throws -> Int {
       guard let text = value(name), !text.isEmpty else {
-        throw ValidationError("--part auto: \(name) is not set beside the other variables; write --part k/n instead.")
+        throw ValidationError("\(name) is not set beside the other variables; write --part k/n instead.")
       }
       guard let number = Int(text), (0...Int(Int32.max)).contains(number) else {
-        throw ValidationError("--part auto: \(name) is \"\(text)\", which is not a number of a job.")
+        throw ValidationError("\(name) is \"\(text)\", which is not a number of a job.")
       }
       return number
     }
@@ -43,7 +43,7 @@ struct PartOptions: ParsableArguments {
       guard task >= first, (task - first).isMultiple(of: step), let part = Part((task - first) / step + 1, of: count)
       else {
         throw ValidationError(
-          "--part auto: task \(task) is none of \(count) that begin at \(first) in steps of \(step); the array has to be "
+          "task \(task) is none of \(count) that begin at \(first) in steps of \(step); the array has to be "
             + "a range, such as --array=1-\(max(count, 1)). To do some parts of it again, name them: --part k/n.")
       }
       return part
@@ -52,18 +52,18 @@ struct PartOptions: ParsableArguments {
       let index = try number("JOB_COMPLETION_INDEX")
       guard value("DECANT_PARTS")?.isEmpty == false else {
         throw ValidationError(
-          "--part auto: DECANT_PARTS is not set; the manifest has to say in it how many parts there are, as in completions."
+          "DECANT_PARTS is not set; the manifest has to say in it how many parts there are, as in completions."
         )
       }
       let count = try number("DECANT_PARTS")
       guard let part = Part(index + 1, of: count) else {
         throw ValidationError(
-          "--part auto: JOB_COMPLETION_INDEX is \(index), but DECANT_PARTS is \(count); both have to be of one job.")
+          "JOB_COMPLETION_INDEX is \(index), but DECANT_PARTS is \(count); both have to be of one job.")
       }
       return part
     }
     throw ValidationError(
-      "--part auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set; inside of a job array of Slurm or an "
+      "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set; inside of a job array of Slurm or an "
         + "indexed job of Kubernetes they are. Elsewhere write --part k/n.")
   }
 }

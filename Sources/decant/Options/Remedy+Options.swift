@@ -24,7 +24,7 @@ extension Remedy {
     case .allowMemory: "--memory allows more"
     case .seeFamilies: "`decant inspect --help` lists those that are known"
     case .goOn: "the same command goes on where it stopped, --no-resume starts over"
-    case .makePartAgain: "--force with the command that made the part makes it again"
+    case .makePartAgain: "the command that made it does that with --force"
     }
   }
 }

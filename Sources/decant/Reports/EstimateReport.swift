@@ -119,6 +119,11 @@ struct EstimateReport {
     return groups.map { ($0.names.joined(separator: ", "), $0.text) }
   }
 
+  /// A count as a whole number, as far as it is one.
+  private static func whole(_ count: Double) -> JSONValue {
+    Int(exactly: count).map(JSONValue.integer) ?? .number(count)
+  }
+
   static func bytes(_ count: Double) -> String { NumberText.bytes(count) }
 
   private static func count(_ count: Double) -> String { NumberText.grouped(Int(min(count.rounded(), 9e18))) }
@@ -134,11 +139,11 @@ struct EstimateReport {
       "trained_context": .integer(estimate.needs.contextLength),
       "contexts": .array(
         estimate.contexts.map {
-          ["context": .integer($0.tokens), "kv_cache": .number($0.cache), "activations": .number($0.activations)]
+          ["context": .integer($0.tokens), "kv_cache": Self.whole($0.cache), "activations": Self.whole($0.activations)]
         }),
       "training": .array(
         estimate.trainings.map {
-          ["method": .string($0.method.rawValue), "trained": .number($0.trained), "bytes": .number($0.total)]
+          ["method": .string($0.method.rawValue), "trained": Self.whole($0.trained), "bytes": Self.whole($0.total)]
         }),
     ]
     members["memory"] = .array(request.memories.map(JSONValue.integer))
@@ -161,8 +166,8 @@ struct EstimateReport {
         case .success(let size):
           entry["bytes"] = .integer(size.byteCount)
           entry["bits_per_weight"] = .number(size.bitsPerWeight)
-          entry["total"] = form.total.map(JSONValue.number)
-          entry["totals"] = .array(form.totals.map(JSONValue.number))
+          entry["total"] = form.total.map(Self.whole)
+          entry["totals"] = .array(form.totals.map(Self.whole))
           entry["longest_contexts"] = .array(form.longestContexts.map { $0.map(JSONValue.integer) ?? .null })
         case .failure(let error): entry["refusal"] = .string(Terminal.sentence(error, isVerbose: false))
         }

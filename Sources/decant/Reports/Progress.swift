@@ -39,8 +39,8 @@ final class Progress: Sendable {
     case .replacedOtherJob: Terminal.tellOtherJob(talk)
     case .discarded(let tensorCount):
       Terminal.tellDiscarded("\(tensorCount) tensors that an earlier run has completed", talk)
-    case .isThere(let path):
-      if !talk.quiet { Terminal.note("\(path) is there already, complete, from an earlier run of this command") }
+    case .isThere(let name):
+      if !talk.quiet { Terminal.note("\(name) is there already, complete, from an earlier run of this command") }
     case .advanced(let elements):
       let isLast = state.withLock { state -> Bool? in
         state.elements += elements
