@@ -48,7 +48,8 @@ final class OutputJournal: Sendable {
   init(path: String, _ header: Header, _ permissions: Permissions) throws(FileError) {
     self.path = path
     earlier = nil
-    descriptor = try SystemCall.makeFile(path, permissions)
+    // One that has appeared is another run's, and speaks of files that nobody would know without it.
+    descriptor = try SystemCall.makeNewFile(path, permissions)
     state = Mutex(State(end: 0, itemCount: 0))
     do throws(FileError) {
       try append(header.lines.joined(separator: "\n"))

@@ -60,21 +60,34 @@ enum SystemCall {
         defer { close(left.descriptor) }
         try removeFile(path)
       }
-      let descriptor = repeatingInterrupted(.open) {
-        unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(permissions.ofFile))
-      }
-      if descriptor < 0, errno == EEXIST { continue }
-      guard descriptor >= 0 else { throw failure("cannot be created", path) }
-      do throws(FileError) {
-        try lock(descriptor, path: path)
-        if try isNamed(path, descriptor) { return descriptor }
-      } catch {
-        close(descriptor)
-        throw error
-      }
-      close(descriptor)
+      if let descriptor = try makeFileIfMissing(path, permissions) { return descriptor }
     }
     throw othersAreWriting(path)
+  }
+
+  /// The same where nothing has the name.
+  /// - Throws: `FileError` with the code `exists` where something has.
+  static func makeNewFile(_ path: String, _ permissions: Permissions) throws(FileError) -> Int32 {
+    guard let descriptor = try makeFileIfMissing(path, permissions) else { throw othersAreWriting(path) }
+    return descriptor
+  }
+
+  /// - Returns: nil where something has the name.
+  private static func makeFileIfMissing(_ path: String, _ permissions: Permissions) throws(FileError) -> Int32? {
+    let descriptor = repeatingInterrupted(.open) {
+      unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(permissions.ofFile))
+    }
+    if descriptor < 0, errno == EEXIST { return nil }
+    guard descriptor >= 0 else { throw failure("cannot be created", path) }
+    do throws(FileError) {
+      try lock(descriptor, path: path)
+      if try isNamed(path, descriptor) { return descriptor }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    close(descriptor)
+    return nil
   }
 
   /// Opens a file that a run has left, as it is, and locks it against other runs; nil where there is none.

@@ -16,6 +16,9 @@ struct AssembleCommand: TalkingCommand {
       needed. Until then nothing has OUT's names, and afterwards the folder is gone.
       What is put together already is left as it is.
 
+      A GGUF of several parts is a set of files; decant join makes one of them. Of
+      several outputs none is put together before all are ready.
+
       Parts of imatrix are added up, exactly. Those of compare and perplexity are put
       together by decant report.
 
