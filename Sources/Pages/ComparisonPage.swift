@@ -51,9 +51,7 @@ struct ComparisonPage {
         scatter(
           "Size against KL divergence", measure: "mean KL divergence, nats per token", isLogarithmic: true,
           original: nil,
-          note:
-            "Lower and further left is better. The dashed line is the frontier: no model is both smaller and better than "
-            + "those on it. Error bars are one standard error each way.",
+          note: "Error bars are one standard error each way.",
           { Figure.significant($0, 3).text }
         ) { ($0.divergence.mean, $0.divergence.standardError) },
         scatter(
@@ -77,7 +75,13 @@ struct ComparisonPage {
     guard !points.isEmpty else { return nil }
     if let original { points.append(original) }
     let chart = ScatterChart(points: points, title: title, measure: measure, isLogarithmic: isLogarithmic)
-    return Chart(title, note: note) { chart.drawing(isNarrow: $0) }
+    let best = ScatterChart.frontier(points).count
+    let reading =
+      points.filter { !$0.isOriginal }.count < 2
+      ? ""
+      : "Lower and further left is better. No model is both smaller and better than one with a filled point"
+        + (best > 1 ? "; the dashed line, the frontier, joins these. " : ". ")
+    return Chart(title, note: reading + note) { chart.drawing(isNarrow: $0) }
   }
 
   private var originalPoint: ScatterChart.Point? {

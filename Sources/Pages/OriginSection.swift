@@ -8,7 +8,7 @@ enum OriginSection {
   static func extent(_ perplexity: Perplexity, _ origin: MeasurementOrigin?) -> [Table.Part] {
     let text = origin.map { " of \(SafeText.name($0.text.name))" } ?? ""
     return [
-      .init(figure: Figure(perplexity.tokens)), .init(text: " tokens\(text) were scored, in "),
+      .init(figure: Figure(perplexity.tokens)), .init(text: " tokens\(text) were scored, in the second half of "),
       .init(figure: Figure(perplexity.chunks)), .init(text: perplexity.chunks == 1 ? " window of " : " windows of "),
       .init(figure: Figure(perplexity.contextLength)), .init(text: " tokens."),
     ]

@@ -158,7 +158,7 @@ import Testing
     #expect(!text.contains("-m 'it"), "a name that would end the block of code is not put into one")
     #expect(text.contains("- Base model: [org/model](https://huggingface.co/org/model)"))
     #expect(text.contains("- Licence: apache-2.0"))
-    #expect(text.contains("100 tokens scored in 2 chunks of 64."))
+    #expect(text.contains("100 tokens scored, in the second half of 2 chunks of 64."))
   }
 
   @Test(

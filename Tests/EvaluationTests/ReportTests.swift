@@ -37,7 +37,7 @@ import Testing
   @Test func terminalTablesAreAligned() throws {
     let plain = try report().plain
     #expect(plain.hasPrefix("KL divergence"))
-    #expect(plain.hasSuffix("1,000 tokens scored in 8 chunks of 252.\n"))
+    #expect(plain.hasSuffix("1,000 tokens scored, in the second half of 8 chunks of 252.\n"))
     for block in plain.split(separator: "\n\n") where block.contains("share of error") || block.contains("before") {
       let lines = block.split(separator: "\n").dropFirst()
       // Right-aligned cells end where their heading ends.
@@ -106,7 +106,7 @@ import Testing
       ])
     #expect(json["perplexity"]?.isNull == true)
     #expect(try !json.serialized().isEmpty)
-    #expect(report.plain.contains("4 tokens scored in 1 chunk of 8."))
+    #expect(report.plain.contains("4 tokens scored, in the second half of 1 chunk of 8."))
   }
 
   @Test func tensorsAloneMakeAReport() {

@@ -31,8 +31,7 @@ extension FoundReport where Report: DividedReport {
     }
     var wholes: [String: Self] = [:]
     for job in jobs {
-      let others = jobs.filter { $0 != job }.compactMap { parts[$0] }
-      let ordered = try inOrder(parts[job] ?? [], besides: others)
+      let ordered = try inOrder(parts[job] ?? []) { jobs.filter { $0 != job }.compactMap { parts[$0] } }
       guard let first = ordered.first else { continue }
       wholes[job] = Self(report: Report(assembling: ordered.map(\.report)), path: first.path)
     }
@@ -43,8 +42,8 @@ extension FoundReport where Report: DividedReport {
   }
 
   /// All parts of one measurement, each once.
-  /// - Parameter others: those of each other measurement.
-  private static func inOrder(_ parts: [Self], besides others: [[Self]]) throws(FileError) -> [Self] {
+  /// - Parameter others: those of each other measurement, which are asked for where something is wrong.
+  private static func inOrder(_ parts: [Self], besides others: () -> [[Self]]) throws(FileError) -> [Self] {
     var byNumber: [Int: Self] = [:]
     guard let first = parts.first, let model = first.report.part else { return [] }
     let count = model.part.count
@@ -76,7 +75,7 @@ extension FoundReport where Report: DividedReport {
     let missing = (1...count).filter { byNumber[$0] == nil }
     guard missing.isEmpty else {
       // What is wrong is rather a part in the place of one that is missing.
-      let incomplete = others.filter { other in Set(other.compactMap { $0.report.part?.part.number }).count < count }
+      let incomplete = others().filter { other in Set(other.compactMap { $0.report.part?.part.number }).count < count }
       let stranger = incomplete.joined().first { other in
         other.report.part.map { $0.part.count == count && missing.contains($0.part.number) } ?? false
       }

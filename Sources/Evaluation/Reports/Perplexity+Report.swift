@@ -11,7 +11,7 @@ extension Perplexity {
   /// How much text this rests on.
   var remark: String {
     """
-    \(NumberText.grouped(tokens)) tokens scored in \(NumberText.grouped(chunks)) \(chunks == 1 ? "chunk" : "chunks") \
+    \(NumberText.grouped(tokens)) tokens scored, in the second half of \(NumberText.grouped(chunks)) \(chunks == 1 ? "chunk" : "chunks") \
     of \(contextLength).
     """
   }
