@@ -57,10 +57,16 @@ final class OutputJournal: Sendable {
       try SystemCall.synchronize(descriptor, path: path)
     } catch {
       // Half of it is of no use.
-      var left = FileErrors()
-      left.attempt { () throws(FileError) in try remove() }
-      throw error.with(others: left.all)
+      throw removed(after: error)
     }
+  }
+
+  /// Removes the file, of which there is no use after a failure.
+  /// - Returns: what is said of that, with what could not be removed.
+  func removed(after failure: FileError) -> FileError {
+    var left = FileErrors()
+    left.attempt { () throws(FileError) in try remove() }
+    return failure.with(others: left.all)
   }
 
   /// Notes that all files are complete and what makes room for them, and brings that to disk.

@@ -75,10 +75,7 @@ extension StagedOutput {
       }
       try take(complete, files, places, content, &movedCount)
     } catch {
-      guard movedCount == 0 else { throw error }
-      var left = FileErrors()
-      left.attempt { () throws(FileError) in try journal.remove() }
-      throw error.with(others: left.all)
+      throw movedCount == 0 ? journal.removed(after: error) : error
     }
   }
 

@@ -135,13 +135,7 @@ import Testing
         TinyLlama.path, folder.file("m.gguf"), "--type", "q8_0", "--verify", TinyLlama.heldOutText, "--quiet",
       ])
       Interruption.watch()
-      let signals = SystemFaults(.ioError, .rename) { number in
-        guard number == 0 else { return false }
-        // To the process: the threads of tasks take no signals.
-        kill(getpid(), SIGINT)
-        while Interruption.signal == nil { usleep(100) }
-        return false
-      }
+      let signals = SystemFaults.interrupting(.rename, number: 0)
       do {
         try await SystemFaults.$current.withValue(signals) { try await command.run() }
       } catch let error as FileError where error.code == .interrupted {
@@ -162,5 +156,18 @@ import Testing
       ["inspect", TinyLlama.path], output: pipe.fileHandleForWriting, errors: FileHandle.nullDevice)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+  }
+}
+
+extension SystemFaults {
+  /// None, but the process is asked to stop at the call with that number.
+  static func interrupting(_ call: Call, number: Int) -> SystemFaults {
+    SystemFaults(.ioError, call) { at in
+      guard at == number else { return false }
+      // To the process: the threads of tasks take no signals.
+      kill(getpid(), SIGINT)
+      while Interruption.signal == nil { usleep(100) }
+      return false
+    }
   }
 }

@@ -106,13 +106,7 @@ import Testing
       let arguments = ["quantize", TinyLlama.path, folder.file("{type}.gguf"), "--type", types.joined(separator: ",")]
       let command = try QuantizeCommand.parse(arguments.dropFirst() + ["--threads", "1", "--quiet"])
       Interruption.watch()
-      let signals = SystemFaults(.ioError, .write) { number in
-        guard number == 100 else { return false }
-        // To the process: the threads of tasks take no signals.
-        kill(getpid(), SIGINT)
-        while Interruption.signal == nil { usleep(100) }
-        return false
-      }
+      let signals = SystemFaults.interrupting(.write, number: 100)
       do {
         try await SystemFaults.$current.withValue(signals) { try await command.run() }
       } catch let error as FileError where error.code == .interrupted {
